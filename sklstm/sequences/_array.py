@@ -1,0 +1,480 @@
+"""SequenceArray: sequences of unequal length as one matrix of steps and offsets."""
+
+from itertools import pairwise
+
+import numpy as np
+
+from ._long import stack_long
+from ._stacking import FLOATS, as_offsets, float_dtype, stack_items
+
+
+class SequenceArray:
+    """Sequences of unequal length, stored without padding.
+
+    All steps lie in one matrix, one sequence after the other; ``offsets`` says where
+    each begins, so that sequence ``i`` is ``data[offsets[i]:offsets[i + 1]]``. It is
+    what :func:`check_sequences` makes of any input, and it can be passed wherever
+    scikit-learn takes an array-like X: cross-validation, search and ensembles index
+    it like an array of sequences. The length of a sequence travels inside X.
+
+    Instances are meant to be immutable: data may be shared with the arrays they were
+    made from and with slices of themselves.
+
+    Parameters
+    ----------
+    data : array-like of shape (n_total_steps, n_features)
+        The steps of all sequences. Float32 and float64 are kept and, if C-contiguous,
+        not copied; other numeric types become float64.
+
+    offsets : array-like of int, shape (n_sequences + 1,)
+        Non-decreasing, from 0 to ``n_total_steps``. Equal neighbours make a sequence
+        of no steps.
+
+    feature_names : sequence of str, default=None
+        Names of the features.
+
+    Attributes
+    ----------
+    data : ndarray of shape (n_total_steps, n_features)
+        The steps of all sequences, C-contiguous.
+
+    offsets : ndarray of intp, shape (n_sequences + 1,)
+        Where each sequence begins in ``data``.
+
+    feature_names : tuple of str or None
+        Names of the features. Estimators keep them as ``feature_names_in_``.
+
+    Raises
+    ------
+    ValueError
+        If data is not a numeric matrix, if offsets do not describe it, or if the
+        number of names is not the number of features.
+
+    See Also
+    --------
+    check_sequences : Make a SequenceArray of any accepted input, and validate it.
+
+    Notes
+    -----
+    ``==`` compares two SequenceArrays and returns one bool: the same number of
+    sequences, the same lengths, the same values, NaN being equal to NaN; dtype and
+    feature names are not compared. As with lists, instances are not hashable.
+
+    ``numpy.asarray`` of a SequenceArray is an error, because sequences of unequal
+    length are no array; use :meth:`to_padded` or :meth:`to_list`.
+
+    Pickles hold the sequences of this array only, also where it is a slice of a
+    larger one; with protocol 5 the numbers can go out of band.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklstm.sequences import SequenceArray
+    >>> X = SequenceArray.from_list([np.ones((3, 2)), np.zeros((1, 2))])
+    >>> X
+    <SequenceArray: 2 sequences, 1 to 3 steps, 2 features, float64>
+    >>> X.shape
+    (2, None, 2)
+    >>> X.lengths
+    array([3, 1])
+    >>> X[1]
+    array([[0., 0.]])
+    >>> X[[1, 0]].lengths
+    array([1, 3])
+    """
+
+    __slots__ = ("_data", "_feature_names", "_offsets")
+    __hash__ = None
+
+    def __init__(self, data, offsets, feature_names=None):
+        data = np.asarray(data)
+        if data.ndim != 2 or data.dtype.kind not in "biuf":
+            raise ValueError(
+                "data must be a numeric matrix of shape (n_total_steps, n_features), "
+                f"got shape {data.shape} and dtype {data.dtype}."
+            )
+        if data.dtype not in FLOATS:
+            data = data.astype(float_dtype(data.dtype))
+        offsets = np.asarray(offsets)
+        if offsets.ndim != 1 or not len(offsets) or offsets.dtype.kind not in "iu":
+            raise ValueError(
+                "offsets must be a vector of n_sequences + 1 integers, got shape "
+                f"{offsets.shape} and dtype {offsets.dtype}."
+            )
+        offsets = offsets.astype(np.intp)
+        if offsets[0] != 0 or offsets[-1] != len(data) or (np.diff(offsets) < 0).any():
+            raise ValueError(
+                f"offsets must rise from 0 to {len(data)}, the number of rows of data, "
+                f"without a fall; got {offsets[0]} to {offsets[-1]}."
+            )
+        if feature_names is not None:
+            feature_names = tuple(feature_names)
+            if len(feature_names) != data.shape[1]:
+                raise ValueError(
+                    f"{len(feature_names)} feature names for {data.shape[1]} features."
+                )
+        self._data = np.require(data, requirements=["C", "A"])
+        self._offsets = offsets
+        self._feature_names = feature_names
+
+    @classmethod
+    def _trusted(cls, data, offsets, feature_names=None):
+        """Make an instance of parts that are known to be right."""
+        self = object.__new__(cls)
+        self._data = data
+        self._offsets = offsets
+        self._feature_names = feature_names
+        return self
+
+    @classmethod
+    def from_list(cls, sequences):
+        """Make a SequenceArray of a list of arrays.
+
+        Parameters
+        ----------
+        sequences : list of array-like, each of shape (T_i, F) or each (T_i,)
+            The sequences, of one number of features. One-dimensional ones are
+            univariate. DataFrames give their column names.
+
+        Returns
+        -------
+        X : SequenceArray of shape (n, None, F)
+            The sequences; float32 if all are float32, else float64.
+
+        Raises
+        ------
+        TypeError
+            If a sequence is of a type that cannot be read as an array.
+
+        ValueError
+            If the list is empty, or if the sequences differ in rank or features or
+            hold anything but real numbers.
+
+        Examples
+        --------
+        >>> from sklstm.sequences import SequenceArray
+        >>> SequenceArray.from_list([[1, 2, 3], [4, 5]])
+        <SequenceArray: 2 sequences, 2 to 3 steps, 1 feature, float64>
+        """
+        sequences = list(sequences)
+        if not sequences:
+            raise ValueError("An empty list does not tell the number of features.")
+        return cls._trusted(*stack_items(sequences))
+
+    @classmethod
+    def from_padded(cls, X, lengths=None):
+        """Make a SequenceArray of a padded array.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, T, F)
+            Padded sequences.
+
+        lengths : array-like of int, shape (n,), default=None
+            Number of valid steps of each sequence; what lies behind is not looked at.
+            With None the padding is the trailing steps whose features are all NaN.
+
+        Returns
+        -------
+        X : SequenceArray of shape (n, None, F)
+            The valid steps. Not copied if nothing is padded and X is C-contiguous.
+
+        Raises
+        ------
+        ValueError
+            If X is not three-dimensional and numeric, or a length is not in 0..T.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklstm.sequences import SequenceArray
+        >>> SequenceArray.from_padded(np.zeros((2, 4, 3)), lengths=[4, 1]).lengths
+        array([4, 1])
+        """
+        X = np.asarray(X)
+        if X.ndim != 3 or X.dtype.kind not in "biuf":
+            raise ValueError(
+                "Expected a numeric array of shape (n_sequences, n_steps, n_features), "
+                f"got shape {X.shape} and dtype {X.dtype}."
+            )
+        n, T, F = X.shape
+        X = np.require(X, float_dtype(X.dtype), ["C", "A"])
+        if lengths is None:
+            lengths = padded_lengths(X)
+        lengths = np.asarray(lengths)
+        if lengths.shape != (n,) or (n and lengths.dtype.kind not in "iu"):
+            raise ValueError(
+                f"lengths must be {n} integers, one for each sequence; got shape "
+                f"{lengths.shape} and dtype {lengths.dtype}."
+            )
+        if n and (lengths.min() < 0 or lengths.max() > T):
+            i = int(np.argmax((lengths < 0) | (lengths > T)))
+            raise ValueError(
+                f"lengths[{i}] is {lengths[i]}, but a sequence of X has 0 to {T} steps."
+            )
+        if (lengths == T).all():
+            data = X.reshape(n * T, F)
+        else:
+            data = X[np.arange(T) < lengths[:, np.newaxis]]
+        return cls._trusted(data, as_offsets(lengths))
+
+    @classmethod
+    def from_long(cls, frame, *, by, sort=None):
+        """Make a SequenceArray of a long table with one row per step.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            A pandas or polars DataFrame, or anything with ``columns`` and
+            ``frame[column]``.
+
+        by : str or list of str
+            Columns that name the sequence a row belongs to.
+
+        sort : str or list of str, default=None
+            Columns that order the steps within a sequence, ascending; rows that are
+            equal in them keep their order. None keeps the order of the rows.
+
+        Returns
+        -------
+        X : SequenceArray of shape (n, None, F)
+            The remaining columns as features, with their names. Sequences come in
+            the order of their first row: the order of
+            ``frame[by].drop_duplicates()`` (pandas) and
+            ``frame[by].unique(maintain_order=True)`` (polars). Missing values are NaN.
+
+        Raises
+        ------
+        TypeError
+            If ``frame`` is no DataFrame.
+
+        ValueError
+            If a column is missing, a feature is not numeric, or a column of ``by``
+            or ``sort`` has missing values.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from sklstm.sequences import SequenceArray
+        >>> frame = pd.DataFrame(
+        ...     {"patient": ["b", "a", "b"], "hour": [2, 1, 1], "pulse": [80, 60, 70]}
+        ... )
+        >>> X = SequenceArray.from_long(frame, by="patient", sort="hour")
+        >>> X.feature_names
+        ('pulse',)
+        >>> X[0]
+        array([[70.],
+               [80.]])
+        """
+        return cls._trusted(*stack_long(frame, by, sort))
+
+    @property
+    def data(self):
+        """Steps of all sequences, ndarray of shape (n_total_steps, n_features)."""
+        return self._data
+
+    @property
+    def offsets(self):
+        """Where each sequence begins, ndarray of intp of shape (n_sequences + 1,)."""
+        return self._offsets
+
+    @property
+    def feature_names(self):
+        """Names of the features, tuple of str or None."""
+        return self._feature_names
+
+    @property
+    def shape(self):
+        """Shape (n_sequences, None, n_features); the lengths differ."""
+        return len(self._offsets) - 1, None, self._data.shape[1]
+
+    @property
+    def ndim(self):
+        """Number of dimensions, always 3."""
+        return 3
+
+    @property
+    def dtype(self):
+        """Type of the data, float32 or float64."""
+        return self._data.dtype
+
+    @property
+    def n_features(self):
+        """Number of features per step."""
+        return self._data.shape[1]
+
+    @property
+    def lengths(self):
+        """Number of steps of each sequence, ndarray of intp of shape (n_sequences,)."""
+        return np.diff(self._offsets)
+
+    @property
+    def nbytes(self):
+        """Bytes of data and offsets."""
+        return self._data.nbytes + self._offsets.nbytes
+
+    def __len__(self):
+        return len(self._offsets) - 1
+
+    def __iter__(self):
+        return iter(self.to_list())
+
+    def __getitem__(self, key):
+        if isinstance(key, tuple):  # X[key, ...] is how scikit-learn takes samples
+            if len(key) != 2 or key[1] is not Ellipsis:
+                raise IndexError(
+                    "A SequenceArray is indexed by sequence: X[i], X[2:5], X[mask] or "
+                    "X[indices]. Steps and features are indexed in the sequence: "
+                    "X[i][t, f]."
+                )
+            key = key[0]
+        n = len(self)
+        if isinstance(key, slice):
+            start, stop, stride = key.indices(n)
+            if stride == 1:
+                stop = max(start, stop)
+                offsets = self._offsets[start : stop + 1]
+                data = self._data[offsets[0] : offsets[-1]]
+                return self._trusted(data, offsets - offsets[0], self._feature_names)
+            return self._take(np.arange(start, stop, stride))
+        key = np.asarray(key)
+        if key.dtype == bool and key.shape == (n,):
+            return self._take(np.flatnonzero(key))
+        if key.shape == (0,) and key.dtype.kind == "f":  # what an empty list becomes
+            key = key.astype(np.intp)
+        if key.dtype.kind not in "iu" or key.ndim > 1:
+            raise IndexError(
+                f"Expected an integer, a slice, a vector of integers or a mask of {n} "
+                f"booleans, got an index of shape {key.shape} and dtype {key.dtype}."
+            )
+        if key.size and (key.min() < -n or key.max() >= n):
+            raise IndexError(f"Index out of range for {n} sequences.")
+        key = np.where(key < 0, key + n, key).astype(np.intp)
+        if key.ndim == 0:
+            return self._data[self._offsets[key] : self._offsets[key + 1]]
+        return self._take(key)
+
+    def _take(self, indices):
+        lengths = self._offsets[indices + 1] - self._offsets[indices]
+        offsets = as_offsets(lengths)
+        # Row r of the result is row r - offsets[i] of its sequence.
+        shift = np.repeat(self._offsets[indices] - offsets[:-1], lengths)
+        data = self._data.take(shift + np.arange(len(shift)), axis=0)
+        return self._trusted(data, offsets, self._feature_names)
+
+    def to_list(self):
+        """Return the sequences as a list of arrays.
+
+        Returns
+        -------
+        sequences : list of ndarray, each of shape (T_i, n_features)
+            Views of the data.
+        """
+        return [self._data[a:b] for a, b in pairwise(self._offsets.tolist())]
+
+    def to_padded(self, fill_value=np.nan):
+        """Return the sequences as one array, padded at the end.
+
+        Parameters
+        ----------
+        fill_value : float, default=nan
+            Value of the steps behind the end of a sequence.
+
+        Returns
+        -------
+        X : ndarray of shape (n_sequences, longest length, n_features)
+            A new array of the same dtype.
+        """
+        lengths = self.lengths
+        T = int(lengths.max(initial=0))
+        X = np.full((len(self), T, self.n_features), fill_value, dtype=self.dtype)
+        X[np.arange(T) < lengths[:, np.newaxis]] = self._data
+        return X
+
+    def astype(self, dtype, copy=True):
+        """Return the sequences with another float type.
+
+        Parameters
+        ----------
+        dtype : {"float32", "float64"} or dtype
+            The type.
+
+        copy : bool, default=True
+            False returns the same object if it has this type already.
+
+        Returns
+        -------
+        X : SequenceArray
+            The sequences in ``dtype``.
+
+        Raises
+        ------
+        ValueError
+            If ``dtype`` is neither float32 nor float64.
+        """
+        dtype = np.dtype(dtype)
+        if dtype not in FLOATS:
+            raise ValueError(f"dtype must be float32 or float64, got {dtype}.")
+        if not copy and dtype == self.dtype:
+            return self
+        return self._trusted(
+            self._data.astype(dtype), self._offsets, self._feature_names
+        )
+
+    def __eq__(self, other):
+        if not isinstance(other, SequenceArray):
+            return NotImplemented
+        return (
+            self.n_features == other.n_features
+            and np.array_equal(self._offsets, other._offsets)
+            and np.array_equal(self._data, other._data, equal_nan=True)
+        )
+
+    def __array__(self, dtype=None, copy=None):
+        raise TypeError(
+            "A SequenceArray holds sequences of unequal length and is no array. Use "
+            "X.to_padded() for an array padded with NaN, X.to_list() for a list of "
+            "arrays, or X.data for the matrix of all steps."
+        )
+
+    def __reduce__(self):
+        return type(self), (self._data, self._offsets, self._feature_names)
+
+    def __repr__(self):
+        n, lengths = len(self), self.lengths
+        if n and lengths.min() < lengths.max():
+            steps = f", {lengths.min()} to {lengths.max()} steps"
+        elif n:
+            steps = f", {_count(lengths[0], 'step')}"
+        else:
+            steps = ""
+        features = _count(self.n_features, "feature")
+        return (
+            f"<SequenceArray: {_count(n, 'sequence')}{steps}, {features}, {self.dtype}>"
+        )
+
+
+def _count(number, noun):
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def padded_lengths(X):
+    """Return the lengths of NaN-padded sequences.
+
+    Parameters
+    ----------
+    X : ndarray of float, shape (n, T, F)
+        Sequences whose trailing all-NaN steps are padding.
+
+    Returns
+    -------
+    lengths : ndarray of intp, shape (n,)
+        The last step of each sequence that is not all NaN, counted from 1.
+    """
+    n, T, F = X.shape
+    if not (T and F) or not np.isnan(X[:, -1]).all(axis=1).any():
+        return np.full(n, T, dtype=np.intp)
+    valid = ~np.isnan(X).all(axis=2)
+    # argmax finds the first valid step from the end, and 0 where there is none.
+    from_end = np.argmax(valid[:, ::-1], axis=1)
+    return np.where(valid.any(axis=1), T - from_end, 0)

@@ -1,0 +1,450 @@
+"""The door all input goes through: validation, and what an estimator remembers of X."""
+
+import contextlib
+import copy as copy_module
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+
+from ._array import SequenceArray
+from ._stacking import FLOATS, float_dtype, stack_items
+
+
+class Features(NamedTuple):
+    """What an estimator remembers of the X it was fitted on.
+
+    Attributes
+    ----------
+    n_features_in : int
+        Features per step; for 2-D input the number of columns, which are the steps
+        of univariate sequences.
+
+    n_sequence_features : int
+        Features per step, 1 for 2-D input.
+
+    fixed_n_steps : int or None
+        The number of steps every sequence has if X was 2-D, None otherwise.
+
+    feature_names_in : ndarray of str or None
+        Names of the features (of the columns if X was 2-D), where X has them.
+    """
+
+    n_features_in: int
+    n_sequence_features: int
+    fixed_n_steps: int | None
+    feature_names_in: np.ndarray | None
+
+
+def check_sequences(
+    X, *, dtype=None, allow_nan=False, ensure_min_samples=1, copy=False
+):
+    """Validate sequences in any accepted form.
+
+    The layout is read from the type of X and never guessed from its shape:
+
+    - an array of shape (n, T, F): n sequences of T steps. Trailing steps whose
+      features are all NaN are padding and are taken off;
+    - a list, tuple or 1-D object array of n arrays of shape (T_i, F), or of n arrays of
+      shape (T_i,) for univariate sequences. DataFrames are welcome as items. Each has
+      the length it has: NaN at its end is a missing value, no padding;
+    - a :class:`SequenceArray`;
+    - an array, DataFrame or list of lists of numbers of shape (n, T), as scikit-learn
+      reads it: n univariate sequences of T steps.
+
+    Sequences of no steps are allowed: an array of shape (0, F), a row of nothing but
+    NaN padding. Every NaN that is no padding is a missing value.
+
+    Parameters
+    ----------
+    X : array-like of sequences
+        The sequences, in one of the forms above.
+
+    dtype : {"float32", "float64"} or dtype, default=None
+        Type of the result. None keeps float32 and float64 and makes float64 of other
+        numeric types.
+
+    allow_nan : bool, default=False
+        Whether missing values are let through. Infinity never is.
+
+    ensure_min_samples : int, default=1
+        How many sequences there must be.
+
+    copy : bool, default=False
+        Whether the result must not share memory with X. By default it does where
+        nothing has to be converted.
+
+    Returns
+    -------
+    X : SequenceArray of shape (n, None, F)
+        The sequences, C-contiguous.
+
+    Raises
+    ------
+    TypeError
+        If X is of a type that cannot hold sequences, such as a sparse matrix, a masked
+        array, a dict or an iterator.
+
+    ValueError
+        If X has the wrong rank, no or too few samples, no features, sequences of
+        unequal number of features, values that are no real numbers, infinity, values
+        too large for ``dtype`` or, unless ``allow_nan``, missing values. The message
+        names sample, step and feature.
+
+    See Also
+    --------
+    SequenceArray : The container returned.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklstm.sequences import check_sequences
+    >>> check_sequences([np.ones((3, 2)), np.ones((5, 2))])
+    <SequenceArray: 2 sequences, 3 to 5 steps, 2 features, float64>
+    >>> check_sequences(np.ones((10, 7), dtype="float32"))
+    <SequenceArray: 10 sequences, 7 steps, 1 feature, float32>
+    """
+    sequences, _ = _convert(X, dtype, allow_nan, ensure_min_samples)
+    if copy:
+        sequences = SequenceArray._trusted(
+            sequences.data.copy(), sequences.offsets.copy(), sequences.feature_names
+        )
+    return sequences
+
+
+def inspect_sequences(estimator, X, *, dtype=None, allow_nan=False):
+    """Validate sequences for ``fit``, without a change to the estimator.
+
+    First of two steps: ``fit`` validates everything it is given, and only then calls
+    :func:`record_features`, so that a ``fit`` that fails leaves an earlier one usable.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        Named in error messages; not changed.
+
+    X : array-like of sequences
+        The sequences, in any form :func:`check_sequences` accepts.
+
+    dtype : {"float32", "float64"} or dtype, default=None
+        See :func:`check_sequences`.
+
+    allow_nan : bool, default=False
+        See :func:`check_sequences`.
+
+    Returns
+    -------
+    sequences : SequenceArray of shape (n, None, F)
+        The validated sequences.
+
+    features : Features
+        What is to be remembered.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`check_sequences`; also if only some column names are strings.
+    """
+    sequences, n_steps = _convert(X, dtype, allow_nan, 1, estimator)
+    n_features = sequences.n_features
+    if n_steps is None:
+        names = sequences.feature_names
+        if names is not None:
+            names = np.array(names, dtype=object)
+        return sequences, Features(n_features, n_features, None, names)
+    names = None
+    if hasattr(X, "columns"):
+        # validate_data writes on what it is given, so it is given a stand-in.
+        stand_in = copy_module.copy(estimator)
+        validate_data(stand_in, X, skip_check_array=True)
+        names = getattr(stand_in, "feature_names_in_", None)
+    return sequences, Features(n_steps, n_features, n_steps, names)
+
+
+def record_features(estimator, features):
+    """Let the estimator remember what :func:`inspect_sequences` found.
+
+    Sets ``n_features_in_``, ``_n_sequence_features``, ``_fixed_n_steps`` and, where X
+    had names, ``feature_names_in_``; deletes an earlier ``feature_names_in_`` where it
+    had none, as scikit-learn does. Cannot fail.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        The estimator that is being fitted.
+
+    features : Features
+        Second result of :func:`inspect_sequences`.
+    """
+    estimator.n_features_in_ = features.n_features_in
+    estimator._n_sequence_features = features.n_sequence_features
+    estimator._fixed_n_steps = features.fixed_n_steps
+    if features.feature_names_in is not None:
+        estimator.feature_names_in_ = features.feature_names_in
+    elif hasattr(estimator, "feature_names_in_"):
+        del estimator.feature_names_in_
+
+
+def validate_sequences(estimator, X, *, reset, dtype=None, allow_nan=False):
+    """Validate sequences for an estimator and set or check its features.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        The estimator to validate for.
+
+    X : array-like of sequences
+        The sequences, in any form :func:`check_sequences` accepts.
+
+    reset : bool
+        True, in ``fit``: set ``n_features_in_`` (F, or the number of columns of 2-D
+        input), ``feature_names_in_`` where X has names, and the private
+        ``_n_sequence_features`` (F) and ``_fixed_n_steps``. It is
+        :func:`inspect_sequences` and :func:`record_features` in one; on an error
+        nothing is set. False, elsewhere: check X against them.
+
+    dtype : {"float32", "float64"} or dtype, default=None
+        See :func:`check_sequences`.
+
+    allow_nan : bool, default=False
+        See :func:`check_sequences`.
+
+    Returns
+    -------
+    sequences : SequenceArray of shape (n, None, F)
+        The validated sequences.
+
+    Raises
+    ------
+    NotFittedError
+        With ``reset=False``, if nothing was recorded.
+
+    TypeError, ValueError
+        As :func:`check_sequences`. With ``reset=False`` also, in scikit-learn's words,
+        if X has another number of features, other feature names or, where the
+        estimator was fitted on 2-D input and X is 2-D, another number of columns.
+
+    Warns
+    -----
+    UserWarning
+        With ``reset=False``, if only one of X and the estimator has feature names, as
+        scikit-learn does.
+    """
+    if reset:
+        sequences, features = inspect_sequences(
+            estimator, X, dtype=dtype, allow_nan=allow_nan
+        )
+        record_features(estimator, features)
+        return sequences
+
+    expected = getattr(estimator, "_n_sequence_features", None)
+    if expected is None:
+        check_is_fitted(estimator, "_n_sequence_features")
+    sequences, n_steps = _convert(X, dtype, allow_nan, 1, estimator)
+    fitted_on_2d = estimator._fixed_n_steps is not None
+    if n_steps is not None and fitted_on_2d:
+        # scikit-learn's own checks and words; they read names from X itself.
+        named = X if hasattr(X, "columns") else np.empty((0, n_steps))
+        if n_steps != estimator._fixed_n_steps or (
+            named is X or hasattr(estimator, "feature_names_in_")
+        ):
+            validate_data(estimator, named, reset=False, skip_check_array=True)
+        return sequences
+    if sequences.n_features != expected:
+        message = (
+            f"X has {sequences.n_features} features, but "
+            f"{type(estimator).__name__} is expecting {expected} features as input."
+        )
+        if n_steps is not None:
+            message += (
+                f" A 2-D X of shape {(len(sequences), n_steps)} is read as "
+                f"{len(sequences)} univariate sequences of {n_steps} steps; if it is "
+                "one sequence of shape (n_steps, n_features), pass X[None] or [X]."
+            )
+        raise ValueError(message)
+    if not fitted_on_2d and n_steps is None:
+        _check_names(estimator, sequences.feature_names)
+    return sequences
+
+
+def _check_names(estimator, names):
+    """Compare the names of sequence features with those seen in fit."""
+    fitted = getattr(estimator, "feature_names_in_", None)
+    if fitted is None and names is None:
+        return
+    if names is not None and fitted is not None and tuple(fitted) != names:
+        raise ValueError(
+            "The feature names should match those that were passed during fit, in the "
+            f"same order. Fitted with {list(fitted)}, got {list(names)}."
+        )
+    # One of the two is missing: scikit-learn's own warning, raised by scikit-learn.
+    if fitted is None:
+        message = "X has feature names, but {} was fitted without feature names"
+    elif names is None:
+        message = (
+            "X does not have valid feature names, but {} was fitted with feature names"
+        )
+    else:
+        return
+    warnings.warn(message.format(type(estimator).__name__), stacklevel=4)
+
+
+def _convert(X, dtype, allow_nan, ensure_min_samples, estimator=None):
+    """Return X as a valid SequenceArray, and the number of columns if it is 2-D."""
+    if dtype is not None:
+        dtype = np.dtype(dtype)
+        if dtype not in FLOATS:
+            raise ValueError(f"dtype must be float32 or float64, got {dtype}.")
+    n_steps = None
+    if isinstance(X, SequenceArray):
+        with np.errstate(over="ignore"):
+            sequences = X if dtype is None else X.astype(dtype, copy=False)
+        shape = X.shape
+    else:
+        X = _matrix_or_items(X)
+        if isinstance(X, list):
+            shape = (len(X),)
+            if not X:  # which says nothing about features either
+                _raise_too_few("sample", shape, max(1, ensure_min_samples), estimator)
+            sequences = SequenceArray._trusted(*stack_items(X, dtype))
+        elif isinstance(X, np.ndarray) and X.ndim == 3:
+            shape = X.shape
+            sequences = SequenceArray.from_padded(_as_floats(X, dtype))
+        else:
+            X = _check_2d(X, dtype, ensure_min_samples, estimator)
+            shape = X.shape
+            n, n_steps = shape
+            sequences = SequenceArray._trusted(
+                X.reshape(n * n_steps, 1), np.arange(n + 1, dtype=np.intp) * n_steps
+            )
+    if len(sequences) < ensure_min_samples:
+        _raise_too_few("sample", shape, ensure_min_samples, estimator)
+    if sequences.n_features == 0:
+        _raise_too_few("feature", shape, 1, estimator)
+    _check_finite(sequences, allow_nan, n_steps)
+    return sequences, n_steps
+
+
+def _matrix_or_items(X):
+    """Return a list if X is a list of sequences, else X as an array or DataFrame."""
+    if isinstance(X, np.ma.MaskedArray):
+        raise TypeError(
+            "X is a masked array, whose mask would be lost. Mark padding with NaN: "
+            "X.astype(float).filled(np.nan)."
+        )
+    if issparse(X) or hasattr(X, "columns"):
+        return X
+    if X is None or isinstance(X, (str, bytes, dict, set, frozenset, Iterator)):
+        hint = " Pass list(X)." if isinstance(X, Iterator) else ""
+        raise TypeError(
+            "Expected sequences as a 3-D array, a list of 2-D arrays, a SequenceArray "
+            f"or a 2-D array, got {type(X).__name__}.{hint}"
+        )
+    if isinstance(X, Sequence):
+        items = list(X)
+        if set(map(type, items)) <= {list, tuple}:
+            # A list of lists of numbers is a matrix, as everywhere in scikit-learn.
+            with contextlib.suppress(ValueError):  # ragged
+                matrix = np.asarray(items)
+                return matrix if matrix.ndim == 2 else items
+        return _items_or_vector(items)
+    if not isinstance(X, np.ndarray):
+        if hasattr(X, "__iter__") and not hasattr(X, "__array__"):
+            raise TypeError(
+                "Expected a list of arrays or an array, got "
+                f"{type(X).__name__}. Pass list(X) if it holds sequences."
+            )
+        X = np.asarray(X)
+    if X.ndim == 1 and X.dtype == object:
+        return _items_or_vector(list(X))
+    return X
+
+
+def _items_or_vector(items):
+    """Return the items, or a vector (an error later on) if all of them are scalars."""
+    if items and np.ndim(items[0]) == 0 and not any(map(_is_sized, items)):
+        return np.asarray(items)
+    return items
+
+
+def _is_sized(item):
+    return hasattr(item, "__len__")
+
+
+def _as_floats(X, dtype):
+    """Return an array as C-contiguous floats."""
+    if X.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported\nX has dtype {X.dtype}.")
+    if X.dtype.kind == "O":
+        try:
+            X = X.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"X holds values that are not numbers: {error}") from error
+    if X.dtype.kind not in "biuf":
+        raise ValueError(
+            f"X is not numeric (dtype {X.dtype}). Convert the data to numeric values "
+            "explicitly first."
+        )
+    with np.errstate(over="ignore"):  # a value too large is told by the finite check
+        return np.require(X, dtype or float_dtype(X.dtype), ["C", "A"])
+
+
+def _check_2d(X, dtype, ensure_min_samples, estimator):
+    """Return X as a matrix of floats, after scikit-learn's own checks."""
+    if type(X) is not np.ndarray or X.ndim != 2 or X.dtype not in FLOATS or not X.size:
+        X = check_array(
+            X,
+            ensure_all_finite=False,
+            ensure_min_samples=ensure_min_samples,
+            estimator=estimator,
+            input_name="X",
+        )
+    return _as_floats(X, dtype)
+
+
+def _raise_too_few(noun, shape, minimum, estimator):
+    """Raise what check_array raises, for samples or features."""
+    number = shape[0] if noun == "sample" else 0
+    context = "" if estimator is None else f" by {type(estimator).__name__}"
+    raise ValueError(
+        f"Found array with {number} {noun}(s) (shape={shape}) while a minimum of "
+        f"{minimum} is required{context}."
+    )
+
+
+def _check_finite(sequences, allow_nan, n_steps):
+    """Raise if there is infinity or, unless allowed, NaN; say where."""
+    data = sequences.data
+    if np.isfinite(data).all():
+        return
+    bad = np.isinf(data)
+    infinite = bad.any()
+    if not infinite:
+        if allow_nan:
+            return
+        bad = np.isnan(data)
+    row, feature = divmod(int(np.argmax(bad)), sequences.n_features)
+    # Right of equal offsets: the sequences of no steps have no such row.
+    sample = int(np.searchsorted(sequences.offsets, row, side="right")) - 1
+    step = row - int(sequences.offsets[sample])
+    where = f"sample {sample}, step {step}, feature {feature}"
+    if sequences.feature_names is not None:
+        where += f" ({sequences.feature_names[feature]})"
+    if infinite:
+        raise ValueError(
+            "Input X contains infinity or a value too large for "
+            f"dtype('{data.dtype}'): {where}. Remove or clip such values, or scale X."
+        )
+    if n_steps is not None:
+        hint = "If it is padding, pass X as a 3-D array: X[:, :, np.newaxis]."
+    else:
+        hint = (
+            "Only trailing steps of a 3-D array whose features are all NaN are padding."
+        )
+    raise ValueError(
+        f"Input X contains NaN: {where}. Missing values have to be imputed first, for "
+        "example with sklstm.preprocessing.TimeDistributed(SimpleImputer()). " + hint
+    )
