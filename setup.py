@@ -1,0 +1,112 @@
+"""The extensions and their flags; everything else is in pyproject.toml."""
+
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+KERNELS = "sklstm/kernels"
+X86 = platform.machine().lower() in {"x86_64", "amd64"}
+# The same source is built once for each; `kernels/__init__.py` picks at import.
+INSTRUCTION_SETS = {"baseline": []}
+if X86 and sys.platform != "darwin":
+    INSTRUCTION_SETS["avx2"] = ["-mavx2", "-mfma"]
+    INSTRUCTION_SETS["avx512"] = [
+        *INSTRUCTION_SETS["avx2"],
+        *("-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl"),
+    ]
+PRECISIONS = {"f32": [], "f64": ["-DSKLSTM_FLOAT64"]}
+# No -ffast-math, and FMA only where it is written: the bits are part of the contract.
+FLAGS = ["-O3", "-std=gnu99", "-fno-math-errno", "-fno-trapping-math"]
+FLAGS += ["-ffp-contract=off", "-Wno-unused-function"]
+
+DEBUG = os.environ.get("SKLSTM_DEBUG") == "1"
+DIRECTIVES = {
+    "language_level": 3,
+    "boundscheck": DEBUG,
+    "wraparound": False,
+    "cdivision": True,
+    "initializedcheck": DEBUG,
+    "freethreading_compatible": True,
+}
+NO_OPENMP = os.environ.get("SKLSTM_NO_OPENMP") == "1"
+
+NO_OPENMP_MESSAGE = """
+The C compiler could not build a small OpenMP program, so the kernels would run on one
+thread. sklstm stops here rather than install a slow build in silence.
+
+- On Linux, install GCC with its OpenMP library (Debian: apt-get install gcc).
+- To build without threads on purpose, set SKLSTM_NO_OPENMP=1.
+"""
+
+
+class BuildExt(build_ext):
+    """Build with OpenMP, or stop and say why not."""
+
+    def build_extensions(self):
+        if not NO_OPENMP:
+            self.check_openmp()
+            for extension in self.extensions:
+                extension.extra_compile_args.append("-fopenmp")
+                extension.extra_link_args.append("-fopenmp")
+        self.parallel = self.parallel or os.cpu_count()
+        super().build_extensions()
+
+    def check_openmp(self):
+        folder = Path(tempfile.mkdtemp())
+        source = folder / "openmp.c"
+        source.write_text(
+            "#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n"
+        )
+        try:
+            objects = self.compiler.compile(
+                [str(source)], output_dir=str(folder), extra_postargs=["-fopenmp"]
+            )
+            self.compiler.link_executable(
+                objects, "openmp", output_dir=str(folder), extra_postargs=["-fopenmp"]
+            )
+        except Exception as error:
+            raise SystemExit(f"{error}\n{NO_OPENMP_MESSAGE}") from error
+        finally:
+            shutil.rmtree(folder)
+
+
+def kernel(name, source, build_dir, flags=()):
+    """One extension, from a C file in a folder of its own: variants share a source."""
+    (extension,) = cythonize(
+        [Extension(f"sklstm.kernels.{name}", [f"{KERNELS}/{source}"])],
+        compiler_directives=DIRECTIVES,
+        build_dir=f"build/{build_dir}",
+    )
+    # Set afterwards: cythonize carries the options of a source over to its next use.
+    extension.depends = [f"{KERNELS}/tile.h", f"{KERNELS}/cell.h"]
+    extension.include_dirs = [KERNELS]
+    extension.extra_compile_args = [*FLAGS, *flags]
+    extension.extra_link_args = []
+    extension.define_macros = []
+    return extension
+
+
+extensions = [
+    kernel("_runtime", "_runtime.pyx", "cython"),
+    kernel("_schedule", "_schedule.pyx", "cython"),
+]
+for isa, isa_flags in INSTRUCTION_SETS.items():
+    for precision, macros in PRECISIONS.items():
+        variant = f"{isa}_{precision}"
+        extensions.append(
+            kernel(
+                f"_recurrent_{variant}",
+                "recurrent.pyx",
+                f"cython_{variant}",
+                [*isa_flags, *macros],
+            )
+        )
+
+setup(ext_modules=extensions, cmdclass={"build_ext": BuildExt})

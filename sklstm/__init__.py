@@ -1,0 +1,1 @@
+"""Recurrent networks for people who think in scikit-learn."""

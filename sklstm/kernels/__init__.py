@@ -1,0 +1,50 @@
+"""Compiled kernels: one variant per instruction set, the best one chosen at import.
+
+`SKLSTM_ISA` (``avx512``, ``avx2`` or ``baseline``) forces a variant.
+"""
+
+import os
+from importlib import import_module
+
+import numpy as np
+
+from ._runtime import effective_n_threads, openmp_version, supported_instruction_sets
+from ._schedule import Schedule
+
+__all__ = [
+    "CELLS",
+    "Schedule",
+    "effective_n_threads",
+    "instruction_set",
+    "kernels_for",
+    "openmp_version",
+    "supported_instruction_sets",
+]
+
+#: Rows of the table of cells at the end of cell.h.
+CELLS = {"lstm": 0}
+
+
+def _choose(supported, forced):
+    """Name of the variant to import: the best one, or the one that is forced."""
+    if not forced:
+        return supported[0]
+    if forced not in supported:
+        raise ImportError(
+            f"SKLSTM_ISA={forced!r}, but this machine runs only {', '.join(supported)}."
+            " Set SKLSTM_ISA to one of them, or unset it."
+        )
+    return forced
+
+
+instruction_set = _choose(supported_instruction_sets(), os.environ.get("SKLSTM_ISA"))
+
+_VARIANTS = {
+    np.dtype(dtype): import_module(f"{__name__}._recurrent_{instruction_set}_{suffix}")
+    for dtype, suffix in ((np.float32, "f32"), (np.float64, "f64"))
+}
+
+
+def kernels_for(dtype):
+    """The compiled module for arrays of `dtype` (float32 or float64)."""
+    return _VARIANTS[np.dtype(dtype)]

@@ -1,0 +1,79 @@
+"""The processor and the threads: what there is, asked once, in baseline instructions."""
+import os
+
+import joblib
+
+cdef extern from *:
+    """
+    #include <stdint.h>
+    #include <string.h>
+    #ifdef _OPENMP
+    #include <omp.h>
+    #else
+    static int omp_get_max_threads(void) { return 1; }
+    #endif
+
+    #if (defined(__x86_64__) || defined(__i386__)) && defined(__GNUC__)
+    #include <cpuid.h>
+
+    /* Register states that the operating system saves (XCR0). */
+    static uint64_t saved_states(void)
+    {
+        uint32_t low, high;
+        __asm__ __volatile__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+        return ((uint64_t)high << 32) | low;
+    }
+
+    /* 0: baseline; 1: AVX2 and FMA; 2: AVX-512 F, DQ, BW and VL as well */
+    static int instruction_set_level(void)
+    {
+        uint32_t a, b, c, d;
+        uint64_t saved;
+        if (!__get_cpuid(1, &a, &b, &c, &d)) return 0;
+        if (!(c & bit_OSXSAVE) || !(c & bit_FMA) || !(c & bit_AVX)) return 0;
+        saved = saved_states();
+        if ((saved & 0x6) != 0x6) return 0; /* SSE, AVX */
+        if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & bit_AVX2)) return 0;
+        if ((saved & 0xe6) != 0xe6) return 1; /* masks, upper halves, upper 16 */
+        if (!(b & bit_AVX512F) || !(b & bit_AVX512DQ) || !(b & bit_AVX512BW)
+            || !(b & bit_AVX512VL)) return 1;
+        return 2;
+    }
+    #else
+    static int instruction_set_level(void) { return 0; }
+    #endif
+
+    #ifdef _OPENMP
+    #define SKLSTM_OPENMP _OPENMP
+    #else
+    #define SKLSTM_OPENMP 0
+    #endif
+    """
+    int omp_get_max_threads() noexcept nogil
+    int instruction_set_level() noexcept nogil
+    int SKLSTM_OPENMP
+
+
+_N_CPUS = joblib.cpu_count()
+
+
+def supported_instruction_sets():
+    """Names of the instruction sets this machine runs, best first."""
+    return ["avx512", "avx2", "baseline"][2 - instruction_set_level():]
+
+
+def openmp_version():
+    """Version of OpenMP as yyyymm, 0 where the package was built without."""
+    return SKLSTM_OPENMP
+
+
+def effective_n_threads():
+    """Threads that a kernel may use now.
+
+    What OpenMP says (`OMP_NUM_THREADS`, `threadpoolctl.threadpool_limits`, loky's inner
+    limit), and no more than there are processors, except where `OMP_NUM_THREADS` asks
+    for it.
+    """
+    if "OMP_NUM_THREADS" in os.environ:
+        return omp_get_max_threads()
+    return min(omp_get_max_threads(), _N_CPUS)

@@ -1,0 +1,309 @@
+/* The recurrent cells: one forward and one backward function each, side by side, and
+   the step over a strip of sequences that calls them.
+
+   A cell knows nothing of time, batches or memory. It sees LANES units of one row: the
+   forward function gets their pre-activations in registers, straight out of the tile;
+   the backward function gets the gradient of h. Notation as in docs/design.md: a prime
+   (here _before) marks the time step before, d_z is the gradient of the loss with
+   respect to z.
+
+   A new cell is a pair `NAME_forward`, `NAME_backward` and the two lines CELL_STEPS at
+   the end of this file. */
+#ifndef SKLSTM_CELL_H
+#define SKLSTM_CELL_H
+
+#include "tile.h"
+
+/* ---- sigma and tanh ----------------------------------------------------------- */
+
+/* exp(a) - 1 = s (exp(t) - 1) + s - 1  with  a = n ln 2 + t,  s = 2^n,  n = rint(a / ln 2)
+
+   exp(t) - 1 = t q(t), q the minimax polynomial of relative error (Remez) on
+   |t| <= ln 2 / 2: 1.1e-8 for float32, 2.4e-19 for float64. n is rounded by adding
+   1.5 * 2^(mantissa bits), which also leaves n in the low bits, ready for the exponent. */
+INLINE vec expm1_vec(vec a)
+{
+#ifdef SKLSTM_FLOAT64
+    static const real q[] = {
+        1.0, 0.5, 0.16666666666666680797, 0.041666666666666490707,
+        0.0083333333333195907618, 0.0013888888888965744379, 0.0001984126989010681592,
+        2.4801587171720392821e-5, 2.7557240826844114806e-6, 2.7557400211644574523e-7,
+        2.5110079773262525605e-8, 2.0876751339314065406e-9};
+    const int degree = 11, mantissa = 52;
+    const real limit = 700, ln2_high = 0x1.62e42fefa0000p-1;
+    const real ln2_low = 1.6465949582897081281e-12, shift = 0x1.8p52;
+    const bits exponent_bias = INT64_C(1023) << 52;
+#else
+    static const real q[] = {
+        1.0f, 0.49999998113527147657f, 0.16666505577970226128f, 0.041667138091195778616f,
+        0.0083691400426170795989f, 0.0013888872601501923927f};
+    const int degree = 5, mantissa = 23;
+    const real limit = 87, ln2_high = 0.693359375f;
+    const real ln2_low = -0.000212194440055f, shift = 0x1.8p23f;
+    const bits exponent_bias = 127 << 23;
+#endif
+    a = clamp(a, -limit, limit);
+    const vec shifted =
+        fma_vec(a, broadcast((real)1.44269504088896340736), broadcast(shift));
+    const vec n = shifted - shift;
+    const vec s = (vec)(((ivec)shifted << mantissa) + exponent_bias);
+    vec t = fma_vec(n, broadcast(-ln2_high), a);
+    t = fma_vec(n, broadcast(-ln2_low), t);
+    vec p = broadcast(q[degree]);
+    UNROLL for (int k = degree - 1; k >= 0; k--) p = fma_vec(p, t, broadcast(q[k]));
+    return fma_vec(s, t * p, s - 1);
+}
+
+/* 1 / (1 + exp(-z)) */
+INLINE vec sigmoid_vec(vec z) { return 1 / (expm1_vec(-z) + 2); }
+
+/* (exp(2z) - 1) / (exp(2z) + 1) */
+INLINE vec tanh_vec(vec z)
+{
+    const vec e = expm1_vec(z + z);
+    return e / (e + 2);
+}
+
+/* ---- LSTM (Hochreiter & Schmidhuber 1997; forget gate: Gers et al. 2000) ------- */
+
+/* i = sigma(z_i), f = sigma(z_f), g = tanh(z_g), o = sigma(z_o)
+   c = f c' + i g
+   h = o tanh(c) */
+INLINE void lstm_forward(
+    const vec z[PANEL],
+    const real *h_before, /* IN (LANES,), not used */
+    const real *c_before, /* IN (LANES,) */
+    real *gates,          /* OUT activated gates, `units` apart, or NULL */
+    ptrdiff_t units,
+    real *h, /* OUT (LANES,) */
+    real *c  /* OUT (LANES,), may be c_before */
+)
+{
+    const vec i = sigmoid_vec(z[0]);
+    const vec f = sigmoid_vec(z[1]);
+    const vec g = tanh_vec(z[2]);
+    const vec o = sigmoid_vec(z[3]);
+    const vec c_t = fma_vec(f, load(c_before), i * g);
+    (void)h_before;
+    store(c, c_t);
+    store(h, o * tanh_vec(c_t));
+    if (gates) {
+        store(gates, i);
+        store(gates + units, f);
+        store(gates + 2 * units, g);
+        store(gates + 3 * units, o);
+    }
+}
+
+/* d_c = d_c + d_h o (1 - tanh(c)^2)
+   d_z_i = d_c g i (1 - i)        d_z_f = d_c c' f (1 - f)
+   d_z_g = d_c i (1 - g^2)        d_z_o = d_h tanh(c) o (1 - o)
+   d_c'  = d_c f */
+INLINE void lstm_backward(
+    vec d_h,
+    real *d_c,   /* IN/OUT (LANES,) gradient of c, then of c' */
+    real *gates, /* IN activated gates, OUT their gradients d_z, `units` apart */
+    ptrdiff_t units,
+    const real *c,       /* IN (LANES,) */
+    const real *c_before /* IN (LANES,) */
+)
+{
+    const vec i = load(gates), f = load(gates + units);
+    const vec g = load(gates + 2 * units), o = load(gates + 3 * units);
+    const vec tanh_c = tanh_vec(load(c));
+    const vec d_o = d_h * tanh_c;
+    const vec d_c_t =
+        fma_vec(d_h * o, fma_vec(-tanh_c, tanh_c, broadcast(1)), load(d_c));
+    store(gates, d_c_t * g * fma_vec(-i, i, i));
+    store(gates + units, d_c_t * load(c_before) * fma_vec(-f, f, f));
+    store(gates + 2 * units, d_c_t * i * fma_vec(-g, g, broadcast(1)));
+    store(gates + 3 * units, d_o * fma_vec(-o, o, o));
+    store(d_c, d_c_t * f);
+}
+
+typedef void cell_forward(
+    const vec *, const real *, const real *, real *, ptrdiff_t, real *, real *);
+typedef void cell_backward(vec, real *, real *, ptrdiff_t, const real *, const real *);
+
+/* ---- one time step of a strip -------------------------------------------------- */
+
+/* R rows, P blocks of LANES units: z = b + W x + R h' in registers, then the cell. */
+INLINE void forward_tile(
+    cell_forward *cell, const int R, const int P, const real *const *x, ptrdiff_t F,
+    const real *const *h_rows, const real *w, const real *bias, ptrdiff_t units,
+    const real *h_before, const real *c_before, real *gates, real *h, real *c)
+{
+    const ptrdiff_t panel = (F + units) * PANEL * LANES;
+    vec acc[TILE_ROWS * PANEL];
+    UNROLL for (int r = 0; r < R; r++)
+        UNROLL for (int b = 0; b < P * PANEL; b++)
+            acc[r * P * PANEL + b] = load(bias + b * LANES);
+    tile_multiply(R, P, PANEL, acc, x, F, w, panel);
+    tile_multiply(R, P, PANEL, acc, h_rows, units, w + F * PANEL * LANES, panel);
+    UNROLL for (int r = 0; r < R; r++)
+        UNROLL for (int p = 0; p < P; p++) {
+            const ptrdiff_t at = r * units + p * LANES;
+            cell(
+                acc + (r * P + p) * PANEL, h_before + at, c_before + at,
+                gates ? gates + PANEL * r * units + p * LANES : NULL, units, h + at,
+                c + at);
+        }
+}
+
+INLINE void forward_step(
+    cell_forward *cell,
+    ptrdiff_t n_rows,        /* sequences of the strip that have this step */
+    const real *x,           /* IN (., ldx) */
+    const ptrdiff_t *x_rows, /* IN (n_rows,) row of x for each sequence */
+    ptrdiff_t ldx, ptrdiff_t F,
+    const real *w,        /* IN panels (F + units, PANEL * LANES) */
+    const real *bias,     /* IN (units / LANES, PANEL * LANES) */
+    ptrdiff_t units,      /* H, padded to a multiple of LANES */
+    const real *h_before, /* IN (n_rows, units) */
+    const real *c_before, /* IN (n_rows, units) */
+    real *gates,          /* OUT (n_rows, PANEL, units) or NULL */
+    real *h,              /* OUT (n_rows, units), not h_before */
+    real *c               /* OUT (n_rows, units), may be c_before */
+)
+{
+    const ptrdiff_t panel = (F + units) * PANEL * LANES;
+    const int height = tile_height(n_rows);
+    /* A lone row (one sequence: latency) takes TILE_WIDE blocks of units at once. */
+    const int wide = height == 1 ? TILE_WIDE : 1;
+    for (ptrdiff_t j = 0; j < units / LANES;) {
+        const int P = units / LANES - j >= wide ? wide : 1;
+        const real *wj = w + j * panel, *bj = bias + j * PANEL * LANES;
+        for (ptrdiff_t m = 0; m < n_rows; m += height) {
+            const int R = (int)(n_rows - m < height ? n_rows - m : height);
+            const real *xr[TILE_ROWS], *hr[TILE_ROWS];
+            for (int r = 0; r < R; r++) {
+                xr[r] = x + x_rows[m + r] * ldx;
+                hr[r] = h_before + (m + r) * units;
+            }
+#define FORWARD_TILE(R, P)                                                             \
+    forward_tile(                                                                      \
+        cell, R, P, xr, F, hr, wj, bj, units, h_before + m * units + j * LANES,        \
+        c_before + m * units + j * LANES,                                              \
+        gates ? gates + m * PANEL * units + j * LANES : NULL,                          \
+        h + m * units + j * LANES, c + m * units + j * LANES)
+#define TILE(R) FORWARD_TILE(R, 1)
+            if (P > 1)
+                FORWARD_TILE(1, TILE_WIDE);
+            else
+                FOR_TILE_HEIGHT(R, TILE)
+#undef TILE
+#undef FORWARD_TILE
+        }
+        j += P;
+    }
+}
+
+/* R rows, C vectors of units: d_h = d_out + d_z(t + 1) R' in registers, then the cell. */
+INLINE void backward_tile(
+    cell_backward *cell, const int R, const int C, const real *const *d_z_after,
+    ptrdiff_t K, const real *w, ptrdiff_t units, const real *const *d_out,
+    const real *const *d_last, real *d_c, real *gates, const real *c,
+    const real *c_before)
+{
+    vec acc[TILE_ROWS * PANEL];
+    UNROLL for (int b = 0; b < R * C; b++) acc[b] = broadcast(0);
+    tile_multiply(R, 1, C, acc, d_z_after, K, w, 0);
+    UNROLL for (int r = 0; r < R; r++)
+        UNROLL for (int b = 0; b < C; b++) {
+            const ptrdiff_t at = r * units + b * LANES;
+            vec d_h = acc[r * C + b];
+            if (d_out) d_h += load(d_out[r] + b * LANES);
+            if (d_last) d_h += load(d_last[r] + b * LANES);
+            cell(
+                d_h, d_c + at, gates + PANEL * r * units + b * LANES, units, c + at,
+                c_before + at);
+        }
+}
+
+/* Rows begin .. end of a strip at one time step. Either all of them go on at the next
+   step (d_z_after is given) or all of them end here (d_last is given, K = 0). */
+INLINE void backward_rows(
+    cell_backward *cell, ptrdiff_t begin, ptrdiff_t end,
+    const real *d_z_after, /* IN (n_rows, PANEL * units) or NULL */
+    const real *w,         /* IN panels (PANEL * units, <= PANEL * LANES) of R' */
+    ptrdiff_t units,
+    const real *d_out,      /* IN (n_rows, units) from the layer above, or NULL */
+    const real *d_last,     /* IN (., units) gradient of the last h, or NULL */
+    const ptrdiff_t *order, /* IN (n_rows,) row of d_last for each row */
+    real *d_c,              /* IN/OUT (n_rows, units) */
+    real *gates,            /* IN/OUT (n_rows, PANEL, units) */
+    const real *c,          /* IN (n_rows, units) */
+    const real *c_before    /* IN (n_rows, units) */
+)
+{
+    const ptrdiff_t K = d_z_after ? PANEL * units : 0;
+    if (begin >= end) return;
+    const int height = tile_height(end - begin);
+    for (ptrdiff_t p = 0; p * PANEL * LANES < units; p++) {
+        const int C = panel_vectors(units / LANES, p);
+        const ptrdiff_t column = p * PANEL * LANES;
+        const real *wp = w + PANEL * units * column;
+        for (ptrdiff_t m = begin; m < end; m += height) {
+            const int R = (int)(end - m < height ? end - m : height);
+            const real *after[TILE_ROWS], *above[TILE_ROWS], *last[TILE_ROWS];
+            for (int r = 0; r < R; r++) {
+                after[r] = K ? d_z_after + (m + r) * PANEL * units : NULL;
+                above[r] = d_out ? d_out + (m + r) * units + column : NULL;
+                last[r] = d_last ? d_last + order[m + r] * units + column : NULL;
+            }
+#define BACKWARD_TILE(R, C)                                                            \
+    backward_tile(                                                                     \
+        cell, R, C, after, K, wp, units, d_out ? above : NULL, d_last ? last : NULL,   \
+        d_c + m * units + column, gates + m * PANEL * units + column,                  \
+        c + m * units + column, c_before + m * units + column)
+#define TILE(R)                                                                        \
+    switch (C) {                                                                       \
+    case 1: BACKWARD_TILE(R, 1); break;                                                \
+    case 2: BACKWARD_TILE(R, 2); break;                                                \
+    case 3: BACKWARD_TILE(R, 3); break;                                                \
+    default: BACKWARD_TILE(R, 4);                                                      \
+    }
+            FOR_TILE_HEIGHT(R, TILE)
+#undef TILE
+#undef BACKWARD_TILE
+        }
+    }
+}
+
+/* ---- the table of cells --------------------------------------------------------- */
+
+typedef void (*forward_step_function)(
+    ptrdiff_t, const real *, const ptrdiff_t *, ptrdiff_t, ptrdiff_t, const real *,
+    const real *, ptrdiff_t, const real *, const real *, real *, real *, real *);
+typedef void (*backward_rows_function)(
+    ptrdiff_t, ptrdiff_t, const real *, const real *, ptrdiff_t, const real *,
+    const real *, const ptrdiff_t *, real *, real *, const real *, const real *);
+
+#define CELL_STEPS(NAME)                                                               \
+    static void NAME##_forward_step(                                                   \
+        ptrdiff_t n_rows, const real *x, const ptrdiff_t *x_rows, ptrdiff_t ldx,       \
+        ptrdiff_t F, const real *w, const real *bias, ptrdiff_t units,                 \
+        const real *h_before, const real *c_before, real *gates, real *h, real *c)     \
+    {                                                                                  \
+        forward_step(                                                                  \
+            NAME##_forward, n_rows, x, x_rows, ldx, F, w, bias, units, h_before,       \
+            c_before, gates, h, c);                                                    \
+    }                                                                                  \
+    static void NAME##_backward_rows(                                                  \
+        ptrdiff_t begin, ptrdiff_t end, const real *d_z_after, const real *w,          \
+        ptrdiff_t units, const real *d_out, const real *d_last,                        \
+        const ptrdiff_t *order, real *d_c, real *gates, const real *c,                 \
+        const real *c_before)                                                          \
+    {                                                                                  \
+        backward_rows(                                                                 \
+            NAME##_backward, begin, end, d_z_after, w, units, d_out, d_last, order,    \
+            d_c, gates, c, c_before);                                                  \
+    }
+
+CELL_STEPS(lstm)
+
+enum { CELL_LSTM, N_CELLS };
+static const forward_step_function forward_steps[N_CELLS] = {lstm_forward_step};
+static const backward_rows_function backward_rows_of[N_CELLS] = {lstm_backward_rows};
+
+#endif

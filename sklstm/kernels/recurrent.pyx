@@ -1,0 +1,631 @@
+"""Recurrent layers over a batch: time loops, threads and shapes.
+
+Compiled once per instruction set and precision (see setup.py and `kernels/__init__.py`).
+The arithmetic of a time step is in cell.h, the products in tile.h; here are the loops
+over strips, steps and tiles, and the checks of shapes at the door. A `Schedule` says
+which rows belong to which step.
+
+`units` is H padded to a multiple of LANES. Padded units have zero weights, so they
+stay at zero and their gradients are zero.
+"""
+import numpy as np
+
+from cython.parallel cimport parallel, prange
+from libc.string cimport memcpy, memset
+
+cdef extern from "cell.h" nogil:
+    ctypedef float real
+    const int LANES "LANES"
+    const int PANEL "PANEL"
+    int N_CELLS
+    unsigned long long flush_denormals() noexcept
+    void restore_denormals(unsigned long long) noexcept
+    void product(
+        Py_ssize_t, Py_ssize_t, const real*, const Py_ssize_t*, Py_ssize_t, Py_ssize_t,
+        const real*, const real*, Py_ssize_t, real*) noexcept
+    void outer(
+        Py_ssize_t, Py_ssize_t, const real*, const Py_ssize_t*, Py_ssize_t, Py_ssize_t,
+        const real*, Py_ssize_t, int, real*, Py_ssize_t) noexcept
+    void outer_bias(
+        Py_ssize_t, Py_ssize_t, const real*, Py_ssize_t, int, real*) noexcept
+    ctypedef void (*forward_step_function)(
+        Py_ssize_t, const real*, const Py_ssize_t*, Py_ssize_t, Py_ssize_t, const real*,
+        const real*, Py_ssize_t, const real*, const real*, real*, real*,
+        real*) noexcept
+    ctypedef void (*backward_rows_function)(
+        Py_ssize_t, Py_ssize_t, const real*, const real*, Py_ssize_t, const real*,
+        const real*, const Py_ssize_t*, real*, real*, const real*,
+        const real*) noexcept
+    const forward_step_function* forward_steps
+    const backward_rows_function* backward_rows_of
+
+cdef extern from *:
+    """
+    #ifdef _OPENMP
+    #include <omp.h>
+    #else
+    static int omp_get_thread_num(void) { return 0; }
+    static int omp_get_num_threads(void) { return 1; }
+    #endif
+    """
+    int omp_get_thread_num() noexcept nogil
+    int omp_get_num_threads() noexcept nogil
+
+
+lanes = LANES
+
+cdef enum:
+    # Weight gradients: rows of a task, and floats of d_z that a pass over a task reads
+    # before the next task reads them again, from L2.
+    OUTER_ROWS = 24
+    OUTER_CHUNK = 1 << 17
+    # Row-steps in a task of the product that gives d_x.
+    PRODUCT_ROWS = 96
+
+
+cdef inline Py_ssize_t ceil_div(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
+    return (a + b - 1) // b
+
+
+cdef struct Batch:
+    const Py_ssize_t* order       # (B,) sequence at each sorted place
+    const Py_ssize_t* first_row   # (n_strips + 1,) first sorted place of a strip
+    const Py_ssize_t* first_step  # (n_strips + 1,) first row-step of a strip
+    const Py_ssize_t* running_at  # (n_strips + 1,) where the strip's counts begin
+    const Py_ssize_t* running     # sequences that have step t
+    Py_ssize_t n_strips
+
+
+cdef Batch batch_of(schedule) except *:
+    cdef const Py_ssize_t[::1] order = schedule.order
+    cdef const Py_ssize_t[::1] first_row = schedule.first_row
+    cdef const Py_ssize_t[::1] first_step = schedule.first_step
+    cdef const Py_ssize_t[::1] running_at = schedule.running_at
+    cdef const Py_ssize_t[::1] running = schedule.running
+    cdef Batch batch
+    batch.order = address(order)
+    batch.first_row = address(first_row)
+    batch.first_step = address(first_step)
+    batch.running_at = address(running_at)
+    batch.running = address(running)
+    batch.n_strips = first_row.shape[0] - 1
+    return batch
+
+
+cdef inline const Py_ssize_t* address(const Py_ssize_t[::1] a) noexcept:
+    """The data of an array; an empty one has none to point at."""
+    return &a[0] if a.shape[0] else NULL
+
+
+cdef inline real* data(real[:, ::1] a) noexcept:
+    """The data of an array; NULL for None and for an empty one."""
+    if a is None or a.shape[0] == 0 or a.shape[1] == 0:
+        return NULL
+    return &a[0, 0]
+
+
+cdef inline const real* const_data(const real[:, ::1] a) noexcept:
+    if a is None or a.shape[0] == 0 or a.shape[1] == 0:
+        return NULL
+    return &a[0, 0]
+
+
+def check_shape(name, a, rows, columns):
+    """Kernels follow pointers: an array of another shape must not reach them."""
+    if a is not None and a.shape != (rows, columns):
+        raise ValueError(
+            f"{name} has shape {a.shape}, the kernel needs {(rows, columns)}."
+        )
+
+
+# ---- packing ---------------------------------------------------------------------
+
+
+def pack_gates(
+    const real[:, ::1] weights,  # IN (F + H + 1, PANEL * H): W, R, b
+    Py_ssize_t F,
+    real[:, ::1] packed,         # OUT (units / LANES * (F + units), PANEL * LANES)
+    real[:, ::1] bias,           # OUT (units / LANES, PANEL * LANES)
+):
+    """Weights in the order of the forward tile: units / LANES panels of (k, gate, lane)."""
+    cdef Py_ssize_t H = weights.shape[1] // PANEL, blocks = bias.shape[0]
+    cdef Py_ssize_t units = blocks * LANES, K = F + units
+    cdef Py_ssize_t block, k, g, lanes_left
+    cdef real* to
+    if weights.shape[0] != F + H + 1 or blocks != ceil_div(H, LANES):
+        raise ValueError("weights, F and bias do not belong together.")
+    check_shape("packed", packed, blocks * K, PANEL * LANES)
+    check_shape("bias", bias, blocks, PANEL * LANES)
+    with nogil:
+        memset(&packed[0, 0], 0, blocks * K * PANEL * LANES * sizeof(real))
+        memset(&bias[0, 0], 0, blocks * PANEL * LANES * sizeof(real))
+        for block in range(blocks):
+            lanes_left = min(<Py_ssize_t>LANES, H - block * LANES)
+            for k in range(F + H + 1):
+                to = &bias[block, 0] if k == F + H else &packed[block * K + k, 0]
+                for g in range(PANEL):
+                    memcpy(
+                        to + g * LANES, &weights[k, g * H + block * LANES],
+                        lanes_left * sizeof(real),
+                    )
+
+
+def pack_columns(
+    const real[:, ::1] weights,  # IN (K, n_columns)
+    real[::1] packed,            # OUT (K * columns padded to LANES,)
+):
+    """A plain matrix in panels of at most PANEL vectors of columns."""
+    cdef Py_ssize_t K = weights.shape[0], n_columns = weights.shape[1]
+    cdef Py_ssize_t width = ceil_div(n_columns, LANES) * LANES
+    cdef Py_ssize_t i, start, k, panel_width, n
+    if packed.shape[0] != K * width:
+        raise ValueError(f"packed has {packed.shape[0]} elements, not {K * width}.")
+    with nogil:
+        for i in range(ceil_div(width, PANEL * LANES)):
+            start = i * PANEL * LANES
+            panel_width = min(<Py_ssize_t>(PANEL * LANES), width - start)
+            n = min(panel_width, n_columns - start)
+            for k in range(K):
+                memcpy(
+                    &packed[K * start + k * panel_width], &weights[k, start],
+                    n * sizeof(real),
+                )
+                memset(
+                    &packed[K * start + k * panel_width] + n, 0,
+                    (panel_width - n) * sizeof(real),
+                )
+
+
+def pack_transposed(
+    const real[:, ::1] weights,  # IN (n_columns, gates * H), some rows of W or R
+    Py_ssize_t gates,
+    real[::1] packed,            # OUT (gates * units * columns padded to LANES,)
+):
+    """The transposed matrix in panels, its gates padded from H to units rows each."""
+    cdef Py_ssize_t n_columns = weights.shape[0], H = weights.shape[1] // gates
+    cdef Py_ssize_t units = ceil_div(H, LANES) * LANES, K = gates * units
+    cdef Py_ssize_t width = ceil_div(n_columns, LANES) * LANES
+    cdef Py_ssize_t i, start, panel_width, g, u, j
+    cdef real* to
+    cdef const real* row
+    if packed.shape[0] != K * width:
+        raise ValueError(f"packed has {packed.shape[0]} elements, not {K * width}.")
+    with nogil:
+        if width != n_columns or units != H:
+            memset(&packed[0], 0, K * width * sizeof(real))
+        for i in range(ceil_div(width, PANEL * LANES)):
+            start = i * PANEL * LANES
+            panel_width = min(<Py_ssize_t>(PANEL * LANES), width - start)
+            for j in range(min(panel_width, n_columns - start)):
+                row = &weights[start + j, 0]
+                for g in range(gates):
+                    to = &packed[K * start + g * units * panel_width + j]
+                    for u in range(H):
+                        to[u * panel_width] = row[g * H + u]
+
+
+# ---- forward ---------------------------------------------------------------------
+
+
+cdef struct Forward:
+    forward_step_function step
+    const real* x            # (., ldx)
+    const Py_ssize_t* x_rows  # (N,) row of x of each row-step
+    Py_ssize_t ldx
+    Py_ssize_t F
+    const real* w            # packed by pack_gates
+    const real* bias
+    Py_ssize_t units
+    const real* h_0          # (B, units) initial states, NULL for zero
+    const real* c_0
+    real* gates              # (N, PANEL * units) kept for backward, or NULL
+    real* h                  # (N + B, units) all states, or NULL
+    real* c                  # (N + B, units) kept for backward, or NULL
+    real* h_last             # (B, units) state after the last step
+    real* c_last             # (B, units) or NULL
+    real* scratch            # (n_threads, 3 * longest strip, units)
+    Py_ssize_t strip_rows
+
+
+cdef void forward_strip(
+    const Forward* layer, const Batch* batch, Py_ssize_t strip, int thread
+) noexcept nogil:
+    cdef Py_ssize_t units = layer.units
+    cdef Py_ssize_t first = batch.first_row[strip], end = batch.first_row[strip + 1]
+    cdef Py_ssize_t T = batch.running_at[strip + 1] - batch.running_at[strip]
+    cdef const Py_ssize_t* running = batch.running + batch.running_at[strip]
+    cdef const Py_ssize_t* order = batch.order + first
+    cdef Py_ssize_t m = batch.first_step[strip], t, r, rows, rows_after
+    cdef Py_ssize_t strip_size = layer.strip_rows * units
+    # Without states to keep, h alternates between two blocks and c stays in a third.
+    cdef real* scratch = layer.scratch + thread * 3 * strip_size
+    cdef real* h_before = scratch
+    cdef real* c_before = scratch + 2 * strip_size
+    cdef real* h
+    cdef real* c
+
+    if layer.h != NULL:
+        h_before = layer.h + (first + m) * units
+    if layer.c != NULL:
+        c_before = layer.c + (first + m) * units
+    for r in range(end - first):
+        copy_row(layer.h_0, order[r], h_before, r, units)
+        copy_row(layer.c_0, order[r], c_before, r, units)
+    rows_after = running[0] if T else 0
+    finish_rows(layer, order, rows_after, end - first, h_before, c_before)
+
+    for t in range(T):
+        rows = rows_after
+        rows_after = running[t + 1] if t + 1 < T else 0
+        h = scratch + ((t + 1) & 1) * strip_size
+        c = c_before
+        if layer.h != NULL:
+            h = layer.h + (end + m) * units
+        if layer.c != NULL:
+            c = layer.c + (end + m) * units
+        layer.step(
+            rows, layer.x, layer.x_rows + m, layer.ldx, layer.F, layer.w, layer.bias,
+            units, h_before, c_before,
+            layer.gates + m * PANEL * units if layer.gates != NULL else NULL, h, c,
+        )
+        finish_rows(layer, order, rows_after, rows, h, c)
+        h_before = h
+        c_before = c
+        m += rows
+
+
+cdef inline void copy_row(
+    const real* source, Py_ssize_t source_row, real* target, Py_ssize_t row,
+    Py_ssize_t units,
+) noexcept nogil:
+    if source == NULL:
+        memset(target + row * units, 0, units * sizeof(real))
+    else:
+        memcpy(target + row * units, source + source_row * units, units * sizeof(real))
+
+
+cdef inline void finish_rows(
+    const Forward* layer, const Py_ssize_t* order, Py_ssize_t begin, Py_ssize_t end,
+    const real* h, const real* c,
+) noexcept nogil:
+    """Sequences that end here give their state to the layer's output."""
+    cdef Py_ssize_t r
+    for r in range(begin, end):
+        copy_row(h, r, layer.h_last, order[r], layer.units)
+        if layer.c_last != NULL:
+            copy_row(c, r, layer.c_last, order[r], layer.units)
+
+
+def forward(
+    int cell,
+    schedule,
+    const real[:, ::1] x,         # IN (., ldx) of which F columns are features
+    const Py_ssize_t[::1] x_rows,  # IN (N,)
+    Py_ssize_t F,
+    const real[:, ::1] w,         # IN packed by pack_gates
+    const real[:, ::1] bias,      # IN packed by pack_gates
+    real[:, ::1] h_last,          # OUT (B, units)
+    real[:, ::1] c_last=None,     # OUT (B, units)
+    const real[:, ::1] h_0=None,  # IN (B, units)
+    const real[:, ::1] c_0=None,  # IN (B, units)
+    real[:, ::1] gates=None,      # OUT (N, PANEL * units)
+    real[:, ::1] h=None,          # OUT (N + B, units)
+    real[:, ::1] c=None,          # OUT (N + B, units)
+    int n_threads=1,
+):
+    """Run a recurrent layer over a batch.
+
+    With `gates`, `h` and `c` everything that `backward` needs is kept; with `h` alone
+    the states of all steps, for a layer above; with none of them only `h_last`, in
+    memory that does not grow with the number of steps.
+    """
+    cdef Batch batch = batch_of(schedule)
+    cdef Py_ssize_t B = schedule.n_sequences, N = schedule.n_steps
+    cdef Py_ssize_t units = bias.shape[0] * LANES, strip
+    cdef Forward layer
+    cdef unsigned long long denormals = 0
+    if not 0 <= cell < N_CELLS:
+        raise ValueError(f"There is no cell {cell}.")
+    if x_rows.shape[0] < N or x.shape[1] < F:
+        raise ValueError("x, x_rows and F do not belong together.")
+    check_shape("w", w, bias.shape[0] * (F + units), PANEL * LANES)
+    check_shape("bias", bias, bias.shape[0], PANEL * LANES)
+    for name, a in (("h_last", h_last), ("c_last", c_last), ("h_0", h_0), ("c_0", c_0)):
+        check_shape(name, a, B, units)
+    check_shape("gates", gates, N, PANEL * units)
+    check_shape("h", h, N + B, units)
+    check_shape("c", c, N + B, units)
+    if gates is not None and (h is None or c is None):
+        raise ValueError("gates are kept for backward, which needs h and c too.")
+
+    strip_rows = int(np.diff(schedule.first_row).max())
+    n_threads = max(1, min(n_threads, batch.n_strips))
+    cdef real[:, ::1] scratch = np.empty(
+        (n_threads, 3 * strip_rows * units), dtype=np.asarray(h_last).dtype
+    )
+    layer.step = forward_steps[cell]
+    layer.x = const_data(x)
+    layer.x_rows = address(x_rows)
+    layer.ldx = x.shape[1]
+    layer.F = F
+    layer.w = const_data(w)
+    layer.bias = const_data(bias)
+    layer.units = units
+    layer.h_0 = const_data(h_0)
+    layer.c_0 = const_data(c_0)
+    layer.gates = data(gates)
+    layer.h = data(h)
+    layer.c = data(c)
+    layer.h_last = data(h_last)
+    layer.c_last = data(c_last)
+    layer.scratch = data(scratch)
+    layer.strip_rows = strip_rows
+    with nogil, parallel(num_threads=n_threads):
+        denormals = flush_denormals()
+        for strip in prange(batch.n_strips, schedule="dynamic", chunksize=1):
+            forward_strip(&layer, &batch, strip, omp_get_thread_num())
+        restore_denormals(denormals)
+
+
+# ---- backward --------------------------------------------------------------------
+
+
+cdef struct Backward:
+    backward_rows_function rows
+    const real* r_transposed  # packed by pack_transposed
+    Py_ssize_t units
+    const real* d_out         # (N, units) gradient of every h, or NULL
+    const real* d_last        # (B, units) gradient of the last h, or NULL
+    real* d_c                 # (B, units) by sorted place: of the last c, then of c_0
+    real* d_h_0               # (B, units) by sorted place, or NULL
+    real* gates               # (N, PANEL * units) activated gates, then d_z
+    const real* c             # (N + B, units)
+
+
+cdef void backward_strip(
+    const Backward* layer, const Batch* batch, Py_ssize_t strip
+) noexcept nogil:
+    cdef Py_ssize_t units = layer.units
+    cdef Py_ssize_t first = batch.first_row[strip], end = batch.first_row[strip + 1]
+    cdef Py_ssize_t T = batch.running_at[strip + 1] - batch.running_at[strip]
+    cdef const Py_ssize_t* running = batch.running + batch.running_at[strip]
+    cdef Py_ssize_t m = batch.first_step[strip + 1], t, before, rows, rows_after = 0
+    cdef real* d_c = layer.d_c + first * units
+    cdef real* d_z
+    cdef const real* d_out = NULL
+
+    for t in range(T - 1, -1, -1):
+        rows = running[t]
+        m -= rows
+        before = end + m - running[t - 1] if t else first + m
+        d_z = layer.gates + m * PANEL * units
+        if layer.d_out != NULL:
+            d_out = layer.d_out + m * units
+        layer.rows(
+            0, rows_after, d_z + rows * PANEL * units, layer.r_transposed, units,
+            d_out, NULL, NULL, d_c, d_z, layer.c + (end + m) * units,
+            layer.c + before * units,
+        )
+        layer.rows(
+            rows_after, rows, NULL, layer.r_transposed, units,
+            d_out, layer.d_last, batch.order + first, d_c, d_z,
+            layer.c + (end + m) * units, layer.c + before * units,
+        )
+        rows_after = rows
+    if layer.d_h_0 != NULL and T:
+        product(
+            0, rows_after, layer.gates + m * PANEL * units, NULL, PANEL * units,
+            PANEL * units, layer.r_transposed, NULL, units // LANES,
+            layer.d_h_0 + first * units,
+        )
+
+
+cdef struct Outer:
+    const real* a             # (., lda)
+    const Py_ssize_t* rows    # (N,) row of a of each row-step, or NULL
+    Py_ssize_t lda
+    const real* d             # (N, vectors * LANES)
+    Py_ssize_t vectors
+    Py_ssize_t N
+
+
+cdef void outer_task(
+    const Outer* operands, Py_ssize_t panel, Py_ssize_t k_begin, Py_ssize_t k_end,
+    Py_ssize_t begin, Py_ssize_t end, real* gradient, bint bias,
+) noexcept nogil:
+    """Rows k_begin .. k_end and one panel of columns of A' D over some row-steps;
+    `bias` asks for the sum of D over them, in the row below, as well."""
+    cdef Py_ssize_t column = panel * PANEL * LANES, width = operands.vectors * LANES
+    cdef int C = <int>min(<Py_ssize_t>PANEL, operands.vectors - panel * PANEL)
+    outer(
+        begin, end, operands.a + k_begin, operands.rows, operands.lda, k_end - k_begin,
+        operands.d + column, width, C, gradient + k_begin * width + column, width,
+    )
+    if bias:
+        outer_bias(
+            begin, end, operands.d + column, width, C, gradient + k_end * width + column
+        )
+
+
+cdef void outer_share(
+    const Outer* x, Py_ssize_t F, const Outer* h, Py_ssize_t H, real* gradient,
+    int thread, int n_threads,
+) noexcept nogil:
+    """One thread's share of d_[W; R; b] = [x; h'; 1]' d_z.
+
+    The output is split, never the sum: an element is one chain over the row-steps
+    whoever computes it.
+    """
+    cdef Py_ssize_t width = h.vectors * LANES
+    cdef Py_ssize_t panels = ceil_div(h.vectors, PANEL)
+    cdef Py_ssize_t x_tasks = ceil_div(F, OUTER_ROWS)
+    cdef Py_ssize_t h_tasks = max(<Py_ssize_t>1, ceil_div(H, OUTER_ROWS))
+    cdef Py_ssize_t tasks = panels * (x_tasks + h_tasks)
+    cdef Py_ssize_t chunk = max(<Py_ssize_t>64, OUTER_CHUNK // width)
+    cdef Py_ssize_t i, begin, end, task, panel, block, k_end
+    for i in range(ceil_div(h.N, chunk)):
+        begin = i * chunk
+        end = min(begin + chunk, h.N)
+        for task in range(tasks * thread // n_threads, tasks * (thread + 1) // n_threads):
+            panel = task // (x_tasks + h_tasks)
+            block = task % (x_tasks + h_tasks)
+            if block < x_tasks:
+                k_end = min((block + 1) * OUTER_ROWS, F)
+                outer_task(
+                    x, panel, block * OUTER_ROWS, k_end, begin, end, gradient, False
+                )
+            else:
+                block = block - x_tasks
+                k_end = min((block + 1) * OUTER_ROWS, H)
+                outer_task(
+                    h, panel, block * OUTER_ROWS, k_end, begin, end,
+                    gradient + F * width, block == h_tasks - 1,
+                )
+
+
+def backward(
+    int cell,
+    schedule,
+    const real[:, ::1] x,         # IN (., ldx) of which F columns are features
+    const Py_ssize_t[::1] x_rows,  # IN (N,)
+    Py_ssize_t F,
+    Py_ssize_t H,
+    const real[::1] r_transposed,  # IN packed by pack_transposed
+    real[:, ::1] gates,           # IN from forward, OUT d_z
+    const real[:, ::1] h,         # IN (N + B, units) from forward
+    const real[:, ::1] c,         # IN (N + B, units) from forward
+    real[:, ::1] d_weights,       # OUT (F + H + 1, PANEL * units)
+    real[:, ::1] d_c,             # IN (B, units) by sorted place: of the last c,
+                                  # OUT of c_0
+    const real[:, ::1] d_last=None,  # IN (B, units) gradient of h_last
+    const real[:, ::1] d_out=None,   # IN (N, units) gradient of every h, by row-step
+    real[:, ::1] d_h_0=None,      # OUT (B, units) by sorted place
+    const real[::1] w_transposed=None,  # IN packed by pack_transposed, for d_x
+    real[:, ::1] d_x=None,        # OUT (N, F padded to LANES), by row-step
+    int n_threads=1,
+):
+    """Back-propagation through time: gradients of the weights, and of x where asked."""
+    cdef Batch batch = batch_of(schedule)
+    cdef Py_ssize_t B = schedule.n_sequences, N = schedule.n_steps
+    cdef Py_ssize_t units = c.shape[1], strip, rows
+    cdef Py_ssize_t x_vectors = ceil_div(F, LANES)
+    cdef const Py_ssize_t[::1] before_rows = schedule.before_rows
+    cdef Backward layer
+    cdef Outer x_operands, h_operands
+    cdef unsigned long long denormals = 0
+    cdef int i
+    cdef real* gradient = data(d_weights)
+    cdef const real* d_z = data(gates)
+    cdef const real* w = NULL
+    cdef real* d_x_data = data(d_x)
+    if not 0 <= cell < N_CELLS:
+        raise ValueError(f"There is no cell {cell}.")
+    if x_rows.shape[0] < N or x.shape[1] < F or units != ceil_div(H, LANES) * LANES:
+        raise ValueError("x, x_rows, F, H and c do not belong together.")
+    if r_transposed.shape[0] != PANEL * units * units:
+        raise ValueError("r_transposed has another number of elements.")
+    check_shape("gates", gates, N, PANEL * units)
+    check_shape("h", h, N + B, units)
+    check_shape("c", c, N + B, units)
+    check_shape("d_weights", d_weights, F + H + 1, PANEL * units)
+    for name, a in (("d_c", d_c), ("d_last", d_last), ("d_h_0", d_h_0)):
+        check_shape(name, a, B, units)
+    check_shape("d_out", d_out, N, units)
+    check_shape("d_x", d_x, N, x_vectors * LANES)
+    if d_x is not None:
+        if w_transposed is None or (
+            w_transposed.shape[0] != PANEL * units * x_vectors * LANES
+        ):
+            raise ValueError("d_x needs w_transposed of the same F.")
+        w = &w_transposed[0]
+
+    layer.rows = backward_rows_of[cell]
+    layer.r_transposed = &r_transposed[0]
+    layer.units = units
+    layer.d_out = const_data(d_out)
+    layer.d_last = const_data(d_last)
+    layer.d_c = data(d_c)
+    layer.d_h_0 = data(d_h_0)
+    layer.gates = data(gates)
+    layer.c = const_data(c)
+    h_operands.a = const_data(h)
+    h_operands.rows = address(before_rows)
+    h_operands.lda = units
+    h_operands.d = d_z
+    h_operands.vectors = PANEL * units // LANES
+    h_operands.N = N
+    x_operands = h_operands
+    x_operands.a = const_data(x)
+    x_operands.rows = address(x_rows)
+    x_operands.lda = x.shape[1]
+    memset(gradient, 0, (F + H + 1) * PANEL * units * sizeof(real))
+    with nogil, parallel(num_threads=max(1, n_threads)):
+        denormals = flush_denormals()
+        for strip in prange(batch.n_strips, schedule="dynamic", chunksize=1):
+            backward_strip(&layer, &batch, strip)
+        if w != NULL:
+            for rows in prange(0, N, PRODUCT_ROWS, schedule="static"):
+                product(
+                    rows, min(rows + PRODUCT_ROWS, N), d_z, NULL, PANEL * units,
+                    PANEL * units, w, NULL, x_vectors, d_x_data,
+                )
+        for i in prange(omp_get_num_threads(), schedule="static", chunksize=1):
+            outer_share(
+                &x_operands, F, &h_operands, H, gradient, i, omp_get_num_threads()
+            )
+        restore_denormals(denormals)
+
+
+# ---- dense layers ------------------------------------------------------------------
+
+
+def dense_forward(
+    const real[:, ::1] a,     # IN (n, lda)
+    const real[::1] w,        # IN packed by pack_columns
+    const real[::1] bias,     # IN (columns of out,)
+    real[:, ::1] out,         # OUT (n, columns padded to LANES)
+):
+    """out = a W + b, every element the same chain whatever rows are beside it."""
+    cdef Py_ssize_t K = w.shape[0] // out.shape[1], n = out.shape[0]
+    if (
+        a.shape[0] != n or a.shape[1] < K or w.shape[0] != K * out.shape[1]
+        or bias.shape[0] != out.shape[1] or out.shape[1] % LANES
+    ):
+        raise ValueError("a, w, bias and out do not belong together.")
+    if n:
+        product(
+            0, n, &a[0, 0], NULL, a.shape[1], K, &w[0], &bias[0],
+            out.shape[1] // LANES, &out[0, 0],
+        )
+
+
+def dense_backward(
+    const real[:, ::1] a,       # IN (n, lda) of which K columns are used
+    Py_ssize_t K,
+    const real[:, ::1] d_out,   # IN (n, width), width a multiple of LANES
+    const real[::1] w_transposed,  # IN packed by pack_transposed
+    real[:, ::1] d_weights,     # OUT (K + 1, width), the bias last
+    real[:, ::1] d_a,           # OUT (n, K padded to LANES)
+):
+    """d_W = a' d_out, d_b = sum of d_out, d_a = d_out W'."""
+    cdef Py_ssize_t n = d_out.shape[0], width = d_out.shape[1]
+    cdef Outer operands
+    if (
+        width % LANES or a.shape[0] != n or a.shape[1] < K
+        or w_transposed.shape[0] != width * d_a.shape[1]
+    ):
+        raise ValueError("a, d_out and w_transposed do not belong together.")
+    check_shape("d_weights", d_weights, K + 1, width)
+    check_shape("d_a", d_a, n, ceil_div(K, LANES) * LANES)
+    memset(&d_weights[0, 0], 0, (K + 1) * width * sizeof(real))
+    operands.a = const_data(a)
+    operands.rows = NULL
+    operands.lda = a.shape[1]
+    operands.d = const_data(d_out)
+    operands.vectors = width // LANES
+    operands.N = n
+    outer_share(&operands, 0, &operands, K, &d_weights[0, 0], 0, 1)
+    product(
+        0, n, operands.d, NULL, width, width, &w_transposed[0], NULL,
+        d_a.shape[1] // LANES, &d_a[0, 0],
+    )

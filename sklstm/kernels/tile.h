@@ -1,0 +1,339 @@
+/* The register-tile products that every kernel is built on.
+
+   One source for all instruction sets and both precisions: the compiler flags of an
+   extension (setup.py) choose the vector type below, everything else is written in
+   terms of `vec`, LANES, TILE_ROWS and TILE_WIDE.
+
+   Bits: an element of a product is always ONE chain of fused multiply-adds over k in
+   ascending order, whatever the tile that computes it. So a result does not depend on
+   the rows beside it, and AVX2, AVX-512 and NEON agree to the bit. This is why k is
+   never split and why FMA is written out instead of left to -ffp-contract. */
+#ifndef SKLSTM_TILE_H
+#define SKLSTM_TILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 16")
+
+/* ---- vectors ------------------------------------------------------------------ */
+
+#ifdef SKLSTM_FLOAT64
+typedef double real;
+typedef int64_t bits;
+#else
+typedef float real;
+typedef int32_t bits;
+#endif
+
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#define VECTOR_BYTES 64
+#define TILE_ROWS 6 /* 6 x 4 accumulators, 6 broadcasts, 1 weight of 32 registers */
+#define TILE_WIDE 4 /* one row: 4 panels, so that 16 chains hide the FMA latency */
+#elif defined(__AVX2__) && defined(__FMA__)
+#include <immintrin.h>
+#define VECTOR_BYTES 32
+#define TILE_ROWS 3 /* 3 x 4 accumulators, 3 broadcasts, 1 weight of 16 registers */
+#define TILE_WIDE 2
+#elif defined(__ARM_NEON) && defined(__aarch64__)
+#include <arm_neon.h>
+#define VECTOR_BYTES 16
+#define TILE_ROWS 6
+#define TILE_WIDE 4
+#else
+#define VECTOR_BYTES 16
+#define TILE_ROWS 2
+#define TILE_WIDE 1
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+#endif
+
+#define LANES ((int)(VECTOR_BYTES / sizeof(real)))
+#define PANEL 4 /* vectors side by side in a panel of packed weights: the four gates */
+
+typedef real vec __attribute__((vector_size(VECTOR_BYTES)));
+typedef bits ivec __attribute__((vector_size(VECTOR_BYTES)));
+typedef real vec_unaligned
+    __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));
+
+INLINE vec load(const real *p) { return *(const vec_unaligned *)p; }
+INLINE void store(real *p, vec a) { *(vec_unaligned *)p = a; }
+/* a - 0 is a for every a, also for -0, so the compiler drops the subtraction */
+INLINE vec broadcast(real a) { return a - (vec){0}; }
+
+/* a * b + c in one rounding (two on x86-64 without FMA) */
+INLINE vec fma_vec(vec a, vec b, vec c)
+{
+#if defined(__AVX512F__) && defined(SKLSTM_FLOAT64)
+    return (vec)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+#elif defined(__AVX512F__)
+    return (vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__AVX2__) && defined(__FMA__) && defined(SKLSTM_FLOAT64)
+    return (vec)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+#elif defined(__AVX2__) && defined(__FMA__)
+    return (vec)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif defined(__ARM_NEON) && defined(__aarch64__) && defined(SKLSTM_FLOAT64)
+    return (vec)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+#elif defined(__ARM_NEON) && defined(__aarch64__)
+    return (vec)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+#else
+    return a * b + c;
+#endif
+}
+
+/* min(max(a, low), high); NaN comes through, because a comparison with it is false */
+INLINE vec clamp(vec a, real low, real high)
+{
+#if defined(__AVX512F__) && defined(SKLSTM_FLOAT64)
+    a = (vec)_mm512_max_pd(_mm512_set1_pd(low), (__m512d)a);
+    return (vec)_mm512_min_pd(_mm512_set1_pd(high), (__m512d)a);
+#elif defined(__AVX512F__)
+    a = (vec)_mm512_max_ps(_mm512_set1_ps(low), (__m512)a);
+    return (vec)_mm512_min_ps(_mm512_set1_ps(high), (__m512)a);
+#else
+    const vec lo = broadcast(low), hi = broadcast(high);
+    ivec under = (ivec)(a < lo), over;
+    a = (vec)((under & (ivec)lo) | (~under & (ivec)a));
+    over = (ivec)(a > hi);
+    return (vec)((over & (ivec)hi) | (~over & (ivec)a));
+#endif
+}
+
+/* ---- denormals ---------------------------------------------------------------- */
+
+/* Flush denormals to zero in this thread and return what was set before: a denormal
+   operand costs about twenty times a normal one and carries nothing here. */
+static inline uint64_t flush_denormals(void)
+{
+#if defined(__SSE2__)
+    unsigned int before = _mm_getcsr();
+    _mm_setcsr(before | 0x8040u); /* FTZ, DAZ */
+    return before;
+#elif defined(__aarch64__)
+    uint64_t before;
+    __asm__ __volatile__("mrs %0, fpcr" : "=r"(before));
+    __asm__ __volatile__("msr fpcr, %0" : : "r"(before | (UINT64_C(1) << 24)));
+    return before;
+#else
+    return 0;
+#endif
+}
+
+static inline void restore_denormals(uint64_t before)
+{
+#if defined(__SSE2__)
+    _mm_setcsr((unsigned int)before);
+#elif defined(__aarch64__)
+    __asm__ __volatile__("msr fpcr, %0" : : "r"(before));
+#else
+    (void)before;
+#endif
+}
+
+/* ---- packing ------------------------------------------------------------------ */
+
+/* Vectors in panel p of a matrix of `vectors` vector columns: PANEL but in the last. */
+INLINE int panel_vectors(ptrdiff_t vectors, ptrdiff_t p)
+{
+    ptrdiff_t left = vectors - p * PANEL;
+    return (int)(left < PANEL ? left : PANEL);
+}
+
+/* ---- the tile: A . W ---------------------------------------------------------- */
+
+/* acc[r, p, c] += sum_k a[r][k] * w[p][k][c] over R rows, P panels of C vectors. */
+INLINE void tile_multiply(
+    const int R, const int P, const int C,
+    vec *acc,              /* IN/OUT (R, P, C) vectors, held in registers */
+    const real *const *a,  /* IN R rows of K */
+    ptrdiff_t K,
+    const real *w,         /* IN P panels (K, C * LANES) */
+    ptrdiff_t panel        /* distance of two panels */
+)
+{
+    for (ptrdiff_t k = 0; k < K; k++) {
+        vec ak[TILE_ROWS];
+        UNROLL for (int r = 0; r < R; r++) ak[r] = broadcast(a[r][k]);
+        UNROLL for (int p = 0; p < P; p++) {
+            UNROLL for (int c = 0; c < C; c++) {
+                const vec wk = load(w + p * panel + (k * C + c) * LANES);
+                UNROLL for (int r = 0; r < R; r++) {
+                    vec *s = acc + (r * P + p) * C + c;
+                    *s = fma_vec(ak[r], wk, *s);
+                }
+            }
+        }
+    }
+}
+
+/* Rows are cut into tiles of nearly equal height: 16 = 6 + 5 + 5, not 6 + 6 + 4, so
+   that a tile of one or two rows, which cannot fill the pipeline, comes only alone. */
+INLINE int tile_height(ptrdiff_t rows)
+{
+    ptrdiff_t tiles = (rows + TILE_ROWS - 1) / TILE_ROWS;
+    return (int)((rows + tiles - 1) / tiles);
+}
+
+/* Call TILE(R) with the constant R that equals `height`. */
+#if TILE_ROWS == 6
+#define FOR_TILE_HEIGHT(height, TILE)                                                  \
+    switch (height) {                                                                  \
+    case 1: TILE(1); break;                                                            \
+    case 2: TILE(2); break;                                                            \
+    case 3: TILE(3); break;                                                            \
+    case 4: TILE(4); break;                                                            \
+    case 5: TILE(5); break;                                                            \
+    default: TILE(6);                                                                  \
+    }
+#elif TILE_ROWS == 3
+#define FOR_TILE_HEIGHT(height, TILE)                                                  \
+    switch (height) {                                                                  \
+    case 1: TILE(1); break;                                                            \
+    case 2: TILE(2); break;                                                            \
+    default: TILE(3);                                                                  \
+    }
+#else
+#define FOR_TILE_HEIGHT(height, TILE)                                                  \
+    switch (height) {                                                                  \
+    case 1: TILE(1); break;                                                            \
+    default: TILE(2);                                                                  \
+    }
+#endif
+
+/* out[m] = bias + a[m] . W over a few rows and one panel of C vectors. */
+INLINE void product_tile(
+    const int R, const int C, const real *const *a, ptrdiff_t K, const real *w,
+    const real *bias, real *const *out)
+{
+    vec acc[TILE_ROWS * PANEL];
+    UNROLL for (int r = 0; r < R; r++)
+        UNROLL for (int c = 0; c < C; c++)
+            acc[r * C + c] = bias ? load(bias + c * LANES) : broadcast(0);
+    tile_multiply(R, 1, C, acc, a, K, w, 0);
+    UNROLL for (int r = 0; r < R; r++)
+        UNROLL for (int c = 0; c < C; c++) store(out[r] + c * LANES, acc[r * C + c]);
+}
+
+/* out = bias + A . W, rows begin .. end. The rows of A are taken through `rows`, or
+   as they lie where it is NULL. */
+static void product(
+    ptrdiff_t begin, ptrdiff_t end,
+    const real *a,         /* IN (., lda) */
+    const ptrdiff_t *rows, /* IN (end,) row of A for each row of out, or NULL */
+    ptrdiff_t lda, ptrdiff_t K,
+    const real *w,         /* IN panels (K, <= PANEL * LANES) */
+    const real *bias,      /* IN (vectors * LANES,) or NULL */
+    ptrdiff_t vectors,     /* columns of out, in vectors */
+    real *out              /* OUT (end, vectors * LANES) */
+)
+{
+    const ptrdiff_t ldo = vectors * LANES;
+    if (begin >= end) return;
+    for (ptrdiff_t p = 0; p * PANEL < vectors; p++) {
+        const int C = panel_vectors(vectors, p);
+        const ptrdiff_t column = p * PANEL * LANES;
+        const real *wp = w + K * column;
+        const real *bp = bias ? bias + column : NULL;
+        const int height = tile_height(end - begin);
+        for (ptrdiff_t m = begin; m < end; m += height) {
+            const real *ar[TILE_ROWS];
+            real *outr[TILE_ROWS];
+            const int R = (int)(end - m < height ? end - m : height);
+            for (int r = 0; r < R; r++) {
+                ar[r] = a + (rows ? rows[m + r] : m + r) * lda;
+                outr[r] = out + (m + r) * ldo + column;
+            }
+#define TILE(R)                                                                        \
+    switch (C) {                                                                       \
+    case 1: product_tile(R, 1, ar, K, wp, bp, outr); break;                            \
+    case 2: product_tile(R, 2, ar, K, wp, bp, outr); break;                            \
+    case 3: product_tile(R, 3, ar, K, wp, bp, outr); break;                            \
+    default: product_tile(R, 4, ar, K, wp, bp, outr);                                  \
+    }
+            FOR_TILE_HEIGHT(R, TILE)
+#undef TILE
+        }
+    }
+}
+
+/* ---- the transposed tile: A' . D ---------------------------------------------- */
+
+/* g[r, c] += sum_m a[m][r] * d[m][c]: R rows of a weight gradient, C vectors wide.
+   Both operands are read as they lie, nothing is packed. */
+INLINE void outer_tile(
+    const int R, const int C, ptrdiff_t begin, ptrdiff_t end, const real *a,
+    const ptrdiff_t *rows, ptrdiff_t lda, const real *d, ptrdiff_t ldd, real *g,
+    ptrdiff_t ldg)
+{
+    vec acc[TILE_ROWS * PANEL];
+    UNROLL for (int r = 0; r < R; r++)
+        UNROLL for (int c = 0; c < C; c++)
+            acc[r * C + c] = load(g + r * ldg + c * LANES);
+    for (ptrdiff_t m = begin; m < end; m++) {
+        const real *am = a + (rows ? rows[m] : m) * lda;
+        const real *dm = d + m * ldd;
+        vec ak[TILE_ROWS];
+        UNROLL for (int r = 0; r < R; r++) ak[r] = broadcast(am[r]);
+        UNROLL for (int c = 0; c < C; c++) {
+            const vec dc = load(dm + c * LANES);
+            UNROLL for (int r = 0; r < R; r++)
+                acc[r * C + c] = fma_vec(ak[r], dc, acc[r * C + c]);
+        }
+    }
+    UNROLL for (int r = 0; r < R; r++)
+        UNROLL for (int c = 0; c < C; c++)
+            store(g + r * ldg + c * LANES, acc[r * C + c]);
+}
+
+/* One panel of columns and K rows of the weight gradient, over row-steps begin .. end */
+static void outer(
+    ptrdiff_t begin, ptrdiff_t end,
+    const real *a,         /* IN (., lda), its first K columns */
+    const ptrdiff_t *rows, /* IN (end,) row of A for each row of D, or NULL */
+    ptrdiff_t lda, ptrdiff_t K,
+    const real *d,         /* IN (end, ldd) */
+    ptrdiff_t ldd,
+    int C,                 /* vectors in the panel */
+    real *g,               /* IN/OUT (K, ldg) */
+    ptrdiff_t ldg)
+{
+    if (K == 0) return;
+    const int height = tile_height(K);
+    for (ptrdiff_t k = 0; k < K; k += height) {
+        const int R = (int)(K - k < height ? K - k : height);
+#define TILE(R)                                                                        \
+    switch (C) {                                                                       \
+    case 1:                                                                            \
+        outer_tile(R, 1, begin, end, a + k, rows, lda, d, ldd, g + k * ldg, ldg);      \
+        break;                                                                         \
+    case 2:                                                                            \
+        outer_tile(R, 2, begin, end, a + k, rows, lda, d, ldd, g + k * ldg, ldg);      \
+        break;                                                                         \
+    case 3:                                                                            \
+        outer_tile(R, 3, begin, end, a + k, rows, lda, d, ldd, g + k * ldg, ldg);      \
+        break;                                                                         \
+    default:                                                                           \
+        outer_tile(R, 4, begin, end, a + k, rows, lda, d, ldd, g + k * ldg, ldg);      \
+    }
+        FOR_TILE_HEIGHT(R, TILE)
+#undef TILE
+    }
+}
+
+/* g[c] += sum_m d[m][c]: the bias gradient of one panel. */
+static void outer_bias(
+    ptrdiff_t begin, ptrdiff_t end, const real *d, ptrdiff_t ldd, int C, real *g)
+{
+    for (int c = 0; c < C; c++) {
+        vec acc = load(g + c * LANES);
+        for (ptrdiff_t m = begin; m < end; m++)
+            acc += load(d + m * ldd + c * LANES);
+        store(g + c * LANES, acc);
+    }
+}
+
+#endif

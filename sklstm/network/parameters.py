@@ -1,0 +1,44 @@
+"""One flat vector for all parameters of a network: names, shapes, slices.
+
+Gradients and the moments of an optimizer are vectors of the same layout, so that a step
+of Adam, clipping, weight decay or keeping the best weights is a loop over one array.
+"""
+
+import numpy as np
+from scipy.linalg import qr
+
+
+class Layout:
+    """Where each named parameter lies in the flat vector.
+
+    Parameters
+    ----------
+    shapes : dict of str to tuple of int
+        Shape of each parameter, in the order of the vector.
+    """
+
+    def __init__(self, shapes):
+        self.shapes = shapes
+        sizes = [int(np.prod(shape)) for shape in shapes.values()]
+        stops = np.cumsum(sizes)
+        self.slices = {
+            name: slice(int(stop) - size, int(stop))
+            for name, size, stop in zip(shapes, sizes, stops, strict=True)
+        }
+        self.size = int(stops[-1])
+
+    def view(self, vector, name):
+        """The parameter `name` of a flat vector, as a view in its shape."""
+        return vector[self.slices[name]].reshape(self.shapes[name])
+
+
+def glorot_uniform(rng, shape):
+    """Uniform in ±sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio 2010)."""
+    limit = np.sqrt(6 / sum(shape))
+    return rng.uniform(-limit, limit, shape)
+
+
+def orthogonal(rng, n):
+    """A random orthogonal matrix, uniform over the group (Mezzadri 2007)."""
+    q, r = qr(rng.standard_normal((n, n)))
+    return q * np.where(np.diag(r) < 0, -1.0, 1.0)
