@@ -372,7 +372,7 @@ class SequenceArray:
         """
         return [self._data[a:b] for a, b in pairwise(self._offsets.tolist())]
 
-    def to_padded(self, fill_value=np.nan):
+    def to_padded(self, fill_value=np.nan, n_steps=None):
         """Return the sequences as one array, padded at the end.
 
         Parameters
@@ -380,13 +380,24 @@ class SequenceArray:
         fill_value : float, default=nan
             Value of the steps behind the end of a sequence.
 
+        n_steps : int, default=None
+            Number of steps T of the result. None is the longest length.
+
         Returns
         -------
-        X : ndarray of shape (n_sequences, longest length, n_features)
+        X : ndarray of shape (n_sequences, T, n_features)
             A new array of the same dtype.
+
+        Raises
+        ------
+        ValueError
+            If a sequence has more than ``n_steps`` steps.
         """
         lengths = self.lengths
         T = int(lengths.max(initial=0))
+        if n_steps is not None and n_steps < T:
+            raise ValueError(f"A sequence of {T} steps does not fit in {n_steps}.")
+        T = T if n_steps is None else n_steps
         X = np.full((len(self), T, self.n_features), fill_value, dtype=self.dtype)
         X[np.arange(T) < lengths[:, np.newaxis]] = self._data
         return X

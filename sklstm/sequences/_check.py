@@ -233,12 +233,36 @@ def validate_sequences(estimator, X, *, reset, dtype=None, allow_nan=False):
         With ``reset=False``, if only one of X and the estimator has feature names, as
         scikit-learn does.
     """
+    sequences, _ = validate_layout(
+        estimator, X, reset=reset, dtype=dtype, allow_nan=allow_nan
+    )
+    return sequences
+
+
+def validate_layout(estimator, X, *, reset, dtype=None, allow_nan=False):
+    """Do what :func:`validate_sequences` does, and tell whether X is 2-D.
+
+    For transformers, which give back the container they are given.
+
+    Parameters
+    ----------
+    estimator, X, reset, dtype, allow_nan
+        See :func:`validate_sequences`.
+
+    Returns
+    -------
+    sequences : SequenceArray of shape (n, None, F)
+        The validated sequences.
+
+    n_steps : int or None
+        The number of columns if X is 2-D, else None.
+    """
     if reset:
         sequences, features = inspect_sequences(
             estimator, X, dtype=dtype, allow_nan=allow_nan
         )
         record_features(estimator, features)
-        return sequences
+        return sequences, features.fixed_n_steps
 
     expected = getattr(estimator, "_n_sequence_features", None)
     if expected is None:
@@ -252,7 +276,7 @@ def validate_sequences(estimator, X, *, reset, dtype=None, allow_nan=False):
             named is X or hasattr(estimator, "feature_names_in_")
         ):
             validate_data(estimator, named, reset=False, skip_check_array=True)
-        return sequences
+        return sequences, n_steps
     if sequences.n_features != expected:
         message = (
             f"X has {sequences.n_features} features, but "
@@ -267,7 +291,7 @@ def validate_sequences(estimator, X, *, reset, dtype=None, allow_nan=False):
         raise ValueError(message)
     if not fitted_on_2d and n_steps is None:
         _check_names(estimator, sequences.feature_names)
-    return sequences
+    return sequences, n_steps
 
 
 def _check_names(estimator, names):
@@ -289,7 +313,7 @@ def _check_names(estimator, names):
         )
     else:
         return
-    warnings.warn(message.format(type(estimator).__name__), stacklevel=4)
+    warnings.warn(message.format(type(estimator).__name__), stacklevel=5)
 
 
 def _convert(X, dtype, allow_nan, ensure_min_samples, estimator=None):

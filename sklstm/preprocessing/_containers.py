@@ -1,0 +1,91 @@
+"""The way back: transformed steps in the container that X came in."""
+
+import numpy as np
+
+from ..sequences import SequenceArray
+
+
+def names_in(estimator, input_features):
+    """Return the names of the input features.
+
+    Parameters
+    ----------
+    estimator : fitted estimator
+        Has ``n_features_in_`` and perhaps ``feature_names_in_``.
+
+    input_features : array-like of str or None
+        Names that a user gives.
+
+    Returns
+    -------
+    names : ndarray of str, shape (n_features_in_,)
+        Those given, else those seen in fit, else ``x0``, ``x1``...
+
+    Raises
+    ------
+    ValueError
+        If those given are not those seen in fit or not as many.
+    """
+    fitted = getattr(estimator, "feature_names_in_", None)
+    n = estimator.n_features_in_
+    if input_features is None:
+        if fitted is not None:
+            return np.asarray(fitted, dtype=object)
+        return np.array([f"x{i}" for i in range(n)], dtype=object)
+    names = np.asarray(input_features, dtype=object)
+    if fitted is not None and not np.array_equal(fitted, names):
+        raise ValueError("input_features is not equal to feature_names_in_")
+    if len(names) != n:
+        raise ValueError(
+            "input_features should have length equal to number of features "
+            f"({n}), got {len(names)}"
+        )
+    return names
+
+
+def is_array(X):
+    """Whether X, which is valid and not 2-D, is a 3-D array."""
+    return not isinstance(X, SequenceArray) and len(getattr(X, "shape", ())) == 3
+
+
+def restore(data, offsets, X, n_steps, names=None, padded_to=None):
+    """Return a matrix of steps in the container that X is.
+
+    Parameters
+    ----------
+    data : ndarray of shape (n_total_steps, F)
+        The steps.
+
+    offsets : ndarray of intp, shape (n + 1,)
+        Where each sequence begins.
+
+    X : array-like of sequences
+        Valid input.
+
+    n_steps : int or None
+        Number of steps in the result, if X is 2-D.
+
+    names : sequence of str or None
+        Names of the features, which only a SequenceArray can bear.
+
+    padded_to : int or None
+        Number of steps in the result, if X is a 3-D array. None is that of X.
+
+    Returns
+    -------
+    X_new : SequenceArray, list of ndarray or ndarray
+        The sequences.
+    """
+    n, F = len(offsets) - 1, data.shape[1]
+    if isinstance(X, SequenceArray):
+        return SequenceArray(data, offsets, names)
+    if n_steps is not None:
+        return data.reshape((n, n_steps) if F == 1 else (n, n_steps, F))
+    if is_array(X):
+        T = np.shape(X)[1] if padded_to is None else padded_to
+        if len(data) == n * T:
+            return data.reshape(n, T, F)
+        return SequenceArray(data, offsets).to_padded(n_steps=T)
+    if F == 1 and np.ndim(X[0]) == 1:
+        data = data[:, 0]
+    return np.split(data, offsets[1:-1])

@@ -1,0 +1,230 @@
+"""FrameStacker: consecutive steps of a sequence become one wider step."""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils._param_validation import (
+    Interval,
+    StrOptions,
+    validate_parameter_constraints,
+)
+from sklearn.utils.validation import check_is_fitted
+
+from ..sequences import inspect_sequences, record_features
+from ..sequences._check import validate_layout
+from ..sequences._stacking import as_offsets
+from ._containers import is_array, names_in, restore
+
+
+class FrameStacker(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+    """Stack consecutive steps into one, for shorter sequences of wider steps.
+
+    A sequence of T steps with F features becomes one of about T / ``step`` steps with
+    ``n_frames`` times F features. A recurrent network then has fewer steps to carry
+    information over and as many fewer to compute, which often helps on long sequences.
+    In speech recognition this is known as frame stacking [1]_.
+
+    Frames are laid from the end of the sequence: the last one ends with the last step,
+    so that what a classifier sees last is complete and recent. What is left over at
+    the beginning is the matter of ``remainder``.
+
+    The result comes in the container that X came in, as in :class:`TimeDistributed`;
+    an array (n, T) becomes an array (n, T', n_frames), or (n, T') if ``n_frames=1``.
+
+    Parameters
+    ----------
+    n_frames : int, default=8
+        How many consecutive steps make one.
+
+    step : int, default=None
+        From how many steps to how many steps a frame is taken. Less than ``n_frames``
+        gives frames that overlap, more leaves steps out. None is ``n_frames``: every
+        step is in one frame.
+
+    remainder : {"repeat", "drop", "error"}, default="repeat"
+        What happens if the steps do not fill the first frame.
+
+        - "repeat": the sequence is taken as if it began with as many more copies of
+          its first step as are missing. No step is lost, and sequences shorter than
+          ``n_frames`` become one step.
+        - "drop": the first steps are left out. Sequences shorter than ``n_frames``
+          become sequences of no steps.
+        - "error": a ValueError names the sequence.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of features per step, or of columns if X was 2-D.
+
+    feature_names_in_ : ndarray of str, shape (n_features_in_,)
+        Names of the features, where X has them.
+
+    See Also
+    --------
+    TimeDistributed : Apply a transformer to every step.
+
+    Notes
+    -----
+    A stacked step holds the features of its first step, then of the next and so on.
+    Sequences of no steps stay so. Values are copied, never computed; missing values
+    inside of sequences are let through.
+
+    References
+    ----------
+    .. [1] H. Sak, A. Senior, K. Rao, F. Beaufays (2015). "Fast and accurate recurrent
+       neural network acoustic models for speech recognition". Interspeech, 1468-1472.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklstm.preprocessing import FrameStacker
+    >>> X = [np.arange(5.0), np.arange(2.0)]
+    >>> for sequence in FrameStacker(n_frames=3).fit_transform(X):
+    ...     print(sequence)
+    [[0. 0. 1.]
+     [2. 3. 4.]]
+    [[0. 0. 1.]]
+    """
+
+    def __init__(self, n_frames=8, *, step=None, remainder="repeat"):
+        self.n_frames = n_frames
+        self.step = step
+        self.remainder = remainder
+
+    def fit(self, X, y=None):
+        """Check the parameters and note the features.
+
+        Parameters
+        ----------
+        X : array-like of sequences
+            In any form :func:`~sklstm.sequences.check_sequences` accepts.
+
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : FrameStacker
+            The same object.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of its range or X is not valid.
+        """
+        validate_parameter_constraints(
+            {
+                "n_frames": [Interval(Integral, 1, None, closed="left")],
+                "step": [Interval(Integral, 1, None, closed="left"), None],
+                "remainder": [StrOptions({"repeat", "drop", "error"})],
+            },
+            self.get_params(deep=False),
+            caller_name=type(self).__name__,
+        )
+        _, features = inspect_sequences(self, X, allow_nan=True)
+        record_features(self, features)
+        return self
+
+    def transform(self, X):
+        """Stack the steps of every sequence.
+
+        Parameters
+        ----------
+        X : array-like of sequences
+            See :meth:`fit`.
+
+        Returns
+        -------
+        X_new : SequenceArray, list of ndarray or ndarray
+            The stacked sequences, in the container X came in and with its dtype.
+
+        Raises
+        ------
+        ValueError
+            If X is not valid or has other features than in fit, or with
+            ``remainder="error"`` if steps are left over.
+        """
+        check_is_fitted(self)
+        sequences, n_steps = validate_layout(self, X, reset=False, allow_nan=True)
+        k, s = self.n_frames, self._step()
+        lengths = sequences.lengths
+        counts = self._count(lengths)
+        if self.remainder == "error" and (lengths != _covered(counts, k, s)).any():
+            i = int(np.argmax(lengths != _covered(counts, k, s)))
+            raise ValueError(
+                f"Sample {i} has {lengths[i]} steps, which do not make whole frames of "
+                f"{k} steps every {s}. Choose remainder='repeat' or 'drop'."
+            )
+        offsets = as_offsets(counts)
+        # Frame p of m ends with step T - 1 - (m - 1 - p) s; before step 0 is step 0.
+        until_last = np.repeat(offsets[1:], counts) - 1 - np.arange(offsets[-1])
+        end = np.repeat(lengths - 1, counts) - until_last * s
+        steps = np.maximum(end[:, np.newaxis] - np.arange(k)[::-1], 0)
+        rows = steps + np.repeat(sequences.offsets[:-1], counts)[:, np.newaxis]
+        data = sequences.data[rows].reshape(len(rows), k * sequences.n_features)
+        names = None
+        if sequences.feature_names is not None:
+            names = self._stacked_names(sequences.feature_names)
+        T = n_steps if n_steps is not None else np.shape(X)[1] if is_array(X) else None
+        if T is not None:
+            T = int(self._count(np.array([T]))[0])
+        return restore(
+            data, offsets, X, None if n_steps is None else T, names, padded_to=T
+        )
+
+    def get_feature_names_out(self, input_features=None):
+        """Return the names of the output features.
+
+        Parameters
+        ----------
+        input_features : array-like of str, shape (n_features_in_,), default=None
+            Names of the input features. None is ``feature_names_in_`` or ``x0``,
+            ``x1``...
+
+        Returns
+        -------
+        names : ndarray of str, shape (n_frames * F,)
+            ``x0_lag7`` is feature ``x0``, seven steps before the last of its frame.
+            If X was 2-D there is one feature ``x``; with ``n_frames=1`` the result is
+            2-D too, and its columns keep their names.
+
+        Raises
+        ------
+        ValueError
+            If ``input_features`` do not fit to X as seen in fit.
+        """
+        check_is_fitted(self)
+        names = names_in(self, input_features)
+        if self._fixed_n_steps is None:
+            return self._stacked_names(names)
+        if self.n_frames == 1:
+            return names[:: -self._step()][::-1]
+        return self._stacked_names(["x"])
+
+    def _step(self):
+        return self.n_frames if self.step is None else self.step
+
+    def _count(self, lengths):
+        """Return how many frames sequences of these lengths have."""
+        k, s = self.n_frames, self._step()
+        if self.remainder != "repeat":
+            return np.where(lengths >= k, (lengths - k) // s + 1, 0)
+        # Frames until one reaches step 0, but none that would only hold copies of it.
+        reaching = np.maximum(-((k - lengths) // s), 0) + 1
+        return np.where(lengths > 0, np.minimum(reaching, (lengths - 1) // s + 1), 0)
+
+    def _stacked_names(self, names):
+        lags = range(self.n_frames - 1, -1, -1)
+        return np.array([f"{n}_lag{lag}" for lag in lags for n in names], dtype=object)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.input_tags.allow_nan = True
+        return tags
+
+
+def _covered(counts, n_frames, step):
+    """Return how many steps this many frames span."""
+    return np.where(counts > 0, (counts - 1) * step + n_frames, 0)

@@ -1,0 +1,347 @@
+"""TimeDistributed: a transformer of matrices, applied to every step of sequences."""
+
+from contextlib import contextmanager
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.utils import get_tags
+from sklearn.utils._param_validation import HasMethods, validate_parameter_constraints
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import (
+    check_consistent_length,
+    check_is_fitted,
+    has_fit_parameter,
+)
+
+from ..sequences import (
+    SequenceArray,
+    check_sequences,
+    inspect_sequences,
+    record_features,
+)
+from ..sequences._check import validate_layout
+from ._containers import is_array, names_in, restore
+
+
+def _transformer_has(method):
+    """Whether the inner transformer has this method, for available_if."""
+
+    def check(self):
+        return hasattr(getattr(self, "transformer_", self.transformer), method)
+
+    return check
+
+
+class TimeDistributed(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+    """Apply a transformer of matrices to every step of sequences.
+
+    The transformer sees the steps of all sequences as the rows of one matrix of shape
+    (n_total_steps, n_features); steps that are only padding are not among them.
+    Scaling, imputation, projection and encoding work so; a transformer that changes
+    the number of rows does not.
+
+    The result comes in the container that X came in: SequenceArray, list of arrays
+    (also for a tuple or an object array), array of shape (n, T, F') with the same
+    padding, and array of shape (n, T) if X is 2-D and there is one output feature,
+    else (n, T, F').
+
+    Parameters
+    ----------
+    transformer : estimator
+        A transformer for matrices, such as StandardScaler, PCA or a ColumnTransformer
+        with columns given by number. Its parameters are searched as
+        ``timedistributed__transformer__n_components``.
+
+    Attributes
+    ----------
+    transformer_ : estimator
+        The fitted clone of ``transformer``.
+
+    n_features_in_ : int
+        Number of features per step, or of columns if X was 2-D.
+
+    feature_names_in_ : ndarray of str, shape (n_features_in_,)
+        Names of the features, where X has them.
+
+    See Also
+    --------
+    FrameStacker : Stack several steps into one.
+
+    Notes
+    -----
+    Targets and sample weights belong to sequences; where the transformer takes them,
+    they are repeated for each of the steps. So a scaler with weights treats a sequence
+    of weight 2 like two such sequences, and a long sequence counts more than a short
+    one, as it does without weights.
+
+    Missing values inside of sequences are let through to the transformer, which may
+    impute them (SimpleImputer), ignore them (StandardScaler) or refuse them (PCA). In
+    a 3-D array trailing steps whose features are all NaN are padding and stay so.
+
+    ``set_output`` is not available: sequences fit in no table. Sparse results of the
+    transformer are made dense, DataFrames are made arrays.
+
+    References
+    ----------
+    .. [1] F. Chollet and others (2015). "Keras", https://keras.io, where a layer of
+       this name applies another layer to every step.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklstm.preprocessing import TimeDistributed
+    >>> X = [np.array([[1.0, 10.0], [3.0, 30.0]]), np.array([[5.0, 20.0]])]
+    >>> scaler = TimeDistributed(StandardScaler()).fit(X)
+    >>> scaler.transform(X)[1].round(2)
+    array([[1.22, 0.  ]])
+    """
+
+    def __init__(self, transformer):
+        self.transformer = transformer
+
+    def fit(self, X, y=None, sample_weight=None):
+        """Fit the transformer on the steps of all sequences.
+
+        Parameters
+        ----------
+        X : array-like of sequences
+            In any form :func:`~sklstm.sequences.check_sequences` accepts.
+
+        y : array-like of shape (n,) or (n, n_outputs), default=None
+            Targets of the sequences, for transformers that use them; repeated per
+            step.
+
+        sample_weight : array-like of shape (n,), default=None
+            Weights of the sequences; repeated per step.
+
+        Returns
+        -------
+        self : TimeDistributed
+            The fitted transformer.
+
+        Raises
+        ------
+        TypeError
+            If ``sample_weight`` is given and the transformer takes none.
+
+        ValueError
+            If X is not valid, or y or sample_weight are not as many as the sequences.
+        """
+        self._fit(X, y, sample_weight, "fit")
+        return self
+
+    def fit_transform(self, X, y=None, sample_weight=None):
+        """Fit the transformer and transform the same sequences.
+
+        Uses the transformer's own ``fit_transform``, which for some (TargetEncoder) is
+        not the same as ``fit`` and then ``transform``.
+
+        Parameters
+        ----------
+        X : array-like of sequences
+            See :meth:`fit`.
+
+        y : array-like of shape (n,) or (n, n_outputs), default=None
+            See :meth:`fit`.
+
+        sample_weight : array-like of shape (n,), default=None
+            See :meth:`fit`.
+
+        Returns
+        -------
+        X_new : SequenceArray, list of ndarray or ndarray
+            The transformed sequences, in the container X came in.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As :meth:`fit`; also if the transformer changes the number of rows.
+        """
+        if not hasattr(self.transformer, "fit_transform"):
+            return self.fit(X, y, sample_weight).transform(X)
+        sequences, data = self._fit(X, y, sample_weight, "fit_transform")
+        return self._restore(data, sequences, X, self._fixed_n_steps)
+
+    def _fit(self, X, y, sample_weight, method):
+        """Call ``fit`` or ``fit_transform`` of a clone; keep it if nothing fails."""
+        validate_parameter_constraints(
+            {"transformer": [HasMethods(["fit", "transform"])]},
+            self.get_params(deep=False),
+            caller_name=type(self).__name__,
+        )
+        sequences, features = inspect_sequences(self, X, allow_nan=True)
+        transformer = clone(self.transformer)
+        lengths, params = sequences.lengths, {}
+        if sample_weight is not None:
+            if not has_fit_parameter(transformer, "sample_weight"):
+                raise TypeError(
+                    f"{type(transformer).__name__} takes no sample_weight; fit without."
+                )
+            check_consistent_length(sequences, sample_weight)
+            params["sample_weight"] = np.repeat(np.asarray(sample_weight), lengths, 0)
+        if y is not None:
+            check_consistent_length(sequences, y)
+            y = np.repeat(np.asarray(y), lengths, axis=0)
+        with _naming_nan(transformer, sequences, features.fixed_n_steps):
+            result = getattr(transformer, method)(sequences.data, y, **params)
+        if method == "fit_transform":
+            result = _as_matrix(result, sequences, transformer)
+        self.transformer_ = transformer
+        record_features(self, features)
+        return sequences, result
+
+    def transform(self, X):
+        """Transform every step.
+
+        Parameters
+        ----------
+        X : array-like of sequences
+            See :meth:`fit`.
+
+        Returns
+        -------
+        X_new : SequenceArray, list of ndarray or ndarray
+            The transformed sequences, in the container X came in; with the dtype the
+            transformer gives, but floats in a SequenceArray or with padding.
+
+        Raises
+        ------
+        ValueError
+            If X is not valid or has other features than in fit, or if the transformer
+            changes the number of rows.
+        """
+        check_is_fitted(self)
+        sequences, n_steps = validate_layout(self, X, reset=False, allow_nan=True)
+        with _naming_nan(self.transformer_, sequences, n_steps):
+            data = _call(self.transformer_, "transform", sequences)
+        return self._restore(data, sequences, X, n_steps)
+
+    @available_if(_transformer_has("inverse_transform"))
+    def inverse_transform(self, X):
+        """Transform every step back.
+
+        Parameters
+        ----------
+        X : array-like of sequences
+            Transformed sequences, in any container.
+
+        Returns
+        -------
+        X_original : SequenceArray, list of ndarray or ndarray
+            The sequences with their original features, in the container X came in; an
+            array of shape (n, T) if X is an array and the transformer was fitted on
+            such.
+
+        Raises
+        ------
+        ValueError
+            If X is not valid or has other features than :meth:`transform` returns.
+        """
+        check_is_fitted(self)
+        stand_in = TimeDistributed(self.transformer_)
+        sequences, n_steps = validate_layout(stand_in, X, reset=True, allow_nan=True)
+        data = _call(self.transformer_, "inverse_transform", sequences)
+        if n_steps is None and self._fixed_n_steps is not None and is_array(X):
+            n, T = np.shape(X)[:2]
+            if data.shape == (n * T, 1):
+                return data.reshape(n, T)
+        return restore(data, sequences.offsets, X, n_steps)
+
+    @available_if(_transformer_has("get_feature_names_out"))
+    def get_feature_names_out(self, input_features=None):
+        """Return the names of the output features.
+
+        Parameters
+        ----------
+        input_features : array-like of str, shape (n_features_in_,), default=None
+            Names of the input features. None is ``feature_names_in_`` or, where X had
+            no names, what the transformer takes for them (mostly ``x0``, ``x1``...).
+
+        Returns
+        -------
+        names : ndarray of str
+            As the transformer names them. If it was fitted on a 2-D X and gives one
+            feature, so that the result is 2-D too, the names of the columns.
+
+        Raises
+        ------
+        ValueError
+            If ``input_features`` do not fit to X as seen in fit.
+        """
+        check_is_fitted(self)
+        names = names_in(self, input_features)
+        if self._fixed_n_steps is None:
+            has_names = input_features is not None or hasattr(self, "feature_names_in_")
+            return self.transformer_.get_feature_names_out(names if has_names else None)
+        inner = self.transformer_.get_feature_names_out()
+        return names if len(inner) == 1 else inner
+
+    def _restore(self, data, sequences, X, n_steps):
+        names = None
+        if sequences.feature_names is not None and hasattr(
+            self, "get_feature_names_out"
+        ):
+            names = self.transformer_.get_feature_names_out(sequences.feature_names)
+        return restore(data, sequences.offsets, X, n_steps, names)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.input_tags.sparse = False
+        if hasattr(self.transformer, "__sklearn_tags__"):
+            inner = get_tags(self.transformer)
+            tags.input_tags.allow_nan = inner.input_tags.allow_nan
+            tags.input_tags.positive_only = inner.input_tags.positive_only
+            tags.target_tags.required = inner.target_tags.required
+            tags.non_deterministic = inner.non_deterministic
+            if inner.transformer_tags is not None:
+                preserves = inner.transformer_tags.preserves_dtype
+                tags.transformer_tags.preserves_dtype = preserves
+        return tags
+
+
+def _call(transformer, method, sequences):
+    """Return the matrix a method of the transformer makes of all steps."""
+    if len(sequences.data):
+        result = getattr(transformer, method)(sequences.data)
+        return _as_matrix(result, sequences, transformer)
+    # Most transformers refuse an empty matrix; a row of zeros tells them the columns.
+    zeros = np.zeros((1, sequences.n_features), sequences.dtype)
+    row = SequenceArray(zeros, [0, 1])
+    return _as_matrix(getattr(transformer, method)(zeros), row, transformer)[:0]
+
+
+def _as_matrix(result, sequences, transformer):
+    """Return the result of a transformer as an array with one row per step."""
+    result = result.toarray() if issparse(result) else np.asarray(result)
+    if result.ndim != 2 or len(result) != len(sequences.data):
+        raise ValueError(
+            f"{type(transformer).__name__} made an array of shape {result.shape} of "
+            f"{len(sequences.data)} steps. Only transformers that give one row for "
+            "each row can be applied to every step."
+        )
+    return result
+
+
+@contextmanager
+def _naming_nan(transformer, sequences, n_steps):
+    """Let a refusal of missing values say where they are.
+
+    The transformer decides, not its tag: that of a Pipeline or a ColumnTransformer
+    does not tell that a part of it imputes.
+    """
+    try:
+        yield
+    except ValueError as error:
+        if "NaN" not in str(error):
+            raise
+        X = sequences
+        if n_steps is not None:
+            X = sequences.data.reshape(len(sequences), n_steps)
+        try:
+            check_sequences(X)
+        except ValueError as located:
+            raise located from error
+        raise
