@@ -48,11 +48,11 @@ class Schedule:
         self.order = order = np.argsort(-lengths, kind="stable")
         n_strips = -(-B // strip_rows)
         self.first_row = first_row = np.arange(n_strips + 1) * B // n_strips
-        longest = lengths[order[first_row[:-1]]]
+        longest = lengths[order[first_row[:n_strips]]]
         self.running_at = np.zeros(n_strips + 1, dtype=np.intp)
         np.cumsum(longest, out=self.running_at[1:])
         self.first_step = np.empty(n_strips + 1, dtype=np.intp)
-        self.running = np.empty(self.running_at[-1], dtype=np.intp)
+        self.running = np.empty(self.running_at[n_strips], dtype=np.intp)
         self.data_rows = np.empty(N, dtype=np.intp)
         self.state_rows = np.empty(N, dtype=np.intp)
         self.before_rows = np.empty(N, dtype=np.intp)

@@ -2,13 +2,13 @@
    the step over a strip of sequences that calls them.
 
    A cell knows nothing of time, batches or memory. It sees LANES units of one row: the
-   forward function gets their pre-activations in registers, straight out of the tile;
-   the backward function gets the gradient of h. Notation as in docs/design.md: a prime
+   forward function gets their pre-activations z, the backward function the gradient of
+   h. Notation as in docs/design.md: a prime
    (here _before) marks the time step before, d_z is the gradient of the loss with
    respect to z.
 
-   A new cell is a pair `NAME_forward`, `NAME_backward` and the two lines CELL_STEPS at
-   the end of this file. */
+   A new cell is a pair `NAME_forward`, `NAME_backward` and a row in the table of cells
+   below. */
 #ifndef SKLSTM_CELL_H
 #define SKLSTM_CELL_H
 
@@ -121,37 +121,72 @@ INLINE void lstm_backward(
     store(d_c, d_c_t * f);
 }
 
-typedef void cell_forward(
-    const vec *, const real *, const real *, real *, ptrdiff_t, real *, real *);
-typedef void cell_backward(vec, real *, real *, ptrdiff_t, const real *, const real *);
-
 /* ---- one time step of a strip -------------------------------------------------- */
+
+/* What a tile leaves: rows of blocks of LANES units, on the stack and so in L1. The cell
+   runs over it in a loop of its own, as a function that is not inlined: inlined, the
+   compiler keeps the constants of expm1 in registers through the product, whose
+   accumulators then spill (measured: 77 GF/s instead of 190 at H = 64). */
+typedef void cell_forward_rows(
+    int R, int P, const vec *z, const real *h_before, const real *c_before, real *gates,
+    ptrdiff_t units, real *h, real *c);
+typedef void cell_backward_rows(
+    int R, int C, const vec *d_h, real *d_c, real *gates, ptrdiff_t units,
+    const real *c, const real *c_before);
+
+#define CELL_ROWS(NAME)                                                                \
+    static __attribute__((noinline)) void NAME##_forward_rows(                         \
+        int R, int P, const vec *z, const real *h_before, const real *c_before,        \
+        real *gates, ptrdiff_t units, real *h, real *c)                                \
+    {                                                                                  \
+        for (int r = 0; r < R; r++)                                                    \
+            for (int p = 0; p < P; p++) {                                              \
+                const ptrdiff_t at = r * units + p * LANES;                            \
+                NAME##_forward(                                                        \
+                    z + (r * P + p) * PANEL, h_before + at, c_before + at,             \
+                    gates ? gates + PANEL * r * units + p * LANES : NULL, units,       \
+                    h + at, c + at);                                                   \
+            }                                                                          \
+    }                                                                                  \
+    static __attribute__((noinline)) void NAME##_backward_rows(                        \
+        int R, int C, const vec *d_h, real *d_c, real *gates, ptrdiff_t units,         \
+        const real *c, const real *c_before)                                           \
+    {                                                                                  \
+        for (int r = 0; r < R; r++)                                                    \
+            for (int b = 0; b < C; b++) {                                              \
+                const ptrdiff_t at = r * units + b * LANES;                            \
+                NAME##_backward(                                                       \
+                    d_h[r * C + b], d_c + at, gates + PANEL * r * units + b * LANES,   \
+                    units, c + at, c_before + at);                                     \
+            }                                                                          \
+    }
+
+CELL_ROWS(lstm)
+
+/* The table of cells: `Recurrent` names a row of it (kernels/__init__.py). */
+enum { CELL_LSTM, N_CELLS };
+static cell_forward_rows *const cell_forward_of[N_CELLS] = {lstm_forward_rows};
+static cell_backward_rows *const cell_backward_of[N_CELLS] = {lstm_backward_rows};
 
 /* R rows, P blocks of LANES units: z = b + W x + R h' in registers, then the cell. */
 INLINE void forward_tile(
-    cell_forward *cell, const int R, const int P, const real *const *x, ptrdiff_t F,
+    int cell, const int R, const int P, const real *const *x, ptrdiff_t F,
     const real *const *h_rows, const real *w, const real *bias, ptrdiff_t units,
     const real *h_before, const real *c_before, real *gates, real *h, real *c)
 {
     const ptrdiff_t panel = (F + units) * PANEL * LANES;
-    vec acc[TILE_ROWS * PANEL];
+    vec acc[TILE_ROWS * PANEL], z[TILE_ROWS * PANEL];
     UNROLL for (int r = 0; r < R; r++)
         UNROLL for (int b = 0; b < P * PANEL; b++)
             acc[r * P * PANEL + b] = load(bias + b * LANES);
     tile_multiply(R, P, PANEL, acc, x, F, w, panel);
     tile_multiply(R, P, PANEL, acc, h_rows, units, w + F * PANEL * LANES, panel);
-    UNROLL for (int r = 0; r < R; r++)
-        UNROLL for (int p = 0; p < P; p++) {
-            const ptrdiff_t at = r * units + p * LANES;
-            cell(
-                acc + (r * P + p) * PANEL, h_before + at, c_before + at,
-                gates ? gates + PANEL * r * units + p * LANES : NULL, units, h + at,
-                c + at);
-        }
+    UNROLL for (int b = 0; b < R * P * PANEL; b++) z[b] = acc[b];
+    cell_forward_of[cell](R, P, z, h_before, c_before, gates, units, h, c);
 }
 
-INLINE void forward_step(
-    cell_forward *cell,
+static void forward_step(
+    int cell,
     ptrdiff_t n_rows,        /* sequences of the strip that have this step */
     const real *x,           /* IN (., ldx) */
     const ptrdiff_t *x_rows, /* IN (n_rows,) row of x for each sequence */
@@ -175,6 +210,7 @@ INLINE void forward_step(
         const real *wj = w + j * panel, *bj = bias + j * PANEL * LANES;
         for (ptrdiff_t m = 0; m < n_rows; m += height) {
             const int R = (int)(n_rows - m < height ? n_rows - m : height);
+            const ptrdiff_t at = m * units + j * LANES;
             const real *xr[TILE_ROWS], *hr[TILE_ROWS];
             for (int r = 0; r < R; r++) {
                 xr[r] = x + x_rows[m + r] * ldx;
@@ -182,10 +218,8 @@ INLINE void forward_step(
             }
 #define FORWARD_TILE(R, P)                                                             \
     forward_tile(                                                                      \
-        cell, R, P, xr, F, hr, wj, bj, units, h_before + m * units + j * LANES,        \
-        c_before + m * units + j * LANES,                                              \
-        gates ? gates + m * PANEL * units + j * LANES : NULL,                          \
-        h + m * units + j * LANES, c + m * units + j * LANES)
+        cell, R, P, xr, F, hr, wj, bj, units, h_before + at, c_before + at,            \
+        gates ? gates + m * PANEL * units + j * LANES : NULL, h + at, c + at)
 #define TILE(R) FORWARD_TILE(R, 1)
             if (P > 1)
                 FORWARD_TILE(1, TILE_WIDE);
@@ -200,30 +234,27 @@ INLINE void forward_step(
 
 /* R rows, C vectors of units: d_h = d_out + d_z(t + 1) R' in registers, then the cell. */
 INLINE void backward_tile(
-    cell_backward *cell, const int R, const int C, const real *const *d_z_after,
-    ptrdiff_t K, const real *w, ptrdiff_t units, const real *const *d_out,
-    const real *const *d_last, real *d_c, real *gates, const real *c,
-    const real *c_before)
+    int cell, const int R, const int C, const real *const *d_z_after, ptrdiff_t K,
+    const real *w, ptrdiff_t units, const real *const *d_out, const real *const *d_last,
+    real *d_c, real *gates, const real *c, const real *c_before)
 {
-    vec acc[TILE_ROWS * PANEL];
+    vec acc[TILE_ROWS * PANEL], d_h[TILE_ROWS * PANEL];
     UNROLL for (int b = 0; b < R * C; b++) acc[b] = broadcast(0);
     tile_multiply(R, 1, C, acc, d_z_after, K, w, 0);
     UNROLL for (int r = 0; r < R; r++)
         UNROLL for (int b = 0; b < C; b++) {
-            const ptrdiff_t at = r * units + b * LANES;
-            vec d_h = acc[r * C + b];
-            if (d_out) d_h += load(d_out[r] + b * LANES);
-            if (d_last) d_h += load(d_last[r] + b * LANES);
-            cell(
-                d_h, d_c + at, gates + PANEL * r * units + b * LANES, units, c + at,
-                c_before + at);
+            vec sum = acc[r * C + b];
+            if (d_out) sum += load(d_out[r] + b * LANES);
+            if (d_last) sum += load(d_last[r] + b * LANES);
+            d_h[r * C + b] = sum;
         }
+    cell_backward_of[cell](R, C, d_h, d_c, gates, units, c, c_before);
 }
 
 /* Rows begin .. end of a strip at one time step. Either all of them go on at the next
-   step (d_z_after is given) or all of them end here (d_last is given, K = 0). */
-INLINE void backward_rows(
-    cell_backward *cell, ptrdiff_t begin, ptrdiff_t end,
+   step (d_z_after is given) or all of them end here (d_last may be given). */
+static void backward_step(
+    int cell, ptrdiff_t begin, ptrdiff_t end,
     const real *d_z_after, /* IN (n_rows, PANEL * units) or NULL */
     const real *w,         /* IN panels (PANEL * units, <= PANEL * LANES) of R' */
     ptrdiff_t units,
@@ -245,6 +276,7 @@ INLINE void backward_rows(
         const real *wp = w + PANEL * units * column;
         for (ptrdiff_t m = begin; m < end; m += height) {
             const int R = (int)(end - m < height ? end - m : height);
+            const ptrdiff_t at = m * units + column;
             const real *after[TILE_ROWS], *above[TILE_ROWS], *last[TILE_ROWS];
             for (int r = 0; r < R; r++) {
                 after[r] = K ? d_z_after + (m + r) * PANEL * units : NULL;
@@ -254,56 +286,13 @@ INLINE void backward_rows(
 #define BACKWARD_TILE(R, C)                                                            \
     backward_tile(                                                                     \
         cell, R, C, after, K, wp, units, d_out ? above : NULL, d_last ? last : NULL,   \
-        d_c + m * units + column, gates + m * PANEL * units + column,                  \
-        c + m * units + column, c_before + m * units + column)
-#define TILE(R)                                                                        \
-    switch (C) {                                                                       \
-    case 1: BACKWARD_TILE(R, 1); break;                                                \
-    case 2: BACKWARD_TILE(R, 2); break;                                                \
-    case 3: BACKWARD_TILE(R, 3); break;                                                \
-    default: BACKWARD_TILE(R, 4);                                                      \
-    }
+        d_c + at, gates + m * PANEL * units + column, c + at, c_before + at)
+#define TILE(R) FOR_PANEL(R, C, BACKWARD_TILE)
             FOR_TILE_HEIGHT(R, TILE)
 #undef TILE
 #undef BACKWARD_TILE
         }
     }
 }
-
-/* ---- the table of cells --------------------------------------------------------- */
-
-typedef void (*forward_step_function)(
-    ptrdiff_t, const real *, const ptrdiff_t *, ptrdiff_t, ptrdiff_t, const real *,
-    const real *, ptrdiff_t, const real *, const real *, real *, real *, real *);
-typedef void (*backward_rows_function)(
-    ptrdiff_t, ptrdiff_t, const real *, const real *, ptrdiff_t, const real *,
-    const real *, const ptrdiff_t *, real *, real *, const real *, const real *);
-
-#define CELL_STEPS(NAME)                                                               \
-    static void NAME##_forward_step(                                                   \
-        ptrdiff_t n_rows, const real *x, const ptrdiff_t *x_rows, ptrdiff_t ldx,       \
-        ptrdiff_t F, const real *w, const real *bias, ptrdiff_t units,                 \
-        const real *h_before, const real *c_before, real *gates, real *h, real *c)     \
-    {                                                                                  \
-        forward_step(                                                                  \
-            NAME##_forward, n_rows, x, x_rows, ldx, F, w, bias, units, h_before,       \
-            c_before, gates, h, c);                                                    \
-    }                                                                                  \
-    static void NAME##_backward_rows(                                                  \
-        ptrdiff_t begin, ptrdiff_t end, const real *d_z_after, const real *w,          \
-        ptrdiff_t units, const real *d_out, const real *d_last,                        \
-        const ptrdiff_t *order, real *d_c, real *gates, const real *c,                 \
-        const real *c_before)                                                          \
-    {                                                                                  \
-        backward_rows(                                                                 \
-            NAME##_backward, begin, end, d_z_after, w, units, d_out, d_last, order,    \
-            d_c, gates, c, c_before);                                                  \
-    }
-
-CELL_STEPS(lstm)
-
-enum { CELL_LSTM, N_CELLS };
-static const forward_step_function forward_steps[N_CELLS] = {lstm_forward_step};
-static const backward_rows_function backward_rows_of[N_CELLS] = {lstm_backward_rows};
 
 #endif

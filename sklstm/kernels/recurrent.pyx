@@ -13,7 +13,7 @@ import numpy as np
 from cython.parallel cimport parallel, prange
 from libc.string cimport memcpy, memset
 
-cdef extern from "cell.h" nogil:
+cdef extern from "<cell.h>" nogil:
     ctypedef float real
     const int LANES "LANES"
     const int PANEL "PANEL"
@@ -28,16 +28,13 @@ cdef extern from "cell.h" nogil:
         const real*, Py_ssize_t, int, real*, Py_ssize_t) noexcept
     void outer_bias(
         Py_ssize_t, Py_ssize_t, const real*, Py_ssize_t, int, real*) noexcept
-    ctypedef void (*forward_step_function)(
-        Py_ssize_t, const real*, const Py_ssize_t*, Py_ssize_t, Py_ssize_t, const real*,
-        const real*, Py_ssize_t, const real*, const real*, real*, real*,
+    void forward_step(
+        int, Py_ssize_t, const real*, const Py_ssize_t*, Py_ssize_t, Py_ssize_t,
+        const real*, const real*, Py_ssize_t, const real*, const real*, real*, real*,
         real*) noexcept
-    ctypedef void (*backward_rows_function)(
-        Py_ssize_t, Py_ssize_t, const real*, const real*, Py_ssize_t, const real*,
-        const real*, const Py_ssize_t*, real*, real*, const real*,
-        const real*) noexcept
-    const forward_step_function* forward_steps
-    const backward_rows_function* backward_rows_of
+    void backward_step(
+        int, Py_ssize_t, Py_ssize_t, const real*, const real*, Py_ssize_t, const real*,
+        const real*, const Py_ssize_t*, real*, real*, const real*, const real*) noexcept
 
 cdef extern from *:
     """
@@ -208,7 +205,7 @@ def pack_transposed(
 
 
 cdef struct Forward:
-    forward_step_function step
+    int cell
     const real* x            # (., ldx)
     const Py_ssize_t* x_rows  # (N,) row of x of each row-step
     Py_ssize_t ldx
@@ -263,8 +260,8 @@ cdef void forward_strip(
             h = layer.h + (end + m) * units
         if layer.c != NULL:
             c = layer.c + (end + m) * units
-        layer.step(
-            rows, layer.x, layer.x_rows + m, layer.ldx, layer.F, layer.w, layer.bias,
+        forward_step(
+            layer.cell, rows, layer.x, layer.x_rows + m, layer.ldx, layer.F, layer.w, layer.bias,
             units, h_before, c_before,
             layer.gates + m * PANEL * units if layer.gates != NULL else NULL, h, c,
         )
@@ -343,7 +340,7 @@ def forward(
     cdef real[:, ::1] scratch = np.empty(
         (n_threads, 3 * strip_rows * units), dtype=np.asarray(h_last).dtype
     )
-    layer.step = forward_steps[cell]
+    layer.cell = cell
     layer.x = const_data(x)
     layer.x_rows = address(x_rows)
     layer.ldx = x.shape[1]
@@ -371,7 +368,7 @@ def forward(
 
 
 cdef struct Backward:
-    backward_rows_function rows
+    int cell
     const real* r_transposed  # packed by pack_transposed
     Py_ssize_t units
     const real* d_out         # (N, units) gradient of every h, or NULL
@@ -401,13 +398,13 @@ cdef void backward_strip(
         d_z = layer.gates + m * PANEL * units
         if layer.d_out != NULL:
             d_out = layer.d_out + m * units
-        layer.rows(
-            0, rows_after, d_z + rows * PANEL * units, layer.r_transposed, units,
+        backward_step(
+            layer.cell, 0, rows_after, d_z + rows * PANEL * units, layer.r_transposed, units,
             d_out, NULL, NULL, d_c, d_z, layer.c + (end + m) * units,
             layer.c + before * units,
         )
-        layer.rows(
-            rows_after, rows, NULL, layer.r_transposed, units,
+        backward_step(
+            layer.cell, rows_after, rows, NULL, layer.r_transposed, units,
             d_out, layer.d_last, batch.order + first, d_c, d_z,
             layer.c + (end + m) * units, layer.c + before * units,
         )
@@ -539,7 +536,7 @@ def backward(
             raise ValueError("d_x needs w_transposed of the same F.")
         w = &w_transposed[0]
 
-    layer.rows = backward_rows_of[cell]
+    layer.cell = cell
     layer.r_transposed = &r_transposed[0]
     layer.units = units
     layer.d_out = const_data(d_out)

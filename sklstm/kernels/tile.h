@@ -204,6 +204,15 @@ INLINE int tile_height(ptrdiff_t rows)
     }
 #endif
 
+/* Call TILE(R, C) with the constant C that equals the vectors of the panel. */
+#define FOR_PANEL(R, vectors, TILE)                                                    \
+    switch (vectors) {                                                                 \
+    case 1: TILE(R, 1); break;                                                         \
+    case 2: TILE(R, 2); break;                                                         \
+    case 3: TILE(R, 3); break;                                                         \
+    default: TILE(R, 4);                                                               \
+    }
+
 /* out[m] = bias + a[m] . W over a few rows and one panel of C vectors. */
 INLINE void product_tile(
     const int R, const int C, const real *const *a, ptrdiff_t K, const real *w,
@@ -247,15 +256,11 @@ static void product(
                 ar[r] = a + (rows ? rows[m + r] : m + r) * lda;
                 outr[r] = out + (m + r) * ldo + column;
             }
-#define TILE(R)                                                                        \
-    switch (C) {                                                                       \
-    case 1: product_tile(R, 1, ar, K, wp, bp, outr); break;                            \
-    case 2: product_tile(R, 2, ar, K, wp, bp, outr); break;                            \
-    case 3: product_tile(R, 3, ar, K, wp, bp, outr); break;                            \
-    default: product_tile(R, 4, ar, K, wp, bp, outr);                                  \
-    }
+#define PRODUCT_TILE(R, C) product_tile(R, C, ar, K, wp, bp, outr)
+#define TILE(R) FOR_PANEL(R, C, PRODUCT_TILE)
             FOR_TILE_HEIGHT(R, TILE)
 #undef TILE
+#undef PRODUCT_TILE
         }
     }
 }
@@ -305,22 +310,12 @@ static void outer(
     const int height = tile_height(K);
     for (ptrdiff_t k = 0; k < K; k += height) {
         const int R = (int)(K - k < height ? K - k : height);
-#define TILE(R)                                                                        \
-    switch (C) {                                                                       \
-    case 1:                                                                            \
-        outer_tile(R, 1, begin, end, a + k, rows, lda, d, ldd, g + k * ldg, ldg);      \
-        break;                                                                         \
-    case 2:                                                                            \
-        outer_tile(R, 2, begin, end, a + k, rows, lda, d, ldd, g + k * ldg, ldg);      \
-        break;                                                                         \
-    case 3:                                                                            \
-        outer_tile(R, 3, begin, end, a + k, rows, lda, d, ldd, g + k * ldg, ldg);      \
-        break;                                                                         \
-    default:                                                                           \
-        outer_tile(R, 4, begin, end, a + k, rows, lda, d, ldd, g + k * ldg, ldg);      \
-    }
+#define OUTER_TILE(R, C)                                                               \
+    outer_tile(R, C, begin, end, a + k, rows, lda, d, ldd, g + k * ldg, ldg)
+#define TILE(R) FOR_PANEL(R, C, OUTER_TILE)
         FOR_TILE_HEIGHT(R, TILE)
 #undef TILE
+#undef OUTER_TILE
     }
 }
 

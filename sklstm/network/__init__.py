@@ -1,0 +1,1 @@
+"""Networks and their training: layers, losses, optimizers, monitor, loop."""

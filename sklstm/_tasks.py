@@ -1,0 +1,381 @@
+"""Classification and regression: targets, link and predictions of any recurrent family."""
+
+from abc import ABCMeta
+
+import numpy as np
+from scipy.special import expit, log_expit, log_softmax, softmax
+from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.metrics import accuracy_score, r2_score
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import check_array, column_or_1d
+
+from ._base import BaseRecurrent
+from .network.losses import BinaryCrossEntropy, SoftmaxCrossEntropy, SquaredError
+
+
+def _require_y(estimator, y):
+    if y is None:
+        raise ValueError(
+            f"{type(estimator).__name__} requires y to be passed, but the target y is "
+            "None."
+        )
+
+
+class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
+    """Classification of sequences: binary, multiclass and multilabel."""
+
+    _parameter_constraints = {
+        **BaseRecurrent._parameter_constraints,
+        "class_weight": [dict, list, StrOptions({"balanced"}), None],
+    }
+
+    def partial_fit(self, X, y, sample_weight=None, classes=None):
+        """Make one pass over the given data.
+
+        Parameters
+        ----------
+        X : SequenceArray, list of arrays or array of shape (n_samples, n_steps, \
+                n_features) or (n_samples, n_steps)
+            The sequences, as in :meth:`fit`.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            The labels.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples.
+
+        classes : array-like of shape (n_classes,), default=None
+            All labels there will ever be. Needed at the first call, unless y is
+            multilabel.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`fit`; also if y holds a label that is not in `classes`, if
+            `classes` is missing at the first call or differs at a later one, or with
+            ``early_stopping=True``.
+        """
+        return self._partial_fit(X, y, sample_weight, classes)
+
+    # ---- targets ---------------------------------------------------------------
+
+    def _check_y(self, y):
+        _require_y(self, y)
+        y = check_array(
+            y, ensure_2d=False, dtype=None, input_name="y", estimator=self
+        )
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        return y
+
+    def _inspect_target(self, y, sample_weight, classes):
+        kind = type_of_target(y, input_name="y")
+        if kind == "multiclass-multioutput":
+            raise ValueError(
+                "y holds several multiclass targets. Multilabel y, of zeros and ones, "
+                "is supported; for multiclass outputs wrap the estimator in "
+                "sklearn.multioutput.MultiOutputClassifier."
+            )
+        self._multilabel = kind == "multilabel-indicator"
+        if self._multilabel:
+            self.classes_ = np.arange(y.shape[1])
+            self.n_outputs_ = self._n_raw_outputs = y.shape[1]
+            return
+        self.classes_ = np.unique(y if classes is None else np.asarray(classes))
+        if len(self.classes_) < 2:
+            raise ValueError(
+                f"{type(self).__name__} needs samples of at least 2 classes, but the "
+                f"data contain only one class: {self.classes_[0]!r}."
+            )
+        self._check_labels(y)
+        n_classes = len(self.classes_)
+        self.n_outputs_ = self._n_raw_outputs = 1 if n_classes == 2 else n_classes
+
+    def _check_labels(self, y):
+        unknown = np.setdiff1d(y, self.classes_)
+        if len(unknown):
+            raise ValueError(
+                f"y contains labels that are not in classes: {unknown.tolist()}; "
+                f"classes are {self.classes_.tolist()}."
+            )
+
+    def _check_same_target(self, y, classes):
+        multilabel = type_of_target(y) == "multilabel-indicator"
+        if multilabel != self._multilabel or (
+            multilabel and y.shape[1] != self.n_outputs_
+        ):
+            raise ValueError(
+                "y is of another kind than in the first fit: labels were "
+                f"{'multilabel' if self._multilabel else 'one per sample'}, with "
+                f"{self.n_outputs_} outputs; got y of shape {y.shape}."
+            )
+        if classes is not None and not np.array_equal(
+            self.classes_, np.unique(np.asarray(classes))
+        ):
+            raise ValueError(
+                f"classes={np.asarray(classes).tolist()} is not the same as in the "
+                f"first call of partial_fit: {self.classes_.tolist()}."
+            )
+        if not multilabel:
+            self._check_labels(y)
+
+    def _encode_target(self, y):
+        if self._multilabel:
+            return y.astype(np.float64)
+        index = np.searchsorted(self.classes_, y)
+        return index if self._n_raw_outputs > 1 else index[:, np.newaxis].astype(float)
+
+    def _combine_weights(self, y, sample_weight):
+        if self.class_weight is None:
+            return sample_weight
+        if self._multilabel:
+            weight = compute_sample_weight(self.class_weight, y)
+        else:
+            present = np.unique(y)
+            by_class = compute_class_weight(
+                self.class_weight, classes=present, y=y, sample_weight=sample_weight
+            )
+            weight = by_class[np.searchsorted(present, y)]
+        return weight if sample_weight is None else weight * sample_weight
+
+    def _make_loss(self):
+        if self._multilabel or self._n_raw_outputs == 1:
+            return BinaryCrossEntropy()
+        return SoftmaxCrossEntropy()
+
+    def _head_bias(self, target, sample_weight):
+        # Half a sample for what is not there keeps the logarithm finite.
+        least = 0.5 / len(target)
+        if target.ndim == 2:
+            prior = np.average(target, axis=0, weights=sample_weight)
+            prior = np.clip(prior, least, 1 - least)
+            return np.log(prior) - np.log1p(-prior)
+        counts = np.bincount(
+            target, weights=sample_weight, minlength=self._n_raw_outputs
+        )
+        return np.log(np.maximum(counts / counts.sum(), least))
+
+    def _validation_score(self, raw, y, sample_weight):
+        return accuracy_score(y, self._labels(raw), sample_weight=sample_weight)
+
+    def _stratify(self, y):
+        return None if self._multilabel else y
+
+    # ---- predictions -----------------------------------------------------------
+
+    def _labels(self, raw):
+        if self._multilabel:
+            return (raw > 0).astype(int)
+        index = raw.argmax(axis=1) if raw.shape[1] > 1 else (raw[:, 0] > 0).astype(int)
+        return self.classes_[index]
+
+    def decision_function(self, X):
+        """Raw outputs of the head, before softmax or the logistic function.
+
+        Parameters
+        ----------
+        X : SequenceArray, list of arrays or array of shape (n_samples, n_steps, \
+                n_features) or (n_samples, n_steps)
+            The sequences, as in :meth:`fit`.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            For two classes the log-odds of ``classes_[1]``; otherwise one column for
+            each class or label.
+        """
+        raw = self._raw_outputs(X)
+        return raw[:, 0] if raw.shape[1] == 1 and not self._multilabel else raw
+
+    def predict(self, X):
+        """Predict labels.
+
+        Parameters
+        ----------
+        X : SequenceArray, list of arrays or array of shape (n_samples, n_steps, \
+                n_features) or (n_samples, n_steps)
+            The sequences, as in :meth:`fit`.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            The most probable class of each sequence; for multilabel targets the labels
+            of probability above one half.
+        """
+        return self._labels(self._raw_outputs(X))
+
+    def predict_proba(self, X):
+        """Probabilities of the classes.
+
+        Parameters
+        ----------
+        X : SequenceArray, list of arrays or array of shape (n_samples, n_steps, \
+                n_features) or (n_samples, n_steps)
+            The sequences, as in :meth:`fit`.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`. For multilabel targets the probability of each
+            label.
+        """
+        raw = self._raw_outputs(X)
+        if self._multilabel:
+            return expit(raw)
+        if raw.shape[1] == 1:
+            return np.hstack([expit(-raw), expit(raw)])
+        return softmax(raw, axis=1)
+
+    def predict_log_proba(self, X):
+        """Logarithms of the probabilities of the classes.
+
+        Parameters
+        ----------
+        X : SequenceArray, list of arrays or array of shape (n_samples, n_steps, \
+                n_features) or (n_samples, n_steps)
+            The sequences, as in :meth:`fit`.
+
+        Returns
+        -------
+        log_probabilities : ndarray of shape (n_samples, n_classes)
+            Computed without going through the probabilities, so finite where these
+            round to zero.
+        """
+        raw = self._raw_outputs(X)
+        if self._multilabel:
+            return log_expit(raw)
+        if raw.shape[1] == 1:
+            return np.hstack([log_expit(-raw), log_expit(raw)])
+        return log_softmax(raw, axis=1)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+
+class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
+    """Regression on sequences, of one or several outputs."""
+
+    _parameter_constraints = {
+        **BaseRecurrent._parameter_constraints,
+        "loss": [StrOptions({"squared_error"})],
+    }
+
+    def partial_fit(self, X, y, sample_weight=None):
+        """Make one pass over the given data.
+
+        The first call also sets the mean and the scale by which targets are
+        standardised, from its y.
+
+        Parameters
+        ----------
+        X : SequenceArray, list of arrays or array of shape (n_samples, n_steps, \
+                n_features) or (n_samples, n_steps)
+            The sequences, as in :meth:`fit`.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            The targets.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`fit`; also with ``early_stopping=True``.
+        """
+        return self._partial_fit(X, y, sample_weight)
+
+    # ---- targets ---------------------------------------------------------------
+
+    def _check_y(self, y):
+        _require_y(self, y)
+        return check_array(
+            y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=self
+        )
+
+    def _inspect_target(self, y, sample_weight, classes):
+        columns = y.reshape(len(y), -1)
+        self.n_outputs_ = self._n_raw_outputs = columns.shape[1]
+        self._target_ndim = y.ndim
+        mean = np.average(columns, axis=0, weights=sample_weight)
+        variance = np.average((columns - mean) ** 2, axis=0, weights=sample_weight)
+        scale = np.sqrt(variance)
+        # A target that varies by no more than its rounding is constant.
+        constant = scale <= 10 * np.finfo(np.float64).eps * np.abs(mean)
+        self._target_mean = mean
+        self._target_scale = np.where(constant, 1.0, scale)
+
+    def _check_same_target(self, y, classes):
+        if y.reshape(len(y), -1).shape[1] != self.n_outputs_:
+            raise ValueError(
+                f"y has shape {y.shape}, but the first fit had {self.n_outputs_} "
+                "outputs."
+            )
+
+    def _encode_target(self, y):
+        return (y.reshape(len(y), -1) - self._target_mean) / self._target_scale
+
+    def _combine_weights(self, y, sample_weight):
+        return sample_weight
+
+    def _make_loss(self):
+        return SquaredError()
+
+    def _head_bias(self, target, sample_weight):
+        # Zero in standardised units is the mean of the target.
+        return np.zeros(self._n_raw_outputs)
+
+    def _validation_score(self, raw, y, sample_weight):
+        return r2_score(y, self._in_units_of_y(raw), sample_weight=sample_weight)
+
+    def _stratify(self, y):
+        return None
+
+    def _head(self, network, parameters):
+        coef, intercept = super()._head(network, parameters)
+        scale = self._target_scale
+        coef = coef * scale[:, np.newaxis]
+        return coef, intercept * scale + self._target_mean
+
+    # ---- predictions -----------------------------------------------------------
+
+    def _in_units_of_y(self, raw):
+        values = raw * self._target_scale + self._target_mean
+        return values[:, 0] if self._target_ndim == 1 else values
+
+    def predict(self, X):
+        """Predict targets.
+
+        Parameters
+        ----------
+        X : SequenceArray, list of arrays or array of shape (n_samples, n_steps, \
+                n_features) or (n_samples, n_steps)
+            The sequences, as in :meth:`fit`.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            The predicted targets, in the units of y.
+        """
+        return self._in_units_of_y(self._raw_outputs(X))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.single_output = True
+        tags.target_tags.multi_output = True
+        return tags

@@ -1,0 +1,174 @@
+"""The network: recurrent layers and a dense head over one flat parameter vector."""
+
+import numpy as np
+
+from ..kernels import Schedule, effective_n_threads
+from .layers import GATES, Dense, Recurrent
+from .parameters import Layout
+
+# Sequences of a strip. Equal lengths: a multiple of the tile. Unequal: less, so that the
+# long strips do not leave a thread waiting (two threads, lengths 10 to 100, 32 sequences:
+# 1.3 times faster).
+STRIP_ROWS = 16
+STRIP_ROWS_RAGGED = 8
+# Cell updates times products below which a second thread costs more than it brings.
+PARALLEL_WORK = 250_000
+# What activations cost in a cell, in columns of a product (DESIGN: about 3 cycles).
+ACTIVATION_COLUMNS = 24
+# Row-steps of a batch of `predict`, which bounds its memory.
+PREDICT_STEPS = 65_536
+
+
+class Network:
+    """Stacked recurrent layers, the last hidden state, and a dense head.
+
+    Parameters
+    ----------
+    n_features : int
+        F.
+    hidden_layer_sizes : tuple of int
+        H of each recurrent layer, the lowest first.
+    n_outputs : int
+        K.
+    dtype : dtype
+        float32 or float64.
+    cell : str, default="lstm"
+        Name in the table of cells.
+    """
+
+    def __init__(self, n_features, hidden_layer_sizes, n_outputs, dtype, cell="lstm"):
+        sizes = [n_features, *hidden_layer_sizes]
+        self.dtype = np.dtype(dtype)
+        self.layers = [
+            Recurrent(n_inputs, n_units, dtype, cell)
+            for n_inputs, n_units in zip(sizes[:-1], sizes[1:], strict=True)
+        ]
+        self.head = Dense(sizes[-1], n_outputs, dtype)
+        shapes = {f"l{k}": layer.shape for k, layer in enumerate(self.layers)}
+        self.layout = Layout({**shapes, "head": self.head.shape})
+        self._gradient = np.empty(self.layout.size, dtype=dtype)
+        self._gradient_views = self._views(self._gradient)
+
+    def _views(self, vector):
+        return [self.layout.view(vector, name) for name in self.layout.shapes]
+
+    def initialize(self, rng, head_bias):
+        """A new parameter vector; `head_bias` (K,) is where the outputs start."""
+        parameters = np.empty(self.layout.size, dtype=self.dtype)
+        views = self._views(parameters)
+        for layer, weights in zip([*self.layers, self.head], views, strict=True):
+            layer.initialize(weights, rng)
+        views[-1][-1] = head_bias
+        return parameters
+
+    def weight_mask(self):
+        """1 where the parameter vector holds a weight, 0 where it holds a bias."""
+        mask = np.ones(self.layout.size, dtype=self.dtype)
+        for view in self._views(mask):
+            view[-1] = 0
+        return mask
+
+    def torch_weights(self, parameters):
+        """Copies of the recurrent parameters under PyTorch's names, in its shapes.
+
+        The one bias of a gate is `bias_ih`; `bias_hh` is zero.
+        """
+        weights = {}
+        for k, layer in enumerate(self.layers):
+            matrix = self.layout.view(parameters, f"l{k}")
+            F = layer.n_inputs
+            weights[f"weight_ih_l{k}"] = matrix[:F].T.copy()
+            weights[f"weight_hh_l{k}"] = matrix[F:-1].T.copy()
+            weights[f"bias_ih_l{k}"] = matrix[-1].copy()
+            weights[f"bias_hh_l{k}"] = np.zeros_like(matrix[-1])
+        return weights
+
+    def load(self, parameters, *, backward):
+        """Pack the parameters for the kernels: once for each optimizer step."""
+        views = self._views(parameters)
+        for k, layer in enumerate(self.layers):
+            layer.load(views[k], backward=backward, d_x=k > 0)
+        self.head.load(views[-1], backward=backward)
+
+    def forward(self, data, starts, lengths, *, keep):
+        """Raw outputs (B, K) of a batch of sequences.
+
+        Parameters
+        ----------
+        data : ndarray of shape (rows, F)
+            Steps of the sequences.
+        starts, lengths : ndarray of shape (B,), intp
+            First row and number of steps of each sequence.
+        keep : bool
+            Whether to keep what `backward` needs.
+
+        Returns
+        -------
+        output : ndarray of shape (B, K)
+            A view of the workspace, valid until the next call.
+        """
+        ragged = lengths.min() != lengths.max()
+        schedule = Schedule(starts, lengths, STRIP_ROWS_RAGGED if ragged else STRIP_ROWS)
+        top = len(self.layers) - 1
+        x, x_rows = data, schedule.data_rows
+        for k, layer in enumerate(self.layers):
+            h_last, h = layer.forward(
+                schedule,
+                x,
+                x_rows,
+                keep=keep,
+                sequence=k < top,
+                n_threads=self._n_threads(layer, schedule),
+            )
+            x, x_rows = h, schedule.state_rows
+        if keep:
+            self._schedule = schedule
+        return self.head.forward(h_last)
+
+    def backward(self, d_output):
+        """The flat gradient of the batch of the last `forward`; lives in the workspace.
+
+        Parameters
+        ----------
+        d_output : ndarray of shape (B, K)
+            Gradient of the loss with respect to the raw outputs.
+        """
+        *d_weights, d_head = self._gradient_views
+        gradient = {"d_last": self.head.backward(d_output, d_head)}
+        for k in reversed(range(len(self.layers))):
+            layer = self.layers[k]
+            d_x = layer.backward(
+                d_weights[k],
+                **gradient,
+                d_x=k > 0,
+                n_threads=self._n_threads(layer, self._schedule),
+            )
+            gradient = {"d_out": d_x}
+        return self._gradient
+
+    def predict(self, data, starts, lengths):
+        """Raw outputs (n, K), batch by batch in bounded memory, after `load`."""
+        outputs = np.empty((len(starts), self.head.n_outputs), dtype=self.dtype)
+        steps = np.cumsum(lengths)
+        begin, done = 0, 0
+        while begin < len(starts):
+            end = int(np.searchsorted(steps, done + PREDICT_STEPS, side="right"))
+            end = max(end, begin + 1)
+            outputs[begin:end] = self.forward(
+                data, starts[begin:end], lengths[begin:end], keep=False
+            )
+            begin, done = end, steps[end - 1]
+        return outputs
+
+    def training_bytes(self, n_sequences, n_steps):
+        """Memory that a minibatch of this size takes: gates, c and h of every layer."""
+        widths = sum(layer.width for layer in self.layers)
+        inner = sum(layer.input_width for layer in self.layers[1:])
+        states = widths * (n_steps * (GATES + 2) + 2 * n_sequences)
+        return (states + inner * n_steps) * self.dtype.itemsize
+
+    @staticmethod
+    def _n_threads(layer, schedule):
+        columns = layer.n_inputs + layer.width + ACTIVATION_COLUMNS
+        work = schedule.n_steps * layer.width * columns
+        return effective_n_threads() if work > PARALLEL_WORK else 1

@@ -1,0 +1,257 @@
+"""The training loop and its monitor: epochs, minibatches, clipping, stopping."""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import gen_batches
+
+
+@dataclass
+class TrainingSet:
+    """Sequences with their encoded targets.
+
+    Attributes
+    ----------
+    data : ndarray of shape (N, F)
+        Steps of all sequences.
+    starts, lengths : ndarray of shape (n,), intp
+        First row and number of steps of each sequence.
+    target : ndarray of shape (n,) or (n, K)
+        What the loss compares outputs with.
+    weight : ndarray of shape (n,) or None
+        Sample weights.
+    """
+
+    data: np.ndarray
+    starts: np.ndarray
+    lengths: np.ndarray
+    target: np.ndarray
+    weight: np.ndarray | None
+
+    def __len__(self):
+        return len(self.starts)
+
+    def subset(self, indices):
+        """The samples at `indices`, of the same data."""
+        return TrainingSet(
+            self.data,
+            self.starts[indices],
+            self.lengths[indices],
+            self.target[indices],
+            None if self.weight is None else self.weight[indices],
+        )
+
+
+class LearningRate:
+    """The learning rate of an epoch.
+
+    - constant: `initial`
+    - invscaling: initial / (t + 1)^power_t with t samples seen so far
+    - adaptive: divided by 5 when the monitor sees no improvement, down to 1e-6
+    - cosine: initial (1 + cos(pi epoch / max_iter)) / 2 (Loshchilov & Hutter 2017)
+    """
+
+    def __init__(self, schedule, initial, power_t, max_iter):
+        self.schedule = schedule
+        self.initial = initial
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.rate = initial
+
+    def begin_epoch(self, epoch, t):
+        if self.schedule == "invscaling":
+            self.rate = self.initial / (t + 1) ** self.power_t
+        elif self.schedule == "cosine":
+            self.rate = self.initial * (1 + np.cos(np.pi * epoch / self.max_iter)) / 2
+
+    def reduce(self):
+        """Lower the rate if there is a lower one; say whether there was."""
+        if self.schedule != "adaptive" or self.rate <= 1e-6:
+            return False
+        self.rate /= 5
+        return True
+
+
+class Monitor:
+    """History of a training, and when it has stopped getting better.
+
+    Parameters
+    ----------
+    tol : float
+        What counts as better, in units of the loss or of the score.
+    n_iter_no_change : int
+        Epochs without it after which training stops.
+    verbose : bool
+        Whether to print a line for each epoch.
+    score : callable, default=None
+        Parameters to validation score; with it the best parameters are kept and decide
+        when to stop.
+    """
+
+    def __init__(self, tol, n_iter_no_change, verbose, score=None):
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.verbose = verbose
+        self.score = score
+        self.loss_curve = []
+        self.best_loss = np.inf
+        self.validation_scores = None if score is None else []
+        self.best_score = -np.inf
+        self.best_parameters = None
+        self.epochs_without_change = 0
+
+    def update(self, loss, parameters):
+        """Record an epoch; say whether there was no change for too long."""
+        self.loss_curve.append(loss)
+        line = f"Iteration {len(self.loss_curve)}, loss = {loss:.8f}"
+        if self.score is None:
+            better = loss <= self.best_loss - self.tol
+        else:
+            score = self.score(parameters)
+            self.validation_scores.append(score)
+            line += f", validation score = {score:.6f}"
+            better = score >= self.best_score + self.tol
+            if self.best_parameters is None or score > self.best_score:
+                self.best_score = score
+                self.best_parameters = parameters.copy()
+        self.best_loss = min(self.best_loss, loss)
+        self.epochs_without_change = 0 if better else self.epochs_without_change + 1
+        self.say(line)
+        return self.epochs_without_change > self.n_iter_no_change
+
+    def stopping_reason(self):
+        measure = "Training loss" if self.score is None else "Validation score"
+        return (
+            f"{measure} did not improve more than tol={self.tol:f} for "
+            f"{self.n_iter_no_change} consecutive epochs."
+        )
+
+    def say(self, line):
+        if self.verbose:
+            print(line)
+
+
+def clip(gradient, max_norm):
+    """Scale the gradient to a global norm of at most `max_norm` (Pascanu et al. 2013).
+
+    The sum is NumPy's and not a BLAS dot product, whose order, and so its last bit,
+    depends on the number of threads.
+    """
+    norm = np.sqrt(np.square(gradient).sum(dtype=np.float64))
+    if norm > max_norm:
+        gradient *= max_norm / norm
+
+
+def run_epoch(network, parameters, samples, loss, optimizer, rate, order, options):
+    """One pass over the samples; the mean loss, not finite if training broke down."""
+    total_loss = total_weight = 0.0
+    for batch_slice in gen_batches(len(samples), options.batch_size):
+        batch = samples.subset(order[batch_slice])
+        weight = len(batch) if batch.weight is None else batch.weight.sum()
+        network.load(parameters, backward=True)
+        output = network.forward(batch.data, batch.starts, batch.lengths, keep=True)
+        value, d_output = loss.value_and_gradient(output, batch.target, batch.weight)
+        if options.penalty is not None:
+            # MLP's penalty: alpha / 2 |W|^2 / (weight of the batch)
+            shrinkage = options.penalty * parameters
+            value += 0.5 * np.square(shrinkage).sum() / options.alpha / weight
+        if not np.isfinite(value):
+            return value
+        gradient = network.backward(d_output)
+        if options.penalty is not None:
+            gradient += shrinkage / weight
+        if options.max_grad_norm is not None:
+            clip(gradient, options.max_grad_norm)
+        optimizer.step(parameters, gradient, rate)
+        total_loss += value * weight
+        total_weight += weight
+    return total_loss / total_weight
+
+
+@dataclass
+class LoopOptions:
+    """What the loop needs to know beside its objects."""
+
+    max_iter: int
+    batch_size: int
+    shuffle: bool
+    max_grad_norm: float | None
+    alpha: float = 0.0
+    penalty: np.ndarray | None = None
+
+
+def train(
+    network, parameters, samples, loss, optimizer, learning_rate, monitor, options, rng,
+    *, t, incremental=False,
+):  # fmt: skip
+    """Train in place until the monitor is satisfied or the epochs are used up.
+
+    Parameters
+    ----------
+    t : int
+        Samples seen before.
+    incremental : bool, default=False
+        Whether to make a single pass, without a warning at its end.
+
+    Returns
+    -------
+    n_epochs : int
+        Passes made.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the loss was still getting better at the end, or was not finite; in that
+        case the parameters are those from before the epoch.
+    UserWarning
+        If the user interrupted training; the parameters are the ones of that moment.
+    """
+    epochs = 1 if incremental else options.max_iter
+    n_samples = len(samples)
+    order = np.arange(n_samples)
+    before = parameters.copy()
+    epoch = 0
+    try:
+        for epoch in range(epochs):
+            before[:] = parameters
+            learning_rate.begin_epoch(epoch, t + epoch * n_samples)
+            if options.shuffle:
+                order = rng.permutation(n_samples)
+            value = run_epoch(
+                network, parameters, samples, loss, optimizer, learning_rate.rate,
+                order, options,
+            )  # fmt: skip
+            if not (np.isfinite(value) and np.isfinite(parameters).all()):
+                parameters[:] = before
+                warnings.warn(
+                    f"The loss was not finite in epoch {epoch + 1}. Training stopped "
+                    f"and the weights are those from before that epoch. Try a smaller "
+                    f"learning_rate_init, a smaller max_grad_norm, or scale X, for "
+                    f"example with TimeDistributed(StandardScaler()).",
+                    ConvergenceWarning,
+                    stacklevel=4,
+                )
+                return epoch
+            if monitor.update(value, parameters):
+                if learning_rate.reduce():
+                    monitor.epochs_without_change = 0
+                    monitor.say(
+                        f"{monitor.stopping_reason()} Setting learning rate to "
+                        f"{learning_rate.rate:f}"
+                    )
+                else:
+                    monitor.say(f"{monitor.stopping_reason()} Stopping.")
+                    return epoch + 1
+        if not incremental:
+            warnings.warn(
+                f"Maximum iterations ({epochs}) reached and the optimization hasn't "
+                "converged yet.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+    except KeyboardInterrupt:
+        warnings.warn("Training interrupted by user.", stacklevel=4)
+        return epoch
+    return epochs
