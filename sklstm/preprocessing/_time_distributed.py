@@ -1,6 +1,6 @@
 """TimeDistributed: a transformer of matrices, applied to every step of sequences."""
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import numpy as np
 from scipy.sparse import issparse
@@ -280,10 +280,10 @@ class TimeDistributed(TransformerMixin, BaseEstimator, auto_wrap_output_keys=Non
 
     def _restore(self, data, sequences, X, n_steps):
         names = None
-        if sequences.feature_names is not None and hasattr(
-            self, "get_feature_names_out"
-        ):
-            names = self.transformer_.get_feature_names_out(sequences.feature_names)
+        if sequences.feature_names is not None:
+            # Names are an extra: a Pipeline can have the method and yet not know them.
+            with suppress(AttributeError, ValueError):
+                names = self.transformer_.get_feature_names_out(sequences.feature_names)
         return restore(data, sequences.offsets, X, n_steps, names)
 
     def __sklearn_tags__(self):

@@ -304,7 +304,7 @@ def _check_names(estimator, names):
             "The feature names should match those that were passed during fit, in the "
             f"same order. Fitted with {list(fitted)}, got {list(names)}."
         )
-    # One of the two is missing: scikit-learn's own warning, raised by scikit-learn.
+    # One of the two is missing, which is a warning in scikit-learn too.
     if fitted is None:
         message = "X has feature names, but {} was fitted without feature names"
     elif names is None:
@@ -334,9 +334,15 @@ def _convert(X, dtype, allow_nan, ensure_min_samples, estimator=None):
             if not X:  # which says nothing about features either
                 _raise_too_few("sample", shape, max(1, ensure_min_samples), estimator)
             sequences = SequenceArray._trusted(*stack_items(X, dtype))
+            shape = sequences.shape
         elif isinstance(X, np.ndarray) and X.ndim == 3:
             shape = X.shape
             sequences = SequenceArray.from_padded(_as_floats(X, dtype))
+        elif isinstance(X, np.ndarray) and X.ndim > 3:
+            raise ValueError(
+                f"Found array with dim {X.ndim}, shape {X.shape}, while dim <= 3 is "
+                "required: (n_sequences, n_steps, n_features). Reshape your data."
+            )
         else:
             X = _check_2d(X, dtype, ensure_min_samples, estimator)
             shape = X.shape
@@ -362,11 +368,7 @@ def _matrix_or_items(X):
     if issparse(X) or hasattr(X, "columns"):
         return X
     if X is None or isinstance(X, (str, bytes, dict, set, frozenset, Iterator)):
-        hint = " Pass list(X)." if isinstance(X, Iterator) else ""
-        raise TypeError(
-            "Expected sequences as a 3-D array, a list of 2-D arrays, a SequenceArray "
-            f"or a 2-D array, got {type(X).__name__}.{hint}"
-        )
+        _raise_no_sequences(X)
     if isinstance(X, Sequence):
         items = list(X)
         if set(map(type, items)) <= {list, tuple}:
@@ -376,26 +378,27 @@ def _matrix_or_items(X):
                 return matrix if matrix.ndim == 2 else items
         return _items_or_vector(items)
     if not isinstance(X, np.ndarray):
-        if hasattr(X, "__iter__") and not hasattr(X, "__array__"):
-            raise TypeError(
-                "Expected a list of arrays or an array, got "
-                f"{type(X).__name__}. Pass list(X) if it holds sequences."
-            )
+        if not hasattr(X, "__array__") and not np.isscalar(X):
+            _raise_no_sequences(X)
         X = np.asarray(X)
     if X.ndim == 1 and X.dtype == object:
         return _items_or_vector(list(X))
     return X
 
 
+def _raise_no_sequences(X):
+    hint = " Pass list(X) if it holds sequences." if hasattr(X, "__iter__") else ""
+    raise TypeError(
+        "Expected sequences as a 3-D array, a list of 2-D arrays, a SequenceArray or a "
+        f"2-D array, got {type(X).__name__}.{hint}"
+    )
+
+
 def _items_or_vector(items):
     """Return the items, or a vector (an error later on) if all of them are scalars."""
-    if items and np.ndim(items[0]) == 0 and not any(map(_is_sized, items)):
+    if items and not any(hasattr(item, "__len__") for item in items):
         return np.asarray(items)
     return items
-
-
-def _is_sized(item):
-    return hasattr(item, "__len__")
 
 
 def _as_floats(X, dtype):
