@@ -17,7 +17,7 @@ from ._stacking import FLOATS, float_dtype, stack_items
 class Features(NamedTuple):
     """What an estimator remembers of the X it was fitted on.
 
-    Attributes
+    Parameters
     ----------
     n_features_in : int
         Features per step; for 2-D input the number of columns, which are the steps
