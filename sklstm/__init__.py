@@ -1,12 +1,10 @@
 """Recurrent networks for people who think in scikit-learn."""
 
-from importlib.metadata import version as _version
-
 from ._lstm import LSTMClassifier, LSTMRegressor
 from ._show_versions import show_versions
 from .sequences import SequenceArray
 
-__version__ = _version("sklstm")
+__version__ = "0.1.0"
 
 __all__ = [
     "LSTMClassifier",

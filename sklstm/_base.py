@@ -317,7 +317,7 @@ class BaseRecurrent(BaseEstimator):
         return X, y, sample_weight
 
     def _check_sample_weight(self, sample_weight, n_samples):
-        if np.ndim(sample_weight) == 0:
+        if isinstance(sample_weight, Real):
             sample_weight = np.full(n_samples, sample_weight)
         sample_weight = check_array(
             sample_weight,

@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -11,6 +12,12 @@ from sklearn.utils import gen_batches
 @dataclass
 class TrainingSet:
     """Sequences with their encoded targets.
+
+    A minibatch is a set of weighted samples: identical ones are merged and the rest is
+    put in an order that depends on nothing but their content. So a sample of weight 3
+    and the same sample given three times are the same computation, to the bit. Without
+    this the two would differ in rounding, which training amplifies: by 1e9 in 100
+    epochs on 15 random samples.
 
     Attributes
     ----------
@@ -30,17 +37,49 @@ class TrainingSet:
     target: np.ndarray
     weight: np.ndarray | None
 
+    def __post_init__(self):
+        stops = self.starts + self.lengths
+        digests = []
+        for start, stop, target in zip(self.starts, stops, self.target, strict=True):
+            digest = blake2b(self.data[start:stop], digest_size=16)
+            digest.update(target.tobytes())
+            digests.append(digest.digest())
+        keys = np.frombuffer(b"".join(digests), dtype=np.uint64).reshape(-1, 2)
+        _, rank = np.unique(keys, axis=0, return_inverse=True)
+        #: Place of a sample in the order of contents; equal for identical samples.
+        self._rank = rank.ravel()
+        self._distinct = rank.max() + 1 == len(self)
+
     def __len__(self):
         return len(self.starts)
 
-    def subset(self, indices):
-        """The samples at `indices`, of the same data."""
-        return TrainingSet(
-            self.data,
+    def batch(self, indices):
+        """The samples at `indices` as a minibatch.
+
+        Returns
+        -------
+        starts, lengths, target, weight : ndarray or None
+            As the attributes, of the distinct samples.
+        total : float
+            Sum of the weights.
+        """
+        rank = self._rank[indices]
+        weight = None if self.weight is None else self.weight[indices]
+        total = len(indices) if weight is None else weight.sum()
+        if self._distinct:
+            sort = np.argsort(rank)
+            indices = indices[sort]
+            weight = None if weight is None else weight[sort]
+        else:
+            _, first, inverse = np.unique(rank, return_index=True, return_inverse=True)
+            indices = indices[first]
+            weight = np.bincount(inverse, weights=weight)
+        return (
             self.starts[indices],
             self.lengths[indices],
             self.target[indices],
-            None if self.weight is None else self.weight[indices],
+            weight,
+            total,
         )
 
 
@@ -148,25 +187,24 @@ def run_epoch(network, parameters, samples, loss, optimizer, rate, order, option
     """One pass over the samples; the mean loss, not finite if training broke down."""
     total_loss = total_weight = 0.0
     for batch_slice in gen_batches(len(samples), options.batch_size):
-        batch = samples.subset(order[batch_slice])
-        weight = len(batch) if batch.weight is None else batch.weight.sum()
+        starts, lengths, target, weight, total = samples.batch(order[batch_slice])
         network.load(parameters, backward=True)
-        output = network.forward(batch.data, batch.starts, batch.lengths, keep=True)
-        value, d_output = loss.value_and_gradient(output, batch.target, batch.weight)
+        output = network.forward(samples.data, starts, lengths, keep=True)
+        value, d_output = loss.value_and_gradient(output, target, weight)
         if options.penalty is not None:
             # MLP's penalty: alpha / 2 |W|^2 / (weight of the batch)
             shrinkage = options.penalty * parameters
-            value += 0.5 * np.square(shrinkage).sum() / options.alpha / weight
+            value += 0.5 * np.square(shrinkage).sum() / options.alpha / total
         if not np.isfinite(value):
             return value
         gradient = network.backward(d_output)
         if options.penalty is not None:
-            gradient += shrinkage / weight
+            gradient += shrinkage / total
         if options.max_grad_norm is not None:
             clip(gradient, options.max_grad_norm)
         optimizer.step(parameters, gradient, rate)
-        total_loss += value * weight
-        total_weight += weight
+        total_loss += value * total
+        total_weight += total
     return total_loss / total_weight
 
 
