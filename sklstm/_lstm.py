@@ -39,7 +39,7 @@ class LSTMClassifier(RecurrentClassifier):
         - "cosine": from `learning_rate_init` down to 0 along half a cosine over
           `max_iter` epochs.
 
-    learning_rate_init : float, default=0.003
+    learning_rate_init : float, default=0.005
         Learning rate at the start.
 
     power_t : float, default=0.5
@@ -206,7 +206,7 @@ class LSTMClassifier(RecurrentClassifier):
         alpha=0.0,
         batch_size=32,
         learning_rate="constant",
-        learning_rate_init=0.003,
+        learning_rate_init=0.005,
         power_t=0.5,
         max_iter=100,
         max_grad_norm=1.0,
@@ -292,7 +292,7 @@ class LSTMRegressor(RecurrentRegressor):
         - "cosine": from `learning_rate_init` down to 0 along half a cosine over
           `max_iter` epochs.
 
-    learning_rate_init : float, default=0.003
+    learning_rate_init : float, default=0.005
         Learning rate at the start.
 
     power_t : float, default=0.5
@@ -448,7 +448,7 @@ class LSTMRegressor(RecurrentRegressor):
         alpha=0.0,
         batch_size=32,
         learning_rate="constant",
-        learning_rate_init=0.003,
+        learning_rate_init=0.005,
         power_t=0.5,
         max_iter=100,
         max_grad_norm=1.0,
