@@ -27,6 +27,7 @@ FLAGS = ["-O3", "-std=gnu99", "-fno-math-errno", "-fno-trapping-math"]
 FLAGS += ["-ffp-contract=off", "-Wno-unused-function"]
 
 DEBUG = os.environ.get("SKLSTM_DEBUG") == "1"
+FLAGS += ["-g"] if DEBUG else ["-g0"]
 DIRECTIVES = {
     "language_level": 3,
     "boundscheck": DEBUG,

@@ -49,7 +49,8 @@ class LSTMClassifier(RecurrentClassifier):
         Epochs at the most: passes over the samples.
 
     max_grad_norm : float or None, default=1.0
-        A gradient of a larger global norm is scaled down to it [5]_. None does not clip.
+        A gradient of a larger global norm is scaled down to it [5]_; None does not
+        clip.
 
     shuffle : bool, default=True
         Whether to take the samples in another order in each epoch.
@@ -165,22 +166,24 @@ class LSTMClassifier(RecurrentClassifier):
     Notes
     -----
     Input weights start Glorot-uniform, recurrent weights orthogonal for each gate, the
-    forget bias at 1, the head's bias at the class prior. Training is full back-propagation
-    through time over minibatches of whole sequences; nothing is padded. The prediction
-    for a sequence does not depend, to the bit, on the sequences beside it.
+    forget bias at 1, the head's bias at the class prior. Training is full
+    back-propagation through time over minibatches of whole sequences; nothing is
+    padded. The prediction for a sequence does not depend, to the bit, on the sequences
+    beside it. Identical samples of a minibatch are merged and their weights added,
+    which is the same loss.
 
     References
     ----------
-    .. [1] S. Hochreiter and J. Schmidhuber, "Long Short-Term Memory", Neural Computation
-       9(8), 1997.
+    .. [1] S. Hochreiter and J. Schmidhuber, "Long Short-Term Memory", Neural
+       Computation 9(8), 1997.
     .. [2] F. A. Gers, J. Schmidhuber and F. Cummins, "Learning to Forget: Continual
        Prediction with LSTM", Neural Computation 12(10), 2000.
     .. [3] D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization", ICLR
        2015.
     .. [4] I. Loshchilov and F. Hutter, "Decoupled Weight Decay Regularization", ICLR
        2019.
-    .. [5] R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training recurrent
-       neural networks", ICML 2013.
+    .. [5] R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training
+       recurrent neural networks", ICML 2013.
 
     Examples
     --------
@@ -302,7 +305,8 @@ class LSTMRegressor(RecurrentRegressor):
         Epochs at the most: passes over the samples.
 
     max_grad_norm : float or None, default=1.0
-        A gradient of a larger global norm is scaled down to it [5]_. None does not clip.
+        A gradient of a larger global norm is scaled down to it [5]_; None does not
+        clip.
 
     shuffle : bool, default=True
         Whether to take the samples in another order in each epoch.
@@ -410,22 +414,24 @@ class LSTMRegressor(RecurrentRegressor):
     Notes
     -----
     Input weights start Glorot-uniform, recurrent weights orthogonal for each gate, the
-    forget bias at 1, the head's bias at the mean of the target. Training is full back-propagation
-    through time over minibatches of whole sequences; nothing is padded. The prediction
-    for a sequence does not depend, to the bit, on the sequences beside it.
+    forget bias at 1, the head's bias at the mean of the target. Training is full
+    back-propagation through time over minibatches of whole sequences; nothing is
+    padded. The prediction for a sequence does not depend, to the bit, on the sequences
+    beside it. Identical samples of a minibatch are merged and their weights added,
+    which is the same loss.
 
     References
     ----------
-    .. [1] S. Hochreiter and J. Schmidhuber, "Long Short-Term Memory", Neural Computation
-       9(8), 1997.
+    .. [1] S. Hochreiter and J. Schmidhuber, "Long Short-Term Memory", Neural
+       Computation 9(8), 1997.
     .. [2] F. A. Gers, J. Schmidhuber and F. Cummins, "Learning to Forget: Continual
        Prediction with LSTM", Neural Computation 12(10), 2000.
     .. [3] D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization", ICLR
        2015.
     .. [4] I. Loshchilov and F. Hutter, "Decoupled Weight Decay Regularization", ICLR
        2019.
-    .. [5] R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training recurrent
-       neural networks", ICML 2013.
+    .. [5] R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training
+       recurrent neural networks", ICML 2013.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Classification and regression: targets, link and predictions of any recurrent family."""
+"""Classification and regression with any recurrent family: targets and predictions."""
 
 from abc import ABCMeta
 
@@ -77,9 +77,7 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
 
     def _check_y(self, y):
         _require_y(self, y)
-        y = check_array(
-            y, ensure_2d=False, dtype=None, input_name="y", estimator=self
-        )
+        y = check_array(y, ensure_2d=False, dtype=None, input_name="y", estimator=self)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         check_classification_targets(y)

@@ -18,7 +18,7 @@ from sklstm.network.layers import Dense, Recurrent
 
 TORCH = Path(__file__).parent / "data" / "torch_lstm.npz"
 
-# (F, H, lengths): sizes off every vector width, ragged, no steps, one step, one sequence
+# (F, H, lengths): off every vector width, ragged, no steps, one step, one sequence
 SHAPES = [
     (1, 16, [5] * 7),
     (3, 5, [0, 3, 9, 1, 1, 0, 12]),
@@ -45,9 +45,9 @@ class Batch:
         N = self.offsets[-1]
         self.x = rng.standard_normal((N, F)).astype(dtype)
         self.weights = (0.4 * rng.standard_normal((F + H + 1, 4 * H))).astype(dtype)
-        self.h_0, self.c_0, self.d_last, self.d_c_last = (
-            rng.standard_normal((4, self.B, H)).astype(dtype)
-        )
+        self.h_0, self.c_0, self.d_last, self.d_c_last = rng.standard_normal(
+            (4, self.B, H)
+        ).astype(dtype)
         # gradient of the hidden state of every step, in the order of x
         self.d_h = rng.standard_normal((N, H)).astype(dtype)
 
@@ -201,9 +201,7 @@ def test_pytorch(instruction_set, name):
             c_0=np.pad(numbers[f"c_0_l{k}"], pad),
         )  # fmt: skip
         assert_allclose(h_last[:, :H], numbers[f"h_last_l{k}"], rtol=1e-12)
-        assert_allclose(
-            h[schedule.state_rows[at], :H], numbers[f"h_l{k}"], rtol=1e-12
-        )
+        assert_allclose(h[schedule.state_rows[at], :H], numbers[f"h_l{k}"], rtol=1e-12)
         layers.append(layer)
         x, x_rows = h, schedule.state_rows
 
@@ -291,14 +289,15 @@ def test_same_bits_with_avx2_and_avx512(monkeypatch, F, H, lengths, dtype):
     results = []
     for name in ("avx2", "avx512"):
         monkeypatch.setattr(
-            "sklstm.network.layers.kernels_for", lambda d, name=name: kernels_of(name, d)
+            "sklstm.network.layers.kernels_for",
+            lambda d, name=name: kernels_of(name, d),
         )
         results.append(Batch(F, H, lengths, dtype).run())
     for key, value in results[0].items():
         assert_array_equal(value, results[1][key], err_msg=key)
 
 
-# ---- sigma and tanh ----------------------------------------------------------------
+# ---- sigma and tanh --------------------------------------------------------------
 
 
 def gates_at(z):
@@ -354,7 +353,7 @@ def test_denormals_are_flushed_inside_only(instruction_set):
     assert tiny * np.float32(0.5) > 0
 
 
-# ---- the door ------------------------------------------------------------------------
+# ---- the door --------------------------------------------------------------------
 
 
 def test_shapes_are_checked(instruction_set):
@@ -365,13 +364,9 @@ def test_shapes_are_checked(instruction_set):
     layer.load(batch.weights, backward=True)
     schedule = Schedule(batch.starts, batch.lengths)
     with pytest.raises(ValueError, match="do not belong together"):
-        layer.forward(
-            schedule, batch.x[:, :2].copy(), schedule.data_rows, keep=False
-        )
+        layer.forward(schedule, batch.x[:, :2].copy(), schedule.data_rows, keep=False)
     with pytest.raises(ValueError, match=r"h_0 has shape \(2, 5\)"):
-        layer.forward(
-            schedule, batch.x, schedule.data_rows, keep=False, h_0=batch.h_0
-        )
+        layer.forward(schedule, batch.x, schedule.data_rows, keep=False, h_0=batch.h_0)
     layer.forward(schedule, batch.x, schedule.data_rows, keep=True)
     d_weights = np.empty(layer.shape)
     with pytest.raises(ValueError, match="d_last has shape"):
@@ -395,7 +390,7 @@ def test_dense(instruction_set, n, K, N):
     assert_allclose(d_a[:, :K], d_out @ weights[:-1].T, rtol=1e-10, atol=1e-12)
 
 
-# ---- the schedule ----------------------------------------------------------------------
+# ---- the schedule ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("strip_rows", [1, 3, 16])
@@ -405,7 +400,9 @@ def test_schedule(lengths, strip_rows):
     lengths = np.array(lengths, dtype=np.intp)
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]]) + 5
     schedule = Schedule(starts, lengths, strip_rows)
-    steps = [start + t for start, T in zip(starts, lengths, strict=True) for t in range(T)]
+    steps = [
+        start + t for start, T in zip(starts, lengths, strict=True) for t in range(T)
+    ]
     assert_array_equal(np.sort(schedule.data_rows), steps)
     assert len(set(schedule.state_rows)) == schedule.n_steps
     # walking back through the states ends at an initial one after the steps before
@@ -419,7 +416,7 @@ def test_schedule(lengths, strip_rows):
     assert len(set(first)) == len(first) and not written & set(first)
 
 
-# ---- the choice of a variant -------------------------------------------------------------
+# ---- the choice of a variant ----------------------------------------------------
 
 
 def test_forced_variant_must_be_supported():

@@ -1,4 +1,4 @@
-"""TimeDistributed and FrameStacker: against loops over sequences, in every container."""
+"""TimeDistributed and FrameStacker, in every container, against loops over steps."""
 
 import pickle
 

@@ -261,8 +261,8 @@ cdef void forward_strip(
         if layer.c != NULL:
             c = layer.c + (end + m) * units
         forward_step(
-            layer.cell, rows, layer.x, layer.x_rows + m, layer.ldx, layer.F, layer.w, layer.bias,
-            units, h_before, c_before,
+            layer.cell, rows, layer.x, layer.x_rows + m, layer.ldx, layer.F,
+            layer.w, layer.bias, units, h_before, c_before,
             layer.gates + m * PANEL * units if layer.gates != NULL else NULL, h, c,
         )
         finish_rows(layer, order, rows_after, rows, h, c)
@@ -399,8 +399,8 @@ cdef void backward_strip(
         if layer.d_out != NULL:
             d_out = layer.d_out + m * units
         backward_step(
-            layer.cell, 0, rows_after, d_z + rows * PANEL * units, layer.r_transposed, units,
-            d_out, NULL, NULL, d_c, d_z, layer.c + (end + m) * units,
+            layer.cell, 0, rows_after, d_z + rows * PANEL * units,
+            layer.r_transposed, units, d_out, NULL, NULL, d_c, d_z, layer.c + (end + m) * units,
             layer.c + before * units,
         )
         backward_step(

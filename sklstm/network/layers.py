@@ -22,7 +22,7 @@ class Workspace:
         self._buffers = {}
 
     def array(self, name, *shape):
-        """An uninitialised array of this shape; its content lasts until the next call."""
+        """An uninitialised array; its content lasts until the next call."""
         size = int(np.prod(shape))
         buffer = self._buffers.get(name)
         if buffer is None or buffer.shape[0] < size:
@@ -83,9 +83,7 @@ class Recurrent:
         F, H = self.n_inputs, self.n_units
         self.kernels.pack_gates(weights, F, self._w, self._bias)
         if backward:
-            self.kernels.pack_transposed(
-                weights[F : F + H], GATES, self._r_transposed
-            )
+            self.kernels.pack_transposed(weights[F : F + H], GATES, self._r_transposed)
         if backward and d_x:
             if self._w_transposed is None:
                 self._w_transposed = np.empty(

@@ -6,9 +6,8 @@ from ..kernels import Schedule, effective_n_threads
 from .layers import GATES, Dense, Recurrent
 from .parameters import Layout
 
-# Sequences of a strip. Equal lengths: a multiple of the tile. Unequal: less, so that the
-# long strips do not leave a thread waiting (two threads, lengths 10 to 100, 32 sequences:
-# 1.3 times faster).
+# Sequences of a strip: more of them read the packed weights less often; fewer, where
+# lengths differ, leave no thread waiting for the one that has the longest.
 STRIP_ROWS = 16
 STRIP_ROWS_RAGGED = 8
 # Cell updates times products below which a second thread costs more than it brings.
@@ -108,7 +107,9 @@ class Network:
             A view of the workspace, valid until the next call.
         """
         ragged = lengths.min() != lengths.max()
-        schedule = Schedule(starts, lengths, STRIP_ROWS_RAGGED if ragged else STRIP_ROWS)
+        schedule = Schedule(
+            starts, lengths, STRIP_ROWS_RAGGED if ragged else STRIP_ROWS
+        )
         top = len(self.layers) - 1
         x, x_rows = data, schedule.data_rows
         for k, layer in enumerate(self.layers):

@@ -1,8 +1,8 @@
 """Optimizers: a step on the flat parameter vector for a gradient of the same layout.
 
 They know nothing of epochs, stopping or printing; the learning rate of a step is given
-to them. `state` is a dict of plain arrays and numbers, which an estimator keeps to go on
-where it stopped.
+to them. `state` is a dict of plain arrays and numbers, which an estimator keeps to go
+on where it stopped.
 """
 
 import numpy as np
@@ -48,9 +48,7 @@ class Adam:
         taken off the parameters at every step.
     """
 
-    def __init__(
-        self, size, dtype, *, beta_1, beta_2, epsilon, decay=None, state=None
-    ):
+    def __init__(self, size, dtype, *, beta_1, beta_2, epsilon, decay=None, state=None):
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
@@ -83,7 +81,5 @@ class Adam:
         np.sqrt(self.v, out=scratch)
         scratch += self.epsilon
         np.divide(self.m, scratch, out=scratch)
-        scratch *= (
-            rate * np.sqrt(1 - self.beta_2**self.t) / (1 - self.beta_1**self.t)
-        )
+        scratch *= rate * np.sqrt(1 - self.beta_2**self.t) / (1 - self.beta_1**self.t)
         parameters -= scratch

@@ -68,8 +68,10 @@ def run(name, F, sizes, K, lengths, rng):
         "d_x": np.concatenate([a.grad.numpy() for a in xs]),
     }
     for key, value in (parameters | states).items():
-        numbers[key] = value.detach().numpy().squeeze(0) if key in states else (
-            value.detach().numpy()
+        numbers[key] = (
+            value.detach().numpy().squeeze(0)
+            if key in states
+            else (value.detach().numpy())
         )
         grad = value.grad.numpy()
         numbers[f"d_{key}"] = grad.squeeze(0) if key in states else grad
