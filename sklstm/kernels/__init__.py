@@ -4,11 +4,38 @@
 """
 
 import os
+from contextlib import contextmanager
 from importlib import import_module
 
 import numpy as np
 
-from ._runtime import effective_n_threads, openmp_version, supported_instruction_sets
+
+@contextmanager
+def _short_spin():
+    """Let OpenMP threads that wait give up their core after some 50 microseconds.
+
+    GCC's runtime lets them spin for milliseconds, so that next to another busy process
+    a minibatch waits for a thread that waits for a core. Epochs of 1000 sequences,
+    T = 100, H = 32, two threads on two cores: 15 ms; beside one busy process 646 ms,
+    with this 15. The runtime reads the variable once, when it is loaded with the first
+    compiled module; a user's own setting is left alone, and none stays behind.
+    """
+    if "GOMP_SPINCOUNT" in os.environ or "OMP_WAIT_POLICY" in os.environ:
+        yield
+        return
+    os.environ["GOMP_SPINCOUNT"] = "5000"
+    try:
+        yield
+    finally:
+        del os.environ["GOMP_SPINCOUNT"]
+
+
+with _short_spin():
+    from ._runtime import (
+        effective_n_threads,
+        openmp_version,
+        supported_instruction_sets,
+    )
 from ._schedule import Schedule
 
 __all__ = [
