@@ -49,7 +49,8 @@ def fit_lstm(X, y, time):
 
 def main():
     warnings.simplefilter("ignore", ConvergenceWarning)
-    print(f"{'horizon':8} {'forecast':12} {'RMSE':>6} {'MAE':>6}   on 2014, micrograms per m3")
+    print("Errors on 2014, in micrograms per cubic metre:")
+    print(f"{'horizon':8} {'forecast':12} {'RMSE':>6} {'MAE':>6}")
     for horizon in (1, 6, 24):
         train = load_beijing_pm25(subset="train", horizon=horizon)
         test = load_beijing_pm25(subset="test", horizon=horizon)
