@@ -23,7 +23,7 @@ from sklearn.utils.validation import (
 from .network.network import Network
 from .network.optimizers import SGD, Adam
 from .network.training import LearningRate, LoopOptions, Monitor, TrainingSet, train
-from .sequences import validate_sequences
+from .sequences._check import validate_sequences
 
 
 class BaseRecurrent(BaseEstimator):

@@ -220,7 +220,7 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
         return self._labels(self._raw_outputs(X))
 
     def predict_proba(self, X):
-        """Probabilities of the classes.
+        """Predict probabilities of the classes.
 
         Parameters
         ----------
@@ -242,7 +242,7 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
         return softmax(raw, axis=1)
 
     def predict_log_proba(self, X):
-        """Logarithms of the probabilities of the classes.
+        """Predict logarithms of the probabilities of the classes.
 
         Parameters
         ----------

@@ -17,9 +17,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import KFold, train_test_split
 from sklearn.utils import _safe_indexing, resample
 
-from sklstm.sequences import (
-    SequenceArray,
-    check_sequences,
+from sklstm.sequences import SequenceArray, check_sequences
+from sklstm.sequences._check import (
     inspect_sequences,
     record_features,
     validate_sequences,

@@ -11,8 +11,7 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.validation import check_is_fitted
 
-from ..sequences import inspect_sequences, record_features
-from ..sequences._check import validate_layout
+from ..sequences._check import inspect_sequences, record_features, validate_layout
 from ..sequences._stacking import as_offsets
 from ._containers import is_array, names_in, restore
 

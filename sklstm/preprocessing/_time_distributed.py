@@ -14,13 +14,8 @@ from sklearn.utils.validation import (
     has_fit_parameter,
 )
 
-from ..sequences import (
-    SequenceArray,
-    check_sequences,
-    inspect_sequences,
-    record_features,
-)
-from ..sequences._check import validate_layout
+from ..sequences import SequenceArray, check_sequences
+from ..sequences._check import inspect_sequences, record_features, validate_layout
 from ._containers import is_array, names_in, restore
 
 

@@ -6,19 +6,6 @@ pass to an estimator.
 """
 
 from ._array import SequenceArray
-from ._check import (
-    Features,
-    check_sequences,
-    inspect_sequences,
-    record_features,
-    validate_sequences,
-)
+from ._check import check_sequences
 
-__all__ = [
-    "Features",
-    "SequenceArray",
-    "check_sequences",
-    "inspect_sequences",
-    "record_features",
-    "validate_sequences",
-]
+__all__ = ["SequenceArray", "check_sequences"]

@@ -1,0 +1,61 @@
+"""Every public docstring is complete numpydoc."""
+
+import inspect
+
+import pytest
+
+import sklstm
+import sklstm.datasets
+import sklstm.preprocessing
+import sklstm.sequences
+
+numpydoc_validate = pytest.importorskip("numpydoc.validate")
+
+MODULES = (sklstm, sklstm.datasets, sklstm.preprocessing, sklstm.sequences)
+
+# GL01: the summary begins on the line of the quotes. GL08 of attributes that properties
+# document. SA01, EX01, ES01: "See Also", "Examples" and an extended summary are written
+# where they help; classes and functions must have examples, which is tested below.
+# RT02: scikit-learn names what is returned. GL02, GL03: blank lines are ruff's business.
+IGNORED = {"GL01", "GL02", "GL03", "SA01", "EX01", "ES01", "RT02"}
+# Metadata routing generates these.
+GENERATED = ("set_", "get_metadata_routing", "get_params")
+
+
+def public_objects():
+    for module in MODULES:
+        for name in module.__all__:
+            thing = getattr(module, name)
+            if not callable(thing):
+                continue
+            yield f"{module.__name__}.{name}"
+            if not inspect.isclass(thing):
+                continue
+            for attribute in dir(thing):
+                value = inspect.getattr_static(thing, attribute)
+                if not attribute.startswith(("_", *GENERATED)) and (
+                    inspect.isfunction(value) or isinstance(value, classmethod)
+                ):
+                    if value_module(thing, attribute).startswith("sklstm"):
+                        yield f"{module.__name__}.{name}.{attribute}"
+
+
+def value_module(thing, attribute):
+    return getattr(getattr(thing, attribute), "__module__", None) or ""
+
+
+@pytest.mark.parametrize("name", sorted(set(public_objects())))
+def test_numpydoc(name):
+    report = numpydoc_validate.validate(name)
+    errors = [
+        f"{code}: {text}" for code, text in report["errors"] if code not in IGNORED
+    ]
+    assert not errors, "\n".join([name, *errors])
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_has_an_example(module):
+    for name in module.__all__:
+        thing = getattr(module, name)
+        if callable(thing):
+            assert ">>> " in inspect.getdoc(thing), name
