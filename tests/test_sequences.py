@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import warnings
 from collections import deque
 from decimal import Decimal
 from itertools import pairwise
@@ -488,6 +489,12 @@ def _masked(shape):
     return np.ma.masked_array(ones(shape), mask=False)
 
 
+def a_matrix():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PendingDeprecationWarning)
+        return np.matrix(np.ones((2, 2)))
+
+
 NO_SEQUENCES = "Expected sequences as"
 RESHAPE = "Reshape your data"
 MALFORMED = {
@@ -613,7 +620,7 @@ MALFORMED = {
     "masked 3-D": (_masked((2, 2, 2)), "masked array.*filled"),
     "masked 1-D": (_masked(2), "masked array"),
     "masked item": ([ones((2, 2)), _masked((2, 2))], "Sample 1 is a masked array"),
-    "matrix": (np.matrix(ones((2, 2))), "np.matrix is not supported"),
+    "matrix": (a_matrix(), "np.matrix is not supported"),
     # numbers that are not finite
     "NaN 2-D": (np.array([[1, np.nan]]), "NaN: sample 0, step 1, feature 0"),
     "None in 2-D": ([[1, None], [2, 3]], "NaN: sample 0, step 1, feature 0"),

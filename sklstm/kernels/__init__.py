@@ -36,7 +36,7 @@ with _short_spin():
         openmp_version,
         supported_instruction_sets,
     )
-from ._schedule import Schedule
+    from ._schedule import Schedule
 
 __all__ = [
     "CELLS",
