@@ -411,10 +411,10 @@ def installed_libraries():
                 version(package)
         except PackageNotFoundError as error:
             if name == "sklstm":
-                raise SystemExit(f"{error} sklstm itself must be installed.") from None
+                raise SystemExit(f"{error.name} is not installed.") from None
             print(
-                f"{name} is left out: {error} The peers come with "
-                'pip install ".[bench]".'
+                f"{name} is left out, because {error.name} is not installed. The "
+                'peers come with pip install ".[bench]".'
             )
         else:
             names.append(name)
