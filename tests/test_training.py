@@ -1,0 +1,762 @@
+"""Training: minibatches, optimizers, learning rates, monitor, clipping and the loop.
+
+The oracle of the loop is the same training written out with the NumPy LSTM of
+reference.py, in the notation of docs/design.md.
+"""
+
+import warnings
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from reference import lstm_backward, lstm_forward
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
+
+from sklstm.network.losses import BinaryCrossEntropy, SoftmaxCrossEntropy, SquaredError
+from sklstm.network.network import Network
+from sklstm.network.optimizers import SGD, Adam
+from sklstm.network.training import (
+    LearningRate,
+    LoopOptions,
+    Monitor,
+    TrainingSet,
+    clip,
+    train,
+)
+
+# ---- minibatches -----------------------------------------------------------------
+
+
+def training_set(sequences, target, weight=None):
+    lengths = np.array([len(s) for s in sequences], dtype=np.intp)
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    return TrainingSet(
+        np.concatenate(sequences), offsets[:-1], lengths, np.asarray(target), weight
+    )
+
+
+def content(samples, batch):
+    """A minibatch as a list of (steps, target, weight), in its order."""
+    starts, lengths, target, weight, _ = batch
+    weight = np.ones(len(starts)) if weight is None else weight
+    return [
+        (samples.data[s : s + T].tobytes(), y.tobytes(), w)
+        for s, T, y, w in zip(starts, lengths, target, weight, strict=True)
+    ]
+
+
+@st.composite
+def samples_with_twins(draw):
+    """Few distinct sequences and targets, so that many samples are identical."""
+    kinds = draw(st.lists(st.integers(0, 3), min_size=1, max_size=12))
+    targets = draw(
+        st.lists(st.integers(0, 1), min_size=len(kinds), max_size=len(kinds))
+    )
+    sequences = [np.full((k, 2), float(k)) for k in kinds]
+    weight = None
+    if draw(st.booleans()):
+        one = st.sampled_from([0.5, 1.0, 2.0])
+        weight = np.array(draw(st.lists(one, min_size=len(kinds), max_size=len(kinds))))
+    return training_set(sequences, np.array(targets), weight), kinds, targets, weight
+
+
+@settings(deadline=None, max_examples=100)
+@given(samples_with_twins(), st.data())
+def test_batch_merges_identical_samples_and_nothing_else(case, data):
+    samples, kinds, targets, weight = case
+    indices = np.array(
+        data.draw(st.lists(st.integers(0, len(kinds) - 1), min_size=1, unique=True))
+    )
+    expected = {}
+    for i in indices:
+        key = kinds[i], targets[i]
+        expected[key] = expected.get(key, 0) + (1 if weight is None else weight[i])
+    batch = samples.batch(indices)
+    starts, lengths, target, _, total = batch
+    got = content(samples, batch)
+    assert len(got) == len(expected)
+    for (_, _, w), T, y in zip(got, lengths, target, strict=True):
+        assert w == expected[T, y]
+    assert total == sum(expected.values())
+    other = np.array(data.draw(st.permutations(indices.tolist())))
+    assert content(samples, samples.batch(other)) == got
+
+
+def test_batch_of_distinct_samples_has_no_weights():
+    samples = training_set([np.ones((2, 1)), np.zeros((2, 1))], [0, 0])
+    starts, lengths, target, weight, total = samples.batch(np.array([0, 1]))
+    assert sorted(starts) == [0, 2] and weight is None and total == 2
+
+
+def test_samples_of_one_content_and_other_targets_stay_apart():
+    samples = training_set([np.ones((2, 1))] * 3, [[0.0], [1.0], [0.0]])
+    starts, _, target, weight, total = samples.batch(np.arange(3))
+    assert sorted(zip(target[:, 0], weight, strict=True)) == [(0, 2), (1, 1)]
+    assert total == 3
+
+
+def test_samples_of_one_content_and_other_lengths_stay_apart():
+    """No steps, one and two steps of zeros: a prefix is not the same sequence."""
+    sequences = [np.zeros((T, 1)) for T in (0, 1, 2, 0, 1)]
+    samples = training_set(sequences, [5] * 5)
+    _, lengths, _, weight, _ = samples.batch(np.arange(5))
+    assert sorted(zip(lengths, weight, strict=True)) == [(0, 2), (1, 2), (2, 1)]
+
+
+def test_order_of_a_batch_is_that_of_its_content():
+    """Not that of the samples: shuffled data makes the same batch."""
+    rng = np.random.default_rng(0)
+    sequences = [rng.standard_normal((T, 2)) for T in [3, 0, 1, 4, 4, 2]]
+    target = np.arange(6.0)
+    place = rng.permutation(6)
+    a = training_set(sequences, target)
+    b = training_set([sequences[i] for i in place], target[place])
+    assert content(a, a.batch(np.arange(6))) == content(b, b.batch(np.arange(6)))
+
+
+def test_weights_and_repetition_make_the_same_batch():
+    rng = np.random.default_rng(0)
+    sequences = [rng.standard_normal((T, 2)) for T in [3, 1, 4]]
+    weighted = training_set(sequences, [0, 1, 2], np.array([3.0, 1.0, 2.0]))
+    index = [2, 0, 0, 1, 2, 0]
+    repeated = training_set([sequences[i] for i in index], index)
+    a, b = weighted.batch(np.arange(3)), repeated.batch(np.arange(6))
+    assert content(weighted, a) == content(repeated, b)
+    assert a[-1] == b[-1] == 6
+
+
+# ---- optimizers ------------------------------------------------------------------
+
+
+def gradients(n_steps, size=6, seed=0):
+    rng = np.random.default_rng(seed)
+    return 10.0 ** rng.uniform(-4, 1, (n_steps, size)) * rng.choice(
+        [-1, 1], (n_steps, size)
+    )
+
+
+def run(optimizer, parameters, steps, rate):
+    for g in steps:
+        optimizer.step(parameters, g.copy(), rate)
+    return parameters
+
+
+ADAM = {"beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-6}
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize("nesterov", [True, False])
+def test_sgd(momentum, nesterov):
+    start = np.arange(6.0)
+    got = run(
+        SGD(6, np.float64, momentum=momentum, nesterovs_momentum=nesterov),
+        start.copy(), gradients(7), 0.1,
+    )  # fmt: skip
+    v, expected = np.zeros(6), start.copy()
+    for g in gradients(7):
+        v = momentum * v - 0.1 * g
+        expected += momentum * v - 0.1 * g if nesterov else v
+    assert_allclose(got, expected, rtol=1e-13)
+    theirs = [start.copy()]
+    optimizer = SGDOptimizer(theirs, 0.1, "constant", momentum, nesterov)
+    for g in gradients(7):
+        optimizer.update_params(theirs, [g])
+    assert_allclose(got, theirs[0], rtol=1e-13)
+
+
+def test_adam():
+    start = np.arange(6.0)
+    got = run(Adam(6, np.float64, **ADAM), start.copy(), gradients(7), 0.01)
+    m, v, expected = np.zeros(6), np.zeros(6), start.copy()
+    for t, g in enumerate(gradients(7), start=1):
+        m = 0.8 * m + 0.2 * g
+        v = 0.95 * v + 0.05 * g**2
+        rate = 0.01 * np.sqrt(1 - 0.95**t) / (1 - 0.8**t)
+        expected -= rate * m / (np.sqrt(v) + 1e-6)
+    assert_allclose(got, expected, rtol=1e-13)
+    theirs = [start.copy()]
+    optimizer = AdamOptimizer(theirs, 0.01, **ADAM)
+    for g in gradients(7):
+        optimizer.update_params(theirs, [g])
+    assert_allclose(got, theirs[0], rtol=1e-13)
+
+
+def test_first_step_of_adam_by_hand():
+    """m / sqrt(v) is the sign of the gradient, whatever its size."""
+    parameters = np.zeros(3)
+    Adam(3, np.float64, beta_1=0.9, beta_2=0.999, epsilon=1e-30).step(
+        parameters, np.array([5.0, -1e-6, 3.0]), 0.01
+    )
+    assert_allclose(parameters, [-0.01, 0.01, -0.01], rtol=1e-12)
+
+
+def test_adamw_is_adam_after_decay():
+    """p = p - rate decay p, then Adam's step, whose moments know nothing of decay."""
+    start, decay = np.arange(6.0), np.array([0.1, 0.1, 0.1, 0, 0, 0])
+    adam = Adam(6, np.float64, **ADAM)
+    got = run(
+        Adam(6, np.float64, decay=decay, **ADAM), start.copy(), gradients(7), 0.01
+    )
+    expected = start.copy()
+    for g in gradients(7):
+        expected *= 1 - 0.01 * decay
+        adam.step(expected, g.copy(), 0.01)
+    assert_allclose(got, expected, rtol=1e-13)
+    plain = run(Adam(6, np.float64, **ADAM), start.copy(), gradients(7), 0.01)
+    assert_array_equal(got[3:], plain[3:])
+    assert (got[1:3] < plain[1:3]).all()
+
+
+MAKERS = {
+    "sgd": lambda **k: SGD(6, np.float32, momentum=0.9, nesterovs_momentum=True, **k),
+    "adam": lambda **k: Adam(6, np.float32, **ADAM, **k),
+    "adamw": lambda **k: Adam(
+        6, np.float32, **ADAM, decay=np.full(6, 0.1, np.float32), **k
+    ),
+}
+
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_going_on_from_a_state(make):
+    """4 + 3 steps through the state are 7 steps to the bit; the state is not changed."""
+    steps = gradients(7).astype(np.float32)
+    whole = run(make(), np.ones(6, np.float32), steps, 0.01)
+    first = make()
+    parameters = run(first, np.ones(6, np.float32), steps[:4], 0.01)
+    state = first.state
+    before = {k: np.copy(v) for k, v in state.items()}
+    second = make(state=state)
+    run(second, parameters, steps[4:], 0.01)
+    assert_array_equal(parameters, whole)
+    for name, value in before.items():
+        assert_array_equal(state[name], value)
+    assert parameters.dtype == np.float32
+
+
+# ---- learning rates --------------------------------------------------------------
+
+
+def rates(schedule, epochs, n_samples=9, t=0, power_t=0.5, max_iter=4):
+    rate = LearningRate(schedule, 0.8, power_t, max_iter)
+    result = []
+    for epoch in range(epochs):
+        rate.begin_epoch(epoch, t + epoch * n_samples)
+        result.append(rate.rate)
+    return result
+
+
+def test_learning_rates_by_hand():
+    assert rates("constant", 3) == [0.8] * 3
+    assert rates("adaptive", 3) == [0.8] * 3
+    # t + 1 = 1, 10, 19
+    assert_allclose(rates("invscaling", 3), [0.8, 0.8 / 10**0.5, 0.8 / 19**0.5])
+    assert_allclose(rates("invscaling", 2, n_samples=99, power_t=1), [0.8, 0.008])
+    # (1 + cos(0, 45, 90, 135 degrees)) / 2
+    s = 2**-0.5
+    assert_allclose(
+        rates("cosine", 4), [0.8, 0.4 * (1 + s), 0.4, 0.4 * (1 - s)], rtol=1e-12
+    )
+
+
+def test_invscaling_goes_on_with_samples_seen():
+    assert rates("invscaling", 5)[3:] == rates("invscaling", 2, t=27)
+
+
+def test_reduce():
+    rate = LearningRate("adaptive", 1e-4, 0.5, 10)
+    assert [rate.reduce() for _ in range(5)] == [True, True, True, False, False]
+    assert rate.rate == pytest.approx(1e-4 / 125)
+    rate.begin_epoch(7, 1000)
+    assert rate.rate == pytest.approx(1e-4 / 125)
+    for schedule in ("constant", "invscaling", "cosine"):
+        rate = LearningRate(schedule, 1.0, 0.5, 10)
+        assert not rate.reduce() and rate.rate == 1.0
+
+
+# ---- the monitor -----------------------------------------------------------------
+
+
+def test_monitor_counts_epochs_without_improvement():
+    monitor = Monitor(tol=0.125, n_iter_no_change=2, verbose=False)
+    # 0.8125 is better by tol than 0.9375, 0.6875 is not than 0.75.
+    losses = [1.0, 0.9375, 0.8125, 0.75, 0.6875, 0.5, 0.45, 0.44, 0.43, 0.46]
+    counts, stops = [], []
+    for loss in losses:
+        stops.append(monitor.update(loss, None))
+        counts.append(monitor.epochs_without_change)
+    assert counts == [0, 1, 0, 1, 2, 0, 1, 2, 3, 4]
+    assert stops == [count > 2 for count in counts]
+    assert monitor.loss_curve == losses
+    assert monitor.best_loss == 0.43
+    assert monitor.validation_scores is None and monitor.best_parameters is None
+
+
+def test_monitor_stops_where_mlp_stops():
+    """MLP: `n_iter_no_change` epochs are borne, the next one is too many."""
+    monitor = Monitor(tol=1e-4, n_iter_no_change=3, verbose=False)
+    assert [monitor.update(1.0, None) for _ in range(5)] == [False] * 4 + [True]
+    assert "Training loss did not improve more than tol=0.000100 for 3 " in (
+        monitor.stopping_reason()
+    )
+    forever = Monitor(tol=1e-4, n_iter_no_change=np.inf, verbose=False)
+    assert not any(forever.update(1.0, None) for _ in range(50))
+
+
+def test_monitor_keeps_the_best_parameters():
+    scores = iter([0.5, 0.9, 0.7, 0.9, 0.2])
+    monitor = Monitor(0.0, 10, False, score=lambda parameters: next(scores))
+    parameters = np.zeros(1)
+    for epoch in range(5):
+        parameters[0] = epoch
+        monitor.update(1.0, parameters)
+    assert monitor.validation_scores == [0.5, 0.9, 0.7, 0.9, 0.2]
+    assert monitor.best_score == 0.9
+    assert_array_equal(monitor.best_parameters, [1])  # the first of equals, a copy
+
+
+def test_monitor_has_best_parameters_whatever_the_scores():
+    """R² of a bad start may be anything down to -inf."""
+    monitor = Monitor(0.0, 10, False, score=lambda parameters: -np.inf)
+    monitor.update(1.0, np.ones(2))
+    assert_array_equal(monitor.best_parameters, [1, 1])
+
+
+def test_monitor_prints_a_line_per_epoch(capsys):
+    monitor = Monitor(1e-4, 10, True)
+    monitor.update(0.5, None)
+    monitor.update(0.25, None)
+    assert capsys.readouterr().out == (
+        "Iteration 1, loss = 0.50000000\nIteration 2, loss = 0.25000000\n"
+    )
+    monitor = Monitor(1e-4, 10, True, score=lambda p: 0.75)
+    monitor.update(0.5, np.ones(1))
+    assert capsys.readouterr().out == (
+        "Iteration 1, loss = 0.50000000, validation score = 0.750000\n"
+    )
+    Monitor(1e-4, 10, False).update(0.5, None)
+    assert capsys.readouterr().out == ""
+
+
+# ---- clipping --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_clip(dtype):
+    gradient = np.array([3.0, 0, -4.0], dtype=dtype)
+    clip(gradient, 5.0)
+    assert_array_equal(gradient, [3, 0, -4])
+    clip(gradient, 0.5)
+    assert_allclose(gradient, [0.3, 0, -0.4], rtol=1e-6)
+    assert gradient.dtype == dtype
+    zero = np.zeros(4, dtype=dtype)
+    clip(zero, 0.5)
+    assert_array_equal(zero, 0)
+
+
+def test_clip_does_not_overflow():
+    gradient = np.full(100, 1e18, dtype=np.float32)
+    clip(gradient, 1.0)
+    assert_allclose(gradient, 0.1, rtol=1e-6)
+
+
+# ---- the loop, against the same written out in NumPy -------------------------------
+
+
+class Reference:
+    """Network, loss and gradient of reference.py over the same flat vector."""
+
+    def __init__(self, network, loss):
+        self.layout = network.layout
+        self.n_layers = len(network.layers)
+        self.loss = loss
+
+    def value_and_gradient(self, parameters, sequences, target):
+        """Mean loss over the samples and its gradient, sample by sample."""
+        names = [f"l{k}" for k in range(self.n_layers)]
+        weights = [self.layout.view(parameters, name) for name in names]
+        head = self.layout.view(parameters, "head")
+        runs, outputs = [], []
+        for x in sequences:
+            run = []
+            for W in weights:
+                H = W.shape[1] // 4
+                h, c, gates = lstm_forward(W, x, np.zeros(H), np.zeros(H))
+                run.append((x, h, c, gates))
+                x = h[1:]
+            runs.append(run)
+            outputs.append(h[-1] @ head[:-1] + head[-1])
+        value, d_output = self.loss.value_and_gradient(np.array(outputs), target)
+        gradient = np.zeros_like(parameters)
+        d_head = self.layout.view(gradient, "head")
+        d_weights = [self.layout.view(gradient, name) for name in names]
+        for run, d_out in zip(runs, d_output, strict=True):
+            d_head[:-1] += np.outer(run[-1][1][-1], d_out)
+            d_head[-1] += d_out
+            d_h = np.zeros_like(run[-1][1])
+            d_h[-1] = head[:-1] @ d_out
+            for k in reversed(range(self.n_layers)):
+                x, h, c, gates = run[k]
+                d_W, d_x, _, _ = lstm_backward(
+                    weights[k], x, h, c, gates, d_h, np.zeros(h.shape[1])
+                )
+                d_weights[k] += d_W
+                d_h = np.concatenate([np.zeros((1, d_x.shape[1])), d_x])
+        return value, gradient
+
+
+def problem(kind, hidden=(5,), seed=0, n=10):
+    """A network with parameters, ragged samples, targets and the loss."""
+    rng = np.random.default_rng(seed)
+    sequences = [rng.standard_normal((T, 3)) for T in rng.integers(0, 7, n)]
+    K, loss, target = {
+        "softmax": (3, SoftmaxCrossEntropy(), rng.integers(0, 3, n)),
+        "binary": (1, BinaryCrossEntropy(), rng.integers(0, 2, (n, 1)).astype(float)),
+        "multilabel": (2, BinaryCrossEntropy(), 1.0 * rng.integers(0, 2, (n, 2))),
+        "squared": (2, SquaredError(), rng.standard_normal((n, 2))),
+    }[kind]
+    network = Network(3, hidden, K, np.float64)
+    parameters = network.initialize(np.random.RandomState(seed), np.zeros(K))
+    return network, parameters, sequences, target, loss
+
+
+@pytest.mark.parametrize("kind", ["softmax", "binary", "multilabel", "squared"])
+@pytest.mark.parametrize("hidden", [(5,), (4, 6), (3, 2, 3)])
+def test_gradient_of_the_network(kind, hidden):
+    network, parameters, sequences, target, loss = problem(kind, hidden)
+    value, gradient = Reference(network, loss).value_and_gradient(
+        parameters, sequences, target
+    )
+    network.load(parameters, backward=True)
+    samples = training_set(sequences, target)
+    output = network.forward(samples.data, samples.starts, samples.lengths, keep=True)
+    got, d_output = loss.value_and_gradient(output, target)
+    assert got == pytest.approx(value, rel=1e-12)
+    assert_allclose(network.backward(d_output), gradient, rtol=1e-10, atol=1e-14)
+
+
+def reference_training(
+    network, parameters, sequences, target, loss, make_step, *, epochs, batch_size,
+    orders, max_grad_norm=None, alpha=0.0, rate=lambda epoch: 0.05,
+):  # fmt: skip
+    """The loop, written out; returns parameters and the loss of each epoch."""
+    reference, step = Reference(network, loss), make_step(network)
+    parameters, mask = parameters.copy(), network.weight_mask()
+    curve, n = [], len(sequences)
+    for epoch in range(epochs):
+        total = 0.0
+        for begin in range(0, n, batch_size):
+            at = orders[epoch][begin : begin + batch_size]
+            value, g = reference.value_and_gradient(
+                parameters, [sequences[i] for i in at], target[at]
+            )
+            W = mask * parameters
+            total += len(at) * (value + alpha / 2 * np.dot(W, W) / len(at))
+            g = g + alpha * W / len(at)
+            norm = np.linalg.norm(g)
+            if max_grad_norm is not None and norm > max_grad_norm:
+                g = g / norm * max_grad_norm
+            step(parameters, g, rate(epoch))
+        curve.append(total / n)
+    return parameters, curve
+
+
+def sgd_step(network):
+    v = np.zeros(network.layout.size)
+
+    def step(p, g, rate):
+        v[:] = 0.9 * v - rate * g
+        p += 0.9 * v - rate * g
+
+    return step
+
+
+def adam_step(network, alpha=0.0):
+    m, v = np.zeros(network.layout.size), np.zeros(network.layout.size)
+    t = 0
+
+    def step(p, g, rate):
+        nonlocal t
+        t += 1
+        p -= rate * alpha * network.weight_mask() * p
+        m[:] = 0.9 * m + 0.1 * g
+        v[:] = 0.999 * v + 0.001 * g**2
+        m_hat, v_hat = m / (1 - 0.9**t), v / (1 - 0.999**t)
+        p -= rate * m_hat / (np.sqrt(v_hat) + 1e-8 / np.sqrt(1 - 0.999**t))
+
+    return step
+
+
+def make_sgd(size, decay=None):
+    return SGD(size, np.float64, momentum=0.9, nesterovs_momentum=True)
+
+
+def make_adam(size, decay=None):
+    return Adam(size, np.float64, beta_1=0.9, beta_2=0.999, epsilon=1e-8, decay=decay)
+
+
+def start(network, parameters, samples, loss, optimizer, options, **kwargs):
+    """Call `train` with what a test does not care about."""
+    monitor = kwargs.pop("monitor", None) or Monitor(0.0, 1000, False)
+    rate = kwargs.pop("rate", None) or LearningRate(
+        "constant", 0.05, 0.5, options.max_iter
+    )
+    rng = kwargs.pop("rng", None) or np.random.RandomState(0)
+    n_epochs = train(
+        network, parameters, samples, loss, optimizer, rate, monitor, options, rng,
+        t=0, **kwargs,
+    )  # fmt: skip
+    return n_epochs, monitor
+
+
+@pytest.mark.filterwarnings("ignore:Maximum iterations")
+@pytest.mark.parametrize(
+    "kind, hidden", [("softmax", (5,)), ("binary", (4, 3)), ("squared", (5,))]
+)
+@pytest.mark.parametrize("solver", ["sgd", "adam", "adamw"])
+@pytest.mark.parametrize("max_grad_norm", [None, 0.3])
+@pytest.mark.parametrize("alpha", [0.0, 0.2])
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_training_written_out(kind, hidden, solver, max_grad_norm, alpha, shuffle):
+    network, parameters, sequences, target, loss = problem(kind, hidden)
+    rng = np.random.RandomState(7)
+    orders = [rng.permutation(10) if shuffle else np.arange(10) for _ in range(3)]
+    make_step = sgd_step if solver == "sgd" else adam_step
+    decay = penalty = None
+    if solver == "adamw":
+        decay = alpha * network.weight_mask()
+
+        def make_step(network):
+            return adam_step(network, alpha)
+
+    elif alpha:
+        penalty = alpha * network.weight_mask()
+    expected, curve = reference_training(
+        network, parameters, sequences, target, loss, make_step, epochs=3,
+        batch_size=4, orders=orders, max_grad_norm=max_grad_norm,
+        alpha=0.0 if solver == "adamw" else alpha,
+    )  # fmt: skip
+    optimizer = (make_sgd if solver == "sgd" else make_adam)(len(parameters), decay)
+    before = parameters.copy()
+    n_epochs, monitor = start(
+        network, parameters, training_set(sequences, target), loss, optimizer,
+        LoopOptions(3, 4, shuffle, max_grad_norm, alpha, penalty),
+        rng=np.random.RandomState(7),
+    )  # fmt: skip
+    assert n_epochs == 3
+    assert_allclose(monitor.loss_curve, curve, rtol=1e-9)
+    assert np.abs(parameters - before).max() > 1e-3
+    assert_allclose(parameters, expected, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore:Maximum iterations")
+@pytest.mark.parametrize("schedule", ["constant", "invscaling", "cosine"])
+def test_rate_of_an_epoch_is_what_the_optimizer_gets(schedule):
+    network, parameters, sequences, target, loss = problem("softmax")
+    rate = {
+        "constant": lambda epoch: 0.05,
+        "invscaling": lambda epoch: 0.05 / (10 * epoch + 1) ** 0.3,
+        "cosine": lambda epoch: 0.05 * (1 + np.cos(np.pi * epoch / 4)) / 2,
+    }[schedule]
+    expected, _ = reference_training(
+        network, parameters, sequences, target, loss, sgd_step, epochs=4,
+        batch_size=4, orders=[np.arange(10)] * 4, rate=rate,
+    )  # fmt: skip
+    start(
+        network, parameters, training_set(sequences, target), loss,
+        make_sgd(len(parameters)), LoopOptions(4, 4, False, None),
+        rate=LearningRate(schedule, 0.05, 0.3, 4),
+    )  # fmt: skip
+    assert_allclose(parameters, expected, rtol=1e-8, atol=1e-10)
+
+
+class Recorder:
+    """An optimizer that writes down rates and does what it is told."""
+
+    def __init__(self, act=lambda step, parameters: None):
+        self.rates = []
+        self.act = act
+
+    def step(self, parameters, gradient, rate):
+        self.act(len(self.rates), parameters)
+        self.rates.append(rate)
+
+
+def small_training(optimizer, max_iter=5, batch_size=5, **kwargs):
+    network, parameters, sequences, target, loss = problem("softmax")
+    samples = training_set(sequences, target)
+    options = LoopOptions(max_iter, batch_size, True, None)
+    result = start(network, parameters, samples, loss, optimizer, options, **kwargs)
+    return *result, parameters
+
+
+def test_adaptive_divides_by_5_and_stops_at_the_least():
+    """Nothing changes the loss: n_iter_no_change + 1 epochs at each rate."""
+    optimizer, rate = Recorder(), LearningRate("adaptive", 1e-5, 0.5, 100)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        n_epochs, monitor, _ = small_training(
+            optimizer, 100, 10, rate=rate, monitor=Monitor(1e-4, 2, False)
+        )
+    # the first epoch is an improvement on infinity; 4e-7 is the last rate
+    assert n_epochs == len(optimizer.rates) == 1 + 3 * 3
+    assert_allclose(optimizer.rates, [1e-5] * 4 + [2e-6] * 3 + [4e-7] * 3)
+
+
+def test_constant_stops_without_improvement(capsys):
+    n_epochs, monitor, _ = small_training(
+        Recorder(), 100, monitor=Monitor(1e-4, 2, True)
+    )
+    assert n_epochs == 4
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 5 and lines[-1].endswith("2 consecutive epochs. Stopping.")
+
+
+def test_adaptive_says_what_it_does(capsys):
+    small_training(
+        Recorder(), 100, monitor=Monitor(1e-4, 2, True),
+        rate=LearningRate("adaptive", 2e-6, 0.5, 100),
+    )  # fmt: skip
+    assert "Setting learning rate to 0.000000" in capsys.readouterr().out
+
+
+def test_the_last_epoch_warns():
+    with pytest.warns(ConvergenceWarning, match=r"Maximum iterations \(5\) reached"):
+        n_epochs, monitor, _ = small_training(Recorder())
+    assert n_epochs == len(monitor.loss_curve) == 5
+
+
+def test_incremental_is_one_pass_without_a_warning():
+    optimizer = Recorder()
+    n_epochs, monitor, _ = small_training(optimizer, incremental=True)
+    assert n_epochs == len(monitor.loss_curve) == 1
+    assert len(optimizer.rates) == 2
+
+
+def test_every_epoch_is_shuffled_anew():
+    rng = np.random.RandomState(3)
+    orders = [rng.permutation(10) for _ in range(2)]
+    assert orders[0].tolist() != orders[1].tolist()
+    seen = []
+    network, parameters, sequences, target, loss = problem("softmax")
+    samples = training_set(sequences, np.arange(10) % 3)
+    samples.batch = lambda indices, batch=samples.batch: (
+        seen.append(indices.tolist()) or batch(indices)
+    )
+    with pytest.warns(ConvergenceWarning):
+        start(
+            network, parameters, samples, loss, Recorder(),
+            LoopOptions(2, 4, True, None), rng=np.random.RandomState(3),
+        )  # fmt: skip
+    assert [len(b) for b in seen] == [4, 4, 2] * 2
+    assert sum(seen[:3], []) == orders[0].tolist()
+    assert sum(seen[3:], []) == orders[1].tolist()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("step", [4, 5])
+def test_not_finite_goes_back_to_the_epoch_before(value, step):
+    """Two steps an epoch: the third breaks down, in its first or in its last step."""
+
+    def act(n, parameters):
+        parameters += 1e-3
+        if n == step:
+            parameters[3] = value
+
+    at_epoch = []
+    monitor = Monitor(0.0, 1000, False)
+    update = monitor.update
+    monitor.update = lambda loss, p: at_epoch.append(p.copy()) or update(loss, p)
+    with (
+        np.errstate(all="ignore"),
+        pytest.warns(
+            ConvergenceWarning, match=r"not finite in epoch 3.*learning_rate_init"
+        ),
+    ):
+        n_epochs, _, parameters = small_training(Recorder(act), monitor=monitor)
+    assert n_epochs == len(at_epoch) == 2
+    assert_array_equal(parameters, at_epoch[-1])
+
+
+def test_not_finite_in_the_first_epoch_leaves_the_start():
+    expected = problem("softmax")[1]
+    with (
+        np.errstate(all="ignore"),
+        pytest.warns(ConvergenceWarning, match="not finite in epoch 1"),
+    ):
+        n_epochs, _, parameters = small_training(
+            Recorder(lambda n, p: p.fill(np.nan)), batch_size=10
+        )
+    assert n_epochs == 0
+    assert_array_equal(parameters, expected)
+
+
+def test_interrupt_keeps_what_there_is():
+    def act(n, parameters):
+        if n == 5:
+            raise KeyboardInterrupt
+        parameters += 1
+
+    expected = problem("softmax")[1] + 5
+    with pytest.warns(UserWarning, match="Training interrupted by user"):
+        n_epochs, monitor, parameters = small_training(Recorder(act))
+    assert n_epochs == len(monitor.loss_curve) == 2
+    assert_allclose(parameters, expected)
+
+
+def test_other_exceptions_come_through():
+    def act(n, parameters):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        small_training(Recorder(act))
+
+
+def test_loss_goes_down_on_a_full_batch():
+    """Gradient descent with a small rate, every single step."""
+    network, parameters, sequences, target, loss = problem("squared", (6, 5))
+    with pytest.warns(ConvergenceWarning):
+        _, monitor = start(
+            network, parameters, training_set(sequences, target), loss,
+            SGD(len(parameters), np.float64, momentum=0, nesterovs_momentum=False),
+            LoopOptions(30, 10, True, None),
+        )  # fmt: skip
+    assert all(b < a for a, b in pairwise(monitor.loss_curve))
+
+
+# ---- where training starts --------------------------------------------------------
+
+
+def test_initial_parameters():
+    """Glorot-uniform W, orthogonal R for each gate, forget bias 1, head at its bias."""
+    F, H = 40, 30
+    network = Network(F, (H, H), 3, np.float64)
+    parameters = network.initialize(np.random.RandomState(0), np.array([1.0, -2, 3]))
+    for name, n_inputs in (("l0", F), ("l1", H)):
+        matrix = network.layout.view(parameters, name)
+        limit = np.sqrt(6 / (n_inputs + H))
+        W = matrix[:n_inputs]
+        assert 0.98 * limit < np.abs(W).max() <= limit
+        assert np.var(W) == pytest.approx(limit**2 / 3, rel=0.05)
+        gates = matrix[n_inputs:-1].reshape(H, 4, H).transpose(1, 0, 2)
+        for R in gates:
+            assert_allclose(R @ R.T, np.eye(H), atol=1e-12)
+        assert np.abs(gates[0] - gates[1]).max() > 0.1
+        assert_array_equal(
+            matrix[-1].reshape(4, H), [[0] * H, [1] * H, [0] * H, [0] * H]
+        )
+    head = network.layout.view(parameters, "head")
+    limit = np.sqrt(6 / (H + 3))
+    assert 0.9 * limit < np.abs(head[:-1]).max() <= limit
+    assert_array_equal(head[-1], [1, -2, 3])
+
+
+def test_weight_mask_is_zero_at_the_biases():
+    network = Network(2, (3, 4), 2, np.float64)
+    mask = network.weight_mask()
+    for name in ("l0", "l1", "head"):
+        assert_array_equal(network.layout.view(mask, name)[:-1], 1)
+        assert_array_equal(network.layout.view(mask, name)[-1], 0)
