@@ -28,6 +28,8 @@ class Schedule:
     ----------
     n_sequences, n_steps : int
         B, and N, the sum of the lengths.
+    strip_rows : int
+        Sequences in the largest strip.
     order : ndarray of shape (B,)
         Sequence at each place of the sorted batch.
     first_row, first_step : ndarray of shape (n_strips + 1,)
@@ -48,6 +50,7 @@ class Schedule:
         self.order = order = np.argsort(-lengths, kind="stable")
         n_strips = -(-B // strip_rows)
         self.first_row = first_row = np.arange(n_strips + 1) * B // n_strips
+        self.strip_rows = -(-B // n_strips)
         longest = lengths[order[first_row[:n_strips]]]
         self.running_at = np.zeros(n_strips + 1, dtype=np.intp)
         np.cumsum(longest, out=self.running_at[1:])

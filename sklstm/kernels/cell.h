@@ -16,11 +16,11 @@
 
 /* ---- sigma and tanh ----------------------------------------------------------- */
 
-/* exp(a) - 1 = s (exp(t) - 1) + s - 1  with  a = n ln 2 + t,  s = 2^n,  n = rint(a / ln 2)
+/* exp(a) - 1 = s (exp(t) - 1) + s - 1  with  a = n ln 2 + t, s = 2^n, n = rint(a / ln 2)
 
    exp(t) - 1 = t q(t), q the minimax polynomial of relative error (Remez) on
    |t| <= ln 2 / 2: 1.1e-8 for float32, 2.4e-19 for float64. n is rounded by adding
-   1.5 * 2^(mantissa bits), which also leaves n in the low bits, ready for the exponent. */
+   1.5 * 2^(mantissa bits), which leaves n in the low bits, ready for the exponent. */
 INLINE vec expm1_vec(vec a)
 {
 #ifdef SKLSTM_FLOAT64
@@ -35,8 +35,8 @@ INLINE vec expm1_vec(vec a)
     const bits exponent_bias = INT64_C(1023) << 52;
 #else
     static const real q[] = {
-        1.0f, 0.49999998113527147657f, 0.16666505577970226128f, 0.041667138091195778616f,
-        0.0083691400426170795989f, 0.0013888872601501923927f};
+        1.0f, 0.49999998113527147657f, 0.16666505577970226128f,
+        0.041667138091195778616f, 0.0083691400426170795989f, 0.0013888872601501923927f};
     const int degree = 5, mantissa = 23;
     const real limit = 87, ln2_high = 0.693359375f;
     const real ln2_low = -0.000212194440055f, shift = 0x1.8p23f;
@@ -123,10 +123,10 @@ INLINE void lstm_backward(
 
 /* ---- one time step of a strip -------------------------------------------------- */
 
-/* What a tile leaves: rows of blocks of LANES units, on the stack and so in L1. The cell
-   runs over it in a loop of its own, as a function that is not inlined: inlined, the
-   compiler keeps the constants of expm1 in registers through the product, whose
-   accumulators then spill (measured: forward at H = 64, F = 16 in 3.3 instead of 1.9 ms). */
+/* What a tile leaves, rows of blocks of LANES units, is on the stack and so in L1. The
+   cell runs over it in a loop of its own, as a function that is not inlined: inlined,
+   the compiler keeps the constants of expm1 in registers through the product, whose
+   accumulators then spill (forward at H = 64, F = 16: 3.3 instead of 1.9 ms). */
 typedef void cell_forward_rows(
     int R, int P, const vec *z, const real *h_before, const real *c_before, real *gates,
     ptrdiff_t units, real *h, real *c);
@@ -232,7 +232,7 @@ static void forward_step(
     }
 }
 
-/* R rows, C vectors of units: d_h = d_out + d_z(t + 1) R' in registers, then the cell. */
+/* R rows, C vectors of units: d_h = d_out + d_z(t + 1) R' in registers, then the cell */
 INLINE void backward_tile(
     int cell, const int R, const int C, const real *const *d_z_after, ptrdiff_t K,
     const real *w, ptrdiff_t units, const real *const *d_out, const real *const *d_last,

@@ -335,7 +335,7 @@ def forward(
     if gates is not None and (h is None or c is None):
         raise ValueError("gates are kept for backward, which needs h and c too.")
 
-    strip_rows = int(np.diff(schedule.first_row).max())
+    cdef Py_ssize_t strip_rows = schedule.strip_rows
     n_threads = max(1, min(n_threads, batch.n_strips))
     cdef real[:, ::1] scratch = np.empty(
         (n_threads, 3 * strip_rows * units), dtype=np.asarray(h_last).dtype

@@ -294,7 +294,7 @@ INLINE void outer_tile(
             store(g + r * ldg + c * LANES, acc[r * C + c]);
 }
 
-/* One panel of columns and K rows of the weight gradient, over row-steps begin .. end */
+/* One panel of columns and K rows of the weight gradient, row-steps begin .. end. */
 static void outer(
     ptrdiff_t begin, ptrdiff_t end,
     const real *a,         /* IN (., lda), its first K columns */

@@ -6,6 +6,8 @@ side by side. Widths in memory are padded to the vector width of the kernels: `w
 the padded `n_units`, and padded columns hold zeros.
 """
 
+import math
+
 import numpy as np
 
 from ..kernels import CELLS, kernels_for
@@ -23,7 +25,7 @@ class Workspace:
 
     def array(self, name, *shape):
         """An uninitialised array; its content lasts until the next call."""
-        size = int(np.prod(shape))
+        size = math.prod(shape)
         buffer = self._buffers.get(name)
         if buffer is None or buffer.shape[0] < size:
             buffer = self._buffers[name] = np.empty(size, dtype=self.dtype)

@@ -4,6 +4,8 @@ Gradients and the moments of an optimizer are vectors of the same layout, so tha
 of Adam, clipping, weight decay or keeping the best weights is a loop over one array.
 """
 
+import math
+
 import numpy as np
 from scipy.linalg import qr
 
@@ -19,7 +21,7 @@ class Layout:
 
     def __init__(self, shapes):
         self.shapes = shapes
-        sizes = [int(np.prod(shape)) for shape in shapes.values()]
+        sizes = [math.prod(shape) for shape in shapes.values()]
         stops = np.cumsum(sizes)
         self.slices = {
             name: slice(int(stop) - size, int(stop))
