@@ -16,7 +16,7 @@
 
 /* ---- sigma and tanh ----------------------------------------------------------- */
 
-/* exp(a) - 1 = s (exp(t) - 1) + s - 1  with  a = n ln 2 + t, s = 2^n, n = rint(a / ln 2)
+/* exp(a) - 1 = s (exp(t) - 1) + s - 1,  a = n ln 2 + t,  s = 2^n,  n = rint(a / ln 2)
 
    exp(t) - 1 = t q(t), q the minimax polynomial of relative error (Remez) on
    |t| <= ln 2 / 2: 1.1e-8 for float32, 2.4e-19 for float64. n is rounded by adding
@@ -232,7 +232,7 @@ static void forward_step(
     }
 }
 
-/* R rows, C vectors of units: d_h = d_out + d_z(t + 1) R' in registers, then the cell */
+/* R rows, C vectors of units: d_h = d_out + d_z(t + 1) R', then the cell. */
 INLINE void backward_tile(
     int cell, const int R, const int C, const real *const *d_z_after, ptrdiff_t K,
     const real *w, ptrdiff_t units, const real *const *d_out, const real *const *d_last,
