@@ -400,8 +400,8 @@ cdef void backward_strip(
             d_out = layer.d_out + m * units
         backward_step(
             layer.cell, 0, rows_after, d_z + rows * PANEL * units,
-            layer.r_transposed, units, d_out, NULL, NULL, d_c, d_z, layer.c + (end + m) * units,
-            layer.c + before * units,
+            layer.r_transposed, units, d_out, NULL, NULL, d_c, d_z,
+            layer.c + (end + m) * units, layer.c + before * units,
         )
         backward_step(
             layer.cell, rows_after, rows, NULL, layer.r_transposed, units,
