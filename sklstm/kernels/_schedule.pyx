@@ -21,7 +21,7 @@ class Schedule:
         Row of the first step of each sequence in the data.
     lengths : ndarray of shape (B,), intp
         Steps of each sequence.
-    strip_rows : int, default=16
+    strip_rows : int, default=8
         Sequences in a strip, at the most.
 
     Attributes
@@ -44,7 +44,7 @@ class Schedule:
         Row of the state that each row-step writes, and of the one it reads.
     """
 
-    def __init__(self, starts, lengths, strip_rows=16):
+    def __init__(self, starts, lengths, strip_rows=8):
         self.n_sequences = B = lengths.shape[0]
         self.n_steps = N = int(lengths.sum())
         self.order = order = np.argsort(-lengths, kind="stable")
