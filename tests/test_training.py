@@ -222,7 +222,7 @@ MAKERS = {
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 def test_going_on_from_a_state(make):
-    """4 + 3 steps through the state are 7 steps to the bit; the state is not changed."""
+    """4 + 3 steps through the state are 7 steps to the bit; the state stays."""
     steps = gradients(7).astype(np.float32)
     whole = run(make(), np.ones(6, np.float32), steps, 0.01)
     first = make()
