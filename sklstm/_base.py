@@ -73,7 +73,7 @@ class BaseRecurrent(BaseEstimator):
     # ---- what a task provides --------------------------------------------------
 
     @abstractmethod
-    def _inspect_target(self, y, sample_weight, classes):
+    def _inspect_target(self, y, sample_weight, classes, incremental):
         """Set the fitted attributes that describe the target."""
 
     @abstractmethod
@@ -167,9 +167,6 @@ class BaseRecurrent(BaseEstimator):
         validation = (X_val, y_val, sample_weight_val)
         return self._commit(X, y, sample_weight, validation=validation)
 
-    def _partial_fit(self, X, y, sample_weight, classes=None):
-        return self._commit(X, y, sample_weight, classes=classes, incremental=True)
-
     def _commit(self, *args, **kwargs):
         draft = copy.copy(self)
         draft._fit(*args, **kwargs)
@@ -229,7 +226,7 @@ class BaseRecurrent(BaseEstimator):
         self._check_parameters(validation, incremental)
         going_on = (incremental or self.warm_start) and hasattr(self, "_parameters")
         X, y, sample_weight = self._validate(X, y, sample_weight, reset=not going_on)
-        rng = self._begin(y, sample_weight, classes, going_on)
+        rng = self._begin(y, sample_weight, classes, going_on, incremental)
 
         X_val, y_val, weight_val = validation
         if self.early_stopping and X_val is not None:
@@ -241,12 +238,10 @@ class BaseRecurrent(BaseEstimator):
                 X, y, sample_weight, rng
             )
 
+        sample_weight = self._combine_weights(y, sample_weight)
+        X, y, sample_weight = _drop_weight_zero(X, y, sample_weight)
         samples = TrainingSet(
-            X.data,
-            X.offsets[:-1],
-            X.lengths,
-            self._encode_target(y),
-            self._combine_weights(y, sample_weight),
+            X.data, X.offsets[:-1], X.lengths, self._encode_target(y), sample_weight
         )
         network = self._make_network()
         if going_on:
@@ -286,7 +281,6 @@ class BaseRecurrent(BaseEstimator):
                 batch_size,
                 self.shuffle,
                 self.max_grad_norm,
-                self.alpha,
                 penalty,
             ),
             rng,
@@ -310,12 +304,7 @@ class BaseRecurrent(BaseEstimator):
         if sample_weight is None:
             return X, y, None
         sample_weight = self._check_sample_weight(sample_weight, len(y))
-        there = sample_weight > 0
-        if not there.any():
-            raise ValueError("All sample weights are zero: there is nothing to fit.")
-        if not there.all():
-            X, y, sample_weight = X[there], y[there], sample_weight[there]
-        return X, y, sample_weight
+        return _drop_weight_zero(X, y, sample_weight)
 
     def _check_sample_weight(self, sample_weight, n_samples):
         if isinstance(sample_weight, Real):
@@ -340,7 +329,7 @@ class BaseRecurrent(BaseEstimator):
             )
         return sample_weight
 
-    def _begin(self, y, sample_weight, classes, going_on):
+    def _begin(self, y, sample_weight, classes, going_on, incremental):
         """Set what training starts from; return the random state."""
         if going_on:
             sizes, dtype = self._architecture
@@ -353,7 +342,7 @@ class BaseRecurrent(BaseEstimator):
                 )
             self._check_same_target(y, classes)
             return copy.deepcopy(self._random_state)
-        self._inspect_target(y, sample_weight, classes)
+        self._inspect_target(y, sample_weight, classes, incremental)
         self._architecture = (self._hidden_sizes(), np.dtype(self.dtype).name)
         self.t_ = 0
         return check_random_state(self.random_state)
@@ -494,6 +483,18 @@ class BaseRecurrent(BaseEstimator):
         tags.input_tags.two_d_array = True
         tags.input_tags.three_d_array = True
         return tags
+
+
+def _drop_weight_zero(X, y, sample_weight):
+    """A sample of weight zero is not there."""
+    if sample_weight is None:
+        return X, y, None
+    there = sample_weight > 0
+    if not there.any():
+        raise ValueError("All sample weights are zero: there is nothing to fit.")
+    if there.all():
+        return X, y, sample_weight
+    return X[there], y[there], sample_weight[there]
 
 
 def _physical_memory():

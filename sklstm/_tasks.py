@@ -24,12 +24,20 @@ def _require_y(estimator, y):
 
 
 def _mean_and_scale(column, weight):
-    """Mean and standard deviation, from sums over the distinct values: the same bits
-    for a sample of weight 3 and for the sample given three times."""
+    """Mean and standard deviation of a target, whatever its units.
+
+    Sums are over the distinct values, so that a sample of weight 3 and the sample given
+    three times come to the same bits, and of numbers of at most 1, so that no square
+    overflows.
+    """
     values, inverse = np.unique(column, return_inverse=True)
     weight = np.bincount(inverse, weights=weight)
-    mean = np.average(values, weights=weight)
-    return mean, np.sqrt(np.average((values - mean) ** 2, weights=weight))
+    largest = np.abs(values).max() or 1.0
+    mean = np.average(values / largest, weights=weight)
+    deviation = values / largest - mean
+    spread = np.abs(deviation).max() or 1.0
+    variance = np.average((deviation / spread) ** 2, weights=weight)
+    return largest * mean, largest * spread * np.sqrt(variance)
 
 
 class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
@@ -71,7 +79,7 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
             `classes` is missing at the first call or differs at a later one, or with
             ``early_stopping=True``.
         """
-        return self._partial_fit(X, y, sample_weight, classes)
+        return self._commit(X, y, sample_weight, classes=classes, incremental=True)
 
     # ---- targets ---------------------------------------------------------------
 
@@ -83,7 +91,7 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
         check_classification_targets(y)
         return y
 
-    def _inspect_target(self, y, sample_weight, classes):
+    def _inspect_target(self, y, sample_weight, classes, incremental):
         kind = type_of_target(y, input_name="y")
         if kind == "multiclass-multioutput":
             raise ValueError(
@@ -96,6 +104,11 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
             self.classes_ = np.arange(y.shape[1])
             self.n_outputs_ = self._n_raw_outputs = y.shape[1]
             return
+        if incremental and classes is None:
+            raise ValueError(
+                "classes must be passed on the first call to partial_fit: all labels "
+                "there will ever be, since later calls may bring others than this y."
+            )
         self.classes_ = np.unique(y if classes is None else np.asarray(classes))
         if len(self.classes_) < 2:
             raise ValueError(
@@ -146,11 +159,13 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
         if self._multilabel:
             weight = compute_sample_weight(self.class_weight, y)
         else:
-            present = np.unique(y)
+            # "balanced" wants the classes of this y, a dict may name later ones.
+            balanced = isinstance(self.class_weight, str)
+            classes = np.unique(y) if balanced else self.classes_
             by_class = compute_class_weight(
-                self.class_weight, classes=present, y=y, sample_weight=sample_weight
+                self.class_weight, classes=classes, y=y, sample_weight=sample_weight
             )
-            weight = by_class[np.searchsorted(present, y)]
+            weight = by_class[np.searchsorted(classes, y)]
         return weight if sample_weight is None else weight * sample_weight
 
     def _make_loss(self):
@@ -305,7 +320,7 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
         ValueError
             As :meth:`fit`; also with ``early_stopping=True``.
         """
-        return self._partial_fit(X, y, sample_weight)
+        return self._commit(X, y, sample_weight, incremental=True)
 
     # ---- targets ---------------------------------------------------------------
 
@@ -315,7 +330,7 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
             y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=self
         )
 
-    def _inspect_target(self, y, sample_weight, classes):
+    def _inspect_target(self, y, sample_weight, classes, incremental):
         columns = y.reshape(len(y), -1)
         self.n_outputs_ = self._n_raw_outputs = columns.shape[1]
         self._target_ndim = y.ndim

@@ -543,7 +543,7 @@ def test_training_written_out(kind, hidden, solver, max_grad_norm, alpha, shuffl
     before = parameters.copy()
     n_epochs, monitor = start(
         network, parameters, training_set(sequences, target), loss, optimizer,
-        LoopOptions(3, 4, shuffle, max_grad_norm, alpha, penalty),
+        LoopOptions(3, 4, shuffle, max_grad_norm, penalty),
         rng=np.random.RandomState(7),
     )  # fmt: skip
     assert n_epochs == 3

@@ -65,7 +65,7 @@ class TrainingSet:
         """
         rank = self._rank[indices]
         weight = None if self.weight is None else self.weight[indices]
-        total = len(indices) if weight is None else weight.sum()
+        total = float(len(indices) if weight is None else weight.sum())
         if self._distinct:
             sort = np.argsort(rank)
             indices = indices[sort]
@@ -194,7 +194,7 @@ def run_epoch(network, parameters, samples, loss, optimizer, rate, order, option
         if options.penalty is not None:
             # MLP's penalty: alpha / 2 |W|^2 / (weight of the batch)
             shrinkage = options.penalty * parameters
-            value += 0.5 * np.square(shrinkage).sum() / options.alpha / total
+            value += (shrinkage * parameters).sum(dtype=np.float64) / 2 / total
         if not np.isfinite(value):
             return value
         gradient = network.backward(d_output)
@@ -216,7 +216,6 @@ class LoopOptions:
     batch_size: int
     shuffle: bool
     max_grad_norm: float | None
-    alpha: float = 0.0
     penalty: np.ndarray | None = None
 
 
@@ -257,10 +256,11 @@ def train(
             learning_rate.begin_epoch(epoch, t + epoch * n_samples)
             if options.shuffle:
                 order = rng.permutation(n_samples)
-            value = run_epoch(
-                network, parameters, samples, loss, optimizer, learning_rate.rate,
-                order, options,
-            )  # fmt: skip
+            with np.errstate(over="ignore", invalid="ignore"):
+                value = run_epoch(
+                    network, parameters, samples, loss, optimizer, learning_rate.rate,
+                    order, options,
+                )  # fmt: skip
             if not (np.isfinite(value) and np.isfinite(parameters).all()):
                 parameters[:] = before
                 warnings.warn(
@@ -269,7 +269,7 @@ def train(
                     f"learning_rate_init, a smaller max_grad_norm, or scale X, for "
                     f"example with TimeDistributed(StandardScaler()).",
                     ConvergenceWarning,
-                    stacklevel=4,
+                    stacklevel=5,
                 )
                 return epoch
             if monitor.update(value, parameters):
@@ -287,9 +287,9 @@ def train(
                 f"Maximum iterations ({epochs}) reached and the optimization hasn't "
                 "converged yet.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
     except KeyboardInterrupt:
-        warnings.warn("Training interrupted by user.", stacklevel=4)
+        warnings.warn("Training interrupted by user.", stacklevel=5)
         return epoch
     return epochs
