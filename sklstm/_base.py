@@ -20,7 +20,7 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
-from .network.network import Network
+from .network.network import Network, training_bytes
 from .network.optimizers import SGD, Adam
 from .network.training import LearningRate, LoopOptions, Monitor, TrainingSet, train
 from .sequences._check import validate_sequences
@@ -199,9 +199,11 @@ class BaseRecurrent(BaseEstimator):
                 "partial_fit does not support early_stopping=True: it has no data to "
                 "set aside. Use fit, or early_stopping=False."
             )
-        X_val, y_val, _ = validation
+        X_val, y_val, weight_val = validation
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val must be given together.")
+        if weight_val is not None and X_val is None:
+            raise ValueError("sample_weight_val is given without X_val and y_val.")
         if X_val is not None and not self.early_stopping:
             raise ValueError(
                 "X_val and y_val are passed to fit while early_stopping=False. They "
@@ -233,6 +235,12 @@ class BaseRecurrent(BaseEstimator):
             X_val, y_val, weight_val = self._validate(
                 X_val, y_val, weight_val, reset=False
             )
+            self._check_same_target(y_val, None)
+            if len(X_val) < 2:
+                raise ValueError(
+                    "X_val holds one sample of a weight above zero; a validation score "
+                    "needs at least 2."
+                )
         elif self.early_stopping:
             X, X_val, y, y_val, sample_weight, weight_val = self._split(
                 X, y, sample_weight, rng
@@ -243,14 +251,13 @@ class BaseRecurrent(BaseEstimator):
         samples = TrainingSet(
             X.data, X.offsets[:-1], X.lengths, self._encode_target(y), sample_weight
         )
+        batch_size = self._check_batch(samples)
         network = self._make_network()
         if going_on:
             parameters = self._parameters.copy()
         else:
             bias = self._head_bias(samples.target, samples.weight)
             parameters = network.initialize(rng, bias)
-        batch_size = self._check_batch(network, samples)
-
         score = None
         if self.early_stopping:
             validation_network = self._make_network()
@@ -260,7 +267,7 @@ class BaseRecurrent(BaseEstimator):
                 raw = self._raw(validation_network, X_val)
                 return self._validation_score(raw, y_val, weight_val)
 
-        monitor = self._make_monitor(score, going_on)
+        monitor = self._make_monitor(score, parameters, going_on)
         optimizer = self._make_optimizer(network, going_on)
         penalty = None
         if self.alpha and self.solver != "adamw":
@@ -376,19 +383,27 @@ class BaseRecurrent(BaseEstimator):
             parts[4:] = sample_weight[train_at], sample_weight[val_at]
         return parts
 
-    def _check_batch(self, network, samples):
+    def _check_batch(self, samples):
         """The batch size, cut to n; an error if the memory for it cannot be had."""
         batch_size = 200 if self.batch_size == "auto" else self.batch_size
         batch_size = min(batch_size, len(samples))
         longest = np.partition(samples.lengths, -batch_size)[-batch_size:]
-        needed = network.training_bytes(batch_size, int(longest.sum()))
+        needed = training_bytes(
+            self._n_sequence_features,
+            self._hidden_sizes(),
+            self._n_raw_outputs,
+            np.dtype(self.dtype),
+            batch_size,
+            int(longest.sum()),
+        )
         available = _physical_memory()
         if available is not None and needed > available:
             raise MemoryError(
-                f"A minibatch of batch_size={batch_size} sequences with up to "
-                f"{longest.max()} steps needs {needed / 2**30:.1f} GiB for its states, "
-                f"more than the {available / 2**30:.1f} GiB of this machine. Use a "
-                "smaller batch_size, smaller hidden_layer_sizes or shorter sequences."
+                f"A minibatch of batch_size={batch_size} sequences of up to "
+                f"{longest.max()} steps, with hidden_layer_sizes="
+                f"{self.hidden_layer_sizes!r}, needs {needed / 2**30:.1f} GiB, more "
+                f"than the {available / 2**30:.1f} GiB of this machine. Use a smaller "
+                "batch_size, smaller hidden_layer_sizes or shorter sequences."
             )
         return batch_size
 
@@ -398,7 +413,7 @@ class BaseRecurrent(BaseEstimator):
             self._n_sequence_features, sizes, self._n_raw_outputs, dtype, self._cell
         )
 
-    def _make_monitor(self, score, going_on):
+    def _make_monitor(self, score, parameters, going_on):
         monitor = Monitor(self.tol, self.n_iter_no_change, self.verbose, score)
         if going_on:
             monitor.loss_curve = list(self.loss_curve_)
@@ -406,8 +421,10 @@ class BaseRecurrent(BaseEstimator):
                 monitor.best_loss = self.best_loss_
             if score is not None and self.validation_scores_ is not None:
                 monitor.validation_scores = list(self.validation_scores_)
-                monitor.best_score = self.best_validation_score_
-                monitor.best_parameters = self._parameters.copy()
+            if score is not None:
+                # on the validation part of this fit, which may be another one
+                monitor.best_score = float(score(parameters))
+                monitor.best_parameters = parameters.copy()
         return monitor
 
     def _make_optimizer(self, network, going_on):
@@ -441,8 +458,7 @@ class BaseRecurrent(BaseEstimator):
         self._parameters = parameters
         self.weights_ = network.torch_weights(parameters)
         self.coef_, self.intercept_ = self._head(network, parameters)
-        for array in (*self.weights_.values(), self.coef_, self.intercept_):
-            array.flags.writeable = False
+        self._protect()
         self.n_layers_ = len(network.layers) + 2
         self.out_activation_ = self._make_loss().link
         self.loss_curve_ = monitor.loss_curve
@@ -454,6 +470,16 @@ class BaseRecurrent(BaseEstimator):
         else:
             self.best_loss_ = None
             self.best_validation_score_ = monitor.best_score
+
+    def _protect(self):
+        """What is shown is a copy: writing to it would change nothing."""
+        for array in (*self.weights_.values(), self.coef_, self.intercept_):
+            array.flags.writeable = False
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        if hasattr(self, "weights_"):
+            self._protect()
 
     def _head(self, network, parameters):
         """coef_ and intercept_ of the head."""

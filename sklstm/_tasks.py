@@ -51,6 +51,10 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
     def partial_fit(self, X, y, sample_weight=None, classes=None):
         """Make one pass over the given data.
 
+        The optimizer goes on where it was. The learning rate follows the schedules
+        "constant" and "invscaling"; the two others need to see whole fits and stay at
+        `learning_rate_init`.
+
         Parameters
         ----------
         X : SequenceArray, list of arrays or array of shape (n_samples, n_steps, \
@@ -113,7 +117,7 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
         if len(self.classes_) < 2:
             raise ValueError(
                 f"{type(self).__name__} needs samples of at least 2 classes, but the "
-                f"data contain only one class: {self.classes_[0]!r}."
+                f"data contain only one class: {self.classes_.tolist()[0]!r}."
             )
         self._check_labels(y)
         n_classes = len(self.classes_)
@@ -156,17 +160,40 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
     def _combine_weights(self, y, sample_weight):
         if self.class_weight is None:
             return sample_weight
-        if self._multilabel:
+        if self._multilabel and self.class_weight == "balanced":
+            # the product over the labels, as compute_sample_weight has it, which knows
+            # no sample weights
+            weight = np.ones(len(y))
+            for column in y.T:
+                weight *= self._balanced_weights(column, sample_weight)
+        elif self._multilabel:
             weight = compute_sample_weight(self.class_weight, y)
-        else:
-            # "balanced" wants the classes of this y, a dict may name later ones.
-            balanced = isinstance(self.class_weight, str)
-            classes = np.unique(y) if balanced else self.classes_
-            by_class = compute_class_weight(
-                self.class_weight, classes=classes, y=y, sample_weight=sample_weight
+        elif self.class_weight == "balanced":
+            weight = self._balanced_weights(y, sample_weight)
+        elif not isinstance(self.class_weight, dict):
+            raise ValueError(
+                f"class_weight={self.class_weight!r} is a list, which is for "
+                "multilabel y only. Pass a dict from class to weight, or 'balanced'."
             )
-            weight = by_class[np.searchsorted(classes, y)]
+        else:
+            by_class = compute_class_weight(
+                self.class_weight, classes=self.classes_, y=y
+            )
+            weight = by_class[np.searchsorted(self.classes_, y)]
+        if not (np.isfinite(weight).all() and (weight >= 0).all()):
+            raise ValueError(
+                f"class_weight={self.class_weight!r} holds weights that are negative "
+                "or not finite. Weights must be zero or positive numbers."
+            )
         return weight if sample_weight is None else weight * sample_weight
+
+    @staticmethod
+    def _balanced_weights(y, sample_weight):
+        classes = np.unique(y)
+        by_class = compute_class_weight(
+            "balanced", classes=classes, y=y, sample_weight=sample_weight
+        )
+        return by_class[np.searchsorted(classes, y)]
 
     def _make_loss(self):
         if self._multilabel or self._n_raw_outputs == 1:
@@ -296,7 +323,9 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
         """Make one pass over the given data.
 
         The first call also sets the mean and the scale by which targets are
-        standardised, from its y.
+        standardised, from its y. The optimizer goes on where it was. The learning rate
+        follows the schedules "constant" and "invscaling"; the two others need to see
+        whole fits and stay at `learning_rate_init`.
 
         Parameters
         ----------
@@ -326,20 +355,29 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
 
     def _check_y(self, y):
         _require_y(self, y)
-        return check_array(
-            y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=self
-        )
+        # the sum by which check_array looks for NaN may be inf - inf
+        with np.errstate(invalid="ignore"):
+            return check_array(
+                y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=self
+            )
 
     def _inspect_target(self, y, sample_weight, classes, incremental):
         columns = y.reshape(len(y), -1)
         self.n_outputs_ = self._n_raw_outputs = columns.shape[1]
         self._target_ndim = y.ndim
-        moments = [_mean_and_scale(column, sample_weight) for column in columns.T]
-        mean, scale = np.array(moments).T
-        # A target that varies by no more than its rounding is constant.
-        constant = scale <= 10 * np.finfo(np.float64).eps * np.abs(mean)
-        self._target_mean = mean
-        self._target_scale = np.where(constant, 1.0, scale)
+        with np.errstate(over="ignore", invalid="ignore"):
+            moments = [_mean_and_scale(column, sample_weight) for column in columns.T]
+            mean, scale = np.array(moments).T
+            # A target that varies by no more than its rounding is constant.
+            constant = scale <= 10 * np.finfo(np.float64).eps * np.abs(mean)
+            self._target_mean = mean
+            self._target_scale = np.where(constant, 1.0, scale)
+            encoded = self._encode_target(y)
+        if not np.isfinite(encoded).all():
+            raise ValueError(
+                f"y spans {columns.min():g} to {columns.max():g}, too wide for its "
+                "differences to be numbers. Scale y."
+            )
 
     def _check_same_target(self, y, classes):
         if y.reshape(len(y), -1).shape[1] != self.n_outputs_:
@@ -362,7 +400,8 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
         return np.zeros(self._n_raw_outputs)
 
     def _validation_score(self, raw, y, sample_weight):
-        return r2_score(y, self._in_units_of_y(raw), sample_weight=sample_weight)
+        # R² is the same in standardised units, whose squares do not overflow.
+        return r2_score(self._encode_target(y), raw, sample_weight=sample_weight)
 
     def _stratify(self, y):
         return None

@@ -1,11 +1,15 @@
-"""What every estimator of the package shares: scikit-learn's contract, and ours of
-sequences in five forms, over one list of estimators."""
+"""What every estimator shares: scikit-learn's contract, and ours of sequences.
 
+A new estimator is one entry in CLASSIFIERS or REGRESSORS.
+"""
+
+import copy
 import os
 import pickle
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 
 import joblib
 import numpy as np
@@ -53,7 +57,11 @@ from sklearn.utils.estimator_checks import (
 from threadpoolctl import threadpool_limits
 
 from sklstm import LSTMClassifier, LSTMRegressor
-from sklstm.kernels import effective_n_threads, openmp_version
+from sklstm.kernels import (
+    effective_n_threads,
+    openmp_version,
+    supported_instruction_sets,
+)
 from sklstm.network.network import Network
 from sklstm.preprocessing import FrameStacker, TimeDistributed
 from sklstm.sequences import SequenceArray
@@ -302,8 +310,8 @@ def test_pickle(Estimator, form, dtype):
     estimator = small_fitted(Estimator, X, dtype=dtype)
     y, expected = make_target(Estimator, X), outputs(estimator, X)
     further = pickle.loads(pickle.dumps(estimator)).partial_fit(X, y)
-    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
-        back = pickle.loads(pickle.dumps(estimator, protocol))
+    copies = [pickle.dumps(estimator, p) for p in range(pickle.HIGHEST_PROTOCOL + 1)]
+    for back in (copy.deepcopy(estimator), *map(pickle.loads, copies)):
         assert_same_outputs(outputs(back, X), expected)
         assert_same_bits(back, estimator)
         assert_same_bits(back.partial_fit(X, y), further)
@@ -546,21 +554,26 @@ print(effective_n_threads(), digest.hexdigest())
 
 
 @pytest.mark.skipif(not openmp_version(), reason="built without OpenMP")
-def test_same_bits_in_another_process_with_other_threads(tmp_path):
+def test_same_bits_in_other_processes(tmp_path):
+    """Threads and instruction sets as a user sets them, through the environment."""
     script = SCRIPT.format(names=[Estimator.__name__ for Estimator in ESTIMATORS])
-    results = []
-    for n_threads in (1, 2, 3):
+    # Those with FMA; between them the bits are the same too.
+    isas = [name for name in supported_instruction_sets() if name != "baseline"]
+    digests = set()
+    for n_threads, isa in product((1, 2, 3), isas or ["baseline"]):
         done = subprocess.run(
             [sys.executable, "-c", script],
-            env={**os.environ, "OMP_NUM_THREADS": str(n_threads)},
+            env={**os.environ, "OMP_NUM_THREADS": str(n_threads), "SKLSTM_ISA": isa},
             cwd=tmp_path,
             capture_output=True,
             text=True,
             check=True,
         )
-        results.append(done.stdout.split())
-    assert [int(n) for n, _ in results] == [1, 2, 3]
-    assert len({digest for _, digest in results}) == 1
+        used, digest = done.stdout.split()
+        assert int(used) == n_threads
+        digests.add(digest)
+    assert len(digests) == 1
+    assert not list(tmp_path.iterdir())
 
 
 # ---- NaN ----------------------------------------------------------------------------

@@ -584,6 +584,13 @@ class Recorder:
         self.act(len(self.rates), parameters)
         self.rates.append(rate)
 
+    @property
+    def state(self):
+        return {"rates": self.rates}
+
+    def restore(self, state):
+        self.restored = state
+
 
 def small_training(optimizer, max_iter=5, batch_size=5, **kwargs):
     network, parameters, sequences, target, loss = problem("softmax")

@@ -55,6 +55,17 @@ cdef extern from *:
 
 
 _N_CPUS = joblib.cpu_count()
+_FORKED = False
+
+
+def _after_fork_in_child():
+    """GCC's OpenMP hangs in a forked child of a process that has used threads."""
+    global _FORKED
+    _FORKED = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 def supported_instruction_sets():
@@ -72,8 +83,10 @@ def effective_n_threads():
 
     What OpenMP says (`OMP_NUM_THREADS`, `threadpoolctl.threadpool_limits`, loky's inner
     limit), and no more than there are processors, except where `OMP_NUM_THREADS` asks
-    for it.
+    for it; one in a forked child.
     """
+    if _FORKED:
+        return 1
     if "OMP_NUM_THREADS" in os.environ:
         return omp_get_max_threads()
     return min(omp_get_max_threads(), _N_CPUS)

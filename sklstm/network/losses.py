@@ -26,7 +26,8 @@ class SoftmaxCrossEntropy:
         mean = _mean_weights(weight, len(output))
         rows = np.arange(len(output))
         log_p = output - logsumexp(output, axis=1, keepdims=True)
-        value = -np.dot(mean[:, 0], log_p[rows, target])
+        # not np.dot: the last bit of a BLAS sum depends on the number of threads
+        value = -float((mean[:, 0] * log_p[rows, target]).sum())
         gradient = np.exp(log_p)
         gradient[rows, target] -= 1
         gradient *= mean

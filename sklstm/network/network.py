@@ -12,7 +12,7 @@ from .parameters import Layout
 STRIP_ROWS = 8
 # Cell updates times products below which a second thread costs more than it brings.
 PARALLEL_WORK = 250_000
-# What activations cost in a cell, in columns of a product (DESIGN: about 3 cycles).
+# What activations cost in a cell, in columns of a product.
 ACTIVATION_COLUMNS = 24
 # Row-steps of a batch of `predict`, which bounds its memory.
 PREDICT_STEPS = 65_536
@@ -158,15 +158,26 @@ class Network:
             begin, done = end, steps[end - 1]
         return outputs
 
-    def training_bytes(self, n_sequences, n_steps):
-        """Memory that a minibatch of this size takes: gates, c and h of every layer."""
-        widths = sum(layer.width for layer in self.layers)
-        inner = sum(layer.input_width for layer in self.layers[1:])
-        states = widths * (n_steps * (GATES + 2) + 2 * n_sequences)
-        return (states + inner * n_steps) * self.dtype.itemsize
-
     @staticmethod
     def _n_threads(layer, schedule):
         columns = layer.n_inputs + layer.width + ACTIVATION_COLUMNS
         work = schedule.n_steps * layer.width * columns
         return effective_n_threads() if work > PARALLEL_WORK else 1
+
+
+def training_bytes(
+    n_features, hidden_layer_sizes, n_outputs, dtype, n_sequences, n_steps
+):
+    """Memory that training on minibatches of this size takes, without the data.
+
+    Gates, c, h and the gradient of the input for each row-step of each layer; seven
+    vectors of parameters (gradient, moments, copies) and the packed weights. Computed
+    before anything is built, in Python's integers, which do not overflow.
+    """
+    states, n_parameters = 0, (hidden_layer_sizes[-1] + 1) * n_outputs
+    for F, H in zip(
+        (n_features, *hidden_layer_sizes), hidden_layer_sizes, strict=False
+    ):
+        states += n_steps * ((GATES + 2) * H + F) + 2 * n_sequences * H
+        n_parameters += (F + H + 1) * GATES * H
+    return (states + 9 * n_parameters) * np.dtype(dtype).itemsize

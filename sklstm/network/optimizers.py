@@ -18,8 +18,10 @@ class SGD:
     def __init__(self, size, dtype, *, momentum, nesterovs_momentum, state=None):
         self.momentum = momentum
         self.nesterovs_momentum = nesterovs_momentum
-        velocity = np.zeros(size, dtype=dtype) if state is None else state["velocity"]
-        self.velocity = velocity.copy()
+        self.restore(state or {"velocity": np.zeros(size, dtype=dtype)})
+
+    def restore(self, state):
+        self.velocity = state["velocity"].copy()
 
     @property
     def state(self):
@@ -55,10 +57,13 @@ class Adam:
         self.decay = decay
         if state is None:
             state = {"m": np.zeros(size, dtype), "v": np.zeros(size, dtype), "t": 0}
+        self.restore(state)
+        self._scratch = np.empty(size, dtype=dtype)
+
+    def restore(self, state):
         self.m = state["m"].copy()
         self.v = state["v"].copy()
         self.t = state["t"]
-        self._scratch = np.empty(size, dtype=dtype)
 
     @property
     def state(self):

@@ -5,9 +5,11 @@ of Adam, clipping, weight decay or keeping the best weights is a loop over one a
 """
 
 import math
+from functools import cache
 
 import numpy as np
 from scipy.linalg import qr
+from threadpoolctl import ThreadpoolController
 
 
 class Layout:
@@ -40,7 +42,17 @@ def glorot_uniform(rng, shape):
     return rng.uniform(-limit, limit, shape)
 
 
+@cache
+def _thread_pools():
+    """The libraries with thread pools; to look for them takes milliseconds."""
+    return ThreadpoolController()
+
+
 def orthogonal(rng, n):
-    """A random orthogonal matrix, uniform over the group (Mezzadri 2007)."""
-    q, r = qr(rng.standard_normal((n, n)))
+    """A random orthogonal matrix, uniform over the group (Mezzadri 2007).
+
+    On one BLAS thread: the last bits of a QR decomposition depend on their number.
+    """
+    with _thread_pools().limit(limits=1, user_api="blas"):
+        q, r = qr(rng.standard_normal((n, n)))
     return q * np.where(np.diag(r) < 0, -1.0, 1.0)

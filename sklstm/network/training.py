@@ -1,5 +1,6 @@
 """The training loop and its monitor: epochs, minibatches, clipping, stopping."""
 
+import copy
 import warnings
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -143,13 +144,14 @@ class Monitor:
 
     def update(self, loss, parameters):
         """Record an epoch; say whether there was no change for too long."""
+        loss = float(loss)
         self.loss_curve.append(loss)
         line = f"Iteration {len(self.loss_curve)}, loss = {loss:.8f}"
         if self.score is None:
             better = loss <= self.best_loss - self.tol
         else:
             score = self.score(parameters)
-            self.validation_scores.append(score)
+            self.validation_scores.append(float(score))
             line += f", validation score = {score:.6f}"
             better = score >= self.best_score + self.tol
             if self.best_parameters is None or score > self.best_score:
@@ -253,16 +255,18 @@ def train(
     try:
         for epoch in range(epochs):
             before[:] = parameters
+            state_before = copy.deepcopy(optimizer.state)
             learning_rate.begin_epoch(epoch, t + epoch * n_samples)
             if options.shuffle:
                 order = rng.permutation(n_samples)
-            with np.errstate(over="ignore", invalid="ignore"):
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
                 value = run_epoch(
                     network, parameters, samples, loss, optimizer, learning_rate.rate,
                     order, options,
                 )  # fmt: skip
             if not (np.isfinite(value) and np.isfinite(parameters).all()):
                 parameters[:] = before
+                optimizer.restore(state_before)
                 warnings.warn(
                     f"The loss was not finite in epoch {epoch + 1}. Training stopped "
                     f"and the weights are those from before that epoch. Try a smaller "

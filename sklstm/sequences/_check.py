@@ -267,15 +267,19 @@ def validate_layout(estimator, X, *, reset, dtype=None, allow_nan=False):
     expected = getattr(estimator, "_n_sequence_features", None)
     if expected is None:
         check_is_fitted(estimator, "_n_sequence_features")
-    sequences, n_steps = _convert(X, dtype, allow_nan, 1, estimator)
     fitted_on_2d = estimator._fixed_n_steps is not None
+    if fitted_on_2d and hasattr(X, "columns"):
+        # before the content: wrong names are the reason for what else may be wrong
+        validate_data(estimator, X, reset=False, skip_check_array=True)
+    sequences, n_steps = _convert(X, dtype, allow_nan, 1, estimator)
     if n_steps is not None and fitted_on_2d:
-        # scikit-learn's own checks and words; they read names from X itself.
-        named = X if hasattr(X, "columns") else np.empty((0, n_steps))
-        if n_steps != estimator._fixed_n_steps or (
-            named is X or hasattr(estimator, "feature_names_in_")
+        # scikit-learn's own checks and words
+        if not hasattr(X, "columns") and (
+            n_steps != estimator._fixed_n_steps
+            or hasattr(estimator, "feature_names_in_")
         ):
-            validate_data(estimator, named, reset=False, skip_check_array=True)
+            shape = np.empty((0, n_steps))
+            validate_data(estimator, shape, reset=False, skip_check_array=True)
         return sequences, n_steps
     if sequences.n_features != expected:
         message = (

@@ -1,0 +1,162 @@
+"""Fits that meet something unusual: what they refuse, and what they can go on from."""
+
+import multiprocessing
+import sys
+import warnings
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
+
+from sklstm import LSTMClassifier, LSTMRegressor
+from sklstm.network import network
+from sklstm.network.network import Network
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+RNG = np.random.default_rng(0)
+X = [RNG.standard_normal((T, 2)) for T in RNG.integers(2, 9, size=30)]
+Y = np.array([x[:, 0].mean() for x in X])
+LABELS = np.digitize(Y, np.quantile(Y, [0.3, 0.6]))
+SMALL = {"hidden_layer_sizes": 5, "max_iter": 3, "random_state": 0, "dtype": "float64"}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("H", [64, 150, 300])
+def test_initial_weights_do_not_depend_on_blas_threads(H, dtype):
+    weights = []
+    for n_threads in (1, 2):
+        with threadpool_limits(n_threads):
+            net = Network(9, (H,), 3, dtype)
+            weights.append(net.initialize(np.random.RandomState(0), 0.0))
+    assert_array_equal(*weights)
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_goes_on_after_a_loss_that_was_not_finite(monkeypatch, solver):
+    """The optimizer is put back with the weights."""
+    model = LSTMRegressor(**SMALL, solver=solver, warm_start=True).fit(X, Y)
+    other = LSTMRegressor(**SMALL, solver=solver, warm_start=True).fit(X, Y)
+    backward = Network.backward
+
+    def broken(self, d_output):
+        return backward(self, d_output) * np.nan
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Network, "backward", broken)
+        with pytest.warns(ConvergenceWarning, match="not finite in epoch 1"):
+            model.fit(X, Y)
+    model._random_state = other._random_state
+    assert_array_equal(model.fit(X, Y)._parameters, other.fit(X, Y)._parameters)
+
+
+@pytest.mark.parametrize("weights", [{0: -1.0}, {1: np.nan}, {2: np.inf}])
+def test_class_weights_must_be_weights(weights):
+    with pytest.raises(ValueError, match="class_weight=.*negative or not finite"):
+        LSTMClassifier(**SMALL, class_weight=weights).fit(X, LABELS)
+
+
+def test_balanced_labels_count_sample_weights():
+    """In a full batch weights are repetition, for multilabel "balanced" as well."""
+    labels = np.column_stack([LABELS == 0, LABELS > 0, Y > 0]).astype(int)
+    weight = np.arange(30) % 4
+    at = np.repeat(np.arange(30), weight)
+    params = SMALL | {"batch_size": 1000, "class_weight": "balanced", "max_iter": 1}
+    weighted = LSTMClassifier(**params).fit(X, labels, weight)
+    repeated = LSTMClassifier(**params).fit([X[i] for i in at], labels[at])
+    assert_allclose(weighted.loss_, repeated.loss_, rtol=1e-12)
+    assert_allclose(
+        weighted.decision_function(X), repeated.decision_function(X), rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("Model", "y", "y_val", "message"),
+    [
+        (LSTMClassifier, LABELS, LABELS + 7, "not in classes"),
+        (LSTMClassifier, LABELS, LABELS.astype(str), "not in classes"),
+        (LSTMClassifier, np.eye(3, dtype=int)[LABELS], LABELS, "another kind"),
+        (LSTMRegressor, Y, np.column_stack([Y, Y]), "the first fit had 1"),
+    ],
+)
+def test_validation_targets_are_of_the_kind_of_the_targets(Model, y, y_val, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        Model(**SMALL, early_stopping=True).fit(X, y, X_val=X, y_val=y_val)
+
+
+def test_validation_needs_two_samples_and_weights_need_validation():
+    model = LSTMRegressor(**SMALL, early_stopping=True)
+    with pytest.raises(ValueError, match="needs at least 2"):
+        model.fit(X, Y, X_val=X[:1], y_val=Y[:1])
+    with pytest.raises(ValueError, match="without X_val"):
+        model.fit(X, Y, sample_weight_val=np.ones(30))
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1.0, 1e200])
+def test_early_stopping_in_any_units(scale):
+    """R² is that of standardised targets, whose squares neither vanish nor overflow."""
+    params = SMALL | {"early_stopping": True, "max_iter": 8}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        model = LSTMRegressor(**params).fit(X, scale * Y)
+    plain = LSTMRegressor(**params).fit(X, Y)
+    assert_allclose(model.validation_scores_, plain.validation_scores_, rtol=1e-9)
+
+
+def test_targets_too_far_apart():
+    y = np.where(LABELS > 0, 1.7e308, -1.7e308)
+    with pytest.raises(ValueError, match=r"y spans -1.7e\+308 to 1.7e\+308"):
+        LSTMRegressor(**SMALL).fit(X, y)
+
+
+def test_warm_start_compares_with_where_it_starts():
+    """The best score of another validation part is no measure."""
+    params = SMALL | {"early_stopping": True, "warm_start": True, "max_iter": 60}
+    model = LSTMClassifier(**params, learning_rate_init=0.03)
+    model.fit(X, LABELS, X_val=X, y_val=LABELS)
+    before = model._parameters
+    rolled = (LABELS + 1) % 3
+    model.fit(X, rolled, X_val=X, y_val=rolled)
+    assert model.score(X, rolled) == model.best_validation_score_
+    assert np.any(model._parameters != before)
+
+
+def test_memory_is_asked_for_before_anything_is_built():
+    for H in (10**6, 10**9):
+        with pytest.raises(MemoryError, match=f"hidden_layer_sizes={H}, needs"):
+            LSTMRegressor(H).fit(X, Y)
+
+
+def fit_in_child(connection):
+    connection.send(LSTMRegressor(**SMALL).fit(X, Y)._parameters)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_fit_in_a_forked_child(monkeypatch):
+    """After a fit with threads, which GCC's OpenMP does not survive."""
+    monkeypatch.setattr(network, "PARALLEL_WORK", 0)
+    with threadpool_limits(2):
+        expected = LSTMRegressor(**SMALL).fit(X, Y)._parameters
+        context = multiprocessing.get_context("fork")
+        here, there = context.Pipe()
+        child = context.Process(target=fit_in_child, args=(there,))
+        child.start()
+        try:
+            assert here.poll(60), "the child hangs"
+            assert_array_equal(here.recv(), expected)
+        finally:
+            child.kill()
+            child.join()
+
+
+def test_unpickled_weights_are_read_only():
+    import pickle
+
+    model = pickle.loads(pickle.dumps(LSTMClassifier(**SMALL).fit(X, LABELS)))
+    with pytest.raises(ValueError, match="read-only"):
+        model.coef_[:] = 0
+    with pytest.raises(ValueError, match="read-only"):
+        model.weights_["weight_ih_l0"][:] = 0
