@@ -344,6 +344,20 @@ def test_log_probabilities_stay_finite(task, monkeypatch):
     assert np.isfinite(estimator.predict_proba(X)).all()
 
 
+@pytest.mark.parametrize("task", CLASSIFICATION)
+def test_labels_turn_at_one_half(task, monkeypatch):
+    """Raw outputs of one sign, however small, decide."""
+    estimator = fitted(task)
+    K = estimator.n_outputs_
+    outputs = np.outer([1e-12, -1e-12, 0.0], np.eye(K)[-1])
+    monkeypatch.setattr(estimator, "_raw_outputs", lambda X: outputs)
+    expected = {
+        "binary": [1, 0, 0], "multiclass": [2, 0, 0],
+        "multilabel": [[0, 0, 1], [0, 0, 0], [0, 0, 0]],
+    }[task]  # fmt: skip
+    assert_array_equal(estimator.predict(None), expected)
+
+
 # ---- it learns -------------------------------------------------------------------
 
 

@@ -357,8 +357,12 @@ def test_clip(dtype):
     assert_array_equal(zero, 0)
 
 
-def test_clip_does_not_overflow():
-    gradient = np.full(100, 1e18, dtype=np.float32)
+@pytest.mark.parametrize(
+    "dtype, size", [(np.float32, 1e18), (np.float32, 1e30), (np.float64, 1e150)]
+)
+def test_clip_does_not_overflow(dtype, size):
+    """A square that is infinite would make a gradient of zeros."""
+    gradient = np.full(100, size, dtype=dtype)
     clip(gradient, 1.0)
     assert_allclose(gradient, 0.1, rtol=1e-6)
 
