@@ -232,15 +232,7 @@ class BaseRecurrent(BaseEstimator):
 
         X_val, y_val, weight_val = validation
         if self.early_stopping and X_val is not None:
-            X_val, y_val, weight_val = self._validate(
-                X_val, y_val, weight_val, reset=False
-            )
-            self._check_same_target(y_val, None)
-            if len(X_val) < 2:
-                raise ValueError(
-                    "X_val holds one sample of a weight above zero; a validation score "
-                    "needs at least 2."
-                )
+            X_val, y_val, weight_val = self._validate_validation(*validation)
         elif self.early_stopping:
             X, X_val, y, y_val, sample_weight, weight_val = self._split(
                 X, y, sample_weight, rng
@@ -312,6 +304,23 @@ class BaseRecurrent(BaseEstimator):
             return X, y, None
         sample_weight = self._check_sample_weight(sample_weight, len(y))
         return _drop_weight_zero(X, y, sample_weight)
+
+    def _validate_validation(self, X_val, y_val, weight_val):
+        """Valid data for early stopping; errors say that it is these."""
+        try:
+            X_val, y_val, weight_val = self._validate(
+                X_val, y_val, weight_val, reset=False
+            )
+            self._check_same_target(y_val, None)
+            if len(X_val) < 2:
+                raise ValueError(
+                    "there is one sample of a weight above zero; a validation score "
+                    "needs at least 2."
+                )
+        except (TypeError, ValueError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"In X_val, y_val, sample_weight_val: {error}") from error
+        return X_val, y_val, weight_val
 
     def _check_sample_weight(self, sample_weight, n_samples):
         if isinstance(sample_weight, Real):

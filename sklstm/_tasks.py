@@ -40,6 +40,21 @@ def _mean_and_scale(column, weight):
     return largest * mean, largest * spread * np.sqrt(variance)
 
 
+def _valid_classes(classes):
+    """The labels that are given to `partial_fit`, sorted."""
+    try:
+        unique = np.unique(column_or_1d(np.asarray(classes)))
+        if not unique.size:
+            raise ValueError("it is empty")
+        if unique.dtype.kind == "f" and not np.isfinite(unique).all():
+            raise ValueError("it contains NaN or infinity")
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"classes={classes!r} is not a 1-D array of labels: {error}"
+        ) from error
+    return unique
+
+
 class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
     """Classification of sequences: binary, multiclass and multilabel."""
 
@@ -92,7 +107,13 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
         y = check_array(y, ensure_2d=False, dtype=None, input_name="y", estimator=self)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
+        try:
+            check_classification_targets(y)
+            np.unique(y)
+        except TypeError as error:
+            raise TypeError(
+                f"y holds labels that cannot be compared with each other: {error}"
+            ) from error
         return y
 
     def _inspect_target(self, y, sample_weight, classes, incremental):
@@ -106,6 +127,13 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
         self._multilabel = kind == "multilabel-indicator"
         if self._multilabel:
             self.classes_ = np.arange(y.shape[1])
+            if classes is not None and not np.array_equal(
+                _valid_classes(classes), self.classes_
+            ):
+                raise ValueError(
+                    f"classes={classes!r} does not fit multilabel y of {y.shape[1]} "
+                    "labels: leave it out, the columns of y are the labels."
+                )
             self.n_outputs_ = self._n_raw_outputs = y.shape[1]
             return
         if incremental and classes is None:
@@ -113,7 +141,7 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
                 "classes must be passed on the first call to partial_fit: all labels "
                 "there will ever be, since later calls may bring others than this y."
             )
-        self.classes_ = np.unique(y if classes is None else np.asarray(classes))
+        self.classes_ = np.unique(y) if classes is None else _valid_classes(classes)
         if len(self.classes_) < 2:
             raise ValueError(
                 f"{type(self).__name__} needs samples of at least 2 classes, but the "
@@ -142,7 +170,7 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
                 f"{self.n_outputs_} outputs; got y of shape {y.shape}."
             )
         if classes is not None and not np.array_equal(
-            self.classes_, np.unique(np.asarray(classes))
+            self.classes_, _valid_classes(classes)
         ):
             raise ValueError(
                 f"classes={np.asarray(classes).tolist()} is not the same as in the "
@@ -167,7 +195,14 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
             for column in y.T:
                 weight *= self._balanced_weights(column, sample_weight)
         elif self._multilabel:
-            weight = compute_sample_weight(self.class_weight, y)
+            try:
+                weight = compute_sample_weight(self.class_weight, y)
+            except (TypeError, ValueError) as error:
+                raise ValueError(
+                    f"class_weight={self.class_weight!r} does not fit multilabel y of "
+                    f"{y.shape[1]} labels, which takes a list of a dict for each: "
+                    f"{error}"
+                ) from error
         elif self.class_weight == "balanced":
             weight = self._balanced_weights(y, sample_weight)
         elif not isinstance(self.class_weight, dict):
@@ -355,11 +390,19 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
 
     def _check_y(self, y):
         _require_y(self, y)
-        # the sum by which check_array looks for NaN may be inf - inf
-        with np.errstate(invalid="ignore"):
-            return check_array(
-                y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=self
+        if np.asarray(y).dtype.kind in "mM":
+            raise TypeError(
+                f"y holds dates or durations ({np.asarray(y).dtype}), not numbers. "
+                "Convert it to numbers in a unit of your choice."
             )
+        try:
+            # the sum by which check_array looks for NaN may be inf - inf
+            with np.errstate(invalid="ignore"):
+                return check_array(
+                    y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=self
+                )
+        except OverflowError as error:
+            raise ValueError(f"y holds a number too large: {error}") from error
 
     def _inspect_target(self, y, sample_weight, classes, incremental):
         columns = y.reshape(len(y), -1)

@@ -180,7 +180,7 @@ def clip(gradient, max_norm):
     The sum is NumPy's and not a BLAS dot product, whose order, and so its last bit,
     depends on the number of threads.
     """
-    norm = np.sqrt(np.square(gradient).sum(dtype=np.float64))
+    norm = np.sqrt(np.square(gradient, dtype=np.float64).sum())
     if norm > max_norm:
         gradient *= max_norm / norm
 

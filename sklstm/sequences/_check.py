@@ -321,6 +321,14 @@ def _check_names(estimator, names):
 
 
 def _convert(X, dtype, allow_nan, ensure_min_samples, estimator=None):
+    try:
+        return _convert_numbers(X, dtype, allow_nan, ensure_min_samples, estimator)
+    except OverflowError as error:
+        # integers of Python that are beyond every float
+        raise ValueError(f"X holds a number too large: {error}") from error
+
+
+def _convert_numbers(X, dtype, allow_nan, ensure_min_samples, estimator):
     """Return X as a valid SequenceArray, and the number of columns if it is 2-D."""
     if dtype is not None:
         dtype = np.dtype(dtype)
