@@ -86,7 +86,7 @@ def kernel(name, source, build_dir, flags=()):
         build_dir=f"build/{build_dir}",
     )
     # Set afterwards: cythonize carries the options of a source over to its next use.
-    extension.depends = [f"{KERNELS}/tile.h", f"{KERNELS}/cell.h"]
+    extension.depends = [f"{KERNELS}/{h}.h" for h in ("tile", "cell", "optimizer")]
     extension.include_dirs = [KERNELS]
     extension.extra_compile_args = [*FLAGS, *flags]
     extension.extra_link_args = []

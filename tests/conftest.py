@@ -17,8 +17,9 @@ def kernels_of(instruction_set, dtype):
 @pytest.fixture(params=supported_instruction_sets())
 def instruction_set(request, monkeypatch):
     """Run the test on every instruction set that this machine has."""
-    monkeypatch.setattr(
-        "sklstm.network.layers.kernels_for",
-        lambda dtype: kernels_of(request.param, dtype),
-    )
+    for module in ("layers", "optimizers"):
+        monkeypatch.setattr(
+            f"sklstm.network.{module}.kernels_for",
+            lambda dtype: kernels_of(request.param, dtype),
+        )
     return request.param

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from conftest import kernels_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -18,13 +19,12 @@ from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOpti
 
 from sklstm.network.losses import BinaryCrossEntropy, SoftmaxCrossEntropy, SquaredError
 from sklstm.network.network import Network
-from sklstm.network.optimizers import SGD, Adam
+from sklstm.network.optimizers import SGD, Adam, clip_scale
 from sklstm.network.training import (
     LearningRate,
     LoopOptions,
     Monitor,
     TrainingSet,
-    clip,
     train,
 )
 
@@ -37,6 +37,12 @@ def training_set(sequences, target, weight=None):
     return TrainingSet(
         np.concatenate(sequences), offsets[:-1], lengths, np.asarray(target), weight
     )
+
+
+def only_batch(samples, indices):
+    """The samples at `indices` as one minibatch."""
+    (batch,) = samples.batches(indices, len(indices))
+    return batch
 
 
 def content(samples, batch):
@@ -75,7 +81,7 @@ def test_batch_merges_identical_samples_and_nothing_else(case, data):
     for i in indices:
         key = kinds[i], targets[i]
         expected[key] = expected.get(key, 0) + (1 if weight is None else weight[i])
-    batch = samples.batch(indices)
+    batch = only_batch(samples, indices)
     starts, lengths, target, _, total = batch
     got = content(samples, batch)
     assert len(got) == len(expected)
@@ -83,18 +89,18 @@ def test_batch_merges_identical_samples_and_nothing_else(case, data):
         assert w == expected[T, y]
     assert total == sum(expected.values())
     other = np.array(data.draw(st.permutations(indices.tolist())))
-    assert content(samples, samples.batch(other)) == got
+    assert content(samples, only_batch(samples, other)) == got
 
 
 def test_batch_of_distinct_samples_has_no_weights():
     samples = training_set([np.ones((2, 1)), np.zeros((2, 1))], [0, 0])
-    starts, lengths, target, weight, total = samples.batch(np.array([0, 1]))
+    starts, lengths, target, weight, total = only_batch(samples, np.array([0, 1]))
     assert sorted(starts) == [0, 2] and weight is None and total == 2
 
 
 def test_samples_of_one_content_and_other_targets_stay_apart():
     samples = training_set([np.ones((2, 1))] * 3, [[0.0], [1.0], [0.0]])
-    starts, _, target, weight, total = samples.batch(np.arange(3))
+    starts, _, target, weight, total = only_batch(samples, np.arange(3))
     assert sorted(zip(target[:, 0], weight, strict=True)) == [(0, 2), (1, 1)]
     assert total == 3
 
@@ -103,7 +109,7 @@ def test_samples_of_one_content_and_other_lengths_stay_apart():
     """No steps, one and two steps of zeros: a prefix is not the same sequence."""
     sequences = [np.zeros((T, 1)) for T in (0, 1, 2, 0, 1)]
     samples = training_set(sequences, [5] * 5)
-    _, lengths, _, weight, _ = samples.batch(np.arange(5))
+    _, lengths, _, weight, _ = only_batch(samples, np.arange(5))
     assert sorted(zip(lengths, weight, strict=True)) == [(0, 2), (1, 2), (2, 1)]
 
 
@@ -115,7 +121,7 @@ def test_order_of_a_batch_is_that_of_its_content():
     place = rng.permutation(6)
     a = training_set(sequences, target)
     b = training_set([sequences[i] for i in place], target[place])
-    assert content(a, a.batch(np.arange(6))) == content(b, b.batch(np.arange(6)))
+    assert content(a, only_batch(a, np.arange(6))) == content(b, only_batch(b, np.arange(6)))
 
 
 def test_weights_and_repetition_make_the_same_batch():
@@ -124,7 +130,7 @@ def test_weights_and_repetition_make_the_same_batch():
     weighted = training_set(sequences, [0, 1, 2], np.array([3.0, 1.0, 2.0]))
     index = [2, 0, 0, 1, 2, 0]
     repeated = training_set([sequences[i] for i in index], index)
-    a, b = weighted.batch(np.arange(3)), repeated.batch(np.arange(6))
+    a, b = only_batch(weighted, np.arange(3)), only_batch(repeated, np.arange(6))
     assert content(weighted, a) == content(repeated, b)
     assert a[-1] == b[-1] == 6
 
@@ -345,26 +351,52 @@ def test_monitor_prints_a_line_per_epoch(capsys):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_clip(dtype):
+def test_clip_scale(dtype):
     gradient = np.array([3.0, 0, -4.0], dtype=dtype)
-    clip(gradient, 5.0)
+    assert clip_scale(gradient, 5.0) == 1
+    assert clip_scale(gradient, 0.5) == pytest.approx(0.1, rel=1e-15)
     assert_array_equal(gradient, [3, 0, -4])
-    clip(gradient, 0.5)
-    assert_allclose(gradient, [0.3, 0, -0.4], rtol=1e-6)
-    assert gradient.dtype == dtype
-    zero = np.zeros(4, dtype=dtype)
-    clip(zero, 0.5)
-    assert_array_equal(zero, 0)
+    assert clip_scale(np.zeros(4, dtype=dtype), 0.5) == 1
 
 
 @pytest.mark.parametrize(
     "dtype, size", [(np.float32, 1e18), (np.float32, 1e30), (np.float64, 1e150)]
 )
-def test_clip_does_not_overflow(dtype, size):
+def test_clip_scale_does_not_overflow(dtype, size):
     """A square that is infinite would make a gradient of zeros."""
     gradient = np.full(100, size, dtype=dtype)
-    clip(gradient, 1.0)
-    assert_allclose(gradient, 0.1, rtol=1e-6)
+    assert clip_scale(gradient, 1.0) == pytest.approx(0.1 / size, rel=1e-6)
+
+
+@pytest.mark.parametrize("size", [0, 1, 7, 8, 9, 16_384, 16_385, 100_003])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_norm_and_steps_do_not_depend_on_threads(instruction_set, dtype, size):
+    """Every size, also those that are cut into pieces; a norm as NumPy's."""
+    kernels = kernels_of(instruction_set, dtype)
+    rng = np.random.default_rng(0)
+    gradient, start = rng.standard_normal((2, size)).astype(dtype)
+    norm = kernels.gradient_norm(gradient, 1)
+    assert norm == pytest.approx(np.linalg.norm(gradient.astype(float)), rel=1e-14)
+    results = []
+    for n_threads in (1, 2, 3):
+        assert kernels.gradient_norm(gradient, n_threads) == norm
+        p, m, v, u = start.copy(), gradient.copy(), gradient**2, gradient.copy()
+        kernels.adam_step(p, gradient, m, v, start, 0.5, 0.1, 0.2, 0.9, 0.99, 1e-8,
+                          n_threads)  # fmt: skip
+        kernels.sgd_step(p, gradient, u, 0.5, 0.1, 0.9, True, n_threads)
+        results.append(np.concatenate([p, m, v, u]))
+    assert_array_equal(results[0], results[1])
+    assert_array_equal(results[0], results[2])
+
+
+def test_steps_refuse_vectors_of_other_sizes(instruction_set):
+    a, b = np.zeros(3), np.zeros(4)
+    kernels = kernels_of(instruction_set, np.float64)
+    with pytest.raises(ValueError, match="differ in size"):
+        kernels.sgd_step(a, b, a, 1.0, 0.1, 0.9, True)
+    for vectors in ([a, b, a, a, a], [a, a, b, a, a], [a, a, a, b, a], [a, a, a, a, b]):
+        with pytest.raises(ValueError, match="differ in size"):
+            kernels.adam_step(*vectors, 1.0, 0.1, 0.1, 0.9, 0.99, 1e-8)
 
 
 # ---- the loop, against the same written out in NumPy -------------------------------
@@ -584,7 +616,7 @@ class Recorder:
         self.rates = []
         self.act = act
 
-    def step(self, parameters, gradient, rate):
+    def step(self, parameters, gradient, rate, scale=1.0):
         self.act(len(self.rates), parameters)
         self.rates.append(rate)
 
@@ -654,17 +686,41 @@ def test_every_epoch_is_shuffled_anew():
     seen = []
     network, parameters, sequences, target, loss = problem("softmax")
     samples = training_set(sequences, np.arange(10) % 3)
-    samples.batch = lambda indices, batch=samples.batch: (
-        seen.append(indices.tolist()) or batch(indices)
+    batches = samples.batches
+    samples.batches = lambda order, size: seen.append(order.tolist()) or batches(
+        order, size
     )
     with pytest.warns(ConvergenceWarning):
         start(
             network, parameters, samples, loss, Recorder(),
             LoopOptions(2, 4, True, None), rng=np.random.RandomState(3),
         )  # fmt: skip
-    assert [len(b) for b in seen] == [4, 4, 2] * 2
-    assert sum(seen[:3], []) == orders[0].tolist()
-    assert sum(seen[3:], []) == orders[1].tolist()
+    assert seen == [order.tolist() for order in orders]
+
+
+@pytest.mark.parametrize("distinct", [True, False])
+@pytest.mark.parametrize("weighted", [True, False])
+def test_batches_are_cut_in_the_order_given(distinct, weighted):
+    """10 samples by 4 are 4, 4 and 2, each with its own target and weight."""
+    sequences = [np.full((k % 3, 1), float(k)) for k in range(10)]
+    if not distinct:
+        sequences[7] = sequences[2]
+    target = np.arange(10) if distinct else np.arange(10) % 5
+    weight = np.arange(1.0, 11) if weighted else None
+    samples = training_set(sequences, target, weight)
+    order = np.random.default_rng(0).permutation(10)
+    batches = list(samples.batches(order, 4))
+    assert [batch[-1] for batch in batches] == [
+        sum(weight[part]) if weighted else len(part)
+        for part in (order[:4], order[4:8], order[8:])
+    ]
+    for batch, part in zip(batches, (order[:4], order[4:8], order[8:]), strict=True):
+        expected = {}
+        for i in part:
+            key = sequences[i].tobytes(), target[i].tobytes()
+            expected[key] = expected.get(key, 0) + (weight[i] if weighted else 1)
+        got = {(x, y): w for x, y, w in content(samples, batch)}
+        assert got == expected and len(batch[0]) == len(got)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

@@ -3,7 +3,7 @@ followed by every layer, forward and backward."""
 import numpy as np
 
 
-class Schedule:
+cdef class Schedule:
     """The order in which the row-steps of a batch are computed.
 
     Sequences are sorted by length, longest first, and cut into strips. A strip is
@@ -44,29 +44,56 @@ class Schedule:
         Row of the state that each row-step writes, and of the one it reads.
     """
 
-    def __init__(self, starts, lengths, strip_rows=8):
-        self.n_sequences = B = lengths.shape[0]
-        self.n_steps = N = int(lengths.sum())
-        self.order = order = np.argsort(-lengths, kind="stable")
-        n_strips = -(-B // strip_rows)
-        self.first_row = first_row = np.arange(n_strips + 1) * B // n_strips
-        self.strip_rows = -(-B // n_strips)
-        longest = lengths[order[first_row[:n_strips]]]
-        self.running_at = np.zeros(n_strips + 1, dtype=np.intp)
-        np.cumsum(longest, out=self.running_at[1:])
-        self.first_step = np.empty(n_strips + 1, dtype=np.intp)
-        self.running = np.empty(self.running_at[n_strips], dtype=np.intp)
-        self.data_rows = np.empty(N, dtype=np.intp)
-        self.state_rows = np.empty(N, dtype=np.intp)
-        self.before_rows = np.empty(N, dtype=np.intp)
+    def __init__(
+        self,
+        const Py_ssize_t[::1] starts,
+        const Py_ssize_t[::1] lengths,
+        Py_ssize_t strip_rows=8,
+    ):
+        cdef Py_ssize_t B = lengths.shape[0], n_strips = (B + strip_rows - 1) // strip_rows
+        cdef Py_ssize_t N = 0, n_running = 0, i, rows
+        cdef bint descending = True
+        cdef Py_ssize_t[::1] order, first_row, first_step, running_at, running
+        cdef Py_ssize_t[::1] data_rows, state_rows, before_rows
+        for i in range(B):
+            N += lengths[i]
+            descending = descending and (i == 0 or lengths[i - 1] >= lengths[i])
+        if descending:
+            self.order = np.arange(B, dtype=np.intp)
+        else:
+            self.order = np.argsort(-np.asarray(lengths), kind="stable")
+        order = self.order
+        self.first_row = first_row = np.empty(n_strips + 1, dtype=np.intp)
+        self.first_step = first_step = np.empty(n_strips + 1, dtype=np.intp)
+        self.running_at = running_at = np.empty(n_strips + 1, dtype=np.intp)
+        for i in range(n_strips + 1):
+            first_row[i] = i * B // n_strips if n_strips else 0
+            running_at[i] = n_running
+            if i < n_strips:
+                n_running += lengths[order[first_row[i]]]
+        self.running = running = np.empty(n_running, dtype=np.intp)
+        self.data_rows = data_rows = np.empty(N, dtype=np.intp)
+        self.state_rows = state_rows = np.empty(N, dtype=np.intp)
+        self.before_rows = before_rows = np.empty(N, dtype=np.intp)
+        rows = (B + n_strips - 1) // n_strips if n_strips else 0
+        self.n_sequences, self.n_steps, self.strip_rows = B, N, rows
+        self.batch = Batch(
+            address(order), address(first_row), address(first_step),
+            address(running_at), address(running), address(before_rows),
+            n_strips, rows, B, N,
+        )
         _fill(
-            starts, lengths, order, first_row, self.running_at,
-            self.first_step, self.running,
-            self.data_rows, self.state_rows, self.before_rows,
+            starts, lengths, order, first_row, running_at, first_step, running,
+            data_rows, state_rows, before_rows,
         )
 
 
-def _fill(
+cdef inline const Py_ssize_t* address(const Py_ssize_t[::1] a) noexcept:
+    """The data of an array; an empty one has none to point at."""
+    return &a[0] if a.shape[0] else NULL
+
+
+cdef void _fill(
     const Py_ssize_t[::1] starts,       # IN (B,)
     const Py_ssize_t[::1] lengths,      # IN (B,)
     const Py_ssize_t[::1] order,        # IN (B,)
@@ -77,7 +104,7 @@ def _fill(
     Py_ssize_t[::1] data_rows,          # OUT (N,)
     Py_ssize_t[::1] state_rows,         # OUT (N,)
     Py_ssize_t[::1] before_rows,        # OUT (N,)
-):
+) noexcept:
     cdef Py_ssize_t n_strips = first_row.shape[0] - 1
     cdef Py_ssize_t strip, r, t, m = 0, before, rows
     with nogil:

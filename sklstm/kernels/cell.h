@@ -16,12 +16,19 @@
 
 /* ---- sigma and tanh ----------------------------------------------------------- */
 
-/* exp(a) - 1 = s (exp(t) - 1) + s - 1,  a = n ln 2 + t,  s = 2^n,  n = rint(a / ln 2)
+/* exp(factor z) = s + s r with factor -1 (sigma) or 2 (tanh):
 
-   exp(t) - 1 = t q(t), q the minimax polynomial of relative error (Remez) on
-   |t| <= ln 2 / 2: 1.1e-8 for float32, 2.4e-19 for float64. n is rounded by adding
-   1.5 * 2^(mantissa bits), which leaves n in the low bits, ready for the exponent. */
-INLINE vec expm1_vec(vec a)
+   s = 2^n,  n = rint(factor z / ln 2),  t = factor z - n ln 2,  r = exp(t) - 1 = t q(t)
+
+   q is the minimax polynomial of relative error (Remez) on |t| <= ln 2 / 2: 1.1e-8 for
+   float32, 2.4e-19 for float64. n is rounded by adding 1.5 * 2^mantissa and the bias of
+   an exponent, which leaves the exponent of s in the low bits. The factor is multiplied
+   into constants only, where its powers are exact. */
+typedef struct {
+    vec s, r;
+} scaled_exp;
+
+INLINE scaled_exp exp_vec(vec z, const int factor)
 {
 #ifdef SKLSTM_FLOAT64
     static const real q[] = {
@@ -31,37 +38,46 @@ INLINE vec expm1_vec(vec a)
         2.5110079773262525605e-8, 2.0876751339314065406e-9};
     const int degree = 11, mantissa = 52;
     const real limit = 700, ln2_high = 0x1.62e42fefa0000p-1;
-    const real ln2_low = 1.6465949582897081281e-12, shift = 0x1.8p52;
-    const bits exponent_bias = INT64_C(1023) << 52;
+    const real ln2_low = 1.6465949582897081281e-12, shift = 0x1.8p52 + 1023;
 #else
     static const real q[] = {
         1.0f, 0.49999998113527147657f, 0.16666505577970226128f,
         0.041667138091195778616f, 0.0083691400426170795989f, 0.0013888872601501923927f};
     const int degree = 5, mantissa = 23;
     const real limit = 87, ln2_high = 0.693359375f;
-    const real ln2_low = -0.000212194440055f, shift = 0x1.8p23f;
-    const bits exponent_bias = 127 << 23;
+    const real ln2_low = -0.000212194440055f, shift = 0x1.8p23f + 127;
 #endif
-    a = clamp(a, -limit, limit);
-    const vec shifted =
-        fma_vec(a, broadcast((real)1.44269504088896340736), broadcast(shift));
+    const real inverse = (real)1 / factor, bound = limit / (factor < 0 ? -factor : factor);
+    real power = factor, scaled[sizeof q / sizeof *q]; /* of r = u scaled(u), u = t / factor */
+    UNROLL for (int k = 0; k <= degree; k++, power *= factor) scaled[k] = q[k] * power;
+
+    z = clamp(z, -bound, bound);
+    const vec shifted = fma_vec(
+        z, broadcast((real)1.44269504088896340736 * factor), broadcast(shift));
     const vec n = shifted - shift;
-    const vec s = (vec)(((ivec)shifted << mantissa) + exponent_bias);
-    vec t = fma_vec(n, broadcast(-ln2_high), a);
-    t = fma_vec(n, broadcast(-ln2_low), t);
-    vec p = broadcast(q[degree]);
-    UNROLL for (int k = degree - 1; k >= 0; k--) p = fma_vec(p, t, broadcast(q[k]));
-    return fma_vec(s, t * p, s - 1);
+    scaled_exp e;
+    e.s = (vec)((ivec)shifted << mantissa);
+    vec u = fma_vec(n, broadcast(-ln2_high * inverse), z);
+    u = fma_vec(n, broadcast(-ln2_low * inverse), u);
+    vec p = broadcast(scaled[degree]);
+    UNROLL for (int k = degree - 1; k >= 0; k--) p = fma_vec(p, u, broadcast(scaled[k]));
+    e.r = u * p;
+    return e;
 }
 
 /* 1 / (1 + exp(-z)) */
-INLINE vec sigmoid_vec(vec z) { return 1 / (expm1_vec(-z) + 2); }
+INLINE vec sigmoid_vec(vec z)
+{
+    const scaled_exp e = exp_vec(z, -1);
+    return 1 / fma_vec(e.s, e.r, e.s + 1);
+}
 
 /* (exp(2z) - 1) / (exp(2z) + 1) */
 INLINE vec tanh_vec(vec z)
 {
-    const vec e = expm1_vec(z + z);
-    return e / (e + 2);
+    const scaled_exp e = exp_vec(z, 2);
+    const vec expm1 = fma_vec(e.s, e.r, e.s - 1);
+    return expm1 / (expm1 + 2);
 }
 
 /* ---- LSTM (Hochreiter & Schmidhuber 1997; forget gate: Gers et al. 2000) ------- */
@@ -202,11 +218,12 @@ static void forward_step(
 )
 {
     const ptrdiff_t panel = (F + units) * PANEL * LANES;
-    const int height = tile_height(n_rows);
-    /* A lone row (one sequence: latency) takes TILE_WIDE blocks of units at once. */
+    const int height = tile_height(n_rows, PANEL);
+    /* A lone row (one sequence: latency) takes up to TILE_WIDE blocks of units at once. */
     const int wide = height == 1 ? TILE_WIDE : 1;
     for (ptrdiff_t j = 0; j < units / LANES;) {
-        const int P = units / LANES - j >= wide ? wide : 1;
+        int P = wide;
+        while (P > units / LANES - j) P /= 2;
         const real *wj = w + j * panel, *bj = bias + j * PANEL * LANES;
         for (ptrdiff_t m = 0; m < n_rows; m += height) {
             const int R = (int)(n_rows - m < height ? n_rows - m : height);
@@ -220,12 +237,14 @@ static void forward_step(
     forward_tile(                                                                      \
         cell, R, P, xr, F, hr, wj, bj, units, h_before + at, c_before + at,            \
         gates ? gates + m * PANEL * units + j * LANES : NULL, h + at, c + at)
-#define TILE(R) FORWARD_TILE(R, 1)
-            if (P > 1)
-                FORWARD_TILE(1, TILE_WIDE);
+#define ONE_BLOCK(R, C) FORWARD_TILE(R, 1)
+            if (P == 4)
+                FORWARD_TILE(1, 4);
+            else if (P == 2)
+                FORWARD_TILE(1, 2);
             else
-                FOR_TILE_HEIGHT(R, TILE)
-#undef TILE
+                FOR_ROWS(R, PANEL, ONE_BLOCK)
+#undef ONE_BLOCK
 #undef FORWARD_TILE
         }
         j += P;
@@ -269,15 +288,15 @@ static void backward_step(
 {
     const ptrdiff_t K = d_z_after ? PANEL * units : 0;
     if (begin >= end) return;
-    const int height = tile_height(end - begin);
     for (ptrdiff_t p = 0; p * PANEL * LANES < units; p++) {
         const int C = panel_vectors(units / LANES, p);
+        const int height = tile_height(end - begin, C);
         const ptrdiff_t column = p * PANEL * LANES;
         const real *wp = w + PANEL * units * column;
         for (ptrdiff_t m = begin; m < end; m += height) {
             const int R = (int)(end - m < height ? end - m : height);
             const ptrdiff_t at = m * units + column;
-            const real *after[TILE_ROWS], *above[TILE_ROWS], *last[TILE_ROWS];
+            const real *after[TILE_TALL], *above[TILE_TALL], *last[TILE_TALL];
             for (int r = 0; r < R; r++) {
                 after[r] = K ? d_z_after + (m + r) * PANEL * units : NULL;
                 above[r] = d_out ? d_out + (m + r) * units + column : NULL;
@@ -287,9 +306,7 @@ static void backward_step(
     backward_tile(                                                                     \
         cell, R, C, after, K, wp, units, d_out ? above : NULL, d_last ? last : NULL,   \
         d_c + at, gates + m * PANEL * units + column, c + at, c_before + at)
-#define TILE(R) FOR_PANEL(R, C, BACKWARD_TILE)
-            FOR_TILE_HEIGHT(R, TILE)
-#undef TILE
+            FOR_TILE(R, C, BACKWARD_TILE)
 #undef BACKWARD_TILE
         }
     }

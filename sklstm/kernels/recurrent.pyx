@@ -1,8 +1,9 @@
-"""Recurrent layers over a batch: time loops, threads and shapes.
+"""Recurrent and dense layers over a batch, optimizer steps: loops, threads, shapes.
 
 Compiled once per instruction set and precision (see setup.py and `kernels/__init__.py`).
-The arithmetic of a time step is in cell.h, the products in tile.h; here are the loops
-over strips, steps and tiles, and the checks of shapes at the door. A `Schedule` says
+The arithmetic of a time step is in cell.h, the products in tile.h, that of an optimizer
+in optimizer.h; here are the loops over strips, steps and tiles, and the checks of
+shapes at the door. A `Schedule` says
 which rows belong to which step.
 
 `units` is H padded to a multiple of LANES. Padded units have zero weights, so they
@@ -11,7 +12,10 @@ stay at zero and their gradients are zero.
 import numpy as np
 
 from cython.parallel cimport parallel, prange
+from libc.math cimport sqrt
 from libc.string cimport memcpy, memset
+
+from sklstm.kernels._schedule cimport Batch, Schedule
 
 cdef extern from "<cell.h>" nogil:
     ctypedef float real
@@ -25,9 +29,7 @@ cdef extern from "<cell.h>" nogil:
         const real*, const real*, Py_ssize_t, real*) noexcept
     void outer(
         Py_ssize_t, Py_ssize_t, const real*, const Py_ssize_t*, Py_ssize_t, Py_ssize_t,
-        const real*, Py_ssize_t, int, real*, Py_ssize_t) noexcept
-    void outer_bias(
-        Py_ssize_t, Py_ssize_t, const real*, Py_ssize_t, int, real*) noexcept
+        const real*, Py_ssize_t, int, real*, Py_ssize_t, real*) noexcept
     void forward_step(
         int, Py_ssize_t, const real*, const Py_ssize_t*, Py_ssize_t, Py_ssize_t,
         const real*, const real*, Py_ssize_t, const real*, const real*, real*, real*,
@@ -35,6 +37,15 @@ cdef extern from "<cell.h>" nogil:
     void backward_step(
         int, Py_ssize_t, Py_ssize_t, const real*, const real*, Py_ssize_t, const real*,
         const real*, const Py_ssize_t*, real*, real*, const real*, const real*) noexcept
+
+cdef extern from "<optimizer.h>" nogil:
+    const int UPDATE_CHUNK
+    double sum_of_squares(Py_ssize_t, const real*) noexcept
+    void adam_update(
+        Py_ssize_t, real*, const real*, real*, real*, const real*, real, real, real,
+        real, real, real, real, real) noexcept
+    void sgd_update(
+        Py_ssize_t, real*, const real*, real*, real, real, real, bint) noexcept
 
 cdef extern from *:
     """
@@ -52,41 +63,18 @@ cdef extern from *:
 lanes = LANES
 
 cdef enum:
-    # Weight gradients: rows of a task, and floats of d_z that a pass over a task reads
-    # before the next task reads them again, from L2.
+    # Weight gradients. A task is so many rows and one panel of columns. All tasks of a
+    # group of panels pass over one chunk of row-steps before the next: 512 KB of d_z
+    # that stay in L2, in rows of 1 KB.
     OUTER_ROWS = 24
-    OUTER_CHUNK = 1 << 17
+    OUTER_GROUP = 1024  # bytes
+    OUTER_CHUNK = 512  # row-steps
     # Row-steps in a task of the product that gives d_x.
     PRODUCT_ROWS = 96
 
 
 cdef inline Py_ssize_t ceil_div(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
     return (a + b - 1) // b
-
-
-cdef struct Batch:
-    const Py_ssize_t* order       # (B,) sequence at each sorted place
-    const Py_ssize_t* first_row   # (n_strips + 1,) first sorted place of a strip
-    const Py_ssize_t* first_step  # (n_strips + 1,) first row-step of a strip
-    const Py_ssize_t* running_at  # (n_strips + 1,) where the strip's counts begin
-    const Py_ssize_t* running     # sequences that have step t
-    Py_ssize_t n_strips
-
-
-cdef Batch batch_of(schedule) except *:
-    cdef const Py_ssize_t[::1] order = schedule.order
-    cdef const Py_ssize_t[::1] first_row = schedule.first_row
-    cdef const Py_ssize_t[::1] first_step = schedule.first_step
-    cdef const Py_ssize_t[::1] running_at = schedule.running_at
-    cdef const Py_ssize_t[::1] running = schedule.running
-    cdef Batch batch
-    batch.order = address(order)
-    batch.first_row = address(first_row)
-    batch.first_step = address(first_step)
-    batch.running_at = address(running_at)
-    batch.running = address(running)
-    batch.n_strips = first_row.shape[0] - 1
-    return batch
 
 
 cdef inline const Py_ssize_t* address(const Py_ssize_t[::1] a) noexcept:
@@ -123,28 +111,38 @@ def pack_gates(
     Py_ssize_t F,
     real[:, ::1] packed,         # OUT (units / LANES * (F + units), PANEL * LANES)
     real[:, ::1] bias,           # OUT (units / LANES, PANEL * LANES)
+    int n_threads=1,
 ):
     """Weights in the order of the forward tile: units / LANES panels of (k, gate, lane)."""
     cdef Py_ssize_t H = weights.shape[1] // PANEL, blocks = bias.shape[0]
-    cdef Py_ssize_t units = blocks * LANES, K = F + units
-    cdef Py_ssize_t block, k, g, lanes_left
-    cdef real* to
+    cdef Py_ssize_t units = blocks * LANES, block
     if weights.shape[0] != F + H + 1 or blocks != ceil_div(H, LANES):
         raise ValueError("weights, F and bias do not belong together.")
-    check_shape("packed", packed, blocks * K, PANEL * LANES)
+    check_shape("packed", packed, blocks * (F + units), PANEL * LANES)
     check_shape("bias", bias, blocks, PANEL * LANES)
-    with nogil:
-        memset(&packed[0, 0], 0, blocks * K * PANEL * LANES * sizeof(real))
-        memset(&bias[0, 0], 0, blocks * PANEL * LANES * sizeof(real))
-        for block in range(blocks):
-            lanes_left = min(<Py_ssize_t>LANES, H - block * LANES)
-            for k in range(F + H + 1):
-                to = &bias[block, 0] if k == F + H else &packed[block * K + k, 0]
-                for g in range(PANEL):
-                    memcpy(
-                        to + g * LANES, &weights[k, g * H + block * LANES],
-                        lanes_left * sizeof(real),
-                    )
+    for block in prange(blocks, nogil=True, schedule="static", num_threads=n_threads):
+        pack_block(
+            &weights[0, 0], F, H, block, &packed[block * (F + units), 0], &bias[block, 0]
+        )
+
+
+cdef void pack_block(
+    const real* weights, Py_ssize_t F, Py_ssize_t H, Py_ssize_t block, real* packed,
+    real* bias,
+) noexcept nogil:
+    cdef Py_ssize_t n = min(<Py_ssize_t>LANES, H - block * LANES), k, g
+    cdef Py_ssize_t units = ceil_div(H, LANES) * LANES
+    cdef const real* source
+    cdef real* target
+    for k in range(F + units + 1):
+        target = packed + k * PANEL * LANES if k < F + units else bias
+        if n < LANES or (F + H <= k < F + units):
+            memset(target, 0, PANEL * LANES * sizeof(real))
+        if F + H <= k < F + units:
+            continue
+        source = weights + min(k, F + H) * PANEL * H + block * LANES
+        for g in range(PANEL):
+            memcpy(target + g * LANES, source + g * H, n * sizeof(real))
 
 
 def pack_columns(
@@ -177,28 +175,42 @@ def pack_transposed(
     const real[:, ::1] weights,  # IN (n_columns, gates * H), some rows of W or R
     Py_ssize_t gates,
     real[::1] packed,            # OUT (gates * units * columns padded to LANES,)
+    int n_threads=1,
 ):
     """The transposed matrix in panels, its gates padded from H to units rows each."""
     cdef Py_ssize_t n_columns = weights.shape[0], H = weights.shape[1] // gates
     cdef Py_ssize_t units = ceil_div(H, LANES) * LANES, K = gates * units
     cdef Py_ssize_t width = ceil_div(n_columns, LANES) * LANES
-    cdef Py_ssize_t i, start, panel_width, g, u, j
-    cdef real* to
-    cdef const real* row
+    cdef Py_ssize_t panels = ceil_div(width, PANEL * LANES), task, start, g
     if packed.shape[0] != K * width:
         raise ValueError(f"packed has {packed.shape[0]} elements, not {K * width}.")
-    with nogil:
-        if width != n_columns or units != H:
-            memset(&packed[0], 0, K * width * sizeof(real))
-        for i in range(ceil_div(width, PANEL * LANES)):
-            start = i * PANEL * LANES
-            panel_width = min(<Py_ssize_t>(PANEL * LANES), width - start)
-            for j in range(min(panel_width, n_columns - start)):
-                row = &weights[start + j, 0]
-                for g in range(gates):
-                    to = &packed[K * start + g * units * panel_width + j]
-                    for u in range(H):
-                        to[u * panel_width] = row[g * H + u]
+    for task in prange(
+        panels * gates, nogil=True, schedule="static", num_threads=n_threads
+    ):
+        start = task // gates * PANEL * LANES
+        g = task % gates
+        pack_panel(
+            &weights[start, g * H], gates * H, H, units,
+            min(<Py_ssize_t>(PANEL * LANES), n_columns - start),
+            min(<Py_ssize_t>(PANEL * LANES), width - start),
+            &packed[K * start
+                    + g * units * min(<Py_ssize_t>(PANEL * LANES), width - start)],
+        )
+
+
+cdef void pack_panel(
+    const real* weights, Py_ssize_t ldw, Py_ssize_t H, Py_ssize_t units, Py_ssize_t n,
+    Py_ssize_t panel_width, real* packed,
+) noexcept nogil:
+    """One gate of n columns, transposed in squares, which L1 holds at any stride."""
+    cdef Py_ssize_t i, j, k, unit
+    if n < panel_width or H < units:
+        memset(packed, 0, units * panel_width * sizeof(real))
+    for i in range(units // LANES):
+        for j in range(ceil_div(n, LANES)):
+            for k in range(j * LANES, min((j + 1) * LANES, n)):
+                for unit in range(i * LANES, min((i + 1) * LANES, H)):
+                    packed[unit * panel_width + k] = weights[k * ldw + unit]
 
 
 # ---- forward ---------------------------------------------------------------------
@@ -295,7 +307,7 @@ cdef inline void finish_rows(
 
 def forward(
     int cell,
-    schedule,
+    Schedule schedule,
     const real[:, ::1] x,         # IN (., ldx) of which F columns are features
     const Py_ssize_t[::1] x_rows,  # IN (N,)
     Py_ssize_t F,
@@ -316,8 +328,8 @@ def forward(
     the states of all steps, for a layer above; with none of them only `h_last`, in
     memory that does not grow with the number of steps.
     """
-    cdef Batch batch = batch_of(schedule)
-    cdef Py_ssize_t B = schedule.n_sequences, N = schedule.n_steps
+    cdef Batch batch = schedule.batch
+    cdef Py_ssize_t B = batch.B, N = batch.N
     cdef Py_ssize_t units = bias.shape[0] * LANES, strip
     cdef Forward layer
     cdef unsigned long long denormals = 0
@@ -335,7 +347,7 @@ def forward(
     if gates is not None and (h is None or c is None):
         raise ValueError("gates are kept for backward, which needs h and c too.")
 
-    cdef Py_ssize_t strip_rows = schedule.strip_rows
+    cdef Py_ssize_t strip_rows = batch.strip_rows
     n_threads = max(1, min(n_threads, batch.n_strips))
     cdef real[:, ::1] scratch = np.empty(
         (n_threads, 3 * strip_rows * units), dtype=np.asarray(h_last).dtype
@@ -419,7 +431,7 @@ cdef void backward_strip(
 
 cdef struct Outer:
     const real* a             # (., lda)
-    const Py_ssize_t* rows    # (N,) row of a of each row-step, or NULL
+    const Py_ssize_t* rows    # (N,) row of a of each row-step
     Py_ssize_t lda
     const real* d             # (N, vectors * LANES)
     Py_ssize_t vectors
@@ -428,20 +440,17 @@ cdef struct Outer:
 
 cdef void outer_task(
     const Outer* operands, Py_ssize_t panel, Py_ssize_t k_begin, Py_ssize_t k_end,
-    Py_ssize_t begin, Py_ssize_t end, real* gradient, bint bias,
+    Py_ssize_t begin, Py_ssize_t end, real* gradient, real* bias,
 ) noexcept nogil:
-    """Rows k_begin .. k_end and one panel of columns of A' D over some row-steps;
-    `bias` asks for the sum of D over them, in the row below, as well."""
+    """Rows k_begin .. k_end and one panel of columns of A' D over some row-steps, and
+    the sum of D over them where `bias` is given."""
     cdef Py_ssize_t column = panel * PANEL * LANES, width = operands.vectors * LANES
     cdef int C = <int>min(<Py_ssize_t>PANEL, operands.vectors - panel * PANEL)
     outer(
         begin, end, operands.a + k_begin, operands.rows, operands.lda, k_end - k_begin,
         operands.d + column, width, C, gradient + k_begin * width + column, width,
+        bias + column if bias != NULL else NULL,
     )
-    if bias:
-        outer_bias(
-            begin, end, operands.d + column, width, C, gradient + k_end * width + column
-        )
 
 
 cdef void outer_share(
@@ -453,36 +462,47 @@ cdef void outer_share(
     The output is split, never the sum: an element is one chain over the row-steps
     whoever computes it.
     """
-    cdef Py_ssize_t width = h.vectors * LANES
-    cdef Py_ssize_t panels = ceil_div(h.vectors, PANEL)
-    cdef Py_ssize_t x_tasks = ceil_div(F, OUTER_ROWS)
-    cdef Py_ssize_t h_tasks = max(<Py_ssize_t>1, ceil_div(H, OUTER_ROWS))
-    cdef Py_ssize_t tasks = panels * (x_tasks + h_tasks)
-    cdef Py_ssize_t chunk = max(<Py_ssize_t>64, OUTER_CHUNK // width)
-    cdef Py_ssize_t i, begin, end, task, panel, block, k_end
-    for i in range(ceil_div(h.N, chunk)):
-        begin = i * chunk
-        end = min(begin + chunk, h.N)
-        for task in range(tasks * thread // n_threads, tasks * (thread + 1) // n_threads):
-            panel = task // (x_tasks + h_tasks)
-            block = task % (x_tasks + h_tasks)
-            if block < x_tasks:
-                k_end = min((block + 1) * OUTER_ROWS, F)
-                outer_task(
-                    x, panel, block * OUTER_ROWS, k_end, begin, end, gradient, False
-                )
-            else:
-                block = block - x_tasks
-                k_end = min((block + 1) * OUTER_ROWS, H)
-                outer_task(
-                    h, panel, block * OUTER_ROWS, k_end, begin, end,
-                    gradient + F * width, block == h_tasks - 1,
-                )
+    cdef Py_ssize_t width = x.vectors * LANES
+    cdef Py_ssize_t panels = ceil_div(x.vectors, PANEL)
+    cdef Py_ssize_t group = max(
+        <Py_ssize_t>1, OUTER_GROUP // <Py_ssize_t>(PANEL * LANES * sizeof(real))
+    )
+    cdef Py_ssize_t x_blocks = max(<Py_ssize_t>1, ceil_div(F, OUTER_ROWS))
+    cdef Py_ssize_t blocks = x_blocks + ceil_div(H, OUTER_ROWS)
+    cdef Py_ssize_t share_begin = panels * blocks * thread // n_threads
+    cdef Py_ssize_t share_end = panels * blocks * (thread + 1) // n_threads
+    cdef Py_ssize_t i, first, n, chunk, begin, end, task, panel, block, k
+    cdef real* bias = gradient + (F + H) * width
+    for i in range(ceil_div(panels, group)):
+        first = i * group
+        n = min(group, panels - first)
+        for chunk in range(ceil_div(x.N, OUTER_CHUNK)):
+            begin = chunk * OUTER_CHUNK
+            end = min(begin + OUTER_CHUNK, x.N)
+            # of this group, by blocks of rows, the panels of a block side by side
+            for task in range(
+                max(share_begin - first * blocks, <Py_ssize_t>0),
+                min(share_end - first * blocks, n * blocks),
+            ):
+                block = task // n
+                panel = first + task % n
+                if block < x_blocks:
+                    k = block * OUTER_ROWS
+                    outer_task(
+                        x, panel, k, min(k + OUTER_ROWS, F), begin, end, gradient,
+                        bias if block == x_blocks - 1 else NULL,
+                    )
+                else:
+                    k = (block - x_blocks) * OUTER_ROWS
+                    outer_task(
+                        h, panel, k, min(k + OUTER_ROWS, H), begin, end,
+                        gradient + F * width, NULL,
+                    )
 
 
 def backward(
     int cell,
-    schedule,
+    Schedule schedule,
     const real[:, ::1] x,         # IN (., ldx) of which F columns are features
     const Py_ssize_t[::1] x_rows,  # IN (N,)
     Py_ssize_t F,
@@ -502,11 +522,10 @@ def backward(
     int n_threads=1,
 ):
     """Back-propagation through time: gradients of the weights, and of x where asked."""
-    cdef Batch batch = batch_of(schedule)
-    cdef Py_ssize_t B = schedule.n_sequences, N = schedule.n_steps
+    cdef Batch batch = schedule.batch
+    cdef Py_ssize_t B = batch.B, N = batch.N
     cdef Py_ssize_t units = c.shape[1], strip, rows
     cdef Py_ssize_t x_vectors = ceil_div(F, LANES)
-    cdef const Py_ssize_t[::1] before_rows = schedule.before_rows
     cdef Backward layer
     cdef Outer x_operands, h_operands
     cdef unsigned long long denormals = 0
@@ -546,7 +565,7 @@ def backward(
     layer.gates = data(gates)
     layer.c = const_data(c)
     h_operands.a = const_data(h)
-    h_operands.rows = address(before_rows)
+    h_operands.rows = batch.before_rows
     h_operands.lda = units
     h_operands.d = d_z
     h_operands.vectors = PANEL * units // LANES
@@ -601,6 +620,7 @@ def dense_backward(
     Py_ssize_t K,
     const real[:, ::1] d_out,   # IN (n, width), width a multiple of LANES
     const real[::1] w_transposed,  # IN packed by pack_transposed
+    const Py_ssize_t[::1] rows,  # IN (n,) 0, 1, ..., n - 1
     real[:, ::1] d_weights,     # OUT (K + 1, width), the bias last
     real[:, ::1] d_a,           # OUT (n, K padded to LANES)
 ):
@@ -608,7 +628,7 @@ def dense_backward(
     cdef Py_ssize_t n = d_out.shape[0], width = d_out.shape[1]
     cdef Outer operands
     if (
-        width % LANES or a.shape[0] != n or a.shape[1] < K
+        width % LANES or a.shape[0] != n or a.shape[1] < K or rows.shape[0] != n
         or w_transposed.shape[0] != width * d_a.shape[1]
     ):
         raise ValueError("a, d_out and w_transposed do not belong together.")
@@ -616,13 +636,95 @@ def dense_backward(
     check_shape("d_a", d_a, n, ceil_div(K, LANES) * LANES)
     memset(&d_weights[0, 0], 0, (K + 1) * width * sizeof(real))
     operands.a = const_data(a)
-    operands.rows = NULL
+    operands.rows = address(rows)
     operands.lda = a.shape[1]
     operands.d = const_data(d_out)
     operands.vectors = width // LANES
     operands.N = n
-    outer_share(&operands, 0, &operands, K, &d_weights[0, 0], 0, 1)
+    outer_share(&operands, K, &operands, 0, &d_weights[0, 0], 0, 1)
     product(
         0, n, operands.d, NULL, width, width, &w_transposed[0], NULL,
         d_a.shape[1] // LANES, &d_a[0, 0],
     )
+
+
+# ---- optimizer steps -------------------------------------------------------------------
+
+
+def gradient_norm(const real[::1] gradient, int n_threads=1):
+    """Euclidean norm, the sum in float64 and in an order that no thread changes."""
+    cdef Py_ssize_t n = gradient.shape[0], chunks = ceil_div(n, UPDATE_CHUNK), i
+    cdef double[::1] partial = np.empty(chunks)
+    for i in prange(chunks, nogil=True, schedule="static", num_threads=n_threads):
+        partial[i] = sum_of_squares(
+            min(<Py_ssize_t>UPDATE_CHUNK, n - i * UPDATE_CHUNK),
+            &gradient[i * UPDATE_CHUNK],
+        )
+    cdef double total = 0
+    for i in range(chunks):
+        total += partial[i]
+    return sqrt(total)
+
+
+def adam_step(
+    real[::1] parameters,      # IN/OUT
+    const real[::1] gradient,  # IN
+    real[::1] m,               # IN/OUT
+    real[::1] v,               # IN/OUT
+    const real[::1] decay,     # IN or None
+    double scale,
+    double rate,
+    double step,
+    double beta_1,
+    double beta_2,
+    double epsilon,
+    int n_threads=1,
+):
+    """A step of Adam with `scale` times the gradient; `step` is the rate corrected."""
+    cdef Py_ssize_t n = parameters.shape[0], i, begin
+    cdef unsigned long long denormals = 0
+    if (
+        gradient.shape[0] != n or m.shape[0] != n or v.shape[0] != n
+        or decay is not None and decay.shape[0] != n
+    ):
+        raise ValueError("The vectors of an optimizer step differ in size.")
+    cdef const real* w = &decay[0] if decay is not None and n else NULL
+    with nogil, parallel(num_threads=n_threads):
+        denormals = flush_denormals()
+        for i in prange(ceil_div(n, UPDATE_CHUNK), schedule="static"):
+            begin = i * UPDATE_CHUNK
+            adam_update(
+                min(<Py_ssize_t>UPDATE_CHUNK, n - begin), &parameters[begin],
+                &gradient[begin], &m[begin], &v[begin],
+                w + begin if w != NULL else NULL, <real>scale, <real>rate, <real>step,
+                <real>beta_1, <real>(1 - beta_1), <real>beta_2, <real>(1 - beta_2),
+                <real>epsilon,
+            )
+        restore_denormals(denormals)
+
+
+def sgd_step(
+    real[::1] parameters,      # IN/OUT
+    const real[::1] gradient,  # IN
+    real[::1] velocity,        # IN/OUT
+    double scale,
+    double rate,
+    double momentum,
+    bint nesterov,
+    int n_threads=1,
+):
+    """A step of gradient descent with momentum, with `scale` times the gradient."""
+    cdef Py_ssize_t n = parameters.shape[0], i, begin
+    cdef unsigned long long denormals = 0
+    if gradient.shape[0] != n or velocity.shape[0] != n:
+        raise ValueError("The vectors of an optimizer step differ in size.")
+    with nogil, parallel(num_threads=n_threads):
+        denormals = flush_denormals()
+        for i in prange(ceil_div(n, UPDATE_CHUNK), schedule="static"):
+            begin = i * UPDATE_CHUNK
+            sgd_update(
+                min(<Py_ssize_t>UPDATE_CHUNK, n - begin), &parameters[begin],
+                &gradient[begin], &velocity[begin], <real>scale, <real>rate,
+                <real>momentum, nesterov,
+            )
+        restore_denormals(denormals)

@@ -2,7 +2,7 @@
 
    One source for all instruction sets and both precisions: the compiler flags of an
    extension (setup.py) choose the vector type below, everything else is written in
-   terms of `vec`, LANES, TILE_ROWS and TILE_WIDE.
+   terms of `vec`, LANES, TILE_ROWS, TILE_TALL and TILE_WIDE.
 
    Bits: an element of a product is always ONE chain of fused multiply-adds over k in
    ascending order, whatever the tile that computes it. So a result does not depend on
@@ -32,20 +32,24 @@ typedef int32_t bits;
 #include <immintrin.h>
 #define VECTOR_BYTES 64
 #define TILE_ROWS 6 /* 6 x 4 accumulators, 6 broadcasts, 1 weight of 32 registers */
+#define TILE_TALL 8 /* panels of 1 or 2 vectors: 8 chains at least hide the latency */
 #define TILE_WIDE 4 /* one row: 4 panels, so that 16 chains hide the FMA latency */
 #elif defined(__AVX2__) && defined(__FMA__)
 #include <immintrin.h>
 #define VECTOR_BYTES 32
 #define TILE_ROWS 3 /* 3 x 4 accumulators, 3 broadcasts, 1 weight of 16 registers */
+#define TILE_TALL 6
 #define TILE_WIDE 2
 #elif defined(__ARM_NEON) && defined(__aarch64__)
 #include <arm_neon.h>
 #define VECTOR_BYTES 16
 #define TILE_ROWS 6
+#define TILE_TALL 8
 #define TILE_WIDE 4
 #else
 #define VECTOR_BYTES 16
 #define TILE_ROWS 2
+#define TILE_TALL 4
 #define TILE_WIDE 1
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -156,7 +160,7 @@ INLINE void tile_multiply(
 )
 {
     for (ptrdiff_t k = 0; k < K; k++) {
-        vec ak[TILE_ROWS];
+        vec ak[TILE_TALL];
         UNROLL for (int r = 0; r < R; r++) ak[r] = broadcast(a[r][k]);
         UNROLL for (int p = 0; p < P; p++) {
             UNROLL for (int c = 0; c < C; c++) {
@@ -170,47 +174,41 @@ INLINE void tile_multiply(
     }
 }
 
+/* The most rows of a tile whose panel has C vectors. */
+#define TILE_HEIGHT(C) ((C) <= 2 ? TILE_TALL : TILE_ROWS)
+
 /* Rows are cut into tiles of nearly equal height: 16 = 6 + 5 + 5, not 6 + 6 + 4, so
    that a tile of one or two rows, which cannot fill the pipeline, comes only alone. */
-INLINE int tile_height(ptrdiff_t rows)
+INLINE int tile_height(ptrdiff_t rows, int C)
 {
-    ptrdiff_t tiles = (rows + TILE_ROWS - 1) / TILE_ROWS;
+    ptrdiff_t tiles = (rows + TILE_HEIGHT(C) - 1) / TILE_HEIGHT(C);
     return (int)((rows + tiles - 1) / tiles);
 }
 
-/* Call TILE(R) with the constant R that equals `height`. */
-#if TILE_ROWS == 6
-#define FOR_TILE_HEIGHT(height, TILE)                                                  \
-    switch (height) {                                                                  \
-    case 1: TILE(1); break;                                                            \
-    case 2: TILE(2); break;                                                            \
-    case 3: TILE(3); break;                                                            \
-    case 4: TILE(4); break;                                                            \
-    case 5: TILE(5); break;                                                            \
-    default: TILE(6);                                                                  \
+/* Call TILE(R, C) with constants: R equals `rows`, C is one already. */
+#define TILE_CASE(R, C, TILE)                                                          \
+    case R:                                                                            \
+        if (R <= TILE_HEIGHT(C)) TILE(R, C);                                           \
+        break;
+#define FOR_ROWS(rows, C, TILE)                                                        \
+    switch (rows) {                                                                    \
+        TILE_CASE(1, C, TILE)                                                          \
+        TILE_CASE(2, C, TILE)                                                          \
+        TILE_CASE(3, C, TILE)                                                          \
+        TILE_CASE(4, C, TILE)                                                          \
+        TILE_CASE(5, C, TILE)                                                          \
+        TILE_CASE(6, C, TILE)                                                          \
+        TILE_CASE(7, C, TILE)                                                          \
+        TILE_CASE(8, C, TILE)                                                          \
     }
-#elif TILE_ROWS == 3
-#define FOR_TILE_HEIGHT(height, TILE)                                                  \
-    switch (height) {                                                                  \
-    case 1: TILE(1); break;                                                            \
-    case 2: TILE(2); break;                                                            \
-    default: TILE(3);                                                                  \
-    }
-#else
-#define FOR_TILE_HEIGHT(height, TILE)                                                  \
-    switch (height) {                                                                  \
-    case 1: TILE(1); break;                                                            \
-    default: TILE(2);                                                                  \
-    }
-#endif
 
-/* Call TILE(R, C) with the constant C that equals the vectors of the panel. */
-#define FOR_PANEL(R, vectors, TILE)                                                    \
+/* Call TILE(R, C) with constants that equal `rows` and the vectors of the panel. */
+#define FOR_TILE(rows, vectors, TILE)                                                  \
     switch (vectors) {                                                                 \
-    case 1: TILE(R, 1); break;                                                         \
-    case 2: TILE(R, 2); break;                                                         \
-    case 3: TILE(R, 3); break;                                                         \
-    default: TILE(R, 4);                                                               \
+    case 1: FOR_ROWS(rows, 1, TILE) break;                                             \
+    case 2: FOR_ROWS(rows, 2, TILE) break;                                             \
+    case 3: FOR_ROWS(rows, 3, TILE) break;                                             \
+    default: FOR_ROWS(rows, 4, TILE)                                                   \
     }
 
 /* out[m] = bias + a[m] . W over a few rows and one panel of C vectors. */
@@ -247,19 +245,17 @@ static void product(
         const ptrdiff_t column = p * PANEL * LANES;
         const real *wp = w + K * column;
         const real *bp = bias ? bias + column : NULL;
-        const int height = tile_height(end - begin);
+        const int height = tile_height(end - begin, C);
         for (ptrdiff_t m = begin; m < end; m += height) {
-            const real *ar[TILE_ROWS];
-            real *outr[TILE_ROWS];
+            const real *ar[TILE_TALL];
+            real *outr[TILE_TALL];
             const int R = (int)(end - m < height ? end - m : height);
             for (int r = 0; r < R; r++) {
                 ar[r] = a + (rows ? rows[m + r] : m + r) * lda;
                 outr[r] = out + (m + r) * ldo + column;
             }
 #define PRODUCT_TILE(R, C) product_tile(R, C, ar, K, wp, bp, outr)
-#define TILE(R) FOR_PANEL(R, C, PRODUCT_TILE)
-            FOR_TILE_HEIGHT(R, TILE)
-#undef TILE
+            FOR_TILE(R, C, PRODUCT_TILE)
 #undef PRODUCT_TILE
         }
     }
@@ -267,67 +263,66 @@ static void product(
 
 /* ---- the transposed tile: A' . D ---------------------------------------------- */
 
-/* g[r, c] += sum_m a[m][r] * d[m][c]: R rows of a weight gradient, C vectors wide.
-   Both operands are read as they lie, nothing is packed. */
+/* g[r][c] += sum_m a[m][r] * d[m][c]: R rows of a weight gradient, C vectors wide.
+   Both operands are read as they lie, nothing is packed. With `ones` the last row is
+   the one of the bias, whose column of A holds ones. */
 INLINE void outer_tile(
-    const int R, const int C, ptrdiff_t begin, ptrdiff_t end, const real *a,
-    const ptrdiff_t *rows, ptrdiff_t lda, const real *d, ptrdiff_t ldd, real *g,
-    ptrdiff_t ldg)
+    const int R, const int C, const int ones, ptrdiff_t begin, ptrdiff_t end,
+    const real *a, const ptrdiff_t *rows, ptrdiff_t lda, const real *d, ptrdiff_t ldd,
+    real *const *g)
 {
     vec acc[TILE_ROWS * PANEL];
     UNROLL for (int r = 0; r < R; r++)
-        UNROLL for (int c = 0; c < C; c++)
-            acc[r * C + c] = load(g + r * ldg + c * LANES);
+        UNROLL for (int c = 0; c < C; c++) acc[r * C + c] = load(g[r] + c * LANES);
     for (ptrdiff_t m = begin; m < end; m++) {
-        const real *am = a + (rows ? rows[m] : m) * lda;
-        const real *dm = d + m * ldd;
-        vec ak[TILE_ROWS];
-        UNROLL for (int r = 0; r < R; r++) ak[r] = broadcast(am[r]);
-        UNROLL for (int c = 0; c < C; c++) {
-            const vec dc = load(dm + c * LANES);
-            UNROLL for (int r = 0; r < R; r++)
-                acc[r * C + c] = fma_vec(ak[r], dc, acc[r * C + c]);
+        const real *am = a + rows[m] * lda, *dm = d + m * ldd;
+        vec dc[PANEL];
+        /* One register for the row: GCC adds up R addresses, two accumulators spill
+           and a fifth of the speed is lost. */
+        __asm__("" : "+r"(am));
+        UNROLL for (int c = 0; c < C; c++) dc[c] = load(dm + c * LANES);
+        UNROLL for (int r = 0; r < R - ones; r++) {
+            const vec ak = broadcast(am[r]);
+            UNROLL for (int c = 0; c < C; c++)
+                acc[r * C + c] = fma_vec(ak, dc[c], acc[r * C + c]);
         }
+        if (ones)
+            UNROLL for (int c = 0; c < C; c++) acc[(R - 1) * C + c] += dc[c];
     }
     UNROLL for (int r = 0; r < R; r++)
-        UNROLL for (int c = 0; c < C; c++)
-            store(g + r * ldg + c * LANES, acc[r * C + c]);
+        UNROLL for (int c = 0; c < C; c++) store(g[r] + c * LANES, acc[r * C + c]);
 }
 
 /* One panel of columns and K rows of the weight gradient, row-steps begin .. end. */
 static void outer(
     ptrdiff_t begin, ptrdiff_t end,
     const real *a,         /* IN (., lda), its first K columns */
-    const ptrdiff_t *rows, /* IN (end,) row of A for each row of D, or NULL */
+    const ptrdiff_t *rows, /* IN (end,) row of A for each row of D */
     ptrdiff_t lda, ptrdiff_t K,
     const real *d,         /* IN (end, ldd) */
     ptrdiff_t ldd,
     int C,                 /* vectors in the panel */
     real *g,               /* IN/OUT (K, ldg) */
-    ptrdiff_t ldg)
+    ptrdiff_t ldg,
+    real *bias             /* IN/OUT (ldg,) sum of D, or NULL */
+)
 {
-    if (K == 0) return;
-    const int height = tile_height(K);
-    for (ptrdiff_t k = 0; k < K; k += height) {
-        const int R = (int)(K - k < height ? K - k : height);
-#define OUTER_TILE(R, C)                                                               \
-    outer_tile(R, C, begin, end, a + k, rows, lda, d, ldd, g + k * ldg, ldg)
-#define TILE(R) FOR_PANEL(R, C, OUTER_TILE)
-        FOR_TILE_HEIGHT(R, TILE)
-#undef TILE
+    const ptrdiff_t all = K + (bias != NULL);
+    if (all == 0) return;
+    const int height = tile_height(all, C);
+    for (ptrdiff_t k = 0; k < all; k += height) {
+        const int R = (int)(all - k < height ? all - k : height);
+        const int ones = bias && k + R == all;
+        real *gr[TILE_TALL];
+        for (int r = 0; r < R; r++) gr[r] = k + r < K ? g + (k + r) * ldg : bias;
+#define OUTER_TILE(R, C) outer_tile(R, C, 0, begin, end, a + k, rows, lda, d, ldd, gr)
+#define OUTER_ONES(R, C) outer_tile(R, C, 1, begin, end, a + k, rows, lda, d, ldd, gr)
+        if (ones)
+            FOR_TILE(R, C, OUTER_ONES)
+        else
+            FOR_TILE(R, C, OUTER_TILE)
+#undef OUTER_ONES
 #undef OUTER_TILE
-    }
-}
-
-/* g[c] += sum_m d[m][c]: the bias gradient of one panel. */
-static void outer_bias(
-    ptrdiff_t begin, ptrdiff_t end, const real *d, ptrdiff_t ldd, int C, real *g)
-{
-    for (int c = 0; c < C; c++) {
-        vec acc = load(g + c * LANES);
-        for (ptrdiff_t m = begin; m < end; m++)
-            acc += load(d + m * ldd + c * LANES);
-        store(g + c * LANES, acc);
     }
 }
 

@@ -6,30 +6,13 @@ side by side. Widths in memory are padded to the vector width of the kernels: `w
 the padded `n_units`, and padded columns hold zeros.
 """
 
-import math
-
 import numpy as np
 
 from ..kernels import CELLS, kernels_for
 from .parameters import glorot_uniform, orthogonal
+from .workspace import Workspace, aligned_empty
 
 GATES = 4
-
-
-class Workspace:
-    """Arrays that are allocated once and reused while they are large enough."""
-
-    def __init__(self, dtype):
-        self.dtype = dtype
-        self._buffers = {}
-
-    def array(self, name, *shape):
-        """An uninitialised array; its content lasts until the next call."""
-        size = math.prod(shape)
-        buffer = self._buffers.get(name)
-        if buffer is None or buffer.shape[0] < size:
-            buffer = self._buffers[name] = np.empty(size, dtype=self.dtype)
-        return buffer[:size].reshape(shape)
 
 
 class Recurrent:
@@ -60,12 +43,10 @@ class Recurrent:
         self.workspace = Workspace(dtype)
         self.shape = (n_inputs + n_units + 1, GATES * n_units)
         blocks = self.width // lanes
-        self._w = np.empty(
-            (blocks * (n_inputs + self.width), GATES * lanes), dtype=dtype
-        )
-        self._bias = np.empty((blocks, GATES * lanes), dtype=dtype)
-        self._r_transposed = np.empty(GATES * self.width * self.width, dtype=dtype)
-        self._w_transposed = None
+        rows = blocks * (n_inputs + self.width)
+        self._w = aligned_empty((rows, GATES * lanes), dtype)
+        self._bias = aligned_empty((blocks, GATES * lanes), dtype)
+        self._r_transposed = self._w_transposed = None
 
     def initialize(self, weights, rng):
         """Glorot-uniform W, orthogonal R for each gate, forget bias 1.
@@ -80,18 +61,23 @@ class Recurrent:
         weights[-1] = 0
         weights[-1, H : 2 * H] = 1
 
-    def load(self, weights, *, backward, d_x=False):
+    def load(self, weights, *, backward, d_x=False, n_threads=1):
         """Pack the weights for the kernels: once for each optimizer step."""
         F, H = self.n_inputs, self.n_units
-        self.kernels.pack_gates(weights, F, self._w, self._bias)
+        dtype, rows = weights.dtype, GATES * self.width
+        self.kernels.pack_gates(weights, F, self._w, self._bias, n_threads)
         if backward:
-            self.kernels.pack_transposed(weights[F : F + H], GATES, self._r_transposed)
+            if self._r_transposed is None:
+                self._r_transposed = aligned_empty((rows * self.width,), dtype)
+            self.kernels.pack_transposed(
+                weights[F : F + H], GATES, self._r_transposed, n_threads
+            )
         if backward and d_x:
             if self._w_transposed is None:
-                self._w_transposed = np.empty(
-                    GATES * self.width * self.input_width, dtype=weights.dtype
-                )
-            self.kernels.pack_transposed(weights[:F], GATES, self._w_transposed)
+                self._w_transposed = aligned_empty((rows * self.input_width,), dtype)
+            self.kernels.pack_transposed(
+                weights[:F], GATES, self._w_transposed, n_threads
+            )
 
     def forward(
         self,
@@ -228,9 +214,11 @@ class Dense:
         self.input_width = -(-n_inputs // lanes) * lanes
         self.workspace = Workspace(dtype)
         self.shape = (n_inputs + 1, n_outputs)
-        self._w = np.empty(n_inputs * self.width, dtype=dtype)
-        self._w_transposed = np.empty(self.width * self.input_width, dtype=dtype)
-        self._bias = np.zeros(self.width, dtype=dtype)
+        self._w = aligned_empty((n_inputs * self.width,), dtype)
+        self._w_transposed = aligned_empty((self.width * self.input_width,), dtype)
+        self._bias = aligned_empty((self.width,), dtype)
+        self._bias.fill(0)
+        self._rows = np.arange(0, dtype=np.intp)
 
     def initialize(self, weights, rng):
         """Glorot-uniform weights, zero bias (the caller knows a better one)."""
@@ -259,8 +247,10 @@ class Dense:
         padded[:, self.n_outputs :] = 0
         d_w = array("d_w", self.n_inputs + 1, self.width)
         d_a = array("d_a", n, self.input_width)
+        if len(self._rows) != n:
+            self._rows = np.arange(n, dtype=np.intp)
         self.kernels.dense_backward(
-            self._kept, self.n_inputs, padded, self._w_transposed, d_w, d_a
+            self._kept, self.n_inputs, padded, self._w_transposed, self._rows, d_w, d_a
         )
         d_weights[:] = d_w[:, : self.n_outputs]
         return d_a

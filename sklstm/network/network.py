@@ -4,7 +4,9 @@ import numpy as np
 
 from ..kernels import Schedule, effective_n_threads
 from .layers import GATES, Dense, Recurrent
+from .optimizers import n_threads_for
 from .parameters import Layout
+from .workspace import aligned_empty
 
 # Sequences of a strip. Many read the packed weights less often, few leave no thread
 # waiting where lengths differ: with 2 threads, 32 sequences of 10 to 100 steps and
@@ -45,15 +47,15 @@ class Network:
         self.head = Dense(sizes[-1], n_outputs, dtype)
         shapes = {f"l{k}": layer.shape for k, layer in enumerate(self.layers)}
         self.layout = Layout({**shapes, "head": self.head.shape})
-        self._gradient = np.empty(self.layout.size, dtype=dtype)
-        self._gradient_views = self._views(self._gradient)
+        self._gradient = self._gradient_views = None
+        self._loaded = None, None
 
     def _views(self, vector):
         return [self.layout.view(vector, name) for name in self.layout.shapes]
 
     def initialize(self, rng, head_bias):
         """A new parameter vector; `head_bias` (K,) is where the outputs start."""
-        parameters = np.empty(self.layout.size, dtype=self.dtype)
+        parameters = aligned_empty((self.layout.size,), self.dtype)
         views = self._views(parameters)
         for layer, weights in zip([*self.layers, self.head], views, strict=True):
             layer.initialize(weights, rng)
@@ -84,10 +86,13 @@ class Network:
 
     def load(self, parameters, *, backward):
         """Pack the parameters for the kernels: once for each optimizer step."""
-        views = self._views(parameters)
+        if self._loaded[0] is not parameters:
+            self._loaded = parameters, self._views(parameters)
+        *weights, head = self._loaded[1]
+        n_threads = n_threads_for(parameters)
         for k, layer in enumerate(self.layers):
-            layer.load(views[k], backward=backward, d_x=k > 0)
-        self.head.load(views[-1], backward=backward)
+            layer.load(weights[k], backward=backward, d_x=k > 0, n_threads=n_threads)
+        self.head.load(head, backward=backward)
 
     def forward(self, data, starts, lengths, *, keep):
         """Raw outputs (B, K) of a batch of sequences.
@@ -131,6 +136,9 @@ class Network:
         d_output : ndarray of shape (B, K)
             Gradient of the loss with respect to the raw outputs.
         """
+        if self._gradient is None:
+            self._gradient = aligned_empty((self.layout.size,), self.dtype)
+            self._gradient_views = self._views(self._gradient)
         *d_weights, d_head = self._gradient_views
         gradient = {"d_last": self.head.backward(d_output, d_head)}
         for k in reversed(range(len(self.layers))):

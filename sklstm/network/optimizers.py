@@ -1,11 +1,31 @@
 """Optimizers: a step on the flat parameter vector for a gradient of the same layout.
 
 They know nothing of epochs, stopping or printing; the learning rate of a step is given
-to them. `state` is a dict of plain arrays and numbers, which an estimator keeps to go
-on where it stopped.
+to them, and a factor for the gradient, which is how it is clipped without a pass of its
+own. `state` is a dict of plain arrays and numbers, which an estimator keeps to go on
+where it stopped.
 """
 
 import numpy as np
+
+from ..kernels import effective_n_threads, kernels_for
+
+# Parameters below which a second thread costs more than it brings.
+PARALLEL_SIZE = 200_000
+
+
+def n_threads_for(vector):
+    """Threads for a pass over a flat vector."""
+    return effective_n_threads() if len(vector) > PARALLEL_SIZE else 1
+
+
+def clip_scale(gradient, max_norm):
+    """What to multiply the gradient with for a norm of at most `max_norm`.
+
+    The norm is the global one, over all parameters (Pascanu et al. 2013).
+    """
+    norm = kernels_for(gradient.dtype).gradient_norm(gradient, n_threads_for(gradient))
+    return max_norm / norm if norm > max_norm else 1.0
 
 
 class SGD:
@@ -27,14 +47,11 @@ class SGD:
     def state(self):
         return {"velocity": self.velocity}
 
-    def step(self, parameters, gradient, rate):
-        gradient *= rate
-        self.velocity *= self.momentum
-        self.velocity -= gradient
-        if self.nesterovs_momentum:
-            parameters += self.momentum * self.velocity - gradient
-        else:
-            parameters += self.velocity
+    def step(self, parameters, gradient, rate, scale=1.0):
+        kernels_for(parameters.dtype).sgd_step(
+            parameters, gradient, self.velocity, scale, rate, self.momentum,
+            self.nesterovs_momentum, n_threads_for(parameters),
+        )  # fmt: skip
 
 
 class Adam:
@@ -58,7 +75,6 @@ class Adam:
         if state is None:
             state = {"m": np.zeros(size, dtype), "v": np.zeros(size, dtype), "t": 0}
         self.restore(state)
-        self._scratch = np.empty(size, dtype=dtype)
 
     def restore(self, state):
         self.m = state["m"].copy()
@@ -69,22 +85,10 @@ class Adam:
     def state(self):
         return {"m": self.m, "v": self.v, "t": self.t}
 
-    def step(self, parameters, gradient, rate):
-        scratch = self._scratch
-        if self.decay is not None:
-            np.multiply(parameters, self.decay, out=scratch)
-            scratch *= rate
-            parameters -= scratch
+    def step(self, parameters, gradient, rate, scale=1.0):
         self.t += 1
-        self.m *= self.beta_1
-        np.multiply(gradient, 1 - self.beta_1, out=scratch)
-        self.m += scratch
-        self.v *= self.beta_2
-        gradient *= gradient
-        gradient *= 1 - self.beta_2
-        self.v += gradient
-        np.sqrt(self.v, out=scratch)
-        scratch += self.epsilon
-        np.divide(self.m, scratch, out=scratch)
-        scratch *= rate * np.sqrt(1 - self.beta_2**self.t) / (1 - self.beta_1**self.t)
-        parameters -= scratch
+        corrected = rate * np.sqrt(1 - self.beta_2**self.t) / (1 - self.beta_1**self.t)
+        kernels_for(parameters.dtype).adam_step(
+            parameters, gradient, self.m, self.v, self.decay, scale, rate, corrected,
+            self.beta_1, self.beta_2, self.epsilon, n_threads_for(parameters),
+        )  # fmt: skip

@@ -1,6 +1,7 @@
 """The training loop and its monitor: epochs, minibatches, clipping, stopping."""
 
 import copy
+import math
 import warnings
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -8,6 +9,8 @@ from hashlib import blake2b
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import gen_batches
+
+from .optimizers import clip_scale
 
 
 @dataclass
@@ -54,27 +57,51 @@ class TrainingSet:
     def __len__(self):
         return len(self.starts)
 
-    def batch(self, indices):
-        """The samples at `indices` as a minibatch.
+    def batches(self, order, batch_size):
+        """The samples of an epoch, minibatch by minibatch.
 
-        Returns
-        -------
+        Parameters
+        ----------
+        order : ndarray of shape (n,), intp
+            The samples in the order in which they are cut into minibatches.
+        batch_size : int
+            Samples of a minibatch; the last may have fewer.
+
+        Yields
+        ------
         starts, lengths, target, weight : ndarray or None
-            As the attributes, of the distinct samples.
+            As the attributes, of the distinct samples of a minibatch.
         total : float
             Sum of the weights.
         """
-        rank = self._rank[indices]
+        n = len(order)
+        if not self._distinct:
+            for batch in gen_batches(n, batch_size):
+                yield self._merged(order[batch])
+            return
+        # What is gathered once for the epoch costs a slice for the minibatch.
+        order = order[np.argsort(np.arange(n) // batch_size * n + self._rank[order])]
+        starts, lengths, target = (
+            a[order] for a in (self.starts, self.lengths, self.target)
+        )
+        weights = None if self.weight is None else self.weight[order]
+        for begin in range(0, n, batch_size):
+            batch = slice(begin, min(begin + batch_size, n))
+            weight, total = None, float(batch.stop - begin)
+            if weights is not None:
+                weight = weights[batch]
+                total = float(weight.sum())
+            yield starts[batch], lengths[batch], target[batch], weight, total
+
+    def _merged(self, indices):
+        """A minibatch in which identical samples are one, of their common weight."""
         weight = None if self.weight is None else self.weight[indices]
         total = float(len(indices) if weight is None else weight.sum())
-        if self._distinct:
-            sort = np.argsort(rank)
-            indices = indices[sort]
-            weight = None if weight is None else weight[sort]
-        else:
-            _, first, inverse = np.unique(rank, return_index=True, return_inverse=True)
-            indices = indices[first]
-            weight = np.bincount(inverse, weights=weight)
+        _, first, inverse = np.unique(
+            self._rank[indices], return_index=True, return_inverse=True
+        )
+        weight = np.bincount(inverse, weights=weight)
+        indices = indices[first]
         return (
             self.starts[indices],
             self.lengths[indices],
@@ -174,22 +201,11 @@ class Monitor:
             print(line)
 
 
-def clip(gradient, max_norm):
-    """Scale the gradient to a global norm of at most `max_norm` (Pascanu et al. 2013).
-
-    The sum is NumPy's and not a BLAS dot product, whose order, and so its last bit,
-    depends on the number of threads.
-    """
-    norm = np.sqrt(np.square(gradient, dtype=np.float64).sum())
-    if norm > max_norm:
-        gradient *= max_norm / norm
-
-
 def run_epoch(network, parameters, samples, loss, optimizer, rate, order, options):
     """One pass over the samples; the mean loss, not finite if training broke down."""
     total_loss = total_weight = 0.0
-    for batch_slice in gen_batches(len(samples), options.batch_size):
-        starts, lengths, target, weight, total = samples.batch(order[batch_slice])
+    batches = samples.batches(order, options.batch_size)
+    for starts, lengths, target, weight, total in batches:
         network.load(parameters, backward=True)
         output = network.forward(samples.data, starts, lengths, keep=True)
         value, d_output = loss.value_and_gradient(output, target, weight)
@@ -197,14 +213,15 @@ def run_epoch(network, parameters, samples, loss, optimizer, rate, order, option
             # MLP's penalty: alpha / 2 |W|^2 / (weight of the batch)
             shrinkage = options.penalty * parameters
             value += (shrinkage * parameters).sum(dtype=np.float64) / 2 / total
-        if not np.isfinite(value):
+        if not math.isfinite(value):
             return value
         gradient = network.backward(d_output)
         if options.penalty is not None:
             gradient += shrinkage / total
+        scale = 1.0
         if options.max_grad_norm is not None:
-            clip(gradient, options.max_grad_norm)
-        optimizer.step(parameters, gradient, rate)
+            scale = clip_scale(gradient, options.max_grad_norm)
+        optimizer.step(parameters, gradient, rate, scale)
         total_loss += value * total
         total_weight += total
     return total_loss / total_weight
