@@ -465,6 +465,7 @@ class BaseRecurrent(BaseEstimator):
     def _record(self, network, parameters, monitor):
         """Set the fitted attributes."""
         self._parameters = parameters
+        self._idle_networks = []
         self.weights_ = network.torch_weights(parameters)
         self.coef_, self.intercept_ = self._head(network, parameters)
         self._protect()
@@ -485,9 +486,15 @@ class BaseRecurrent(BaseEstimator):
         for array in (*self.weights_.values(), self.coef_, self.intercept_):
             array.flags.writeable = False
 
+    def __getstate__(self):
+        state = dict(super().__getstate__())
+        state.pop("_idle_networks", None)
+        return state
+
     def __setstate__(self, state):
         super().__setstate__(state)
         if hasattr(self, "weights_"):
+            self._idle_networks = []
             self._protect()
 
     def _head(self, network, parameters):
@@ -501,9 +508,21 @@ class BaseRecurrent(BaseEstimator):
         """Outputs of the network (n, K), in float64."""
         check_is_fitted(self)
         X = validate_sequences(self, X, reset=False, dtype=self._parameters.dtype)
-        network = self._make_network()
-        network.load(self._parameters, backward=False)
-        return self._raw(network, X)
+        network = self._take_network()
+        try:
+            return self._raw(network, X)
+        finally:
+            network.shrink()
+            self._idle_networks.append(network)
+
+    def _take_network(self):
+        """A network with the fitted weights, packed, that no other thread uses."""
+        try:
+            return self._idle_networks.pop()
+        except IndexError:
+            network = self._make_network()
+            network.load(self._parameters, backward=False)
+            return network
 
     @staticmethod
     def _raw(network, X):

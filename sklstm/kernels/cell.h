@@ -184,18 +184,19 @@ enum { CELL_LSTM, N_CELLS };
 static cell_forward_rows *const cell_forward_of[N_CELLS] = {lstm_forward_rows};
 static cell_backward_rows *const cell_backward_of[N_CELLS] = {lstm_backward_rows};
 
-/* R rows, P blocks of LANES units: z = b + W x + R h' in registers, then the cell. */
+/* R rows, P blocks of LANES units: z = b + W x + R h' in registers, then the cell. With
+   x NULL, `start` is b + W x instead of b. */
 INLINE void forward_tile(
     int cell, const int R, const int P, const real *const *x, ptrdiff_t F,
-    const real *const *h_rows, const real *w, const real *bias, ptrdiff_t units,
+    const real *const *h_rows, const real *w, const real *start, ptrdiff_t units,
     const real *h_before, const real *c_before, real *gates, real *h, real *c)
 {
     const ptrdiff_t panel = (F + units) * PANEL * LANES;
     vec acc[TILE_ROWS * PANEL], z[TILE_ROWS * PANEL];
     UNROLL for (int r = 0; r < R; r++)
         UNROLL for (int b = 0; b < P * PANEL; b++)
-            acc[r * P * PANEL + b] = load(bias + b * LANES);
-    tile_multiply(R, P, PANEL, acc, x, F, w, panel);
+            acc[r * P * PANEL + b] = load(start + b * LANES);
+    if (x) tile_multiply(R, P, PANEL, acc, x, F, w, panel);
     tile_multiply(R, P, PANEL, acc, h_rows, units, w + F * PANEL * LANES, panel);
     UNROLL for (int b = 0; b < R * P * PANEL; b++) z[b] = acc[b];
     cell_forward_of[cell](R, P, z, h_before, c_before, gates, units, h, c);
@@ -204,12 +205,13 @@ INLINE void forward_tile(
 static void forward_step(
     int cell,
     ptrdiff_t n_rows,        /* sequences of the strip that have this step */
-    const real *x,           /* IN (., ldx) */
+    const real *x,           /* IN (., ldx), or NULL where `start` holds its part */
     const ptrdiff_t *x_rows, /* IN (n_rows,) row of x for each sequence */
     ptrdiff_t ldx, ptrdiff_t F,
     const real *w,        /* IN panels (F + units, PANEL * LANES) */
-    const real *bias,     /* IN (units / LANES, PANEL * LANES) */
+    const real *start,    /* IN (units / LANES, PANEL * LANES) bias, or b + W x */
     ptrdiff_t units,      /* H, padded to a multiple of LANES */
+    int reverse,          /* whether to begin with the last units */
     const real *h_before, /* IN (n_rows, units) */
     const real *c_before, /* IN (n_rows, units) */
     real *gates,          /* OUT (n_rows, PANEL, units) or NULL */
@@ -217,37 +219,76 @@ static void forward_step(
     real *c               /* OUT (n_rows, units), may be c_before */
 )
 {
-    const ptrdiff_t panel = (F + units) * PANEL * LANES;
+    const ptrdiff_t panel = (F + units) * PANEL * LANES, blocks = units / LANES;
     const int height = tile_height(n_rows, PANEL);
-    /* A lone row (one sequence: latency) takes up to TILE_WIDE blocks of units at once. */
-    const int wide = height == 1 ? TILE_WIDE : 1;
-    for (ptrdiff_t j = 0; j < units / LANES;) {
-        int P = wide;
-        while (P > units / LANES - j) P /= 2;
-        const real *wj = w + j * panel, *bj = bias + j * PANEL * LANES;
-        for (ptrdiff_t m = 0; m < n_rows; m += height) {
-            const int R = (int)(n_rows - m < height ? n_rows - m : height);
-            const ptrdiff_t at = m * units + j * LANES;
-            const real *xr[TILE_ROWS], *hr[TILE_ROWS];
-            for (int r = 0; r < R; r++) {
-                xr[r] = x + x_rows[m + r] * ldx;
-                hr[r] = h_before + (m + r) * units;
-            }
+    /* A lone row (one sequence: latency) takes several blocks of units at once: two are
+       8 chains, four read weights that L1 does not hold in more streams. 100 steps take
+       30 and 188 us with two at H = 64 and 128, 35 and 153 with four. */
+    const int wide = height > 1 ? 1 : blocks > 4 ? TILE_WIDE : TILE_WIDE > 2 ? 2 : TILE_WIDE;
+    const ptrdiff_t groups = (blocks + wide - 1) / wide;
+    for (ptrdiff_t i = 0; i < groups; i++) {
+        const ptrdiff_t first = (reverse ? groups - 1 - i : i) * wide;
+        const ptrdiff_t last = first + wide < blocks ? first + wide : blocks;
+        for (ptrdiff_t j = first; j < last;) {
+            int P = wide;
+            while (P > last - j) P /= 2;
+            const real *wj = w + j * panel, *sj = start + j * PANEL * LANES;
+            for (ptrdiff_t m = 0; m < n_rows; m += height) {
+                const int R = (int)(n_rows - m < height ? n_rows - m : height);
+                const ptrdiff_t at = m * units + j * LANES;
+                const real *xr[TILE_ROWS], *hr[TILE_ROWS];
+                for (int r = 0; r < R; r++) {
+                    xr[r] = x ? x + x_rows[m + r] * ldx : NULL;
+                    hr[r] = h_before + (m + r) * units;
+                }
 #define FORWARD_TILE(R, P)                                                             \
     forward_tile(                                                                      \
-        cell, R, P, xr, F, hr, wj, bj, units, h_before + at, c_before + at,            \
+        cell, R, P, x ? xr : NULL, F, hr, wj, sj, units, h_before + at, c_before + at, \
         gates ? gates + m * PANEL * units + j * LANES : NULL, h + at, c + at)
 #define ONE_BLOCK(R, C) FORWARD_TILE(R, 1)
-            if (P == 4)
-                FORWARD_TILE(1, 4);
-            else if (P == 2)
-                FORWARD_TILE(1, 2);
-            else
-                FOR_ROWS(R, PANEL, ONE_BLOCK)
+                if (P == 4)
+                    FORWARD_TILE(1, 4);
+                else if (P == 2)
+                    FORWARD_TILE(1, 2);
+                else
+                    FOR_ROWS(R, PANEL, ONE_BLOCK)
 #undef ONE_BLOCK
 #undef FORWARD_TILE
+            }
+            j += P;
         }
-        j += P;
+    }
+}
+
+/* z = b + W x for n row-steps, what a lone sequence does ahead: step by step it would
+   read W anew for every row. The chain of an element goes on in forward_step. */
+static void input_part(
+    ptrdiff_t n,
+    const real *x,           /* IN (., ldx) */
+    const ptrdiff_t *x_rows, /* IN (n,) */
+    ptrdiff_t ldx, ptrdiff_t F,
+    const real *w,    /* IN panels (F + units, PANEL * LANES) */
+    const real *bias, /* IN (units / LANES, PANEL * LANES) */
+    ptrdiff_t units,
+    real *z /* OUT (n, units / LANES, PANEL * LANES) */
+)
+{
+    const int height = tile_height(n, PANEL);
+    for (ptrdiff_t j = 0; j < units / LANES; j++) {
+        const real *wj = w + j * (F + units) * PANEL * LANES;
+        const real *bj = bias + j * PANEL * LANES;
+        for (ptrdiff_t m = 0; m < n; m += height) {
+            const int R = (int)(n - m < height ? n - m : height);
+            const real *xr[TILE_ROWS];
+            real *zr[TILE_ROWS];
+            for (int r = 0; r < R; r++) {
+                xr[r] = x + x_rows[m + r] * ldx;
+                zr[r] = z + ((m + r) * units + j * LANES) * PANEL;
+            }
+#define INPUT_TILE(R, C) product_tile(R, PANEL, xr, F, wj, bj, zr)
+            FOR_ROWS(R, PANEL, INPUT_TILE)
+#undef INPUT_TILE
+        }
     }
 }
 

@@ -32,8 +32,11 @@ cdef extern from "<cell.h>" nogil:
         const real*, Py_ssize_t, int, real*, Py_ssize_t, real*) noexcept
     void forward_step(
         int, Py_ssize_t, const real*, const Py_ssize_t*, Py_ssize_t, Py_ssize_t,
-        const real*, const real*, Py_ssize_t, const real*, const real*, real*, real*,
-        real*) noexcept
+        const real*, const real*, Py_ssize_t, int, const real*, const real*, real*,
+        real*, real*) noexcept
+    void input_part(
+        Py_ssize_t, const real*, const Py_ssize_t*, Py_ssize_t, Py_ssize_t,
+        const real*, const real*, Py_ssize_t, real*) noexcept
     void backward_step(
         int, Py_ssize_t, Py_ssize_t, const real*, const real*, Py_ssize_t, const real*,
         const real*, const Py_ssize_t*, real*, real*, const real*, const real*) noexcept
@@ -71,6 +74,8 @@ cdef enum:
     OUTER_CHUNK = 512  # row-steps
     # Row-steps in a task of the product that gives d_x.
     PRODUCT_ROWS = 96
+    # Steps ahead of which a lone sequence multiplies its input with W.
+    INPUT_STEPS = 24
 
 
 cdef inline Py_ssize_t ceil_div(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
@@ -232,7 +237,8 @@ cdef struct Forward:
     real* c                  # (N + B, units) kept for backward, or NULL
     real* h_last             # (B, units) state after the last step
     real* c_last             # (B, units) or NULL
-    real* scratch            # (n_threads, 3 * longest strip, units)
+    real* scratch            # (n_threads, scratch_size)
+    Py_ssize_t scratch_size
     Py_ssize_t strip_rows
 
 
@@ -247,12 +253,18 @@ cdef void forward_strip(
     cdef Py_ssize_t m = batch.first_step[strip], t, r, rows, rows_after
     cdef Py_ssize_t strip_size = layer.strip_rows * units
     # Without states to keep, h alternates between two blocks and c stays in a third.
-    cdef real* scratch = layer.scratch + thread * 3 * strip_size
+    cdef real* scratch = layer.scratch + thread * layer.scratch_size
     cdef real* h_before = scratch
     cdef real* c_before = scratch + 2 * strip_size
     cdef real* h
     cdef real* c
+    cdef const real* x = layer.x
+    cdef const real* start = layer.bias
+    cdef real* z = scratch + 3 * strip_size
+    cdef bint lone = end - first == 1
 
+    if lone:
+        x = NULL
     if layer.h != NULL:
         h_before = layer.h + (first + m) * units
     if layer.c != NULL:
@@ -272,9 +284,18 @@ cdef void forward_strip(
             h = layer.h + (end + m) * units
         if layer.c != NULL:
             c = layer.c + (end + m) * units
+        if lone:
+            if t % INPUT_STEPS == 0:
+                input_part(
+                    min(<Py_ssize_t>INPUT_STEPS, T - t), layer.x, layer.x_rows + m,
+                    layer.ldx, layer.F, layer.w, layer.bias, units, z,
+                )
+            start = z + t % INPUT_STEPS * PANEL * units
+        # Every other step begins with the weights that the one before ended with,
+        # which L1 still holds.
         forward_step(
-            layer.cell, rows, layer.x, layer.x_rows + m, layer.ldx, layer.F,
-            layer.w, layer.bias, units, h_before, c_before,
+            layer.cell, rows, x, layer.x_rows + m, layer.ldx, layer.F,
+            layer.w, start, units, t & 1, h_before, c_before,
             layer.gates + m * PANEL * units if layer.gates != NULL else NULL, h, c,
         )
         finish_rows(layer, order, rows_after, rows, h, c)
@@ -305,6 +326,12 @@ cdef inline void finish_rows(
             copy_row(c, r, layer.c_last, order[r], layer.units)
 
 
+def scratch_size(Schedule schedule, Py_ssize_t units, int n_threads):
+    """Elements of scratch memory that `forward` needs."""
+    n_threads = max(1, min(n_threads, schedule.batch.n_strips))
+    return n_threads * (3 * schedule.batch.strip_rows + INPUT_STEPS * PANEL) * units
+
+
 def forward(
     int cell,
     Schedule schedule,
@@ -313,6 +340,7 @@ def forward(
     Py_ssize_t F,
     const real[:, ::1] w,         # IN packed by pack_gates
     const real[:, ::1] bias,      # IN packed by pack_gates
+    real[::1] scratch,            # at least scratch_size(...) elements
     real[:, ::1] h_last,          # OUT (B, units)
     real[:, ::1] c_last=None,     # OUT (B, units)
     const real[:, ::1] h_0=None,  # IN (B, units)
@@ -349,9 +377,9 @@ def forward(
 
     cdef Py_ssize_t strip_rows = batch.strip_rows
     n_threads = max(1, min(n_threads, batch.n_strips))
-    cdef real[:, ::1] scratch = np.empty(
-        (n_threads, 3 * strip_rows * units), dtype=np.asarray(h_last).dtype
-    )
+    layer.scratch_size = (3 * strip_rows + INPUT_STEPS * PANEL) * units
+    if scratch.shape[0] < n_threads * layer.scratch_size:
+        raise ValueError("scratch has fewer elements than scratch_size says.")
     layer.cell = cell
     layer.x = const_data(x)
     layer.x_rows = address(x_rows)
@@ -367,7 +395,7 @@ def forward(
     layer.c = data(c)
     layer.h_last = data(h_last)
     layer.c_last = data(c_last)
-    layer.scratch = data(scratch)
+    layer.scratch = &scratch[0]
     layer.strip_rows = strip_rows
     with nogil, parallel(num_threads=n_threads):
         denormals = flush_denormals()

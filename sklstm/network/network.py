@@ -18,6 +18,8 @@ PARALLEL_WORK = 250_000
 ACTIVATION_COLUMNS = 24
 # Row-steps of a batch of `predict`, which bounds its memory.
 PREDICT_STEPS = 65_536
+# Bytes of workspace that a layer keeps between two calls of `predict`.
+IDLE_BYTES = 1 << 20
 
 
 class Network:
@@ -165,6 +167,12 @@ class Network:
             )
             begin, done = end, steps[end - 1]
         return outputs
+
+    def shrink(self):
+        """Give large workspaces back, and keep small ones for the next call."""
+        for layer in [*self.layers, self.head]:
+            if layer.workspace.nbytes > IDLE_BYTES:
+                layer.workspace.clear()
 
     @staticmethod
     def _n_threads(layer, schedule):
