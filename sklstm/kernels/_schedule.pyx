@@ -50,76 +50,114 @@ cdef class Schedule:
         const Py_ssize_t[::1] lengths,
         Py_ssize_t strip_rows=8,
     ):
+        cdef Batch* batch = &self.batch
         cdef Py_ssize_t B = lengths.shape[0], n_strips = (B + strip_rows - 1) // strip_rows
-        cdef Py_ssize_t N = 0, n_running = 0, i, rows
+        cdef Py_ssize_t i, N = 0, n_running = 0
         cdef bint descending = True
-        cdef Py_ssize_t[::1] order, first_row, first_step, running_at, running
-        cdef Py_ssize_t[::1] data_rows, state_rows, before_rows
+        cdef Py_ssize_t[::1] plan, rows
+        cdef const Py_ssize_t[::1] sorted_places
+        if starts.shape[0] != B or strip_rows < 1:
+            raise ValueError("starts, lengths and strip_rows do not belong together.")
         for i in range(B):
             N += lengths[i]
             descending = descending and (i == 0 or lengths[i - 1] >= lengths[i])
+        self.plan = plan = np.empty(B + 3 * (n_strips + 1), dtype=np.intp)
+        batch.B, batch.N, batch.n_strips = B, N, n_strips
+        batch.strip_rows = (B + n_strips - 1) // n_strips if n_strips else 0
+        batch.order = &plan[0]
+        batch.first_row = batch.order + B
+        batch.first_step = batch.first_row + n_strips + 1
+        batch.running_at = batch.first_step + n_strips + 1
         if descending:
-            self.order = np.arange(B, dtype=np.intp)
+            for i in range(B):
+                batch.order[i] = i
         else:
-            self.order = np.argsort(-np.asarray(lengths), kind="stable")
-        order = self.order
-        self.first_row = first_row = np.empty(n_strips + 1, dtype=np.intp)
-        self.first_step = first_step = np.empty(n_strips + 1, dtype=np.intp)
-        self.running_at = running_at = np.empty(n_strips + 1, dtype=np.intp)
+            sorted_places = np.argsort(-np.asarray(lengths), kind="stable")
+            for i in range(B):
+                batch.order[i] = sorted_places[i]
         for i in range(n_strips + 1):
-            first_row[i] = i * B // n_strips if n_strips else 0
-            running_at[i] = n_running
+            batch.first_row[i] = i * B // n_strips if n_strips else 0
+            batch.running_at[i] = n_running
             if i < n_strips:
-                n_running += lengths[order[first_row[i]]]
-        self.running = running = np.empty(n_running, dtype=np.intp)
-        self.data_rows = data_rows = np.empty(N, dtype=np.intp)
-        self.state_rows = state_rows = np.empty(N, dtype=np.intp)
-        self.before_rows = before_rows = np.empty(N, dtype=np.intp)
-        rows = (B + n_strips - 1) // n_strips if n_strips else 0
-        self.n_sequences, self.n_steps, self.strip_rows = B, N, rows
-        self.batch = Batch(
-            address(order), address(first_row), address(first_step),
-            address(running_at), address(running), address(before_rows),
-            n_strips, rows, B, N,
-        )
-        _fill(
-            starts, lengths, order, first_row, running_at, first_step, running,
-            data_rows, state_rows, before_rows,
-        )
+                n_running += lengths[batch.order[batch.first_row[i]]]
+        self.rows = rows = np.empty(3 * N + n_running + 1, dtype=np.intp)
+        batch.data_rows = &rows[0]
+        batch.state_rows = batch.data_rows + N
+        batch.before_rows = batch.state_rows + N
+        batch.running = batch.before_rows + N
+        if B:
+            _fill(&starts[0], &lengths[0], batch)
 
+    @property
+    def n_sequences(self):
+        return self.batch.B
 
-cdef inline const Py_ssize_t* address(const Py_ssize_t[::1] a) noexcept:
-    """The data of an array; an empty one has none to point at."""
-    return &a[0] if a.shape[0] else NULL
+    @property
+    def n_steps(self):
+        return self.batch.N
+
+    @property
+    def strip_rows(self):
+        return self.batch.strip_rows
+
+    @property
+    def order(self):
+        return self.plan[: self.batch.B]
+
+    @property
+    def first_row(self):
+        return self._per_strip(0)
+
+    @property
+    def first_step(self):
+        return self._per_strip(1)
+
+    @property
+    def running_at(self):
+        return self._per_strip(2)
+
+    def _per_strip(self, k):
+        begin = self.batch.B + k * (self.batch.n_strips + 1)
+        return self.plan[begin : begin + self.batch.n_strips + 1]
+
+    @property
+    def data_rows(self):
+        return self.rows[: self.batch.N]
+
+    @property
+    def state_rows(self):
+        return self.rows[self.batch.N : 2 * self.batch.N]
+
+    @property
+    def before_rows(self):
+        return self.rows[2 * self.batch.N : 3 * self.batch.N]
+
+    @property
+    def running(self):
+        return self.rows[3 * self.batch.N : len(self.rows) - 1]
 
 
 cdef void _fill(
-    const Py_ssize_t[::1] starts,       # IN (B,)
-    const Py_ssize_t[::1] lengths,      # IN (B,)
-    const Py_ssize_t[::1] order,        # IN (B,)
-    const Py_ssize_t[::1] first_row,    # IN (n_strips + 1,)
-    const Py_ssize_t[::1] running_at,   # IN (n_strips + 1,)
-    Py_ssize_t[::1] first_step,         # OUT (n_strips + 1,)
-    Py_ssize_t[::1] running,            # OUT (running_at[-1],)
-    Py_ssize_t[::1] data_rows,          # OUT (N,)
-    Py_ssize_t[::1] state_rows,         # OUT (N,)
-    Py_ssize_t[::1] before_rows,        # OUT (N,)
+    const Py_ssize_t* starts,   # IN (B,)
+    const Py_ssize_t* lengths,  # IN (B,)
+    Batch* batch,
 ) noexcept:
-    cdef Py_ssize_t n_strips = first_row.shape[0] - 1
-    cdef Py_ssize_t strip, r, t, m = 0, before, rows
-    with nogil:
-        for strip in range(n_strips):
-            first_step[strip] = m
-            rows = first_row[strip + 1] - first_row[strip]
-            before = first_row[strip] + m
-            for t in range(running_at[strip + 1] - running_at[strip]):
-                while lengths[order[first_row[strip] + rows - 1]] <= t:
-                    rows -= 1
-                running[running_at[strip] + t] = rows
-                for r in range(rows):
-                    data_rows[m + r] = starts[order[first_row[strip] + r]] + t
-                    state_rows[m + r] = first_row[strip + 1] + m + r
-                    before_rows[m + r] = before + r
-                before = first_row[strip + 1] + m
-                m += rows
-        first_step[n_strips] = m
+    cdef Py_ssize_t strip, r, t, m = 0, before, after, rows
+    cdef const Py_ssize_t* order
+    for strip in range(batch.n_strips):
+        batch.first_step[strip] = m
+        order = batch.order + batch.first_row[strip]
+        rows = batch.first_row[strip + 1] - batch.first_row[strip]
+        before = batch.first_row[strip] + m
+        for t in range(batch.running_at[strip + 1] - batch.running_at[strip]):
+            while lengths[order[rows - 1]] <= t:
+                rows -= 1
+            batch.running[batch.running_at[strip] + t] = rows
+            after = batch.first_row[strip + 1] + m
+            for r in range(rows):
+                batch.data_rows[m + r] = starts[order[r]] + t
+                batch.state_rows[m + r] = after + r
+                batch.before_rows[m + r] = before + r
+            before = after
+            m += rows
+    batch.first_step[batch.n_strips] = m

@@ -100,12 +100,16 @@ cdef inline const real* const_data(const real[:, ::1] a) noexcept:
     return &a[0, 0]
 
 
-def check_shape(name, a, rows, columns):
+cdef int check_shape(
+    name, const real[:, ::1] a, Py_ssize_t rows, Py_ssize_t columns
+) except -1:
     """Kernels follow pointers: an array of another shape must not reach them."""
-    if a is not None and a.shape != (rows, columns):
+    if a is not None and (a.shape[0] != rows or a.shape[1] != columns):
         raise ValueError(
-            f"{name} has shape {a.shape}, the kernel needs {(rows, columns)}."
+            f"{name} has shape {a.shape[0], a.shape[1]}, the kernel needs "
+            f"{rows, columns}."
         )
+    return 0
 
 
 # ---- packing ---------------------------------------------------------------------
@@ -367,8 +371,10 @@ def forward(
         raise ValueError("x, x_rows and F do not belong together.")
     check_shape("w", w, bias.shape[0] * (F + units), PANEL * LANES)
     check_shape("bias", bias, bias.shape[0], PANEL * LANES)
-    for name, a in (("h_last", h_last), ("c_last", c_last), ("h_0", h_0), ("c_0", c_0)):
-        check_shape(name, a, B, units)
+    check_shape("h_last", h_last, B, units)
+    check_shape("c_last", c_last, B, units)
+    check_shape("h_0", h_0, B, units)
+    check_shape("c_0", c_0, B, units)
     check_shape("gates", gates, N, PANEL * units)
     check_shape("h", h, N + B, units)
     check_shape("c", c, N + B, units)
@@ -572,8 +578,9 @@ def backward(
     check_shape("h", h, N + B, units)
     check_shape("c", c, N + B, units)
     check_shape("d_weights", d_weights, F + H + 1, PANEL * units)
-    for name, a in (("d_c", d_c), ("d_last", d_last), ("d_h_0", d_h_0)):
-        check_shape(name, a, B, units)
+    check_shape("d_c", d_c, B, units)
+    check_shape("d_last", d_last, B, units)
+    check_shape("d_h_0", d_h_0, B, units)
     check_shape("d_out", d_out, N, units)
     check_shape("d_x", d_x, N, x_vectors * LANES)
     if d_x is not None:
