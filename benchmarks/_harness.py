@@ -119,7 +119,7 @@ class Worker:
         try:
             return self.connection.recv()
         except EOFError:
-            raise SystemExit(f"The process of {self.name} ended at {task}.") from None
+            raise RuntimeError(f"{self.name}: the process ended at {task}") from None
 
     def stop(self):
         try:
@@ -169,6 +169,44 @@ def alternate(turns, repeats, *, first_round=False):
             if repeat or first_round:
                 seconds[k].append(elapsed)
     return seconds, remarks
+
+
+class OtherLoad:
+    """What other processes take of the machine while this is open, as Linux says it.
+
+    All processes of the run are in one process group; stolen time is the others'.
+    """
+
+    def __enter__(self):
+        self._begin = self._seconds()
+        return self
+
+    def __exit__(self, *exception):
+        busy, idle, ours = (
+            end - begin for begin, end in zip(self._begin, self._seconds(), strict=True)
+        )
+        self.share = max(0.0, busy - ours) / max(busy + idle, 1)
+
+    @staticmethod
+    def _seconds():
+        """Clock ticks of the machine, busy and idle, and of our process group."""
+        try:
+            first_line = Path("/proc/stat").read_text().splitlines()[0]
+        except OSError:
+            return 0, 0, 0
+        user, nice, system, idle, iowait, *interrupts_and_stolen = (
+            int(field) for field in first_line.split()[1:9]
+        )
+        ours = 0
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = path.read_text().rpartition(")")[2].split()
+            except OSError:
+                continue  # it has ended
+            if int(fields[2]) == os.getpgrp():
+                ours += sum(map(int, fields[11:15]))  # children that ended included
+        busy = user + nice + system + sum(interrupts_and_stolen)
+        return busy, idle + iowait, ours
 
 
 # ---- what is printed ---------------------------------------------------------------

@@ -22,6 +22,7 @@ from typing import NamedTuple
 from _harness import (
     FreshWorker,
     Library,
+    OtherLoad,
     Tee,
     Worker,
     alternate,
@@ -246,7 +247,7 @@ class Crew:
         if len(turns) < 2:
             return
         seconds, remarks = alternate(turns, repeats or self.repeats)
-        ours, *others = ([each / epochs for each in row] for row in seconds)
+        ours, *others = ([value / epochs for value in row] for row in seconds)
         for worker, theirs, remark in zip(workers[1:], others, remarks[1:]):
             texts = [
                 f"{who} {text}"
@@ -469,7 +470,7 @@ def threads(crew, threads):
     for work, _ in FITS[2:4]:
         turns = [(two, ("fit", work)), (one, ("fit", work))]
         seconds, _ = alternate(turns, crew.repeats)
-        ours, theirs = ([each / work.epochs for each in row] for row in seconds)
+        ours, theirs = ([value / work.epochs for value in row] for row in seconds)
         yield Row(str(work.shape), "itself, 1 thread", "2", ours, theirs, THREADS_BAR)
 
 
@@ -559,16 +560,18 @@ def run(names, options):
         print(
             f"Medians of {options.repeats} measurements (smallest to largest), at the "
             f"most {WIDE_REPEATS} with H above 128 and {KERAS_REPEATS} beside Keras; "
-            "libraries in turn, the first round not counted.\n"
+            "libraries in turn, the first round not counted where processes stay.\n"
         )
         n_bars, missed = 0, []
         for name, section in chosen.items():
             print(f"## {name}\n\n{section.title}\n", flush=True)
-            rows = list(section.rows(crew, section.threads(options.threads)))
+            with OtherLoad() as others:
+                rows = list(section.rows(crew, section.threads(options.threads)))
             if not rows:
                 print("Nothing to compare with.\n")
                 continue
             print_rows(rows, section.unit)
+            print(f"Other processes took {others.share:.0%} of the machine.\n")
             n_bars += sum(row.bar is not None for row in rows)
             missed += [(name, row) for row in rows if row.is_missed()]
     finally:
