@@ -5,18 +5,13 @@ import warnings
 
 import numpy as np
 from _harness import repeated
+from _search import BATCH, timed_search
 from _work import (
     LEARNING_RATE,
     MAX_GRAD_NORM,
-    SEARCH_BATCH,
-    SEARCH_FOLDS,
-    SEARCH_JOBS,
-    SEARCH_RATES,
-    SEARCH_UNITS,
     Work,
     make_data,
 )
-from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -190,15 +185,6 @@ def export_speakers(path):
 def search(epochs, path):
     X, y = scaled_speakers()
     model = LSTMClassifier(
-        batch_size=SEARCH_BATCH, max_iter=epochs, random_state=0, **ALL_EPOCHS
+        batch_size=BATCH, max_iter=epochs, random_state=0, **ALL_EPOCHS
     )
-    grid = {"hidden_layer_sizes": SEARCH_UNITS, "learning_rate_init": SEARCH_RATES}
-    # Starts the processes of joblib and has them import what they need.
-    start_up = {"max_iter": [1], "learning_rate_init": SEARCH_RATES}
-    GridSearchCV(model, start_up, cv=SEARCH_FOLDS, n_jobs=SEARCH_JOBS).fit(X, y)
-
-    def measure():
-        search = GridSearchCV(model, grid, cv=SEARCH_FOLDS, n_jobs=SEARCH_JOBS)
-        return timed_fit(search, X, y), f"best accuracy {search.best_score_:.3f}"
-
-    return measure
+    return timed_search(model, "hidden_layer_sizes", "learning_rate_init", X, y)

@@ -5,19 +5,13 @@ import warnings
 
 import numpy as np
 import torch
+from _search import BATCH, N_CLASSES, timed_search
 from _torch import Model, describe, fastest_adam, model_of
 from _work import (
     LEARNING_RATE,
     MAX_GRAD_NORM,
-    N_CLASSES,
-    SEARCH_BATCH,
-    SEARCH_FOLDS,
-    SEARCH_JOBS,
-    SEARCH_RATES,
-    SEARCH_UNITS,
     make_data,
 )
-from sklearn.model_selection import GridSearchCV
 from skorch import NeuralNetClassifier, NeuralNetRegressor
 from skorch.callbacks import GradientNormClipping
 
@@ -80,20 +74,8 @@ def search(epochs, path):
         module__n_units=64,
         module__n_outputs=N_CLASSES,
         criterion=torch.nn.CrossEntropyLoss,
-        batch_size=SEARCH_BATCH,
+        batch_size=BATCH,
         max_epochs=epochs,
         **settings(PaddedModel(n_features, 64, N_CLASSES)),
     )
-    grid = {"module__n_units": SEARCH_UNITS, "lr": SEARCH_RATES}
-    # Starts the processes of joblib and has them import what they need.
-    start_up = {"max_epochs": [1], "lr": SEARCH_RATES}
-    GridSearchCV(model, start_up, cv=SEARCH_FOLDS, n_jobs=SEARCH_JOBS).fit(X, y)
-
-    def measure():
-        search = GridSearchCV(model, grid, cv=SEARCH_FOLDS, n_jobs=SEARCH_JOBS)
-        start = time.perf_counter()
-        search.fit(X, y)
-        seconds = time.perf_counter() - start
-        return seconds, f"best accuracy {search.best_score_:.3f}"
-
-    return measure
+    return timed_search(model, "module__n_units", "lr", X, y)

@@ -42,14 +42,6 @@ SHAPES = [
     Shape(35, 512, 512, 64),
 ]
 
-# The grid search: Japanese vowels, 3 folds of 4 x 3 candidates.
-N_CLASSES = 9
-SEARCH_UNITS = [16, 32, 64, 128]
-SEARCH_RATES = [0.001, 0.003, 0.01]
-SEARCH_FOLDS = 3
-SEARCH_JOBS = 2
-SEARCH_BATCH = 32
-
 
 def make_data(work):
     """Padded sequences (n, T, F), lengths (n,), targets (n,): alike in every process.

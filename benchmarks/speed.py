@@ -30,7 +30,7 @@ from _harness import (
     print_table,
     spread,
 )
-from _work import N_SEQUENCES, SEARCH_JOBS, SHAPES, Shape, Work
+from _work import N_SEQUENCES, SHAPES, Shape, Work
 
 AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
 OURS = ("sklstm", "numpy", "scikit-learn")
@@ -411,8 +411,8 @@ def predict_many(crew, threads):
 
 
 @section(
-    f"GridSearchCV, 12 candidates x 3 folds of Japanese vowels, n_jobs={SEARCH_JOBS}, "
-    "s; one thread in each process, which are started before.",
+    "GridSearchCV, 12 candidates x 3 folds of Japanese vowels, n_jobs=2, s; "
+    "one thread in each process, which are started before.",
     "sklstm",
     "skorch",
     threads=lambda threads: [1],
