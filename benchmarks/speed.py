@@ -214,7 +214,9 @@ class Crew:
         if name in self.left_out or (name, n_threads) in self.workers:
             return
         library = LIBRARIES[name]
-        if package := library.missing():
+        if (package := library.missing()) == "sklstm":
+            raise SystemExit("sklstm is not installed.")
+        if package:
             self.left_out[name] = f"{package} is not installed"
             return
         kind = FreshWorker if library.fresh else Worker
@@ -557,6 +559,8 @@ def run(names, options):
         print_setting(crew.workers.values())
         for library, reason in crew.left_out.items():
             print(f"{library} is left out: {reason}.\n")
+        if crew.left_out:
+            print('The peers come with pip install ".[bench]".\n')
         print(
             f"Medians of {options.repeats} measurements (smallest to largest), at the "
             f"most {WIDE_REPEATS} with H above 128 and {KERAS_REPEATS} beside Keras; "
