@@ -33,7 +33,7 @@ import numpy as np
 
 from sklstm.kernels import Schedule, instruction_set
 from sklstm.network.layers import Recurrent
-from sklstm.network.network import STRIP_ROWS
+from sklstm.network.network import Network
 
 # T steps, F features, H hidden units, B sequences
 SHAPES = [
@@ -108,7 +108,8 @@ def passes(T, F, H, B):
     layer.initialize(weights, rng)
     layer.load(weights, backward=True)
     data = rng.standard_normal((B * T, F), dtype=np.float32)
-    schedule = Schedule(np.arange(B) * T, np.full(B, T), STRIP_ROWS)
+    strip_rows = Network(F, (H,), 1, np.float32).strip_rows
+    schedule = Schedule(np.arange(B) * T, np.full(B, T), strip_rows)
     d_last = np.ones((B, layer.width), dtype=np.float32)
     d_weights = np.empty_like(weights)
 

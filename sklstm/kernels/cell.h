@@ -120,13 +120,13 @@ INLINE void lstm_backward(
     real *d_c,   /* IN/OUT (LANES,) gradient of c, then of c' */
     real *gates, /* IN activated gates, OUT their gradients d_z, `units` apart */
     ptrdiff_t units,
-    const real *c,       /* IN (LANES,) */
+    const real *h,       /* IN (LANES,) */
     const real *c_before /* IN (LANES,) */
 )
 {
     const vec i = load(gates), f = load(gates + units);
     const vec g = load(gates + 2 * units), o = load(gates + 3 * units);
-    const vec tanh_c = tanh_vec(load(c));
+    const vec tanh_c = load(h) / o; /* o > 0: sigma ends at exp(-87) or exp(-700) */
     const vec d_o = d_h * tanh_c;
     const vec d_c_t =
         fma_vec(d_h * o, fma_vec(-tanh_c, tanh_c, broadcast(1)), load(d_c));
@@ -148,7 +148,7 @@ typedef void cell_forward_rows(
     ptrdiff_t units, real *h, real *c);
 typedef void cell_backward_rows(
     int R, int C, const vec *d_h, real *d_c, real *gates, ptrdiff_t units,
-    const real *c, const real *c_before);
+    const real *h, const real *c_before);
 
 #define CELL_ROWS(NAME)                                                                \
     static __attribute__((noinline)) void NAME##_forward_rows(                         \
@@ -166,14 +166,14 @@ typedef void cell_backward_rows(
     }                                                                                  \
     static __attribute__((noinline)) void NAME##_backward_rows(                        \
         int R, int C, const vec *d_h, real *d_c, real *gates, ptrdiff_t units,         \
-        const real *c, const real *c_before)                                           \
+        const real *h, const real *c_before)                                           \
     {                                                                                  \
         for (int r = 0; r < R; r++)                                                    \
             for (int b = 0; b < C; b++) {                                              \
                 const ptrdiff_t at = r * units + b * LANES;                            \
                 NAME##_backward(                                                       \
                     d_h[r * C + b], d_c + at, gates + PANEL * r * units + b * LANES,   \
-                    units, c + at, c_before + at);                                     \
+                    units, h + at, c_before + at);                                     \
             }                                                                          \
     }
 
@@ -188,8 +188,8 @@ static cell_backward_rows *const cell_backward_of[N_CELLS] = {lstm_backward_rows
    x NULL, `start` is b + W x instead of b. */
 INLINE void forward_tile(
     int cell, const int R, const int P, const real *const *x, ptrdiff_t F,
-    const real *const *h_rows, const real *w, const real *start, ptrdiff_t units,
-    const real *h_before, const real *c_before, real *gates, real *h, real *c)
+    const real *const *h_rows, ptrdiff_t H, const real *w, const real *start,
+    ptrdiff_t units, const real *h_before, const real *c_before, real *gates, real *h, real *c)
 {
     const ptrdiff_t panel = (F + units) * PANEL * LANES;
     vec acc[TILE_ROWS * PANEL], z[TILE_ROWS * PANEL];
@@ -197,7 +197,7 @@ INLINE void forward_tile(
         UNROLL for (int b = 0; b < P * PANEL; b++)
             acc[r * P * PANEL + b] = load(start + b * LANES);
     if (x) tile_multiply(R, P, PANEL, acc, x, F, w, panel);
-    tile_multiply(R, P, PANEL, acc, h_rows, units, w + F * PANEL * LANES, panel);
+    tile_multiply(R, P, PANEL, acc, h_rows, H, w + F * PANEL * LANES, panel);
     UNROLL for (int b = 0; b < R * P * PANEL; b++) z[b] = acc[b];
     cell_forward_of[cell](R, P, z, h_before, c_before, gates, units, h, c);
 }
@@ -210,6 +210,7 @@ static void forward_step(
     ptrdiff_t ldx, ptrdiff_t F,
     const real *w,        /* IN panels (F + units, PANEL * LANES) */
     const real *start,    /* IN (units / LANES, PANEL * LANES) bias, or b + W x */
+    ptrdiff_t H,
     ptrdiff_t units,      /* H, padded to a multiple of LANES */
     int reverse,          /* whether to begin with the last units */
     const real *h_before, /* IN (n_rows, units) */
@@ -243,7 +244,8 @@ static void forward_step(
                 }
 #define FORWARD_TILE(R, P)                                                             \
     forward_tile(                                                                      \
-        cell, R, P, x ? xr : NULL, F, hr, wj, sj, units, h_before + at, c_before + at, \
+        cell, R, P, x ? xr : NULL, F, hr, H, wj, sj, units, h_before + at,             \
+        c_before + at,                                                                 \
         gates ? gates + m * PANEL * units + j * LANES : NULL, h + at, c + at)
 #define ONE_BLOCK(R, C) FORWARD_TILE(R, 1)
                 if (P == 4)
@@ -292,15 +294,22 @@ static void input_part(
     }
 }
 
-/* R rows, C vectors of units: d_h = d_out + d_z(t + 1) R', then the cell. */
+/* R rows, C vectors of units: d_h = d_out + d_z(t + 1) R', then the cell. The rows of
+   d_z_after are moved on from gate to gate, past the padding. */
 INLINE void backward_tile(
-    int cell, const int R, const int C, const real *const *d_z_after, ptrdiff_t K,
+    int cell, const int R, const int C, const real **d_z_after, ptrdiff_t H,
     const real *w, ptrdiff_t units, const real *const *d_out, const real *const *d_last,
-    real *d_c, real *gates, const real *c, const real *c_before)
+    real *d_c, real *gates, const real *h, const real *c_before)
 {
     vec acc[TILE_ROWS * PANEL], d_h[TILE_ROWS * PANEL];
     UNROLL for (int b = 0; b < R * C; b++) acc[b] = broadcast(0);
-    tile_multiply(R, 1, C, acc, d_z_after, K, w, 0);
+    if (d_z_after && H == units)
+        tile_multiply(R, 1, C, acc, d_z_after, PANEL * units, w, 0);
+    else if (d_z_after)
+        for (int g = 0; g < PANEL; g++) {
+            tile_multiply(R, 1, C, acc, d_z_after, H, w + g * units * C * LANES, 0);
+            UNROLL for (int r = 0; r < R; r++) d_z_after[r] += units;
+        }
     UNROLL for (int r = 0; r < R; r++)
         UNROLL for (int b = 0; b < C; b++) {
             vec sum = acc[r * C + b];
@@ -308,7 +317,7 @@ INLINE void backward_tile(
             if (d_last) sum += load(d_last[r] + b * LANES);
             d_h[r * C + b] = sum;
         }
-    cell_backward_of[cell](R, C, d_h, d_c, gates, units, c, c_before);
+    cell_backward_of[cell](R, C, d_h, d_c, gates, units, h, c_before);
 }
 
 /* Rows begin .. end of a strip at one time step. Either all of them go on at the next
@@ -317,17 +326,16 @@ static void backward_step(
     int cell, ptrdiff_t begin, ptrdiff_t end,
     const real *d_z_after, /* IN (n_rows, PANEL * units) or NULL */
     const real *w,         /* IN panels (PANEL * units, <= PANEL * LANES) of R' */
-    ptrdiff_t units,
+    ptrdiff_t H, ptrdiff_t units,
     const real *d_out,      /* IN (n_rows, units) from the layer above, or NULL */
     const real *d_last,     /* IN (., units) gradient of the last h, or NULL */
     const ptrdiff_t *order, /* IN (n_rows,) row of d_last for each row */
     real *d_c,              /* IN/OUT (n_rows, units) */
     real *gates,            /* IN/OUT (n_rows, PANEL, units) */
-    const real *c,          /* IN (n_rows, units) */
+    const real *h,          /* IN (n_rows, units) */
     const real *c_before    /* IN (n_rows, units) */
 )
 {
-    const ptrdiff_t K = d_z_after ? PANEL * units : 0;
     if (begin >= end) return;
     for (ptrdiff_t p = 0; p * PANEL * LANES < units; p++) {
         const int C = panel_vectors(units / LANES, p);
@@ -339,14 +347,15 @@ static void backward_step(
             const ptrdiff_t at = m * units + column;
             const real *after[TILE_TALL], *above[TILE_TALL], *last[TILE_TALL];
             for (int r = 0; r < R; r++) {
-                after[r] = K ? d_z_after + (m + r) * PANEL * units : NULL;
+                after[r] = d_z_after ? d_z_after + (m + r) * PANEL * units : NULL;
                 above[r] = d_out ? d_out + (m + r) * units + column : NULL;
                 last[r] = d_last ? d_last + order[m + r] * units + column : NULL;
             }
 #define BACKWARD_TILE(R, C)                                                            \
     backward_tile(                                                                     \
-        cell, R, C, after, K, wp, units, d_out ? above : NULL, d_last ? last : NULL,   \
-        d_c + at, gates + m * PANEL * units + column, c + at, c_before + at)
+        cell, R, C, d_z_after ? after : NULL, H, wp, units, d_out ? above : NULL,      \
+        d_last ? last : NULL, d_c + at, gates + m * PANEL * units + column, h + at,    \
+        c_before + at)
             FOR_TILE(R, C, BACKWARD_TILE)
 #undef BACKWARD_TILE
         }

@@ -32,14 +32,15 @@ cdef extern from "<cell.h>" nogil:
         const real*, Py_ssize_t, int, real*, Py_ssize_t, real*) noexcept
     void forward_step(
         int, Py_ssize_t, const real*, const Py_ssize_t*, Py_ssize_t, Py_ssize_t,
-        const real*, const real*, Py_ssize_t, int, const real*, const real*, real*,
-        real*, real*) noexcept
+        const real*, const real*, Py_ssize_t, Py_ssize_t, int, const real*,
+        const real*, real*, real*, real*) noexcept
     void input_part(
         Py_ssize_t, const real*, const Py_ssize_t*, Py_ssize_t, Py_ssize_t,
         const real*, const real*, Py_ssize_t, real*) noexcept
     void backward_step(
-        int, Py_ssize_t, Py_ssize_t, const real*, const real*, Py_ssize_t, const real*,
-        const real*, const Py_ssize_t*, real*, real*, const real*, const real*) noexcept
+        int, Py_ssize_t, Py_ssize_t, const real*, const real*, Py_ssize_t, Py_ssize_t,
+        const real*, const real*, const Py_ssize_t*, real*, real*, const real*,
+        const real*) noexcept
 
 cdef extern from "<optimizer.h>" nogil:
     const int UPDATE_CHUNK
@@ -233,6 +234,7 @@ cdef struct Forward:
     Py_ssize_t F
     const real* w            # packed by pack_gates
     const real* bias
+    Py_ssize_t H
     Py_ssize_t units
     const real* h_0          # (B, units) initial states, NULL for zero
     const real* c_0
@@ -299,7 +301,7 @@ cdef void forward_strip(
         # which L1 still holds.
         forward_step(
             layer.cell, rows, x, layer.x_rows + m, layer.ldx, layer.F,
-            layer.w, start, units, t & 1, h_before, c_before,
+            layer.w, start, layer.H, units, t & 1, h_before, c_before,
             layer.gates + m * PANEL * units if layer.gates != NULL else NULL, h, c,
         )
         finish_rows(layer, order, rows_after, rows, h, c)
@@ -342,6 +344,7 @@ def forward(
     const real[:, ::1] x,         # IN (., ldx) of which F columns are features
     const Py_ssize_t[::1] x_rows,  # IN (N,)
     Py_ssize_t F,
+    Py_ssize_t H,
     const real[:, ::1] w,         # IN packed by pack_gates
     const real[:, ::1] bias,      # IN packed by pack_gates
     real[::1] scratch,            # at least scratch_size(...) elements
@@ -367,8 +370,8 @@ def forward(
     cdef unsigned long long denormals = 0
     if not 0 <= cell < N_CELLS:
         raise ValueError(f"There is no cell {cell}.")
-    if x_rows.shape[0] < N or x.shape[1] < F:
-        raise ValueError("x, x_rows and F do not belong together.")
+    if x_rows.shape[0] < N or x.shape[1] < F or units != ceil_div(H, LANES) * LANES:
+        raise ValueError("x, x_rows, F, H and bias do not belong together.")
     check_shape("w", w, bias.shape[0] * (F + units), PANEL * LANES)
     check_shape("bias", bias, bias.shape[0], PANEL * LANES)
     check_shape("h_last", h_last, B, units)
@@ -391,6 +394,7 @@ def forward(
     layer.x_rows = address(x_rows)
     layer.ldx = x.shape[1]
     layer.F = F
+    layer.H = H
     layer.w = const_data(w)
     layer.bias = const_data(bias)
     layer.units = units
@@ -416,12 +420,14 @@ def forward(
 cdef struct Backward:
     int cell
     const real* r_transposed  # packed by pack_transposed
+    Py_ssize_t H
     Py_ssize_t units
     const real* d_out         # (N, units) gradient of every h, or NULL
     const real* d_last        # (B, units) gradient of the last h, or NULL
     real* d_c                 # (B, units) by sorted place: of the last c, then of c_0
     real* d_h_0               # (B, units) by sorted place, or NULL
     real* gates               # (N, PANEL * units) activated gates, then d_z
+    const real* h             # (N + B, units)
     const real* c             # (N + B, units)
 
 
@@ -446,13 +452,13 @@ cdef void backward_strip(
             d_out = layer.d_out + m * units
         backward_step(
             layer.cell, 0, rows_after, d_z + rows * PANEL * units,
-            layer.r_transposed, units, d_out, NULL, NULL, d_c, d_z,
-            layer.c + (end + m) * units, layer.c + before * units,
+            layer.r_transposed, layer.H, units, d_out, NULL, NULL, d_c, d_z,
+            layer.h + (end + m) * units, layer.c + before * units,
         )
         backward_step(
-            layer.cell, rows_after, rows, NULL, layer.r_transposed, units,
+            layer.cell, rows_after, rows, NULL, layer.r_transposed, layer.H, units,
             d_out, layer.d_last, batch.order + first, d_c, d_z,
-            layer.c + (end + m) * units, layer.c + before * units,
+            layer.h + (end + m) * units, layer.c + before * units,
         )
         rows_after = rows
     if layer.d_h_0 != NULL and T:
@@ -496,6 +502,7 @@ cdef void outer_share(
     The output is split, never the sum: an element is one chain over the row-steps
     whoever computes it.
     """
+    cdef Py_ssize_t task_begin, task_end
     cdef Py_ssize_t width = x.vectors * LANES
     cdef Py_ssize_t panels = ceil_div(x.vectors, PANEL)
     cdef Py_ssize_t group = max(
@@ -510,14 +517,15 @@ cdef void outer_share(
     for i in range(ceil_div(panels, group)):
         first = i * group
         n = min(group, panels - first)
+        # of this group, by blocks of rows, the panels of a block side by side
+        task_begin = max(share_begin - first * blocks, <Py_ssize_t>0)
+        task_end = min(share_end - first * blocks, n * blocks)
+        if task_begin >= task_end:
+            continue
         for chunk in range(ceil_div(x.N, OUTER_CHUNK)):
             begin = chunk * OUTER_CHUNK
             end = min(begin + OUTER_CHUNK, x.N)
-            # of this group, by blocks of rows, the panels of a block side by side
-            for task in range(
-                max(share_begin - first * blocks, <Py_ssize_t>0),
-                min(share_end - first * blocks, n * blocks),
-            ):
+            for task in range(task_begin, task_end):
                 block = task // n
                 panel = first + task % n
                 if block < x_blocks:
@@ -592,12 +600,14 @@ def backward(
 
     layer.cell = cell
     layer.r_transposed = &r_transposed[0]
+    layer.H = H
     layer.units = units
     layer.d_out = const_data(d_out)
     layer.d_last = const_data(d_last)
     layer.d_c = data(d_c)
     layer.d_h_0 = data(d_h_0)
     layer.gates = data(gates)
+    layer.h = const_data(h)
     layer.c = const_data(c)
     h_operands.a = const_data(h)
     h_operands.rows = batch.before_rows

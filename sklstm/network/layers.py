@@ -128,8 +128,8 @@ class Recurrent:
         gates = array("gates", N, GATES * width) if keep else None
         scratch = array("scratch", self.kernels.scratch_size(schedule, width, n_threads))
         self.kernels.forward(
-            self.cell, schedule, x, x_rows, self.n_inputs, self._w, self._bias,
-            scratch, h_last, c_last, h_0, c_0, gates, h, c, n_threads,
+            self.cell, schedule, x, x_rows, self.n_inputs, self.n_units, self._w,
+            self._bias, scratch, h_last, c_last, h_0, c_0, gates, h, c, n_threads,
         )  # fmt: skip
         if keep:
             self._kept = schedule, x, x_rows, gates, h, c

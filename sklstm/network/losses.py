@@ -6,7 +6,7 @@ mean over the samples of a batch; sums are in float64.
 """
 
 import numpy as np
-from scipy.special import expit, log_expit, logsumexp
+from scipy.special import expit, log_expit
 
 
 def _mean_weights(weight, n_samples):
@@ -25,10 +25,15 @@ class SoftmaxCrossEntropy:
         output = np.asarray(output, dtype=np.float64)
         mean = _mean_weights(weight, len(output))
         rows = np.arange(len(output))
-        log_p = output - logsumexp(output, axis=1, keepdims=True)
+        # In NumPy: scipy.special.logsumexp takes 70 microseconds for a minibatch, half
+        # of what training a small network takes.
+        output = output - output.max(axis=1, keepdims=True)
+        gradient = np.exp(output)
+        total = gradient.sum(axis=1, keepdims=True)
+        log_p = output[rows, target] - np.log(total[:, 0])
         # not np.dot: the last bit of a BLAS sum depends on the number of threads
-        value = -float((mean[:, 0] * log_p[rows, target]).sum())
-        gradient = np.exp(log_p)
+        value = -float((mean[:, 0] * log_p).sum())
+        gradient /= total
         gradient[rows, target] -= 1
         gradient *= mean
         return value, gradient
@@ -54,7 +59,10 @@ class SquaredError:
     link = "identity"
 
     def value_and_gradient(self, output, target, weight=None):
-        difference = np.asarray(output, dtype=np.float64) - target
-        mean = _mean_weights(weight, len(output)) / difference.shape[1]
+        difference = np.subtract(output, target, dtype=np.float64)
+        if weight is None:
+            mean = 1 / len(output) / difference.shape[1]
+        else:
+            mean = _mean_weights(weight, len(output)) / difference.shape[1]
         gradient = mean * difference
         return float((gradient * difference).sum()) / 2, gradient
