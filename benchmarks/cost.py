@@ -5,7 +5,7 @@ units, minibatch, threads, and memory against steps and sequences. What is timed
 in docs/performance/README.md. The plots need matplotlib; PyTorch is left out where it
 is not installed.
 
-    python benchmarks/cost.py
+    python benchmarks/cost.py > docs/performance/cost.md
     python benchmarks/cost.py --quick --output-dir /tmp/plots
     python benchmarks/cost.py --only steps memory
 
@@ -16,7 +16,6 @@ them. Memory is measured in a fresh process for every number.
 
 import argparse
 import math
-import multiprocessing
 import os
 import platform
 import resource
@@ -28,6 +27,8 @@ from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
+
+from _workers import Worker, print_table, processor
 
 # NumPy and matplotlib are imported late: a process that is started inherits the peak
 # memory of the one that starts it.
@@ -49,7 +50,6 @@ EPOCHS = 5
 PEER_BATCH = 256  # sequences that PyTorch predicts at once
 LEARNING_RATE = 0.003
 MAX_GRAD_NORM = 1.0
-PAUSE = 0.02  # seconds between turns, for OpenMP's idle threads to fall asleep
 LEAST_SECONDS = 0.05  # the least a measurement lasts, in calls one after the other
 
 
@@ -71,7 +71,7 @@ class Sklstm:
     def describe(self):
         from sklstm.kernels import instruction_set
 
-        return instruction_set
+        return f"sklstm {version('sklstm')} ({instruction_set})"
 
     def fit(self, shape, X, y, epochs):
         import numpy as np
@@ -102,7 +102,8 @@ class Torch:
     def describe(self):
         import torch
 
-        return torch.backends.cpu.get_cpu_capability()
+        capability = torch.backends.cpu.get_cpu_capability()
+        return f"torch {version('torch')} ({capability})"
 
     def fit(self, shape, X, y, epochs):
         import torch
@@ -152,9 +153,14 @@ JOBS = ("fit", "predict")
 class Jobs:
     """What the parent may ask for; the last data and model are kept."""
 
-    def __init__(self, name):
+    def __init__(self, name, n_threads):
         self.library = LIBRARIES[name]()
+        self.n_threads = n_threads
         self.shape = self.model = None
+        self.elapsed = self.elapsed_on_cpu = 0.0
+
+    def describe(self):
+        return self.library.describe()
 
     def prepare(self, shape):
         if shape != self.shape:
@@ -177,13 +183,23 @@ class Jobs:
         self.prepare_model(shape)
         return self.time(lambda: self.library.predict(self.model, self.X))
 
-    @staticmethod
-    def time(call):
-        calls, start = 0, time.perf_counter()
+    def time(self, call):
+        """Seconds of a call; of one thread, which never waits, the processor's time.
+
+        A busy machine changes that less than the time of day.
+        """
+        calls, start, start_on_cpu = 0, time.perf_counter(), time.process_time()
         while (elapsed := time.perf_counter() - start) < LEAST_SECONDS:
             call()
             calls += 1
-        return elapsed / calls
+        elapsed_on_cpu = time.process_time() - start_on_cpu
+        self.elapsed += elapsed
+        self.elapsed_on_cpu += elapsed_on_cpu
+        return (elapsed_on_cpu if self.n_threads == 1 else elapsed) / calls
+
+    def share(self):
+        """Processors that this process had in all the time that was measured."""
+        return self.elapsed_on_cpu / self.elapsed
 
     def memory(self, shape, kind):
         """Bytes by which one call raises the peak of this process; bytes of the data.
@@ -208,59 +224,19 @@ def peak_memory():
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def serve(connection, name):
-    """Do what the parent asks for until it asks for nothing."""
-    jobs = Jobs(name)
-    library = jobs.library
-    versions = [f"{package} {version(package)}" for package in library.packages]
-    connection.send((versions, library.describe()))
-    while (task := connection.recv()) is not None:
-        job, *arguments = task
-        connection.send(getattr(jobs, job)(*arguments))
-
-
 # ---- the parent: who is asked what, and when ---------------------------------------
 
 
-class Worker:
+def worker_of(name, n_threads):
     """The process of one library and one number of threads."""
-
-    def __init__(self, name, n_threads):
-        self.name, self.n_threads = name, n_threads
-        context = multiprocessing.get_context("spawn")
-        self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=serve, args=(theirs, name), daemon=True)
-        before = os.environ.get("OMP_NUM_THREADS")
-        os.environ["OMP_NUM_THREADS"] = str(n_threads)
-        try:
-            self.process.start()
-        finally:
-            if before is None:
-                del os.environ["OMP_NUM_THREADS"]
-            else:
-                os.environ["OMP_NUM_THREADS"] = before
-        theirs.close()
-        self.versions, self.note = self.connection.recv()
-
-    def ask(self, *task):
-        time.sleep(PAUSE)
-        self.connection.send(task)
-        return self.connection.recv()
-
-    def stop(self):
-        self.connection.send(None)
-        self.process.join()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        self.stop()
+    return Worker(Jobs, (name, n_threads), {"OMP_NUM_THREADS": str(n_threads)})
 
 
-def alternate(workers, repeats, *task):
-    """Median seconds of each worker, in turn, without the first round."""
-    rounds = [[worker.ask(*task) for worker in workers] for _ in range(repeats + 1)]
+def alternate(asked, repeats):
+    """Median seconds of each (worker, job, ...), in turn, without the first round."""
+    rounds = [
+        [worker.ask(*task) for worker, *task in asked] for _ in range(repeats + 1)
+    ]
     return [statistics.median(seconds) for seconds in zip(*rounds[1:])]
 
 
@@ -273,32 +249,18 @@ class Setting:
         self.repeats = repeats
         self.versions = []
         for name in names:
-            with Worker(name, 1) as worker:
-                self.versions += worker.versions[:1]
-                self.versions[-1] += f" ({worker.note})"
-                numpy_version = worker.versions[1]
-        self.versions.append(numpy_version)
+            with worker_of(name, 1) as worker:
+                self.versions.append(worker.ask("describe"))
+        self.versions.append(f"numpy {version('numpy')}")
 
     def workers(self, n_threads):
-        return [Worker(name, n_threads) for name in self.names]
+        return [worker_of(name, n_threads) for name in self.names]
 
     def caption(self, threads):
         return (
             f"{processor()}, {os.cpu_count()} processors; {threads}; float32; "
             f"Python {platform.python_version()}\n{', '.join(self.versions)}"
         )
-
-
-def processor():
-    """The name of the processor, as far as the system tells."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        names = [
-            line.split(":", 1)[1].strip() for line in lines if "model name" in line
-        ]
-        return names[0]
-    except (OSError, IndexError):
-        return platform.processor() or platform.machine()
 
 
 # ---- what grows --------------------------------------------------------------------
@@ -387,18 +349,21 @@ def run_sweep(name, setting, output_dir):
         progress(f"{name}: {x}")
         row_steps = shape.n * shape.T * 1e-9
         if shape.n <= sweep.fit_limit:
-            whole = alternate(workers, setting.repeats, "fit", shape, EPOCHS)
+            # A fit is a set-up and EPOCHS epochs; a fit of one epoch tells them apart.
+            asked = [(worker, "fit", shape, EPOCHS) for worker in workers]
+            asked.append((workers[0], "fit", shape, 1))
+            *whole, one = alternate(asked, setting.repeats)
             for library, seconds in zip(setting.names, whole):
                 add(lines, "fit", library, x, seconds / EPOCHS / row_steps)
-            # A fit is a set-up and EPOCHS epochs; a fit of one epoch tells them apart.
-            (one,) = alternate(workers[:1], setting.repeats, "fit", shape, 1)
             epoch = (whole[0] - one) / (EPOCHS - 1)
             add(lines, "fit", "epoch", x, epoch / row_steps)
             add(lines, "fit", "set-up", x, (one - epoch) / row_steps)
         if "predict" in sweep.jobs:
-            predictions = alternate(workers, setting.repeats, "predict", shape)
+            asked = [(worker, "predict", shape) for worker in workers]
+            predictions = alternate(asked, setting.repeats)
             for library, seconds in zip(setting.names, predictions):
                 add(lines, "predict", library, x, seconds / row_steps)
+    share = min(worker.ask("share") for worker in workers)
     for worker in workers:
         worker.stop()
 
@@ -414,9 +379,11 @@ def run_sweep(name, setting, output_dir):
                 head.append("PyTorch ÷ sklstm")
     print_section(sweep.title, setting.caption("OMP_NUM_THREADS=1"))
     print(
-        f"Nanoseconds per row-step, medians of {setting.repeats}. `fit` is a fit of "
-        f"{EPOCHS} epochs divided by {EPOCHS}; `epoch` is one of sklstm's without the "
-        "`set-up`, which is made once for a fit and stands here undivided.\n"
+        "Nanoseconds of processor time per row-step, medians of "
+        f"{setting.repeats}. `fit` is a fit of {EPOCHS} epochs divided by "
+        f"{EPOCHS}; `epoch` is one of sklstm's without the "
+        "`set-up`, which is made once for a fit and stands here undivided. The "
+        f"processes had {share:.0%} of a processor or more while they were timed.\n"
     )
     print_table(
         head,
@@ -455,16 +422,17 @@ THREAD_SHAPES = [
 def run_threads(setting, output_dir, threads):
     """Milliseconds of an epoch and of a prediction against the number of threads."""
     shapes = THREAD_SHAPES[:2] if setting.quick else THREAD_SHAPES
-    workers = sum((setting.workers(n_threads) for n_threads in threads), [])
+    who = [(name, n_threads) for n_threads in threads for name in setting.names]
+    workers = [worker_of(name, n_threads) for name, n_threads in who]
     lines = {}
     for shape in shapes:
         progress(f"threads: H = {shape.H}")
-        fits = alternate(workers, setting.repeats, "fit", shape, EPOCHS)
-        predictions = alternate(workers, setting.repeats, "predict", shape)
-        for worker, fit, predict in zip(workers, fits, predictions):
-            line = worker.name, shape
-            add(lines, "fit", line, worker.n_threads, fit / EPOCHS * 1e3)
-            add(lines, "predict", line, worker.n_threads, predict * 1e3)
+        for job, *rest in (("fit", shape, EPOCHS), ("predict", shape)):
+            asked = [(worker, job, *rest) for worker in workers]
+            results = alternate(asked, setting.repeats)
+            calls = EPOCHS if job == "fit" else 1
+            for (name, n_threads), seconds in zip(who, results):
+                add(lines, job, (name, shape), n_threads, seconds / calls * 1e3)
     for worker in workers:
         worker.stop()
 
@@ -524,7 +492,7 @@ def run_memory(setting, output_dir):
                 if job == "fit" and name != "sklstm" and shape.n > 100_000:
                     continue  # an epoch takes half a minute
                 progress(f"memory: {job}, {axis} = {x}, {name}")
-                with Worker(name, 1) as worker:
+                with worker_of(name, 1) as worker:
                     peak, data = worker.ask("memory", shape, job)
                 add(lines, (job, axis), name, x, max(peak / 2**20, LEAST_MIB))
                 add(lines, (job, axis), "data", x, data / 2**20)
@@ -564,15 +532,6 @@ def print_section(title, caption):
     print(f"## {title}\n\n{caption}\n")
 
 
-def print_table(head, rows):
-    """A Markdown table whose columns are also aligned in a terminal."""
-    widths = [max(len(row[k]) for row in [head, *rows]) for k in range(len(head))]
-    for row in [head, ["-" * (width - 1) + ":" for width in widths], *rows]:
-        cells = (cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-        print(f"| {' | '.join(cells)} |")
-    print(flush=True)
-
-
 def number_text(x):
     return f"{x:,}"
 
@@ -609,6 +568,7 @@ class Plots:
 
         matplotlib.use("agg")
         matplotlib.rcParams["svg.hashsalt"] = "sklstm"
+        matplotlib.rcParams["svg.fonttype"] = "none"  # text as text: small files
         import matplotlib.pyplot as plt
 
         self.figure, axes = plt.subplots(
@@ -716,6 +676,7 @@ def main():
     options.output_dir.mkdir(parents=True, exist_ok=True)
 
     start = time.perf_counter()
+    print("# How cost grows: the tables\n")
     repeats = 2 if options.quick else options.repeats
     setting = Setting(installed_libraries(), options.quick, repeats)
     # Memory first: afterwards this process has matplotlib in it.
