@@ -30,11 +30,11 @@ import numpy as np
 from _workers import Worker, print_table, processor
 
 ROOT = Path(__file__).resolve().parent.parent
-# A ratio is told from 1 if its interval keeps this distance. On a machine with two
-# processors, both busy with other work: a revision against itself had medians from
-# 0.983 to 1.006 and intervals from 0.95 to 1.04, all of them around 1; against one whose
-# kernels take 10 % longer, fits had medians from 1.07 to 1.10 and intervals from 1.05,
-# but for the one of AVX2, whose interval of 1.02 to 1.20 says "too noisy to tell".
+# A ratio is told from 1 if its interval keeps this distance. On two processors that
+# were busy with other work, too: a revision against itself had medians from 0.983 to
+# 1.006 and intervals from 0.95 to 1.04, all of them around 1; against one whose kernels
+# take 10 % longer, fits had medians from 1.07 to 1.10 and intervals from 1.05 on, but
+# for the one of AVX2, whose interval of 1.02 to 1.20 was "too noisy to tell".
 NOISE = 0.03
 CONFIDENCE = 0.99
 N_BOOTSTRAP = 2000
