@@ -10,6 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
+from _workers import print_table, processor
+
 PAUSE = 0.02  # seconds between turns, for OpenMP's idle threads to fall asleep
 STEP_SECONDS = 0.1  # the least that a measurement of a repeated step lasts
 
@@ -219,27 +221,6 @@ def spread(values, unit):
     digits = 0 if median >= 1000 else 1 if median >= 10 else 2
     low, high = min(values), max(values)
     return f"{median:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
-
-
-def print_table(head, rows):
-    """A Markdown table whose columns are also aligned in a terminal."""
-    widths = [max(len(row[k]) for row in [head, *rows]) for k in range(len(head))]
-    for row in [head, ["-" * width for width in widths], *rows]:
-        cells = (cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-        print(f"| {' | '.join(cells)} |")
-    print(flush=True)
-
-
-def processor():
-    """The name of the processor, as far as the system tells."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        names = [
-            line.split(":", 1)[1].strip() for line in lines if "model name" in line
-        ]
-        return names[0]
-    except (OSError, IndexError):
-        return platform.processor() or platform.machine()
 
 
 def print_setting(workers):

@@ -97,7 +97,7 @@ FITS = [
     (Work(SHAPES[2], epochs=5), by_threads(1.9, 2)),
     (Work(SHAPES[3], epochs=5), by_threads(1.9, 2.1)),
     (Work(SHAPES[4], epochs=2), by_threads(1.4)),
-    (Work(SHAPES[5], epochs=1), by_threads(1.3)),
+    (Work(SHAPES[5], epochs=2), by_threads(1.3)),
 ]
 NARROW = FITS[:4]
 WIDE_REPEATS = 3

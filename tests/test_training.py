@@ -121,7 +121,9 @@ def test_order_of_a_batch_is_that_of_its_content():
     place = rng.permutation(6)
     a = training_set(sequences, target)
     b = training_set([sequences[i] for i in place], target[place])
-    assert content(a, only_batch(a, np.arange(6))) == content(b, only_batch(b, np.arange(6)))
+    assert content(a, only_batch(a, np.arange(6))) == content(
+        b, only_batch(b, np.arange(6))
+    )
 
 
 def test_weights_and_repetition_make_the_same_batch():
@@ -687,8 +689,8 @@ def test_every_epoch_is_shuffled_anew():
     network, parameters, sequences, target, loss = problem("softmax")
     samples = training_set(sequences, np.arange(10) % 3)
     batches = samples.batches
-    samples.batches = lambda order, size: seen.append(order.tolist()) or batches(
-        order, size
+    samples.batches = lambda order, size: (
+        seen.append(order.tolist()) or batches(order, size)
     )
     with pytest.warns(ConvergenceWarning):
         start(

@@ -6,7 +6,8 @@ import numpy as np
 cdef class Schedule:
     """The order in which the row-steps of a batch are computed.
 
-    Sequences are sorted by length, longest first, and cut into strips. A strip is
+    Sequences are sorted by length, longest first, and cut into strips, full ones as long
+    as there are enough: 8 rows take 76 ns a row-step, 7 take 97. A strip is
     computed by one thread from its first to its last time step; its row-steps are
     numbered step by step, and at every step the sequences still running are the first
     ones of the strip. Arrays over row-steps are therefore dense, with nothing for the
@@ -63,7 +64,7 @@ cdef class Schedule:
             descending = descending and (i == 0 or lengths[i - 1] >= lengths[i])
         self.plan = plan = np.empty(B + 3 * (n_strips + 1), dtype=np.intp)
         batch.B, batch.N, batch.n_strips = B, N, n_strips
-        batch.strip_rows = (B + n_strips - 1) // n_strips if n_strips else 0
+        batch.strip_rows = min(B, strip_rows)
         batch.order = &plan[0]
         batch.first_row = batch.order + B
         batch.first_step = batch.first_row + n_strips + 1
@@ -76,7 +77,7 @@ cdef class Schedule:
             for i in range(B):
                 batch.order[i] = sorted_places[i]
         for i in range(n_strips + 1):
-            batch.first_row[i] = i * B // n_strips if n_strips else 0
+            batch.first_row[i] = min(i * strip_rows, B)
             batch.running_at[i] = n_running
             if i < n_strips:
                 n_running += lengths[batch.order[batch.first_row[i]]]

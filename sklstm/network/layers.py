@@ -126,7 +126,9 @@ class Recurrent:
         h = array("h", N + B, width) if keep or sequence else None
         c = array("c", N + B, width) if keep else None
         gates = array("gates", N, GATES * width) if keep else None
-        scratch = array("scratch", self.kernels.scratch_size(schedule, width, n_threads))
+        scratch = array(
+            "scratch", self.kernels.scratch_size(schedule, width, n_threads)
+        )
         self.kernels.forward(
             self.cell, schedule, x, x_rows, self.n_inputs, self.n_units, self._w,
             self._bias, scratch, h_last, c_last, h_0, c_0, gates, h, c, n_threads,

@@ -170,7 +170,8 @@ class Network:
         begin, done = 0, 0
         while begin < len(starts):
             end = int(np.searchsorted(steps, done + PREDICT_STEPS, side="right"))
-            end = max(end, begin + 1)
+            whole_strips = (end - begin) // self.strip_rows * self.strip_rows
+            end = begin + max(1, whole_strips or end - begin)
             outputs[begin:end] = self.forward(
                 data, starts[begin:end], lengths[begin:end], keep=False
             )

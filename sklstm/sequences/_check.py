@@ -454,10 +454,17 @@ def _raise_too_few(noun, shape, minimum, estimator):
     )
 
 
+def _pieces(data):
+    """Slices of rows of about a hundred thousand numbers."""
+    n_rows = max(1, 100_000 // max(1, data.shape[1]))
+    return (slice(begin, begin + n_rows) for begin in range(0, len(data), n_rows))
+
+
 def _check_finite(sequences, allow_nan, n_steps):
     """Raise if there is infinity or, unless allowed, NaN; say where."""
     data = sequences.data
-    if np.isfinite(data).all():
+    # in pieces: the mask of all data would be the most that `predict` takes
+    if all(np.isfinite(data[rows]).all() for rows in _pieces(data)):
         return
     bad = np.isinf(data)
     infinite = bad.any()
