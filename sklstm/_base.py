@@ -506,7 +506,8 @@ class BaseRecurrent(BaseEstimator):
 
     def _raw_outputs(self, X):
         """Outputs of the network (n, K), in float64."""
-        check_is_fitted(self)
+        if not self.__sklearn_is_fitted__():
+            check_is_fitted(self)  # raises
         X = validate_sequences(self, X, reset=False, dtype=self._parameters.dtype)
         network = self._take_network()
         try:

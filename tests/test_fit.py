@@ -1,8 +1,10 @@
 """Fits that meet something unusual: what they refuse, and what they can go on from."""
 
 import multiprocessing
+import pickle
 import sys
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from sklstm import LSTMClassifier, LSTMRegressor
 from sklstm.network import network
 from sklstm.network.network import Network
+from sklstm.network.workspace import Workspace, aligned_empty
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -160,3 +163,76 @@ def test_unpickled_weights_are_read_only():
         model.coef_[:] = 0
     with pytest.raises(ValueError, match="read-only"):
         model.weights_["weight_ih_l0"][:] = 0
+
+
+# ---- networks that are kept between calls of predict --------------------------------
+
+
+def test_predictions_from_threads_at_once():
+    """A network that computes for one call is not given to another."""
+    model = LSTMRegressor(**SMALL).fit(X, Y)
+    parts = [X[k : k + 3] for k in range(0, 30, 3)] * 20
+    expected = [model.predict(part) for part in parts]
+    with ThreadPoolExecutor(8) as pool:
+        for got, wanted in zip(pool.map(model.predict, parts), expected, strict=True):
+            assert_array_equal(got, wanted)
+
+
+def test_predictions_follow_the_weights_of_the_last_fit():
+    model = LSTMRegressor(**SMALL, warm_start=True).fit(X, Y)
+    before = model.predict(X)
+    other = LSTMRegressor(**SMALL, warm_start=True).fit(X, Y).fit(X, Y)
+    after = model.fit(X, Y).predict(X)
+    assert (after != before).all()
+    assert_array_equal(after, other.predict(X))
+    assert_array_equal(
+        model.partial_fit(X, Y).predict(X), other.partial_fit(X, Y).predict(X)
+    )
+
+
+def test_kept_networks_are_not_pickled_and_stay_small():
+    model = LSTMRegressor(**SMALL).fit(X, Y)
+    size = len(pickle.dumps(model))
+    model.predict(X)
+    assert len(pickle.dumps(model)) == size
+    copy = pickle.loads(pickle.dumps(model))
+    assert_array_equal(copy.predict(X), model.predict(X))
+    stacked = LSTMRegressor(**{**SMALL, "hidden_layer_sizes": (8, 8)}).fit(X, Y)
+    stacked.predict(np.zeros((500, 100, 2)))
+    (kept,) = stacked._idle_networks
+    assert all(layer.workspace.nbytes <= network.IDLE_BYTES for layer in kept.layers)
+
+
+def test_a_broken_prediction_leaves_a_network_that_works(monkeypatch):
+    model = LSTMRegressor(**SMALL).fit(X, Y)
+    expected = model.predict(X)
+    with monkeypatch.context() as patch:
+        patch.setattr(Network, "forward", lambda *args, **kwargs: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            model.predict(X)
+    assert_array_equal(model.predict(X), expected)
+
+
+# ---- memory ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(0,), (1,), (3, 5), (0, 4)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_aligned_memory(shape, dtype):
+    for _ in range(20):
+        array = aligned_empty(shape, dtype)
+        assert array.shape == shape and array.dtype == dtype
+        assert array.flags.c_contiguous and array.flags.writeable
+        assert array.size == 0 or array.ctypes.data % 64 == 0
+
+
+def test_workspace_reuses_what_is_large_enough():
+    workspace = Workspace(np.float32)
+    a = workspace.array("a", 4, 3)
+    assert workspace.array("a", 4, 3) is a
+    assert np.shares_memory(workspace.array("a", 2, 5), a)
+    assert not np.shares_memory(workspace.array("b", 4, 3), a)
+    assert not np.shares_memory(workspace.array("a", 100), a)
+    assert workspace.nbytes == 4 * (100 + 12)
+    workspace.clear()
+    assert workspace.nbytes == 0 and workspace.array("a", 2).shape == (2,)

@@ -30,6 +30,11 @@ SHAPES = [
     (1, 2, [0, 0]),
     (5, 100, [1] * 5),
     (70, 130, [4, 4, 4, 9]),
+    # a lone sequence, whose input is multiplied ahead in pieces of 24 steps
+    (5, 20, [49]),
+    (30, 150, [25]),
+    # weight gradients: row-steps in chunks, columns in groups, with a rest of each
+    (3, 130, [55] * 20),
 ]
 
 

@@ -199,9 +199,11 @@ class SequenceArray:
             )
         n, T, F = X.shape
         X = np.require(X, float_dtype(X.dtype), ["C", "A"])
-        if lengths is None:
-            lengths = padded_lengths(X)
-        lengths = np.asarray(lengths)
+        if lengths is None and not _ends_with_padding(X):
+            return cls._trusted(
+                X.reshape(n * T, F), np.arange(n + 1, dtype=np.intp) * T
+            )
+        lengths = padded_lengths(X) if lengths is None else np.asarray(lengths)
         if lengths.shape != (n,) or (n and lengths.dtype.kind not in "iu"):
             raise ValueError(
                 f"lengths must be {n} integers, one for each sequence; got shape "
@@ -469,6 +471,11 @@ def _count(number, noun):
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def _ends_with_padding(X):
+    """Whether the last step of any sequence is padding."""
+    return X.size > 0 and np.isnan(X[:, -1]).all(axis=1).any()
+
+
 def padded_lengths(X):
     """Return the lengths of NaN-padded sequences.
 
@@ -483,7 +490,7 @@ def padded_lengths(X):
         The last step of each sequence that is not all NaN, counted from 1.
     """
     n, T, F = X.shape
-    if not (T and F) or not np.isnan(X[:, -1]).all(axis=1).any():
+    if not _ends_with_padding(X):
         return np.full(n, T, dtype=np.intp)
     valid = ~np.isnan(X).all(axis=2)
     # argmax finds the first valid step from the end, and 0 where there is none.
