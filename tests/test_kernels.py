@@ -34,7 +34,7 @@ SHAPES = [
     (5, 20, [49]),
     (30, 150, [25]),
     # weight gradients: row-steps in chunks, columns in groups, with a rest of each
-    (3, 130, [55] * 20),
+    (3, 130, [6] * 180),
 ]
 
 
