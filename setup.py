@@ -97,6 +97,7 @@ def kernel(name, source, build_dir, flags=()):
 extensions = [
     kernel("_runtime", "_runtime.pyx", "cython"),
     kernel("_schedule", "_schedule.pyx", "cython"),
+    kernel("_digest", "_digest.pyx", "cython"),
 ]
 for isa, isa_flags in INSTRUCTION_SETS.items():
     for precision, macros in PRECISIONS.items():

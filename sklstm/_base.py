@@ -508,18 +508,21 @@ class BaseRecurrent(BaseEstimator):
         """Outputs of the network (n, K), in float64."""
         if not self.__sklearn_is_fitted__():
             check_is_fitted(self)  # raises
+        # The list is looked up once: a fit that ends meanwhile brings another one, and
+        # this network must not get into it.
+        idle = self._idle_networks
         X = validate_sequences(self, X, reset=False, dtype=self._parameters.dtype)
-        network = self._take_network()
+        network = self._take_network(idle)
         try:
             return self._raw(network, X)
         finally:
             network.shrink()
-            self._idle_networks.append(network)
+            idle.append(network)
 
-    def _take_network(self):
+    def _take_network(self, idle):
         """A network with the fitted weights, packed, that no other thread uses."""
         try:
-            return self._idle_networks.pop()
+            return idle.pop()
         except IndexError:
             network = self._make_network()
             network.load(self._parameters, backward=False)

@@ -457,7 +457,7 @@ def test_batches_of_predict_do_not_matter(wide, monkeypatch):
 
 
 def test_predict_in_many_threads_of_python(wide):
-    """No state of a prediction is left in the estimator."""
+    """Predictions at once do not share a network."""
     parts = [SequenceArray.from_list(ragged(20, seed=s)) for s in range(12)]
     expected = [outputs(wide, X) for X in parts]
     with ThreadPoolExecutor(4) as pool:

@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from sklstm import LSTMClassifier, LSTMRegressor
 from sklstm.network import network
+from sklstm.network.layers import Dense
 from sklstm.network.network import Network
 from sklstm.network.workspace import Workspace, aligned_empty
 
@@ -200,16 +201,36 @@ def test_kept_networks_are_not_pickled_and_stay_small():
     stacked = LSTMRegressor(**{**SMALL, "hidden_layer_sizes": (8, 8)}).fit(X, Y)
     stacked.predict(np.zeros((500, 100, 2)))
     (kept,) = stacked._idle_networks
-    assert all(layer.workspace.nbytes <= network.IDLE_BYTES for layer in kept.layers)
+    for layer in [*kept.layers, kept.head]:
+        assert layer.workspace.nbytes <= network.IDLE_BYTES
+    assert kept.head._kept is None
 
 
-def test_a_broken_prediction_leaves_a_network_that_works(monkeypatch):
+def test_a_prediction_during_a_fit_leaves_no_old_network(monkeypatch):
+    """The network of a prediction that a fit overtakes is not used again."""
+    model = LSTMRegressor(**SMALL).fit(X, Y)
+    forward = Network.forward
+
+    def fit_meanwhile(self, *args, **kwargs):
+        monkeypatch.undo()
+        model.set_params(random_state=1).fit(X, Y)
+        return forward(self, *args, **kwargs)
+
+    monkeypatch.setattr(Network, "forward", fit_meanwhile)
+    old = model.predict(X)
+    new = model.predict(X)
+    assert (old != new).any()
+    assert_array_equal(new, pickle.loads(pickle.dumps(model)).predict(X))
+
+
+def test_a_network_in_which_a_prediction_broke_works_again(monkeypatch):
     model = LSTMRegressor(**SMALL).fit(X, Y)
     expected = model.predict(X)
     with monkeypatch.context() as patch:
-        patch.setattr(Network, "forward", lambda *args, **kwargs: 1 / 0)
+        patch.setattr(Dense, "forward", lambda self, a: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            model.predict(X)
+            model.predict(X[:3])
+    assert len(model._idle_networks) == 1
     assert_array_equal(model.predict(X), expected)
 
 

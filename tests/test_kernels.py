@@ -302,6 +302,18 @@ def test_same_bits_with_avx2_and_avx512(monkeypatch, F, H, lengths, dtype):
         assert_array_equal(value, results[1][key], err_msg=key)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("z_o", [-20.0, -95.0, -1000.0])
+def test_backward_at_a_closed_output_gate(instruction_set, z_o, dtype):
+    """tanh(c) is h / o there: finite, and no gradient comes through the gate."""
+    batch = Batch(3, 5, [4, 2, 9], dtype)
+    batch.weights[-1, 3 * batch.H :] = z_o
+    for key, value in batch.run().items():
+        assert np.isfinite(value).all(), key
+    d_o = batch.run()["d_weights"][:, 3 * batch.H :]
+    assert np.abs(d_o).max() <= 100 * np.exp(max(z_o, -87) * 0.9)
+
+
 # ---- sigma and tanh --------------------------------------------------------------
 
 
@@ -416,6 +428,21 @@ def test_schedule(lengths, strip_rows):
         for t in range(1, T):
             m, before = row_at[start + t], row_at[start + t - 1]
             assert schedule.before_rows[m] == schedule.state_rows[before]
+    # full strips first; rows of a strip that have a step, and none that do not
+    B, n_strips = len(lengths), -(-len(lengths) // strip_rows)
+    assert_array_equal(
+        schedule.first_row, [min(k * strip_rows, B) for k in range(n_strips + 1)]
+    )
+    ordered = lengths[schedule.order]
+    assert_array_equal(ordered, np.sort(lengths)[::-1])
+    m = 0
+    for k in range(n_strips):
+        assert schedule.first_step[k] == m
+        strip = ordered[k * strip_rows : (k + 1) * strip_rows]
+        running = schedule.running[schedule.running_at[k] : schedule.running_at[k + 1]]
+        assert_array_equal(running, [(strip > t).sum() for t in range(strip[0])])
+        m += strip.sum()
+    assert schedule.first_step[-1] == m == schedule.n_steps
     written = set(schedule.state_rows)
     first = [schedule.before_rows[row_at[s]] for s, T in zip(starts, lengths) if T]
     assert len(set(first)) == len(first) and not written & set(first)

@@ -17,6 +17,7 @@ from reference import lstm_backward, lstm_forward
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
+from sklstm.kernels import digests, supported_instruction_sets
 from sklstm.network.losses import BinaryCrossEntropy, SoftmaxCrossEntropy, SquaredError
 from sklstm.network.network import Network
 from sklstm.network.optimizers import SGD, Adam, clip_scale
@@ -370,25 +371,45 @@ def test_clip_scale_does_not_overflow(dtype, size):
     assert clip_scale(gradient, 1.0) == pytest.approx(0.1 / size, rel=1e-6)
 
 
+def norm_and_steps(kernels, dtype, size, n_threads):
+    """The norm of a gradient, and all vectors after a step of Adam and one of SGD."""
+    rng = np.random.default_rng(0)
+    gradient, start = rng.standard_normal((2, size)).astype(dtype)
+    p, m, v, u = start.copy(), gradient.copy(), gradient**2, gradient.copy()
+    kernels.adam_step(p, gradient, m, v, start, 0.5, 0.1, 0.2, 0.9, 0.99, 1e-8,
+                      n_threads)  # fmt: skip
+    kernels.sgd_step(p, gradient, u, 0.5, 0.1, 0.9, True, n_threads)
+    norm = kernels.gradient_norm(gradient, n_threads)
+    assert norm == pytest.approx(np.linalg.norm(gradient.astype(float)), rel=1e-14)
+    return np.concatenate([[norm], p, m, v, u])
+
+
 @pytest.mark.parametrize("size", [0, 1, 7, 8, 9, 16_384, 16_385, 100_003])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_norm_and_steps_do_not_depend_on_threads(instruction_set, dtype, size):
     """Every size, also those that are cut into pieces; a norm as NumPy's."""
     kernels = kernels_of(instruction_set, dtype)
-    rng = np.random.default_rng(0)
-    gradient, start = rng.standard_normal((2, size)).astype(dtype)
-    norm = kernels.gradient_norm(gradient, 1)
-    assert norm == pytest.approx(np.linalg.norm(gradient.astype(float)), rel=1e-14)
-    results = []
-    for n_threads in (1, 2, 3):
-        assert kernels.gradient_norm(gradient, n_threads) == norm
-        p, m, v, u = start.copy(), gradient.copy(), gradient**2, gradient.copy()
-        kernels.adam_step(p, gradient, m, v, start, 0.5, 0.1, 0.2, 0.9, 0.99, 1e-8,
-                          n_threads)  # fmt: skip
-        kernels.sgd_step(p, gradient, u, 0.5, 0.1, 0.9, True, n_threads)
-        results.append(np.concatenate([p, m, v, u]))
-    assert_array_equal(results[0], results[1])
-    assert_array_equal(results[0], results[2])
+    expected = norm_and_steps(kernels, dtype, size, 1)
+    for n_threads in (2, 3):
+        assert_array_equal(norm_and_steps(kernels, dtype, size, n_threads), expected)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_norm_and_steps_have_the_same_bits_on_every_instruction_set(dtype):
+    first, *others = [
+        norm_and_steps(kernels_of(name, dtype), dtype, 20_001, 1)
+        for name in supported_instruction_sets()
+    ]
+    for other in others:
+        assert_array_equal(first, other)
+
+
+def test_an_epsilon_that_float32_flushes_to_zero():
+    """A parameter without gradient stays where it is: 0 / 0 would be NaN."""
+    adam = Adam(2, np.float32, beta_1=0.9, beta_2=0.999, epsilon=1e-40)
+    parameters = np.ones(2, np.float32)
+    adam.step(parameters, np.array([0, 1], np.float32), 0.01)
+    assert_allclose(parameters, [1, 0.99])
 
 
 def test_steps_refuse_vectors_of_other_sizes(instruction_set):
@@ -829,3 +850,49 @@ def test_weight_mask_is_zero_at_the_biases():
     for name in ("l0", "l1", "head"):
         assert_array_equal(network.layout.view(mask, name)[:-1], 1)
         assert_array_equal(network.layout.view(mask, name)[-1], 0)
+
+
+# ---- fingerprints ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_bytes", [0, 1, 15, 16, 17, 32, 100])
+def test_digests_tell_every_bit_length_and_target(n_bytes):
+    """A bit more, a byte more, another place, another target: another fingerprint."""
+    rng = np.random.default_rng(0)
+    one = rng.integers(0, 256, n_bytes, dtype=np.uint8)
+    variants = [one]
+    for bit in range(8 * n_bytes):
+        flipped = one.copy()
+        flipped[bit // 8] ^= 1 << bit % 8
+        variants.append(flipped)
+    variants += [np.append(one, np.zeros(k, np.uint8)) for k in (1, 2, 15, 16, 17)]
+    if n_bytes == 100:
+        variants.append(np.roll(one, 16))
+    lengths = np.array([len(v) for v in variants] * 2)
+    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    data = np.concatenate(variants * 2)[:, np.newaxis]
+    target = np.repeat([[0], [1]], len(variants), axis=0).astype(np.uint8)
+    keys = digests(data, starts, lengths, target)
+    for column in keys.T:
+        assert len(np.unique(column)) == len(keys)
+    assert_array_equal(digests(data, starts, lengths, target), keys)
+
+
+def test_digests_are_the_same_everywhere():
+    """The order of a minibatch, and so the weights, follow from them."""
+    data = np.arange(40, dtype=np.uint8).reshape(10, 4)
+    target = np.array([[7], [9]], dtype=np.uint8)
+    keys = digests(data, np.array([0, 3]), np.array([3, 7]), target)
+    assert keys.tolist() == [
+        [331384703555798378, 17491153213223855971],
+        [17304687731826676811, 7283720510514834099],
+    ]
+
+
+@pytest.mark.parametrize("starts, lengths", [([0], [11]), ([-1], [3]), ([9], [2])])
+def test_digests_refuse_rows_that_are_not_there(starts, lengths):
+    data, target = np.zeros((10, 4), np.uint8), np.zeros((1, 1), np.uint8)
+    with pytest.raises(ValueError, match="Sequence 0 has rows"):
+        digests(data, np.array(starts), np.array(lengths), target)
+    with pytest.raises(ValueError, match="do not belong together"):
+        digests(data, np.array([0, 0]), np.array([1]), target)

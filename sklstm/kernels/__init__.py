@@ -31,6 +31,7 @@ def _short_spin():
 
 
 with _short_spin():
+    from ._digest import digests
     from ._runtime import (
         effective_n_threads,
         openmp_version,
@@ -41,6 +42,7 @@ with _short_spin():
 __all__ = [
     "CELLS",
     "Schedule",
+    "digests",
     "effective_n_threads",
     "instruction_set",
     "kernels_for",

@@ -141,8 +141,8 @@ INLINE void lstm_backward(
 
 /* What a tile leaves, rows of blocks of LANES units, is on the stack and so in L1. The
    cell runs over it in a loop of its own, as a function that is not inlined: inlined,
-   the compiler keeps the constants of expm1 in registers through the product, whose
-   accumulators then spill (forward at H = 64, F = 16: 3.3 instead of 1.9 ms). */
+   the compiler keeps the constants of exp_vec in registers through the product, whose
+   accumulators then spill (forward took 1.7 times as long at H = 64, F = 16). */
 typedef void cell_forward_rows(
     int R, int P, const vec *z, const real *h_before, const real *c_before, real *gates,
     ptrdiff_t units, real *h, real *c);
@@ -209,7 +209,8 @@ static void forward_step(
     const ptrdiff_t *x_rows, /* IN (n_rows,) row of x for each sequence */
     ptrdiff_t ldx, ptrdiff_t F,
     const real *w,        /* IN panels (F + units, PANEL * LANES) */
-    const real *start,    /* IN (units / LANES, PANEL * LANES) bias, or b + W x */
+    const real *start,    /* IN (units / LANES, PANEL * LANES) bias; with x NULL, which
+                             is for a single row, b + W x */
     ptrdiff_t H,
     ptrdiff_t units,      /* H, padded to a multiple of LANES */
     int reverse,          /* whether to begin with the last units */

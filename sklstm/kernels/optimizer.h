@@ -6,15 +6,19 @@
 #ifndef SKLSTM_OPTIMIZER_H
 #define SKLSTM_OPTIMIZER_H
 
+#include <float.h>
 #include <math.h>
 #include "tile.h"
 
 #define UPDATE_CHUNK 16384
 
+/* LEAST: a smaller epsilon would be flushed to zero, and 0 / 0 is NaN */
 #ifdef SKLSTM_FLOAT64
 #define SQRT sqrt
+#define LEAST DBL_MIN
 #else
 #define SQRT sqrtf
+#define LEAST FLT_MIN
 #endif
 
 /* Sum of squares in float64: eight sums side by side. */

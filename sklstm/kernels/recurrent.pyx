@@ -7,7 +7,8 @@ shapes at the door. A `Schedule` says
 which rows belong to which step.
 
 `units` is H padded to a multiple of LANES. Padded units have zero weights, so they
-stay at zero and their gradients are zero.
+stay at zero and their gradients are zero. The steps end their products at H; d_x and
+d_h_0 run over the padding as well, whose d_z is zero.
 """
 import numpy as np
 
@@ -44,6 +45,7 @@ cdef extern from "<cell.h>" nogil:
 
 cdef extern from "<optimizer.h>" nogil:
     const int UPDATE_CHUNK
+    const double LEAST
     double sum_of_squares(Py_ssize_t, const real*) noexcept
     void adam_update(
         Py_ssize_t, real*, const real*, real*, real*, const real*, real, real, real,
@@ -75,7 +77,7 @@ cdef enum:
     OUTER_CHUNK = 512  # row-steps
     # Row-steps in a task of the product that gives d_x.
     PRODUCT_ROWS = 96
-    # Steps ahead of which a lone sequence multiplies its input with W.
+    # Steps of a lone sequence whose input is multiplied with W at once.
     INPUT_STEPS = 24
 
 
@@ -243,6 +245,7 @@ cdef struct Forward:
     real* c                  # (N + B, units) kept for backward, or NULL
     real* h_last             # (B, units) state after the last step
     real* c_last             # (B, units) or NULL
+    # two blocks for h, one for c, and b + W x of INPUT_STEPS steps
     real* scratch            # (n_threads, scratch_size)
     Py_ssize_t scratch_size
     Py_ssize_t strip_rows
@@ -743,7 +746,7 @@ def adam_step(
                 &gradient[begin], &m[begin], &v[begin],
                 w + begin if w != NULL else NULL, <real>scale, <real>rate, <real>step,
                 <real>beta_1, <real>(1 - beta_1), <real>beta_2, <real>(1 - beta_2),
-                <real>epsilon,
+                <real>max(epsilon, LEAST),
             )
         restore_denormals(denormals)
 

@@ -242,6 +242,10 @@ class Dense:
         self._kept = a
         return out[:, : self.n_outputs]
 
+    def forget(self):
+        """Let go of what the last `forward` kept: no `backward` comes."""
+        self._kept = None
+
     def backward(self, d_out, d_weights):
         """Fill the gradient of the weights; return the one of the input."""
         array, n = self.workspace.array, d_out.shape[0]

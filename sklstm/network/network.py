@@ -14,8 +14,8 @@ from .workspace import aligned_empty
 # waiting where lengths differ: with 2 threads, 32 sequences of 10 to 100 steps and
 # H = 64 take 0.61 ms with 8 and 0.74 with 16; at equal lengths 16 gain 4 % at the most.
 STRIP_ROWS = 8
-# Of a layer whose weights are larger than L2, where the packed weights of a step come
-# from L3: 16 rows read them half as often, which gains 3 % at H = 256 and 512.
+# Where the weights of the largest layer take more than 1 MB, about what L2 holds: 16
+# rows read them half as often, which gains 3 % at H = 256 and 512.
 STRIP_ROWS_WIDE = 16
 WIDE_BYTES = 1 << 20
 # Cell updates times products below which a second thread costs more than it brings.
@@ -59,7 +59,7 @@ class Network:
         shapes = {f"l{k}": layer.shape for k, layer in enumerate(self.layers)}
         self.layout = Layout({**shapes, "head": self.head.shape})
         self._gradient = self._gradient_views = None
-        self._loaded = None, None
+        self._viewed = None, None
 
     def _views(self, vector):
         return [self.layout.view(vector, name) for name in self.layout.shapes]
@@ -97,9 +97,9 @@ class Network:
 
     def load(self, parameters, *, backward):
         """Pack the parameters for the kernels: once for each optimizer step."""
-        if self._loaded[0] is not parameters:
-            self._loaded = parameters, self._views(parameters)
-        *weights, head = self._loaded[1]
+        if self._viewed[0] is not parameters:  # the views of the last vector are kept
+            self._viewed = parameters, self._views(parameters)
+        *weights, head = self._viewed[1]
         n_threads = n_threads_for(parameters)
         for k, layer in enumerate(self.layers):
             layer.load(weights[k], backward=backward, d_x=k > 0, n_threads=n_threads)
@@ -182,6 +182,7 @@ class Network:
 
     def shrink(self):
         """Give large workspaces back, and keep small ones for the next call."""
+        self.head.forget()
         for layer in [*self.layers, self.head]:
             if layer.workspace.nbytes > IDLE_BYTES:
                 layer.workspace.clear()
