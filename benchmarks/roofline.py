@@ -172,7 +172,8 @@ def main():
     )  # fmt: skip
     options = parser.parse_args()
     if instruction_set not in FLAGS:
-        parser.error(f"there is no roofline for the instruction set {instruction_set}")
+        print(f"There is no roofline for the instruction set {instruction_set}.")
+        return
     head = "T, F, H, batch | peak GF/s"
     for name in "forward", "backward":
         head += f" | {name} ms | GF/s | of the peak | of the roofline"
