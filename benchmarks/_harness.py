@@ -10,9 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
-from _workers import print_table, processor
+from _workers import PAUSE, print_table, processor, variables
 
-PAUSE = 0.02  # seconds between turns, for OpenMP's idle threads to fall asleep
 STEP_SECONDS = 0.1  # the least that a measurement of a repeated step lasts
 
 
@@ -95,16 +94,8 @@ class Worker:
         self.connection, theirs = context.Pipe()
         # Not a daemon, which could not start the processes of joblib.
         self.process = context.Process(target=serve, args=(theirs, library, n_threads))
-        before = {key: os.environ.get(key) for key in environment}
-        os.environ.update(environment)
-        try:
+        with variables(environment):
             self.process.start()
-        finally:
-            for key, value in before.items():
-                if value is None:
-                    del os.environ[key]
-                else:
-                    os.environ[key] = value
         theirs.close()
         answer = self._answer("start")
         if isinstance(answer, str):

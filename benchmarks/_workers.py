@@ -30,7 +30,7 @@ class Worker:
         self.process = context.Process(
             target=_serve, args=(theirs, make_jobs, arguments), daemon=True
         )
-        with _variables(environment):
+        with variables(environment):
             self.process.start()
         theirs.close()
 
@@ -59,7 +59,8 @@ def _serve(connection, make_jobs, arguments):
 
 
 @contextmanager
-def _variables(environment):
+def variables(environment):
+    """Set environment variables, and put them back."""
     before = {name: os.environ.get(name) for name in environment}
     os.environ.update(environment)
     try:
