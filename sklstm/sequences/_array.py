@@ -489,9 +489,7 @@ def padded_lengths(X):
     lengths : ndarray of intp, shape (n,)
         The last step of each sequence that is not all NaN, counted from 1.
     """
-    n, T, F = X.shape
-    if not _ends_with_padding(X):
-        return np.full(n, T, dtype=np.intp)
+    T = X.shape[1]
     valid = ~np.isnan(X).all(axis=2)
     # argmax finds the first valid step from the end, and 0 where there is none.
     from_end = np.argmax(valid[:, ::-1], axis=1)
