@@ -12,6 +12,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 KERNELS = "sklstm/kernels"
+HEADERS = ("tile", "cell", "pooling", "optimizer")
 X86 = platform.machine().lower() in {"x86_64", "amd64"}
 # The same source is built once for each; `kernels/__init__.py` picks at import.
 INSTRUCTION_SETS = {"baseline": []}
@@ -86,7 +87,7 @@ def kernel(name, source, build_dir, flags=()):
         build_dir=f"build/{build_dir}",
     )
     # Set afterwards: cythonize carries the options of a source over to its next use.
-    extension.depends = [f"{KERNELS}/{h}.h" for h in ("tile", "cell", "optimizer")]
+    extension.depends = [f"{KERNELS}/{h}.h" for h in HEADERS]
     extension.include_dirs = [KERNELS]
     extension.extra_compile_args = [*FLAGS, *flags]
     extension.extra_link_args = []
@@ -98,6 +99,7 @@ extensions = [
     kernel("_runtime", "_runtime.pyx", "cython"),
     kernel("_schedule", "_schedule.pyx", "cython"),
     kernel("_digest", "_digest.pyx", "cython"),
+    kernel("_random", "_random.pyx", "cython"),
 ]
 for isa, isa_flags in INSTRUCTION_SETS.items():
     for precision, macros in PRECISIONS.items():

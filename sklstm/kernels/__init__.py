@@ -6,6 +6,7 @@
 import os
 from contextlib import contextmanager
 from importlib import import_module
+from typing import NamedTuple
 
 import numpy as np
 
@@ -32,6 +33,7 @@ def _short_spin():
 
 with _short_spin():
     from ._digest import digests
+    from ._random import dropout_mask, philox
     from ._runtime import (
         effective_n_threads,
         openmp_version,
@@ -43,16 +45,14 @@ __all__ = [
     "CELLS",
     "Schedule",
     "digests",
+    "dropout_mask",
     "effective_n_threads",
     "instruction_set",
     "kernels_for",
     "openmp_version",
+    "philox",
     "supported_instruction_sets",
 ]
-
-#: Rows of the table of cells at the end of cell.h.
-CELLS = {"lstm": 0}
-
 
 def _choose(supported, forced):
     """Name of the variant to import: the best one, or the one that is forced."""
@@ -71,6 +71,23 @@ instruction_set = _choose(supported_instruction_sets(), os.environ.get("SKLSTM_I
 _VARIANTS = {
     np.dtype(dtype): import_module(f"{__name__}._recurrent_{instruction_set}_{suffix}")
     for dtype, suffix in ((np.float32, "f32"), (np.float64, "f64"))
+}
+
+
+class Cell(NamedTuple):
+    """A row of the table of cells in cell.h, where the fields are explained."""
+
+    number: int
+    gates: int
+    slots: int
+    has_c: bool
+    n_own: int
+    memory: int
+
+
+CELLS = {
+    name: Cell(*row)
+    for name, row in _VARIANTS[np.dtype(np.float32)].cell_table.items()
 }
 
 

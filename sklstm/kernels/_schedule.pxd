@@ -18,3 +18,4 @@ cdef struct Batch:
 cdef class Schedule:
     cdef Batch batch
     cdef object plan, rows  # the memory behind the pointers
+    cdef object walked      # sequence, time and mirror, once they were asked for

@@ -44,6 +44,11 @@ cdef class Schedule:
         Row of the data that each row-step reads.
     state_rows, before_rows : ndarray of shape (N,)
         Row of the state that each row-step writes, and of the one it reads.
+    sequence, time : ndarray of shape (N,)
+        Sequence and time step of each row-step.
+    mirror : ndarray of shape (N,)
+        The row-step of the same sequence that is as far from its end as this one from
+        its beginning: what a layer that reads backwards has in place of each row-step.
     """
 
     def __init__(
@@ -139,6 +144,26 @@ cdef class Schedule:
     def running(self):
         return self.rows[3 * self.batch.N : len(self.rows) - 1]
 
+    @property
+    def sequence(self):
+        return self._walk()[0]
+
+    @property
+    def time(self):
+        return self._walk()[1]
+
+    @property
+    def mirror(self):
+        return self._walk()[2]
+
+    def _walk(self):
+        """Sequence, time and mirror of each row-step, computed where they are needed."""
+        if self.walked is None:
+            walked = np.empty((3, self.batch.N), dtype=np.intp)
+            _fill_walk(&self.batch, walked)
+            self.walked = walked
+        return self.walked
+
 
 cdef void _fill(
     const Py_ssize_t* starts,   # IN (B,)
@@ -164,3 +189,31 @@ cdef void _fill(
             before = after
             m += rows
     batch.first_step[batch.n_strips] = m
+
+
+cdef void _fill_walk(const Batch* batch, Py_ssize_t[:, ::1] walked) noexcept:
+    cdef Py_ssize_t strip, t, back, r, m, last, T, begin = 0
+    cdef const Py_ssize_t* running
+    for strip in range(batch.n_strips):
+        T = batch.running_at[strip + 1] - batch.running_at[strip]
+        running = batch.running + batch.running_at[strip]
+        for t in range(T):
+            for r in range(running[t]):
+                walked[0, begin + r] = batch.order[batch.first_row[strip] + r]
+                walked[1, begin + r] = t
+            begin += running[t]
+        for r in range(running[0] if T else 0):
+            # to the last step of this row, and then towards each other
+            m = last = batch.first_step[strip] + r
+            t, back = 0, 0
+            while back + 1 < T and running[back + 1] > r:
+                last += running[back]
+                back += 1
+            while t <= back:
+                walked[2, m] = last
+                walked[2, last] = m
+                m += running[t]
+                t += 1
+                back -= 1
+                if back >= 0:
+                    last -= running[back]

@@ -9,6 +9,8 @@ which rows belong to which step.
 `units` is H padded to a multiple of LANES. Padded units have zero weights, so they
 stay at zero and their gradients are zero. The steps end their products at H; d_x and
 d_h_0 run over the padding as well, whose d_z is zero.
+
+`gates`, `slots` and `cells` are explained in cell.h.
 """
 import numpy as np
 
@@ -31,17 +33,36 @@ cdef extern from "<cell.h>" nogil:
     void outer(
         Py_ssize_t, Py_ssize_t, const real*, const Py_ssize_t*, Py_ssize_t, Py_ssize_t,
         const real*, Py_ssize_t, int, real*, Py_ssize_t, real*) noexcept
+    ctypedef struct cell_type:
+        const char* name
+        int gates
+        int slots
+        int has_c
+        int n_own
+        int memory
+    const cell_type cells[]
+    int panel_blocks(int) noexcept
     void forward_step(
-        int, Py_ssize_t, const real*, const Py_ssize_t*, Py_ssize_t, Py_ssize_t,
-        const real*, const real*, Py_ssize_t, Py_ssize_t, int, const real*,
-        const real*, real*, real*, real*) noexcept
+        const cell_type*, Py_ssize_t, const real*, const Py_ssize_t*, Py_ssize_t,
+        Py_ssize_t, const real*, const real*, Py_ssize_t, Py_ssize_t, int, const real*,
+        const real*, const real*, real*, real*, real*) noexcept
     void input_part(
-        Py_ssize_t, const real*, const Py_ssize_t*, Py_ssize_t, Py_ssize_t,
-        const real*, const real*, Py_ssize_t, real*) noexcept
+        const cell_type*, Py_ssize_t, const real*, const Py_ssize_t*, Py_ssize_t,
+        Py_ssize_t, const real*, const real*, Py_ssize_t, real*) noexcept
     void backward_step(
-        int, Py_ssize_t, Py_ssize_t, const real*, const real*, Py_ssize_t, Py_ssize_t,
-        const real*, const real*, const Py_ssize_t*, real*, real*, const real*,
-        const real*) noexcept
+        const cell_type*, Py_ssize_t, Py_ssize_t, const real*, const real*, Py_ssize_t,
+        Py_ssize_t, const real*, const real*, const real*, const Py_ssize_t*,
+        const real*, const real*, const real*, real*, real*) noexcept
+
+cdef extern from "<pooling.h>" nogil:
+    const int POOL_NORMS, POOL_MEAN, POOL_MAX, POOL_ATTENTION
+    real pool_dot(Py_ssize_t, const real*, const real*, int) noexcept
+    void pool_step(
+        int, Py_ssize_t, const real*, const real*, real*, real*, Py_ssize_t,
+        Py_ssize_t*, real*) noexcept
+    void pool_step_back(
+        int, Py_ssize_t, const real*, const real*, const real*, Py_ssize_t,
+        const Py_ssize_t*, real, const real*, real, real*, real*) noexcept
 
 cdef extern from "<optimizer.h>" nogil:
     const int UPDATE_CHUNK
@@ -67,6 +88,17 @@ cdef extern from *:
 
 
 lanes = LANES
+#: Number, gates, slots, has_c, n_own and memory of each cell, by name.
+cell_table = {
+    cells[i].name.decode(): (
+        i, cells[i].gates, cells[i].slots, bool(cells[i].has_c), cells[i].n_own,
+        cells[i].memory,
+    )
+    for i in range(N_CELLS)
+}
+#: Numbers by which a pooling is called.
+pooling_modes = {"mean": POOL_MEAN, "max": POOL_MAX, "attention": POOL_ATTENTION}
+pooling_norms = POOL_NORMS
 
 cdef enum:
     # Weight gradients. A task is so many rows and one panel of columns. All tasks of a
@@ -119,42 +151,69 @@ cdef int check_shape(
 
 
 def pack_gates(
-    const real[:, ::1] weights,  # IN (F + H + 1, PANEL * H): W, R, b
-    Py_ssize_t F,
-    real[:, ::1] packed,         # OUT (units / LANES * (F + units), PANEL * LANES)
-    real[:, ::1] bias,           # OUT (units / LANES, PANEL * LANES)
+    int cell,
+    const real[:, ::1] w,    # IN (F, gates * H)
+    const real[:, ::1] r,    # IN (H, gates * H)
+    const real[::1] b,       # IN (slots * H,)
+    real[::1] packed,        # OUT (gates * units * (F + units),)
+    real[:, ::1] bias,       # OUT (units / LANES, slots * LANES)
     int n_threads=1,
 ):
-    """Weights in the order of the forward tile: units / LANES panels of (k, gate, lane)."""
-    cdef Py_ssize_t H = weights.shape[1] // PANEL, blocks = bias.shape[0]
-    cdef Py_ssize_t units = blocks * LANES, block
-    if weights.shape[0] != F + H + 1 or blocks != ceil_div(H, LANES):
-        raise ValueError("weights, F and bias do not belong together.")
-    check_shape("packed", packed, blocks * (F + units), PANEL * LANES)
-    check_shape("bias", bias, blocks, PANEL * LANES)
+    """Weights in the order of the forward tile: panels of (k, block, gate, lane)."""
+    cdef Py_ssize_t F = w.shape[0], H = r.shape[0], blocks = bias.shape[0]
+    cdef Py_ssize_t units = blocks * LANES, block, here
+    if not 0 <= cell < N_CELLS:
+        raise ValueError(f"There is no cell {cell}.")
+    cdef Py_ssize_t gates = cells[cell].gates, slots = cells[cell].slots
+    cdef Py_ssize_t full = panel_blocks(<int>slots)
+    if (
+        blocks != ceil_div(H, LANES) or b.shape[0] != slots * H
+        or packed.shape[0] != gates * units * (F + units)
+    ):
+        raise ValueError("w, r, b, packed and bias do not belong together.")
+    check_shape("w", w, F, gates * H)
+    check_shape("r", r, H, gates * H)
+    check_shape("bias", bias, blocks, slots * LANES)
+    cdef const real* w_data = const_data(w)
     for block in prange(blocks, nogil=True, schedule="static", num_threads=n_threads):
+        # of a panel of several blocks, this one
+        here = min(full, blocks - block // full * full)
         pack_block(
-            &weights[0, 0], F, H, block, &packed[block * (F + units), 0], &bias[block, 0]
+            w_data, &r[0, 0], F, H, gates, block,
+            &packed[block // full * full * gates * LANES * (F + units)]
+            + block % full * gates * LANES,
+            here * gates * LANES,
         )
+        pack_bias(&b[0], H, slots, block, &bias[block, 0])
 
 
 cdef void pack_block(
-    const real* weights, Py_ssize_t F, Py_ssize_t H, Py_ssize_t block, real* packed,
-    real* bias,
+    const real* w, const real* r, Py_ssize_t F, Py_ssize_t H, Py_ssize_t gates,
+    Py_ssize_t block, real* packed, Py_ssize_t width,
 ) noexcept nogil:
     cdef Py_ssize_t n = min(<Py_ssize_t>LANES, H - block * LANES), k, g
     cdef Py_ssize_t units = ceil_div(H, LANES) * LANES
     cdef const real* source
     cdef real* target
-    for k in range(F + units + 1):
-        target = packed + k * PANEL * LANES if k < F + units else bias
-        if n < LANES or (F + H <= k < F + units):
-            memset(target, 0, PANEL * LANES * sizeof(real))
-        if F + H <= k < F + units:
+    for k in range(F + units):
+        target = packed + k * width
+        if n < LANES or k >= F + H:
+            memset(target, 0, gates * LANES * sizeof(real))
+        if k >= F + H:
             continue
-        source = weights + min(k, F + H) * PANEL * H + block * LANES
-        for g in range(PANEL):
+        source = w + k * gates * H if k < F else r + (k - F) * gates * H
+        source += block * LANES
+        for g in range(gates):
             memcpy(target + g * LANES, source + g * H, n * sizeof(real))
+
+
+cdef void pack_bias(
+    const real* b, Py_ssize_t H, Py_ssize_t slots, Py_ssize_t block, real* bias
+) noexcept nogil:
+    cdef Py_ssize_t n = min(<Py_ssize_t>LANES, H - block * LANES), s
+    memset(bias, 0, slots * LANES * sizeof(real))
+    for s in range(slots):
+        memcpy(bias + s * LANES, b + s * H + block * LANES, n * sizeof(real))
 
 
 def pack_columns(
@@ -229,7 +288,7 @@ cdef void pack_panel(
 
 
 cdef struct Forward:
-    int cell
+    const cell_type* cell
     const real* x            # (., ldx)
     const Py_ssize_t* x_rows  # (N,) row of x of each row-step
     Py_ssize_t ldx
@@ -238,10 +297,13 @@ cdef struct Forward:
     const real* bias
     Py_ssize_t H
     Py_ssize_t units
+    const real* own          # (n_own, units) parameters of the cell itself
     const real* h_0          # (B, units) initial states, NULL for zero
     const real* c_0
-    real* gates              # (N, PANEL * units) kept for backward, or NULL
+    const real* mask         # (B, units) by sorted place, or NULL
+    real* kept               # (N, slots * units) kept for backward, or NULL
     real* h                  # (N + B, units) all states, or NULL
+    real* masked             # (N + B, units) h times mask; without a mask it is h
     real* c                  # (N + B, units) kept for backward, or NULL
     real* h_last             # (B, units) state after the last step
     real* c_last             # (B, units) or NULL
@@ -254,7 +316,8 @@ cdef struct Forward:
 cdef void forward_strip(
     const Forward* layer, const Batch* batch, Py_ssize_t strip, int thread
 ) noexcept nogil:
-    cdef Py_ssize_t units = layer.units
+    cdef Py_ssize_t units = layer.units, slots = layer.cell.slots
+    cdef bint has_c = layer.cell.has_c
     cdef Py_ssize_t first = batch.first_row[strip], end = batch.first_row[strip + 1]
     cdef Py_ssize_t T = batch.running_at[strip + 1] - batch.running_at[strip]
     cdef const Py_ssize_t* running = batch.running + batch.running_at[strip]
@@ -265,10 +328,12 @@ cdef void forward_strip(
     cdef real* scratch = layer.scratch + thread * layer.scratch_size
     cdef real* h_before = scratch
     cdef real* c_before = scratch + 2 * strip_size
+    cdef real* masked
     cdef real* h
     cdef real* c
     cdef const real* x = layer.x
     cdef const real* start = layer.bias
+    cdef const real* mask = NULL
     cdef real* z = scratch + 3 * strip_size
     cdef bint lone = end - first == 1
 
@@ -280,7 +345,13 @@ cdef void forward_strip(
         c_before = layer.c + (first + m) * units
     for r in range(end - first):
         copy_row(layer.h_0, order[r], h_before, r, units)
-        copy_row(layer.c_0, order[r], c_before, r, units)
+        if has_c:
+            copy_row(layer.c_0, order[r], c_before, r, units)
+    masked = h_before
+    if layer.mask != NULL:
+        mask = layer.mask + first * units
+        masked = layer.masked + (first + m) * units
+        multiply((end - first) * units, h_before, mask, masked)
     rows_after = running[0] if T else 0
     finish_rows(layer, order, rows_after, end - first, h_before, c_before)
 
@@ -296,21 +367,33 @@ cdef void forward_strip(
         if lone:
             if t % INPUT_STEPS == 0:
                 input_part(
-                    min(<Py_ssize_t>INPUT_STEPS, T - t), layer.x, layer.x_rows + m,
-                    layer.ldx, layer.F, layer.w, layer.bias, units, z,
+                    layer.cell, min(<Py_ssize_t>INPUT_STEPS, T - t), layer.x,
+                    layer.x_rows + m, layer.ldx, layer.F, layer.w, layer.bias, units, z,
                 )
-            start = z + t % INPUT_STEPS * PANEL * units
+            start = z + t % INPUT_STEPS * slots * units
         # Every other step begins with the weights that the one before ended with,
         # which L1 still holds.
         forward_step(
             layer.cell, rows, x, layer.x_rows + m, layer.ldx, layer.F,
-            layer.w, start, layer.H, units, t & 1, h_before, c_before,
-            layer.gates + m * PANEL * units if layer.gates != NULL else NULL, h, c,
+            layer.w, start, layer.H, units, t & 1, layer.own, masked,
+            c_before if has_c else h_before,
+            layer.kept + m * slots * units if layer.kept != NULL else NULL, h, c,
         )
         finish_rows(layer, order, rows_after, rows, h, c)
-        h_before = h
+        h_before = masked = h
         c_before = c
+        if mask != NULL:
+            masked = layer.masked + (end + m) * units
+            multiply(rows * units, h, mask, masked)
         m += rows
+
+
+cdef inline void multiply(
+    Py_ssize_t n, const real* a, const real* b, real* out
+) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        out[i] = a[i] * b[i]
 
 
 cdef inline void copy_row(
@@ -331,7 +414,7 @@ cdef inline void finish_rows(
     cdef Py_ssize_t r
     for r in range(begin, end):
         copy_row(h, r, layer.h_last, order[r], layer.units)
-        if layer.c_last != NULL:
+        if layer.c_last != NULL and layer.cell.has_c:
             copy_row(c, r, layer.c_last, order[r], layer.units)
 
 
@@ -348,23 +431,26 @@ def forward(
     const Py_ssize_t[::1] x_rows,  # IN (N,)
     Py_ssize_t F,
     Py_ssize_t H,
-    const real[:, ::1] w,         # IN packed by pack_gates
+    const real[::1] w,            # IN packed by pack_gates
     const real[:, ::1] bias,      # IN packed by pack_gates
+    const real[:, ::1] own,       # IN (at least n_own, units)
     real[::1] scratch,            # at least scratch_size(...) elements
     real[:, ::1] h_last,          # OUT (B, units)
     real[:, ::1] c_last=None,     # OUT (B, units)
     const real[:, ::1] h_0=None,  # IN (B, units)
     const real[:, ::1] c_0=None,  # IN (B, units)
-    real[:, ::1] gates=None,      # OUT (N, PANEL * units)
+    real[:, ::1] kept=None,       # OUT (N, slots * units)
     real[:, ::1] h=None,          # OUT (N + B, units)
     real[:, ::1] c=None,          # OUT (N + B, units)
+    const real[:, ::1] mask=None,  # IN (B, units) by sorted place: factors of h'
+    real[:, ::1] masked=None,     # OUT (N + B, units) h times mask
     int n_threads=1,
 ):
     """Run a recurrent layer over a batch.
 
-    With `gates`, `h` and `c` everything that `backward` needs is kept; with `h` alone
-    the states of all steps, for a layer above; with none of them only `h_last`, in
-    memory that does not grow with the number of steps.
+    With `kept`, `h` and, for a cell that has it, `c` everything that `backward` needs is
+    kept; with `h` alone the states of all steps, for a layer above; with none of them
+    only `h_last`, in memory that does not grow with the number of steps.
     """
     cdef Batch batch = schedule.batch
     cdef Py_ssize_t B = batch.B, N = batch.N
@@ -373,38 +459,48 @@ def forward(
     cdef unsigned long long denormals = 0
     if not 0 <= cell < N_CELLS:
         raise ValueError(f"There is no cell {cell}.")
+    cdef int slots = cells[cell].slots
     if x_rows.shape[0] < N or x.shape[1] < F or units != ceil_div(H, LANES) * LANES:
         raise ValueError("x, x_rows, F, H and bias do not belong together.")
-    check_shape("w", w, bias.shape[0] * (F + units), PANEL * LANES)
-    check_shape("bias", bias, bias.shape[0], PANEL * LANES)
+    if w.shape[0] != cells[cell].gates * units * (F + units):
+        raise ValueError("w has another number of elements.")
+    check_shape("bias", bias, bias.shape[0], slots * LANES)
+    check_shape("own", own, max(<int>own.shape[0], cells[cell].n_own), units)
     check_shape("h_last", h_last, B, units)
     check_shape("c_last", c_last, B, units)
     check_shape("h_0", h_0, B, units)
     check_shape("c_0", c_0, B, units)
-    check_shape("gates", gates, N, PANEL * units)
+    check_shape("kept", kept, N, slots * units)
     check_shape("h", h, N + B, units)
     check_shape("c", c, N + B, units)
-    if gates is not None and (h is None or c is None):
-        raise ValueError("gates are kept for backward, which needs h and c too.")
+    check_shape("mask", mask, B, units)
+    check_shape("masked", masked, N + B, units)
+    if kept is not None and (h is None or (c is None and cells[cell].has_c)):
+        raise ValueError("kept is for backward, which needs the states too.")
+    if mask is not None and (masked is None or h is None):
+        raise ValueError("A mask needs masked and h.")
 
     cdef Py_ssize_t strip_rows = batch.strip_rows
     n_threads = max(1, min(n_threads, batch.n_strips))
     layer.scratch_size = (3 * strip_rows + INPUT_STEPS * PANEL) * units
     if scratch.shape[0] < n_threads * layer.scratch_size:
         raise ValueError("scratch has fewer elements than scratch_size says.")
-    layer.cell = cell
+    layer.cell = &cells[cell]
     layer.x = const_data(x)
     layer.x_rows = address(x_rows)
     layer.ldx = x.shape[1]
     layer.F = F
     layer.H = H
-    layer.w = const_data(w)
+    layer.w = &w[0]
     layer.bias = const_data(bias)
+    layer.own = const_data(own)
     layer.units = units
     layer.h_0 = const_data(h_0)
     layer.c_0 = const_data(c_0)
-    layer.gates = data(gates)
+    layer.mask = const_data(mask)
+    layer.kept = data(kept)
     layer.h = data(h)
+    layer.masked = data(masked)
     layer.c = data(c)
     layer.h_last = data(h_last)
     layer.c_last = data(c_last)
@@ -421,102 +517,124 @@ def forward(
 
 
 cdef struct Backward:
-    int cell
+    const cell_type* cell
     const real* r_transposed  # packed by pack_transposed
     Py_ssize_t H
     Py_ssize_t units
+    const real* own           # (n_own, units) parameters of the cell itself
+    const real* mask          # (B, units) by sorted place, or NULL
     const real* d_out         # (N, units) gradient of every h, or NULL
     const real* d_last        # (B, units) gradient of the last h, or NULL
     real* d_c                 # (B, units) by sorted place: of the last c, then of c_0
     real* d_h_0               # (B, units) by sorted place, or NULL
-    real* gates               # (N, PANEL * units) activated gates, then d_z
+    real* kept                # (N, slots * units) what forward kept, then d_z
     const real* h             # (N + B, units)
-    const real* c             # (N + B, units)
+    const real* c             # (N + B, units); h for a cell without
 
 
 cdef void backward_strip(
     const Backward* layer, const Batch* batch, Py_ssize_t strip
 ) noexcept nogil:
-    cdef Py_ssize_t units = layer.units
+    cdef Py_ssize_t units = layer.units, r
+    cdef Py_ssize_t gates = layer.cell.gates, slots = layer.cell.slots
     cdef Py_ssize_t first = batch.first_row[strip], end = batch.first_row[strip + 1]
     cdef Py_ssize_t T = batch.running_at[strip + 1] - batch.running_at[strip]
     cdef const Py_ssize_t* running = batch.running + batch.running_at[strip]
     cdef Py_ssize_t m = batch.first_step[strip + 1], t, before, rows, rows_after = 0
     cdef real* d_c = layer.d_c + first * units
     cdef real* d_z
+    cdef real* d_h_0
     cdef const real* d_out = NULL
+    cdef const real* mask = NULL
 
+    if layer.mask != NULL:
+        mask = layer.mask + first * units
     for t in range(T - 1, -1, -1):
         rows = running[t]
         m -= rows
         before = end + m - running[t - 1] if t else first + m
-        d_z = layer.gates + m * PANEL * units
+        d_z = layer.kept + m * slots * units
         if layer.d_out != NULL:
             d_out = layer.d_out + m * units
         backward_step(
-            layer.cell, 0, rows_after, d_z + rows * PANEL * units,
-            layer.r_transposed, layer.H, units, d_out, NULL, NULL, d_c, d_z,
-            layer.h + (end + m) * units, layer.c + before * units,
+            layer.cell, 0, rows_after, d_z + rows * slots * units,
+            layer.r_transposed, layer.H, units, mask, d_out, NULL, NULL, layer.own,
+            layer.c + before * units, layer.h + (end + m) * units, d_c, d_z,
         )
         backward_step(
             layer.cell, rows_after, rows, NULL, layer.r_transposed, layer.H, units,
-            d_out, layer.d_last, batch.order + first, d_c, d_z,
-            layer.h + (end + m) * units, layer.c + before * units,
+            NULL, d_out, layer.d_last, batch.order + first, layer.own,
+            layer.c + before * units, layer.h + (end + m) * units, d_c, d_z,
         )
         rows_after = rows
     if layer.d_h_0 != NULL and T:
+        d_h_0 = layer.d_h_0 + first * units
         product(
-            0, rows_after, layer.gates + m * PANEL * units, NULL, PANEL * units,
-            PANEL * units, layer.r_transposed, NULL, units // LANES,
-            layer.d_h_0 + first * units,
+            0, rows_after, layer.kept + (m * slots + slots - gates) * units, NULL,
+            slots * units, gates * units, layer.r_transposed, NULL, units // LANES, d_h_0,
         )
+        if mask != NULL:
+            multiply(rows_after * units, d_h_0, mask, d_h_0)
+        if not layer.cell.has_c:
+            for r in range(rows_after * units):
+                d_h_0[r] += d_c[r]
 
 
 cdef struct Outer:
     const real* a             # (., lda)
     const Py_ssize_t* rows    # (N,) row of a of each row-step
     Py_ssize_t lda
-    const real* d             # (N, vectors * LANES)
-    Py_ssize_t vectors
+    Py_ssize_t K              # columns of a
+    const real* d             # (N, ldd), its first columns
+    Py_ssize_t ldd
+    Py_ssize_t vectors        # columns of d that count, in vectors
     Py_ssize_t N
+    real* gradient            # (K, vectors * LANES)
+    real* bias                # (vectors * LANES,) sum of d, or NULL
 
 
 cdef void outer_task(
-    const Outer* operands, Py_ssize_t panel, Py_ssize_t k_begin, Py_ssize_t k_end,
-    Py_ssize_t begin, Py_ssize_t end, real* gradient, real* bias,
+    const Outer* operands, Py_ssize_t panel, Py_ssize_t block, Py_ssize_t begin,
+    Py_ssize_t end, bint with_bias,
 ) noexcept nogil:
-    """Rows k_begin .. k_end and one panel of columns of A' D over some row-steps, and
-    the sum of D over them where `bias` is given."""
+    """One block of rows and one panel of columns of A' D over some row-steps, and the
+    sum of D over them where asked."""
     cdef Py_ssize_t column = panel * PANEL * LANES, width = operands.vectors * LANES
+    cdef Py_ssize_t k = block * OUTER_ROWS
     cdef int C = <int>min(<Py_ssize_t>PANEL, operands.vectors - panel * PANEL)
     outer(
-        begin, end, operands.a + k_begin, operands.rows, operands.lda, k_end - k_begin,
-        operands.d + column, width, C, gradient + k_begin * width + column, width,
-        bias + column if bias != NULL else NULL,
+        begin, end, operands.a + k, operands.rows, operands.lda,
+        min(<Py_ssize_t>OUTER_ROWS, operands.K - k), operands.d + column, operands.ldd,
+        C, operands.gradient + k * width + column, width,
+        operands.bias + column if with_bias else NULL,
+    )
+
+
+cdef Py_ssize_t outer_blocks(const Outer* operands) noexcept nogil:
+    """Blocks of rows of A' D; the bias rides on the last one."""
+    return max(
+        <Py_ssize_t>(operands.bias != NULL), ceil_div(operands.K, OUTER_ROWS)
     )
 
 
 cdef void outer_share(
-    const Outer* x, Py_ssize_t F, const Outer* h, Py_ssize_t H, real* gradient,
-    int thread, int n_threads,
+    const Outer* x, const Outer* h, int thread, int n_threads
 ) noexcept nogil:
-    """One thread's share of d_[W; R; b] = [x; h'; 1]' d_z.
+    """One thread's share of d_W = x' d_z and d_R = h' d_z, and their biases.
 
     The output is split, never the sum: an element is one chain over the row-steps
     whoever computes it.
     """
     cdef Py_ssize_t task_begin, task_end
-    cdef Py_ssize_t width = x.vectors * LANES
     cdef Py_ssize_t panels = ceil_div(x.vectors, PANEL)
     cdef Py_ssize_t group = max(
         <Py_ssize_t>1, OUTER_GROUP // <Py_ssize_t>(PANEL * LANES * sizeof(real))
     )
-    cdef Py_ssize_t x_blocks = max(<Py_ssize_t>1, ceil_div(F, OUTER_ROWS))
-    cdef Py_ssize_t blocks = x_blocks + ceil_div(H, OUTER_ROWS)
+    cdef Py_ssize_t x_blocks = outer_blocks(x), h_blocks = outer_blocks(h)
+    cdef Py_ssize_t blocks = x_blocks + h_blocks
     cdef Py_ssize_t share_begin = panels * blocks * thread // n_threads
     cdef Py_ssize_t share_end = panels * blocks * (thread + 1) // n_threads
-    cdef Py_ssize_t i, first, n, chunk, begin, end, task, panel, block, k
-    cdef real* bias = gradient + (F + H) * width
+    cdef Py_ssize_t i, first, n, chunk, begin, end, task, panel, block
     for i in range(ceil_div(panels, group)):
         first = i * group
         n = min(group, panels - first)
@@ -532,16 +650,15 @@ cdef void outer_share(
                 block = task // n
                 panel = first + task % n
                 if block < x_blocks:
-                    k = block * OUTER_ROWS
                     outer_task(
-                        x, panel, k, min(k + OUTER_ROWS, F), begin, end, gradient,
-                        bias if block == x_blocks - 1 else NULL,
+                        x, panel, block, begin, end,
+                        x.bias != NULL and block == x_blocks - 1,
                     )
                 else:
-                    k = (block - x_blocks) * OUTER_ROWS
+                    block = block - x_blocks
                     outer_task(
-                        h, panel, k, min(k + OUTER_ROWS, H), begin, end,
-                        gradient + F * width, NULL,
+                        h, panel, block, begin, end,
+                        h.bias != NULL and block == h_blocks - 1,
                     )
 
 
@@ -553,10 +670,14 @@ def backward(
     Py_ssize_t F,
     Py_ssize_t H,
     const real[::1] r_transposed,  # IN packed by pack_transposed
-    real[:, ::1] gates,           # IN from forward, OUT d_z
+    const real[:, ::1] own,       # IN (at least n_own, units)
+    real[:, ::1] kept,            # IN from forward, OUT d_z
     const real[:, ::1] h,         # IN (N + B, units) from forward
-    const real[:, ::1] c,         # IN (N + B, units) from forward
-    real[:, ::1] d_weights,       # OUT (F + H + 1, PANEL * units)
+    const real[:, ::1] c,         # IN (N + B, units) from forward, h for a cell without
+    real[:, ::1] d_w,             # OUT (F, gates * units)
+    real[:, ::1] d_r,             # OUT (H, gates * units)
+    real[:, ::1] d_b,             # OUT (1 + slots - gates, gates * units): sums of the
+                                  # first slots, and of the last ones
     real[:, ::1] d_c,             # IN (B, units) by sorted place: of the last c,
                                   # OUT of c_0
     const real[:, ::1] d_last=None,  # IN (B, units) gradient of h_last
@@ -564,6 +685,8 @@ def backward(
     real[:, ::1] d_h_0=None,      # OUT (B, units) by sorted place
     const real[::1] w_transposed=None,  # IN packed by pack_transposed, for d_x
     real[:, ::1] d_x=None,        # OUT (N, F padded to LANES), by row-step
+    const real[:, ::1] mask=None,  # IN (B, units) by sorted place, as in forward
+    const real[:, ::1] masked=None,  # IN (N + B, units) from forward
     int n_threads=1,
 ):
     """Back-propagation through time: gradients of the weights, and of x where asked."""
@@ -575,54 +698,73 @@ def backward(
     cdef Outer x_operands, h_operands
     cdef unsigned long long denormals = 0
     cdef int i
-    cdef real* gradient = data(d_weights)
-    cdef const real* d_z = data(gates)
+    cdef const real* d_z = data(kept)
     cdef const real* w = NULL
     cdef real* d_x_data = data(d_x)
     if not 0 <= cell < N_CELLS:
         raise ValueError(f"There is no cell {cell}.")
+    cdef Py_ssize_t gates = cells[cell].gates, slots = cells[cell].slots
     if x_rows.shape[0] < N or x.shape[1] < F or units != ceil_div(H, LANES) * LANES:
         raise ValueError("x, x_rows, F, H and c do not belong together.")
-    if r_transposed.shape[0] != PANEL * units * units:
+    if r_transposed.shape[0] != gates * units * units:
         raise ValueError("r_transposed has another number of elements.")
-    check_shape("gates", gates, N, PANEL * units)
+    check_shape("own", own, max(<int>own.shape[0], cells[cell].n_own), units)
+    check_shape("kept", kept, N, slots * units)
     check_shape("h", h, N + B, units)
     check_shape("c", c, N + B, units)
-    check_shape("d_weights", d_weights, F + H + 1, PANEL * units)
+    check_shape("d_w", d_w, F, gates * units)
+    check_shape("d_r", d_r, H, gates * units)
+    check_shape("d_b", d_b, 1 + slots - gates, gates * units)
     check_shape("d_c", d_c, B, units)
     check_shape("d_last", d_last, B, units)
     check_shape("d_h_0", d_h_0, B, units)
     check_shape("d_out", d_out, N, units)
     check_shape("d_x", d_x, N, x_vectors * LANES)
+    check_shape("mask", mask, B, units)
+    check_shape("masked", masked, N + B, units)
     if d_x is not None:
         if w_transposed is None or (
-            w_transposed.shape[0] != PANEL * units * x_vectors * LANES
+            w_transposed.shape[0] != gates * units * x_vectors * LANES
         ):
             raise ValueError("d_x needs w_transposed of the same F.")
         w = &w_transposed[0]
+    if mask is not None and masked is None:
+        raise ValueError("A mask needs masked.")
 
-    layer.cell = cell
+    layer.cell = &cells[cell]
     layer.r_transposed = &r_transposed[0]
     layer.H = H
     layer.units = units
+    layer.own = const_data(own)
+    layer.mask = const_data(mask)
     layer.d_out = const_data(d_out)
     layer.d_last = const_data(d_last)
     layer.d_c = data(d_c)
     layer.d_h_0 = data(d_h_0)
-    layer.gates = data(gates)
+    layer.kept = data(kept)
     layer.h = const_data(h)
     layer.c = const_data(c)
-    h_operands.a = const_data(h)
-    h_operands.rows = batch.before_rows
-    h_operands.lda = units
-    h_operands.d = d_z
-    h_operands.vectors = PANEL * units // LANES
-    h_operands.N = N
-    x_operands = h_operands
     x_operands.a = const_data(x)
     x_operands.rows = address(x_rows)
     x_operands.lda = x.shape[1]
-    memset(gradient, 0, (F + H + 1) * PANEL * units * sizeof(real))
+    x_operands.K = F
+    x_operands.d = d_z
+    x_operands.ldd = slots * units
+    x_operands.vectors = gates * units // LANES
+    x_operands.N = N
+    x_operands.gradient = data(d_w)
+    x_operands.bias = data(d_b)
+    h_operands = x_operands
+    h_operands.a = const_data(h if masked is None else masked)
+    h_operands.rows = batch.before_rows
+    h_operands.lda = units
+    h_operands.K = H
+    h_operands.d = d_z + (slots - gates) * units if d_z != NULL else NULL
+    h_operands.gradient = data(d_r)
+    h_operands.bias = &d_b[1, 0] if slots > gates else NULL
+    zero(d_w)
+    zero(d_r)
+    zero(d_b)
     with nogil, parallel(num_threads=max(1, n_threads)):
         denormals = flush_denormals()
         for strip in prange(batch.n_strips, schedule="dynamic", chunksize=1):
@@ -630,14 +772,165 @@ def backward(
         if w != NULL:
             for rows in prange(0, N, PRODUCT_ROWS, schedule="static"):
                 product(
-                    rows, min(rows + PRODUCT_ROWS, N), d_z, NULL, PANEL * units,
-                    PANEL * units, w, NULL, x_vectors, d_x_data,
+                    rows, min(rows + PRODUCT_ROWS, N), d_z, NULL, slots * units,
+                    gates * units, w, NULL, x_vectors, d_x_data,
                 )
         for i in prange(omp_get_num_threads(), schedule="static", chunksize=1):
-            outer_share(
-                &x_operands, F, &h_operands, H, gradient, i, omp_get_num_threads()
-            )
+            outer_share(&x_operands, &h_operands, i, omp_get_num_threads())
         restore_denormals(denormals)
+
+
+cdef void zero(real[:, ::1] a) noexcept:
+    if data(a) != NULL:
+        memset(data(a), 0, a.shape[0] * a.shape[1] * sizeof(real))
+
+
+# ---- pooling over the steps of a sequence --------------------------------------------
+
+
+cdef struct Pool:
+    int mode
+    Py_ssize_t width
+    const real* h
+    const Py_ssize_t* h_rows
+    const real* w
+    real* total
+    real* norms
+    Py_ssize_t* where
+    real* scores
+    const real* d_out  # backward from here on
+    const real* dots
+    real* d_h
+    real* d_w
+
+
+def pool_forward(
+    int mode,
+    Schedule schedule,
+    const real[:, ::1] h,         # IN (., width)
+    const Py_ssize_t[::1] h_rows,  # IN (N,) row of h of each row-step
+    const real[:, ::1] w,         # IN (1, width)
+    real[:, ::1] total,           # IN/OUT (B, width)
+    real[:, ::1] norms,           # IN/OUT (B, POOL_NORMS)
+    Py_ssize_t[:, ::1] where=None,  # OUT (B, width) row-steps of the maxima
+    real[::1] scores=None,        # OUT (N,)
+    int n_threads=1,
+):
+    """Take the steps of a batch into running sums, each sequence by itself."""
+    cdef Batch batch = schedule.batch
+    cdef Py_ssize_t width = total.shape[1], strip
+    if h.shape[1] != width or h_rows.shape[0] < batch.N or width % LANES:
+        raise ValueError("h, h_rows and total do not belong together.")
+    check_shape("w", w, 1, width)
+    check_shape("total", total, batch.B, width)
+    check_shape("norms", norms, batch.B, POOL_NORMS)
+    if where is not None and (where.shape[0] != batch.B or where.shape[1] != width):
+        raise ValueError("where has another shape than total.")
+    if scores is not None and scores.shape[0] != batch.N:
+        raise ValueError("scores needs an element for each row-step.")
+    if batch.N == 0:
+        return
+    cdef Pool pool
+    pool.mode = mode
+    pool.width = width
+    pool.h = const_data(h)
+    pool.h_rows = address(h_rows)
+    pool.w = const_data(w)
+    pool.total = data(total)
+    pool.norms = data(norms)
+    pool.where = &where[0, 0] if where is not None else NULL
+    pool.scores = &scores[0] if scores is not None else NULL
+    for strip in prange(
+        batch.n_strips, nogil=True, schedule="dynamic", num_threads=n_threads
+    ):
+        pool_strip(&pool, &batch, strip)
+
+
+cdef void pool_strip(const Pool* pool, const Batch* batch, Py_ssize_t strip) noexcept nogil:
+    cdef Py_ssize_t T = batch.running_at[strip + 1] - batch.running_at[strip]
+    cdef const Py_ssize_t* order = batch.order + batch.first_row[strip]
+    cdef Py_ssize_t m = batch.first_step[strip], width = pool.width, t, r, i
+    for t in range(T):
+        for r in range(batch.running[batch.running_at[strip] + t]):
+            i = order[r]
+            pool_step(
+                pool.mode, width, pool.h + pool.h_rows[m] * width, pool.w,
+                pool.total + i * width, pool.norms + i * POOL_NORMS, m,
+                pool.where + i * width if pool.where != NULL else NULL,
+                pool.scores + m if pool.scores != NULL else NULL,
+            )
+            m += 1
+
+
+def pool_backward(
+    int mode,
+    Schedule schedule,
+    const real[:, ::1] h,         # IN (., width)
+    const Py_ssize_t[::1] h_rows,  # IN (N,)
+    const real[:, ::1] w,         # IN (1, width)
+    real[:, ::1] norms,           # IN (B, POOL_NORMS) from pool_forward
+    Py_ssize_t[:, ::1] where,     # IN from pool_forward, or None
+    real[::1] scores,             # IN from pool_forward, or None
+    const real[:, ::1] out,       # IN (B, width) what was pooled
+    const real[:, ::1] d_out,     # IN (B, width)
+    real[:, ::1] d_h,             # OUT (N, width), by row-step
+    real[:, ::1] d_w,             # OUT (n_strips, width), to be summed
+    int n_threads=1,
+):
+    """Gradient of every step, and of the weights of attention strip by strip."""
+    cdef Batch batch = schedule.batch
+    cdef Py_ssize_t width = d_out.shape[1], strip, i
+    if h.shape[1] != width or h_rows.shape[0] < batch.N or width % LANES:
+        raise ValueError("h, h_rows and d_out do not belong together.")
+    check_shape("w", w, 1, width)
+    check_shape("out", out, batch.B, width)
+    check_shape("d_out", d_out, batch.B, width)
+    check_shape("norms", norms, batch.B, POOL_NORMS)
+    check_shape("d_h", d_h, batch.N, width)
+    check_shape("d_w", d_w, batch.n_strips, width)
+    zero(d_w)
+    if batch.N == 0:
+        return
+    cdef real[::1] dots = np.empty(batch.B, dtype=np.asarray(out).dtype)
+    for i in range(batch.B):
+        dots[i] = pool_dot(width, &d_out[i, 0], &out[i, 0], 0)
+    cdef Pool pool
+    pool.mode = mode
+    pool.width = width
+    pool.h = const_data(h)
+    pool.h_rows = address(h_rows)
+    pool.w = const_data(w)
+    pool.norms = data(norms)
+    pool.where = &where[0, 0] if where is not None else NULL
+    pool.scores = &scores[0] if scores is not None else NULL
+    pool.d_out = const_data(d_out)
+    pool.dots = &dots[0]
+    pool.d_h = data(d_h)
+    pool.d_w = data(d_w)
+    for strip in prange(
+        batch.n_strips, nogil=True, schedule="dynamic", num_threads=n_threads
+    ):
+        pool_strip_back(&pool, &batch, strip)
+
+
+cdef void pool_strip_back(
+    const Pool* pool, const Batch* batch, Py_ssize_t strip
+) noexcept nogil:
+    cdef Py_ssize_t T = batch.running_at[strip + 1] - batch.running_at[strip]
+    cdef const Py_ssize_t* order = batch.order + batch.first_row[strip]
+    cdef Py_ssize_t m = batch.first_step[strip], width = pool.width, t, r, i
+    for t in range(T):
+        for r in range(batch.running[batch.running_at[strip] + t]):
+            i = order[r]
+            pool_step_back(
+                pool.mode, width, pool.h + pool.h_rows[m] * width, pool.w,
+                pool.norms + i * POOL_NORMS, m,
+                pool.where + i * width if pool.where != NULL else NULL,
+                pool.scores[m] if pool.scores != NULL else 0,
+                pool.d_out + i * width, pool.dots[i], pool.d_h + m * width,
+                pool.d_w + strip * width,
+            )
+            m += 1
 
 
 # ---- dense layers ------------------------------------------------------------------
@@ -674,7 +967,7 @@ def dense_backward(
 ):
     """d_W = a' d_out, d_b = sum of d_out, d_a = d_out W'."""
     cdef Py_ssize_t n = d_out.shape[0], width = d_out.shape[1]
-    cdef Outer operands
+    cdef Outer operands, nothing
     if (
         width % LANES or a.shape[0] != n or a.shape[1] < K or rows.shape[0] != n
         or w_transposed.shape[0] != width * d_a.shape[1]
@@ -682,14 +975,21 @@ def dense_backward(
         raise ValueError("a, d_out and w_transposed do not belong together.")
     check_shape("d_weights", d_weights, K + 1, width)
     check_shape("d_a", d_a, n, ceil_div(K, LANES) * LANES)
-    memset(&d_weights[0, 0], 0, (K + 1) * width * sizeof(real))
+    zero(d_weights)
     operands.a = const_data(a)
     operands.rows = address(rows)
     operands.lda = a.shape[1]
+    operands.K = K
     operands.d = const_data(d_out)
+    operands.ldd = width
     operands.vectors = width // LANES
     operands.N = n
-    outer_share(&operands, K, &operands, 0, &d_weights[0, 0], 0, 1)
+    operands.gradient = &d_weights[0, 0]
+    operands.bias = &d_weights[K, 0]
+    nothing = operands
+    nothing.K = 0
+    nothing.bias = NULL
+    outer_share(&operands, &nothing, 0, 1)
     product(
         0, n, operands.d, NULL, width, width, &w_transposed[0], NULL,
         d_a.shape[1] // LANES, &d_a[0, 0],

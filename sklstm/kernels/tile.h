@@ -57,7 +57,7 @@ typedef int32_t bits;
 #endif
 
 #define LANES ((int)(VECTOR_BYTES / sizeof(real)))
-#define PANEL 4 /* vectors side by side in a panel of packed weights: the four gates */
+#define PANEL 4 /* most vectors side by side in a panel of packed weights */
 
 typedef real vec __attribute__((vector_size(VECTOR_BYTES)));
 typedef bits ivec __attribute__((vector_size(VECTOR_BYTES)));
@@ -149,10 +149,11 @@ INLINE int panel_vectors(ptrdiff_t vectors, ptrdiff_t p)
 
 /* ---- the tile: A . W ---------------------------------------------------------- */
 
-/* acc[r, p, c] += sum_k a[r][k] * w[p][k][c] over R rows, P panels of C vectors. */
+/* acc[r, p, c] += sum_k a[r][k] * w[p][k][c] over R rows, P panels of C vectors. The
+   first C of S accumulators side by side take part. */
 INLINE void tile_multiply(
-    const int R, const int P, const int C,
-    vec *acc,              /* IN/OUT (R, P, C) vectors, held in registers */
+    const int R, const int P, const int C, const int S,
+    vec *acc,              /* IN/OUT (R, P, S) vectors, held in registers */
     const real *const *a,  /* IN R rows of K */
     ptrdiff_t K,
     const real *w,         /* IN P panels (K, C * LANES) */
@@ -166,7 +167,7 @@ INLINE void tile_multiply(
             UNROLL for (int c = 0; c < C; c++) {
                 const vec wk = load(w + p * panel + (k * C + c) * LANES);
                 UNROLL for (int r = 0; r < R; r++) {
-                    vec *s = acc + (r * P + p) * C + c;
+                    vec *s = acc + (r * P + p) * S + c;
                     *s = fma_vec(ak[r], wk, *s);
                 }
             }
@@ -220,7 +221,7 @@ INLINE void product_tile(
     UNROLL for (int r = 0; r < R; r++)
         UNROLL for (int c = 0; c < C; c++)
             acc[r * C + c] = bias ? load(bias + c * LANES) : broadcast(0);
-    tile_multiply(R, 1, C, acc, a, K, w, 0);
+    tile_multiply(R, 1, C, C, acc, a, K, w, 0);
     UNROLL for (int r = 0; r < R; r++)
         UNROLL for (int c = 0; c < C; c++) store(out[r] + c * LANES, acc[r * C + c]);
 }

@@ -1,26 +1,24 @@
 """The layers of a network: their parameters, their memory, one kernel call each way.
 
 A layer owns the packed copy of its weights and the workspace of its batch; parameters
-and gradients it only borrows, as views of the flat vectors. Forward and backward stand
-side by side. Widths in memory are padded to the vector width of the kernels: `width` is
-the padded `n_units`, and padded columns hold zeros.
+and gradients it only borrows, as a dict of views of the flat vectors. Forward and
+backward stand side by side. Widths in memory are padded to the vector width of the
+kernels: `width` is the padded number of outputs, and padded columns hold zeros.
 """
 
 import numpy as np
 
 from ..kernels import CELLS, kernels_for
-from .parameters import glorot_uniform, orthogonal
+from .parameters import chrono_bias, glorot_uniform, orthogonal
 from .workspace import Workspace, aligned_empty
-
-GATES = 4
 
 
 class Recurrent:
     """A recurrent layer over the steps of a batch.
 
-    Its parameters are one matrix (F + H + 1, 4 H) with a row for each input feature,
-    each hidden unit and the bias, and a column for each gate and unit, in the order
-    i, f, g, o: what the kernels read and write, row by row.
+    Its parameters are W (F, gates H), R (H, gates H), b (slots H,) and, for a cell that
+    has them, p (n_own, H), in the order of the slots of the cell (cell.h): what the
+    kernels read and write, row by row.
 
     Parameters
     ----------
@@ -36,47 +34,71 @@ class Recurrent:
         self.kernels = kernels_for(dtype)
         lanes = self.kernels.lanes
         self.n_inputs = n_inputs
-        self.n_units = n_units
+        self.n_outputs = self.n_units = n_units
         self.width = -(-n_units // lanes) * lanes
         self.input_width = -(-n_inputs // lanes) * lanes
         self.cell = CELLS[cell]
         self.workspace = Workspace(dtype)
-        self.shape = (n_inputs + n_units + 1, GATES * n_units)
-        blocks = self.width // lanes
-        rows = blocks * (n_inputs + self.width)
-        self._w = aligned_empty((rows, GATES * lanes), dtype)
-        self._bias = aligned_empty((blocks, GATES * lanes), dtype)
+        _, gates, slots, _, n_own, _ = self.cell
+        self.shapes = {
+            "w": (n_inputs, gates * n_units),
+            "r": (n_units, gates * n_units),
+            "b": (slots * n_units,),
+        }
+        if n_own:
+            self.shapes["p"] = (n_own, n_units)
+        self._w = aligned_empty((gates * self.width * (n_inputs + self.width),), dtype)
+        self._bias = aligned_empty((self.width // lanes, slots * lanes), dtype)
+        self._own = np.zeros((max(1, n_own), self.width), dtype)
         self._r_transposed = self._w_transposed = None
 
-    def initialize(self, weights, rng):
-        """Glorot-uniform W, orthogonal R for each gate, forget bias 1.
+    def initialize(self, weights, rng, forget_bias=0.0, longest=None):
+        """Glorot-uniform W and orthogonal R for each gate; b, p and peepholes zero.
 
-        The forget bias follows Gers et al. (2000) and Jozefowicz et al. (2015).
+        `forget_bias` is the bias of the gate that says how long a unit remembers (Gers
+        et al. 2000; Jozefowicz et al. 2015), or "chrono": times of up to `longest`
+        steps (Tallec & Ollivier 2018).
         """
         F, H = self.n_inputs, self.n_units
-        for gate in range(GATES):
+        for gate in range(self.cell.gates):
             columns = slice(gate * H, (gate + 1) * H)
-            weights[:F, columns] = glorot_uniform(rng, (F, H))
-            weights[F:-1, columns] = orthogonal(rng, H)
-        weights[-1] = 0
-        weights[-1, H : 2 * H] = 1
+            weights["w"][:, columns] = glorot_uniform(rng, (F, H))
+            weights["r"][:, columns] = orthogonal(rng, H)
+        bias = weights["b"].reshape(self.cell.slots, H)
+        bias[:] = 0
+        if self.cell.n_own:
+            weights["p"][:] = 0
+        if self.cell.memory < 0:
+            return
+        if forget_bias == "chrono":
+            bias[self.cell.memory] = chrono_bias(rng, H, longest)
+            if self.cell.has_c:  # its input gate, the first slot, is the complement
+                bias[0] = -bias[self.cell.memory]
+        else:
+            bias[self.cell.memory] = forget_bias
 
     def load(self, weights, *, backward, d_x=False, n_threads=1):
         """Pack the weights for the kernels: once for each optimizer step."""
-        F, H = self.n_inputs, self.n_units
-        dtype, rows = weights.dtype, GATES * self.width
-        self.kernels.pack_gates(weights, F, self._w, self._bias, n_threads)
+        dtype, gates = self._w.dtype, self.cell.gates
+        self.kernels.pack_gates(
+            self.cell.number, weights["w"], weights["r"], weights["b"], self._w,
+            self._bias, n_threads,
+        )  # fmt: skip
+        if self.cell.n_own:
+            self._own[:, : self.n_units] = weights["p"]
         if backward:
             if self._r_transposed is None:
-                self._r_transposed = aligned_empty((rows * self.width,), dtype)
+                size = gates * self.width * self.width
+                self._r_transposed = aligned_empty((size,), dtype)
             self.kernels.pack_transposed(
-                weights[F : F + H], GATES, self._r_transposed, n_threads
+                weights["r"], gates, self._r_transposed, n_threads
             )
         if backward and d_x:
             if self._w_transposed is None:
-                self._w_transposed = aligned_empty((rows * self.input_width,), dtype)
+                size = gates * self.width * self.input_width
+                self._w_transposed = aligned_empty((size,), dtype)
             self.kernels.pack_transposed(
-                weights[:F], GATES, self._w_transposed, n_threads
+                weights["w"], gates, self._w_transposed, n_threads
             )
 
     def forward(
@@ -90,6 +112,7 @@ class Recurrent:
         h_0=None,
         c_0=None,
         c_last=None,
+        mask=None,
         n_threads=1,
     ):
         """Hidden states after the last step, and of all steps where asked.
@@ -99,17 +122,19 @@ class Recurrent:
         schedule : Schedule
             The batch of B sequences and N row-steps.
         x : ndarray of shape (rows, at least F)
-            The data, or the states of the layer below.
+            The data, or the outputs of the layer below.
         x_rows : ndarray of shape (N,), intp
             Row of `x` that each row-step reads.
         keep : bool
             Whether to keep what `backward` needs.
         sequence : bool, default=False
-            Whether a layer above needs the states of all steps.
+            Whether the states of all steps are needed.
         h_0, c_0 : ndarray of shape (B, width), default=None
             Initial states; None is zero.
         c_last : ndarray of shape (B, width), default=None
             Filled with the last cell states.
+        mask : ndarray of shape (B, width), default=None
+            By sorted place: what h' is multiplied with before R is (recurrent dropout).
         n_threads : int, default=1
             Threads to use.
 
@@ -119,23 +144,28 @@ class Recurrent:
             Hidden state after the last step of each sequence.
         h : ndarray of shape (N + B, width) or None
             All hidden states.
+        h_rows : ndarray of shape (N,), intp
+            Row of `h` that holds the state of each row-step.
         """
         B, N = schedule.n_sequences, schedule.n_steps
         array, width = self.workspace.array, self.width
         h_last = array("h_last", B, width)
         h = array("h", N + B, width) if keep or sequence else None
-        c = array("c", N + B, width) if keep else None
-        gates = array("gates", N, GATES * width) if keep else None
+        c = array("c", N + B, width) if keep and self.cell.has_c else None
+        kept = array("kept", N, self.cell.slots * width) if keep else None
+        masked = array("masked", N + B, width) if mask is not None else None
         scratch = array(
             "scratch", self.kernels.scratch_size(schedule, width, n_threads)
         )
         self.kernels.forward(
-            self.cell, schedule, x, x_rows, self.n_inputs, self.n_units, self._w,
-            self._bias, scratch, h_last, c_last, h_0, c_0, gates, h, c, n_threads,
+            self.cell.number, schedule, x, x_rows, self.n_inputs, self.n_units, self._w,
+            self._bias, self._own, scratch, h_last, c_last, h_0, c_0, kept, h, c, mask,
+            masked, n_threads,
         )  # fmt: skip
         if keep:
-            self._kept = schedule, x, x_rows, gates, h, c
-        return h_last, h
+            states = h, h if c is None else c
+            self._kept = schedule, x, x_rows, kept, *states, mask, masked
+        return h_last, h, schedule.state_rows
 
     def backward(
         self,
@@ -152,15 +182,15 @@ class Recurrent:
 
         Parameters
         ----------
-        d_weights : ndarray of shape (F + H + 1, 4 H)
-            Filled with the gradient of the weights.
+        d_weights : dict of str to ndarray
+            Filled with the gradients of the weights.
         d_last : ndarray of shape (B, width), default=None
             Gradient of the last hidden states.
         d_out : ndarray of shape (N, width), default=None
             Gradient of the hidden states of all row-steps.
         d_c : ndarray of shape (B, width), default=None
             By sorted place: gradient of the last cell states (None is zero), which
-            becomes the one of the initial cell states.
+            becomes the one of the initial cell states. Only for a cell that has them.
         d_h_0 : ndarray of shape (B, width), default=None
             By sorted place: filled with the gradient of the initial hidden states,
             for sequences of at least one step.
@@ -174,28 +204,200 @@ class Recurrent:
         d_x : ndarray of shape (N, F padded) or None
             Gradient of the input of every row-step.
         """
-        schedule, x, x_rows, gates, h, c = self._kept
+        schedule, x, x_rows, kept, h, c, mask, masked = self._kept
         B, N = schedule.n_sequences, schedule.n_steps
-        array, width = self.workspace.array, self.width
+        array, width, H = self.workspace.array, self.width, self.n_units
+        _, gates, slots, _, n_own, _ = self.cell
         if d_c is None:
             d_c = array("d_c", B, width)
             d_c.fill(0)
-        padded = width != self.n_units
-        d_w = array("d_w", self.shape[0], GATES * width) if padded else d_weights
+        padded = width != H
+        d_w, d_r = d_weights["w"], d_weights["r"]
+        if padded:
+            d_w = array("d_w", self.n_inputs, gates * width)
+            d_r = array("d_r", H, gates * width)
+        if padded or slots > gates:
+            d_b = array("d_b", 1 + slots - gates, gates * width)
+        else:
+            d_b = d_weights["b"].reshape(1, -1)
         d_input = array("d_x", N, self.input_width) if d_x else None
         self.kernels.backward(
-            self.cell, schedule, x, x_rows, self.n_inputs, self.n_units,
-            self._r_transposed, gates, h, c, d_w, d_c, d_last, d_out, d_h_0,
-            self._w_transposed if d_x else None, d_input, n_threads,
+            self.cell.number, schedule, x, x_rows, self.n_inputs, H, self._r_transposed,
+            self._own, kept, h, c, d_w, d_r, d_b, d_c, d_last, d_out, d_h_0,
+            self._w_transposed if d_x else None, d_input, mask, masked, n_threads,
         )  # fmt: skip
         if padded:
-            H = self.n_units
-            d_weights.reshape(-1, GATES, H)[:] = d_w.reshape(-1, GATES, width)[..., :H]
+            for name, gradient in (("w", d_w), ("r", d_r)):
+                d_weights[name].reshape(-1, gates, H)[:] = gradient.reshape(
+                    -1, gates, width
+                )[..., :H]
+        if d_b.size != slots * H or slots > gates:
+            # slots that only R h' goes to are the last ones of the second row
+            rows = d_b.reshape(-1, gates, width)[..., :H]
+            bias = d_weights["b"].reshape(slots, H)
+            bias[:gates] = rows[0]
+            bias[gates:] = rows[-1, 2 * gates - slots :]
+        if n_own:
+            d_weights["p"][:] = self._d_own(schedule, kept, c)[:, :H]
         return d_input
+
+    def _d_own(self, schedule, d_z, c):
+        """d_p_i = sum d_z_i c', d_p_f = sum d_z_f c', d_p_o = sum d_z_o c."""
+        d_z = d_z.reshape(-1, self.cell.slots, self.width)
+        before, after = c[schedule.before_rows], c[schedule.state_rows]
+        states = (before, before, after)
+        return np.stack(
+            [(d_z[:, s] * c_s).sum(axis=0) for s, c_s in zip((0, 1, 3), states)]
+        )
+
+    def torch_weights(self, weights):
+        """Copies of the parameters in PyTorch's shapes, by the beginning of its names.
+
+        The gates of a GRU are rotated into PyTorch's order. The one bias of a gate is
+        `bias_ih`, except where R h' has one of its own.
+        """
+        _, gates, slots, _, n_own, _ = self.cell
+        H, alone = self.n_units, slots - gates
+        bias = weights["b"].reshape(slots, H)
+        columns = weights["w"].reshape(-1, gates, H)
+        bias_hh = np.zeros((gates, H), bias.dtype)
+        bias_hh[gates - alone :] = bias[gates:]
+        torch = {
+            "weight_ih": np.roll(columns, -alone, axis=1)
+            .reshape(-1, gates * H)
+            .T.copy(),
+            "weight_hh": weights["r"].T.copy(),
+            "bias_ih": np.roll(bias[:gates], -alone, axis=0).ravel(),
+            "bias_hh": bias_hh.ravel(),
+        }
+        if n_own:
+            torch["peephole"] = weights["p"].ravel().copy()
+        return torch
+
+
+class Bidirectional:
+    """Two recurrent layers, one of which reads every sequence from its own end
+    (Schuster & Paliwal 1997); the output is both side by side.
+
+    Parameters
+    ----------
+    n_inputs, n_units : int
+        F, and H of each direction.
+    dtype : dtype
+        float32 or float64.
+    cell : str
+        Name in the table of cells.
+    """
+
+    def __init__(self, n_inputs, n_units, dtype, cell):
+        self.directions = {
+            "": Recurrent(n_inputs, n_units, dtype, cell),
+            "_reverse": Recurrent(n_inputs, n_units, dtype, cell),
+        }
+        lanes = kernels_for(dtype).lanes
+        self.n_inputs = n_inputs
+        self.n_units = n_units
+        self.n_outputs = 2 * n_units
+        self.width = -(-self.n_outputs // lanes) * lanes
+        self.workspace = Workspace(dtype)
+        self.shapes = {
+            name + suffix: shape
+            for suffix, layer in self.directions.items()
+            for name, shape in layer.shapes.items()
+        }
+
+    def _each(self, weights):
+        """Both layers with their own weights."""
+        for suffix, layer in self.directions.items():
+            yield layer, {name: weights[name + suffix] for name in layer.shapes}
+
+    def initialize(self, weights, rng, **options):
+        for layer, own in self._each(weights):
+            layer.initialize(own, rng, **options)
+
+    def load(self, weights, **options):
+        for layer, own in self._each(weights):
+            layer.load(own, **options)
+
+    def forward(
+        self, schedule, x, x_rows, *, keep, sequence=False, mask=(None, None),
+        n_threads=1,
+    ):  # fmt: skip
+        """As `Recurrent.forward`, with a mask for each direction.
+
+        The output of a row-step is what the two directions know there: one all before
+        it, the other all after it. The last output is the last state of each, which
+        for the second is the one at the first step.
+        """
+        rows = x_rows, x_rows[schedule.mirror]
+        outputs = [
+            layer.forward(
+                schedule, x, rows[k], keep=keep, sequence=sequence, mask=mask[k],
+                n_threads=n_threads,
+            )
+            for k, layer in enumerate(self.directions.values())
+        ]  # fmt: skip
+        (last, h, h_rows), (last_reverse, h_reverse, _) = outputs
+        both_last = self._side_by_side("last", last, last_reverse)
+        if not sequence:
+            return both_last, None, None
+        both = self._side_by_side(
+            "sequence", h, h_reverse, h_rows, h_rows[schedule.mirror]
+        )
+        return both_last, both, np.arange(schedule.n_steps)
+
+    def _side_by_side(self, name, a, b, a_rows=slice(None), b_rows=slice(None)):
+        H = self.n_units
+        a, b = a[a_rows, :H], b[b_rows, :H]
+        both = self.workspace.array(name, len(a), self.width)
+        both[:, :H] = a
+        both[:, H : 2 * H] = b
+        both[:, 2 * H :] = 0
+        return both
+
+    def backward(
+        self, d_weights, *, d_last=None, d_out=None, d_x=False, n_threads=1
+    ):
+        """As `Recurrent.backward`, with gradients of the outputs side by side."""
+        H = self.n_units
+        forward, reverse = self.directions.values()
+        mirror = forward._kept[0].mirror
+        d_inputs = []
+        for (layer, own), columns, rows in zip(
+            self._each(d_weights), (slice(0, H), slice(H, 2 * H)), (slice(None), mirror)
+        ):
+            d_inputs.append(
+                layer.backward(
+                    own,
+                    d_last=_padded(layer, "d_last", d_last, slice(None), columns),
+                    d_out=_padded(layer, "d_out", d_out, rows, columns),
+                    d_x=d_x,
+                    n_threads=n_threads,
+                )
+            )
+        return d_inputs[0] + d_inputs[1][mirror] if d_x else None
+
+    def torch_weights(self, weights):
+        return {
+            name + suffix: value
+            for suffix, (layer, own) in zip(self.directions, self._each(weights))
+            for name, value in layer.torch_weights(own).items()
+        }
+
+
+def _padded(layer, name, both, rows, columns):
+    """The part of a gradient that is of one direction, in the width of its layer."""
+    if both is None:
+        return None
+    part = both[rows, columns]
+    padded = layer.workspace.array(name, len(part), layer.width)
+    padded[:, : layer.n_units] = part
+    padded[:, layer.n_units :] = 0
+    return padded
 
 
 class Dense:
-    """The head: out = h W + b, as a matrix (H + 1, K) whose last row is the bias.
+    """The head: out = h W + b.
 
     It goes through the same tile as the recurrent layers, because BLAS does not give a
     row the same bits whatever rows are beside it.
@@ -216,24 +418,24 @@ class Dense:
         self.width = -(-n_outputs // lanes) * lanes
         self.input_width = -(-n_inputs // lanes) * lanes
         self.workspace = Workspace(dtype)
-        self.shape = (n_inputs + 1, n_outputs)
+        self.shapes = {"w": (n_inputs, n_outputs), "b": (n_outputs,)}
         self._w = aligned_empty((n_inputs * self.width,), dtype)
         self._w_transposed = aligned_empty((self.width * self.input_width,), dtype)
         self._bias = aligned_empty((self.width,), dtype)
         self._bias.fill(0)
         self._rows = np.arange(0, dtype=np.intp)
 
-    def initialize(self, weights, rng):
-        """Glorot-uniform weights, zero bias (the caller knows a better one)."""
-        weights[:-1] = glorot_uniform(rng, (self.n_inputs, self.n_outputs))
-        weights[-1] = 0
+    def initialize(self, weights, rng, bias):
+        """Glorot-uniform weights; `bias` is where the outputs start."""
+        weights["w"][:] = glorot_uniform(rng, self.shapes["w"])
+        weights["b"][:] = bias
 
     def load(self, weights, *, backward):
         """Pack the weights for the kernels."""
-        self.kernels.pack_columns(weights[:-1], self._w)
-        self._bias[: self.n_outputs] = weights[-1]
+        self.kernels.pack_columns(weights["w"], self._w)
+        self._bias[: self.n_outputs] = weights["b"]
         if backward:
-            self.kernels.pack_transposed(weights[:-1], 1, self._w_transposed)
+            self.kernels.pack_transposed(weights["w"], 1, self._w_transposed)
 
     def forward(self, a):
         """Outputs (n, K) of `a` (n, at least H)."""
@@ -259,5 +461,6 @@ class Dense:
         self.kernels.dense_backward(
             self._kept, self.n_inputs, padded, self._w_transposed, self._rows, d_w, d_a
         )
-        d_weights[:] = d_w[:, : self.n_outputs]
+        d_weights["w"][:] = d_w[:-1, : self.n_outputs]
+        d_weights["b"][:] = d_w[-1, : self.n_outputs]
         return d_a

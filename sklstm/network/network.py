@@ -4,10 +4,11 @@ import math
 
 import numpy as np
 
-from ..kernels import Schedule, effective_n_threads
-from .layers import GATES, Dense, Recurrent
+from ..kernels import CELLS, Schedule, effective_n_threads
+from .layers import Bidirectional, Dense, Recurrent
 from .optimizers import n_threads_for
 from .parameters import Layout
+from .pooling import Pooling
 from .workspace import aligned_empty
 
 # Sequences of a strip. Many read the packed weights less often, few leave no thread
@@ -29,7 +30,7 @@ IDLE_BYTES = 1 << 20
 
 
 class Network:
-    """Stacked recurrent layers, the last hidden state, and a dense head.
+    """Stacked recurrent layers, a pooling over the steps, and a dense head.
 
     Parameters
     ----------
@@ -43,69 +44,118 @@ class Network:
         float32 or float64.
     cell : str, default="lstm"
         Name in the table of cells.
+    bidirectional : bool, default=False
+        Whether each layer reads the sequences in both directions.
+    pooling : {"last", "mean", "max", "attention"}, default="last"
+        What the head reads: the last output of the uppermost layer, or of all its
+        outputs so much.
     """
 
-    def __init__(self, n_features, hidden_layer_sizes, n_outputs, dtype, cell="lstm"):
-        sizes = [n_features, *hidden_layer_sizes]
+    def __init__(
+        self,
+        n_features,
+        hidden_layer_sizes,
+        n_outputs,
+        dtype,
+        cell="lstm",
+        bidirectional=False,
+        pooling="last",
+    ):
         self.dtype = np.dtype(dtype)
-        self.layers = [
-            Recurrent(n_inputs, n_units, dtype, cell)
-            for n_inputs, n_units in zip(sizes[:-1], sizes[1:], strict=True)
-        ]
-        widest = max(math.prod(layer.shape) for layer in self.layers)
+        make = Bidirectional if bidirectional else Recurrent
+        self.layers = []
+        n_inputs = n_features
+        for n_units in hidden_layer_sizes:
+            self.layers.append(make(n_inputs, n_units, dtype, cell))
+            n_inputs = self.layers[-1].n_outputs
+        widest = max(
+            math.prod(shape) for layer in self.layers for shape in layer.shapes.values()
+        )
         wide = widest * self.dtype.itemsize > WIDE_BYTES
         self.strip_rows = STRIP_ROWS_WIDE if wide else STRIP_ROWS
-        self.head = Dense(sizes[-1], n_outputs, dtype)
-        shapes = {f"l{k}": layer.shape for k, layer in enumerate(self.layers)}
-        self.layout = Layout({**shapes, "head": self.head.shape})
+        self.pooling = None
+        if pooling != "last":
+            self.pooling = Pooling(pooling, n_inputs, dtype)
+        self.head = Dense(n_inputs, n_outputs, dtype)
+        self.layout = Layout(
+            {
+                f"{part}.{name}": shape
+                for part, layer in self._parts().items()
+                for name, shape in layer.shapes.items()
+            }
+        )
         self._gradient = self._gradient_views = None
         self._viewed = None, None
 
-    def _views(self, vector):
-        return [self.layout.view(vector, name) for name in self.layout.shapes]
+    def _parts(self):
+        """What has parameters, by the name of its part of the vector."""
+        parts = {f"l{k}": layer for k, layer in enumerate(self.layers)}
+        if self.pooling:
+            parts["pooling"] = self.pooling
+        return {**parts, "head": self.head}
 
-    def initialize(self, rng, head_bias):
-        """A new parameter vector; `head_bias` (K,) is where the outputs start."""
+    def views(self, vector):
+        """Views of a flat vector: a dict for each part of the network."""
+        return {
+            part: {
+                name: self.layout.view(vector, f"{part}.{name}")
+                for name in layer.shapes
+            }
+            for part, layer in self._parts().items()
+        }
+
+    def initialize(self, rng, head_bias, **options):
+        """A new parameter vector; `head_bias` (K,) is where the outputs start.
+
+        `options` are those of `Recurrent.initialize`.
+        """
         parameters = aligned_empty((self.layout.size,), self.dtype)
-        views = self._views(parameters)
-        for layer, weights in zip([*self.layers, self.head], views, strict=True):
-            layer.initialize(weights, rng)
-        views[-1][-1] = head_bias
+        views = self.views(parameters)
+        for k, layer in enumerate(self.layers):
+            layer.initialize(views[f"l{k}"], rng, **options)
+        if self.pooling:
+            self.pooling.initialize(views["pooling"], rng)
+        self.head.initialize(views["head"], rng, head_bias)
         return parameters
 
     def weight_mask(self):
         """1 where the parameter vector holds a weight, 0 where it holds a bias."""
         mask = np.ones(self.layout.size, dtype=self.dtype)
-        for view in self._views(mask):
-            view[-1] = 0
+        for name, shape in self.layout.shapes.items():
+            if len(shape) == 1:
+                self.layout.view(mask, name)[:] = 0
         return mask
 
     def torch_weights(self, parameters):
         """Copies of the recurrent parameters under PyTorch's names, in its shapes.
 
-        The one bias of a gate is `bias_ih`; `bias_hh` is zero.
+        Those that PyTorch does not have, of peepholes and attention, follow its manner.
         """
+        views = self.views(parameters)
         weights = {}
         for k, layer in enumerate(self.layers):
-            matrix = self.layout.view(parameters, f"l{k}")
-            F = layer.n_inputs
-            weights[f"weight_ih_l{k}"] = matrix[:F].T.copy()
-            weights[f"weight_hh_l{k}"] = matrix[F:-1].T.copy()
-            weights[f"bias_ih_l{k}"] = matrix[-1].copy()
-            weights[f"bias_hh_l{k}"] = np.zeros_like(matrix[-1])
+            for name, value in layer.torch_weights(views[f"l{k}"]).items():
+                base, reverse, _ = name.partition("_reverse")
+                weights[f"{base}_l{k}{reverse}"] = value
+        if self.pooling and self.pooling.shapes:
+            weights["attention"] = views["pooling"]["w"].ravel().copy()
         return weights
 
     def load(self, parameters, *, backward):
         """Pack the parameters for the kernels: once for each optimizer step."""
         if self._viewed[0] is not parameters:  # the views of the last vector are kept
-            self._viewed = parameters, self._views(parameters)
-        *weights, head = self._viewed[1]
+            self._viewed = parameters, self.views(parameters)
+        views = self._viewed[1]
         n_threads = n_threads_for(parameters)
         for k, layer in enumerate(self.layers):
-            layer.load(weights[k], backward=backward, d_x=k > 0, n_threads=n_threads)
-        self.head.load(head, backward=backward)
+            layer.load(
+                views[f"l{k}"], backward=backward, d_x=k > 0, n_threads=n_threads
+            )
+        if self.pooling:
+            self.pooling.load(views["pooling"])
+        self.head.load(views["head"], backward=backward)
 
-    def forward(self, data, starts, lengths, *, keep):
+    def forward(self, data, starts, lengths, *, keep, noise=None):
         """Raw outputs (B, K) of a batch of sequences.
 
         Parameters
@@ -116,6 +166,8 @@ class Network:
             First row and number of steps of each sequence.
         keep : bool
             Whether to keep what `backward` needs.
+        noise : Noise, default=None
+            Dropout, in training.
 
         Returns
         -------
@@ -126,17 +178,29 @@ class Network:
         top = len(self.layers) - 1
         x, x_rows = data, schedule.data_rows
         for k, layer in enumerate(self.layers):
-            h_last, h = layer.forward(
+            n_threads = self._n_threads(layer, schedule)
+            options = {}
+            if noise and noise.recurrent_rate:
+                options["mask"] = noise.recurrent_masks(k, layer, schedule)
+            h_last, x, x_rows = layer.forward(
                 schedule,
                 x,
                 x_rows,
                 keep=keep,
-                sequence=k < top,
-                n_threads=self._n_threads(layer, schedule),
+                sequence=k < top or self.pooling is not None,
+                n_threads=n_threads,
+                **options,
             )
-            x, x_rows = h, schedule.state_rows
+            if noise and noise.rate and k < top:
+                x, x_rows = noise.drop_steps(k, x, x_rows, schedule, n_threads)
+        if self.pooling:
+            h_last = self.pooling.forward(
+                schedule, x, x_rows, h_last, keep=keep, n_threads=n_threads
+            )
+        if noise and noise.rate:
+            h_last = noise.drop_last(top + 1, h_last)
         if keep:
-            self._schedule = schedule
+            self._kept = schedule, noise
         return self.head.forward(h_last)
 
     def backward(self, d_output):
@@ -147,19 +211,33 @@ class Network:
         d_output : ndarray of shape (B, K)
             Gradient of the loss with respect to the raw outputs.
         """
+        schedule, noise = self._kept
         if self._gradient is None:
             self._gradient = aligned_empty((self.layout.size,), self.dtype)
-            self._gradient_views = self._views(self._gradient)
-        *d_weights, d_head = self._gradient_views
-        gradient = {"d_last": self.head.backward(d_output, d_head)}
-        for k in reversed(range(len(self.layers))):
+            self._gradient_views = self.views(self._gradient)
+        views = self._gradient_views
+        d_last = self.head.backward(d_output, views["head"])
+        if noise and noise.rate:
+            d_last *= noise.last_mask
+        gradient = {"d_last": d_last}
+        top = len(self.layers) - 1
+        if self.pooling:
+            n_threads = self._n_threads(self.layers[top], schedule)
+            gradient = {
+                "d_out": self.pooling.backward(
+                    d_last, views.get("pooling"), n_threads=n_threads
+                )
+            }
+        for k in reversed(range(top + 1)):
             layer = self.layers[k]
             d_x = layer.backward(
-                d_weights[k],
+                views[f"l{k}"],
                 **gradient,
                 d_x=k > 0,
-                n_threads=self._n_threads(layer, self._schedule),
+                n_threads=self._n_threads(layer, schedule),
             )
+            if noise and noise.rate and k > 0:
+                d_x *= noise.step_masks[k - 1]
             gradient = {"d_out": d_x}
         return self._gradient
 
@@ -183,30 +261,48 @@ class Network:
     def shrink(self):
         """Give large workspaces back, and keep small ones for the next call."""
         self.head.forget()
-        for layer in [*self.layers, self.head]:
+        for layer in self._owners():
             if layer.workspace.nbytes > IDLE_BYTES:
                 layer.workspace.clear()
 
+    def _owners(self):
+        """Every object that has a workspace."""
+        for layer in self.layers:
+            yield layer
+            if isinstance(layer, Bidirectional):
+                yield from layer.directions.values()
+        if self.pooling:
+            yield self.pooling
+        yield self.head
+
     @staticmethod
     def _n_threads(layer, schedule):
-        columns = layer.n_inputs + layer.width + ACTIVATION_COLUMNS
-        work = schedule.n_steps * layer.width * columns
+        columns = layer.n_inputs + layer.n_units + ACTIVATION_COLUMNS
+        work = schedule.n_steps * layer.n_units * columns
         return effective_n_threads() if work > PARALLEL_WORK else 1
 
 
 def training_bytes(
-    n_features, hidden_layer_sizes, n_outputs, dtype, n_sequences, n_steps
-):
+    n_sequences, n_steps, *, n_features, hidden_layer_sizes, n_outputs, dtype, cell,
+    bidirectional, pooling,
+):  # fmt: skip
     """Memory that training on minibatches of this size takes, without the data.
 
-    Gates, c, h and the gradient of the input for each row-step of each layer; seven
-    vectors of parameters (gradient, moments, copies) and the packed weights. Computed
-    before anything is built, in Python's integers, which do not overflow.
+    What is kept, c, h and the gradient of the input for each row-step of each layer;
+    seven vectors of parameters (gradient, moments, copies) and the packed weights.
+    Computed before anything is built, in Python's integers, which do not overflow.
     """
-    states, n_parameters = 0, (hidden_layer_sizes[-1] + 1) * n_outputs
-    for F, H in zip(
-        (n_features, *hidden_layer_sizes), hidden_layer_sizes, strict=False
-    ):
-        states += n_steps * ((GATES + 2) * H + F) + 2 * n_sequences * H
-        n_parameters += (F + H + 1) * GATES * H
+    cell, directions = CELLS[cell], 1 + bool(bidirectional)
+    states = n_parameters = 0
+    F = n_features
+    for H in hidden_layer_sizes:
+        a_step = cell.slots + 1 + cell.has_c
+        states += directions * (n_steps * (a_step * H + F) + 2 * n_sequences * H)
+        if bidirectional:  # outputs side by side and their gradients, apart
+            states += n_steps * 4 * H
+        n_parameters += directions * (F + H + 1) * cell.slots * H
+        F = directions * H
+    if pooling != "last":
+        states += n_steps * F
+    n_parameters += (F + 1) * n_outputs
     return (states + 9 * n_parameters) * np.dtype(dtype).itemsize

@@ -56,3 +56,11 @@ def orthogonal(rng, n):
     with _thread_pools().limit(limits=1, user_api="blas"):
         q, r = qr(rng.standard_normal((n, n)))
     return q * np.where(np.diag(r) < 0, -1.0, 1.0)
+
+
+def chrono_bias(rng, n, longest):
+    """Biases of units that remember for 1 to `longest` steps (Tallec & Ollivier 2018).
+
+    log(u) with u uniform in [1, longest - 1]: a gate sigma(log u) forgets in u steps.
+    """
+    return np.log(rng.uniform(1, max(2, longest - 1), n))

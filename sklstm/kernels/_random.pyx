@@ -1,0 +1,96 @@
+"""A counter-based random generator: a draw is a function of what it is for.
+
+Philox 4x32 with 10 rounds (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2,
+3"). There is no stream that threads or minibatches could take from in another order.
+"""
+import numpy as np
+
+from cython.parallel cimport prange
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.string cimport memcpy
+
+ctypedef fused real:
+    float
+    double
+
+cdef enum:
+    DRAWS = 8  # of 16 bits, that one call of the generator gives
+
+
+cdef inline void philox_rounds(uint32_t* c, uint32_t k0, uint32_t k1) noexcept nogil:
+    cdef int i
+    cdef uint64_t a, b
+    for i in range(10):
+        a = <uint64_t>0xD2511F53 * c[0]
+        b = <uint64_t>0xCD9E8D57 * c[2]
+        c[0] = <uint32_t>(b >> 32) ^ c[1] ^ k0
+        c[1] = <uint32_t>b
+        c[2] = <uint32_t>(a >> 32) ^ c[3] ^ k1
+        c[3] = <uint32_t>a
+        k0 += <uint32_t>0x9E3779B9
+        k1 += <uint32_t>0xBB67AE85
+
+
+def philox(counter, key):
+    """Four numbers of 32 bits for a counter of four and a key of two."""
+    cdef uint32_t c[4]
+    cdef int i
+    for i in range(4):
+        c[i] = counter[i]
+    philox_rounds(c, key[0], key[1])
+    return [c[i] for i in range(4)]
+
+
+def dropout_mask(
+    uint64_t seed,
+    uint64_t step,
+    uint32_t layer,
+    const uint64_t[:, ::1] keys,   # IN (n,), (., 2) fingerprints of the samples
+    const Py_ssize_t[::1] samples,  # IN (n,) row of keys for each row of the mask
+    const Py_ssize_t[::1] times,   # IN (n,) time steps, or None for one mask a sample
+    double rate,
+    real[:, ::1] mask,             # OUT (n, width)
+    int n_threads=1,
+):
+    """Zero with probability `rate` and 1 / (1 - rate) elsewhere.
+
+    An element depends on nothing but seed, step, layer, sample, time and unit.
+    """
+    cdef Py_ssize_t n = mask.shape[0], i
+    cdef uint32_t limit = <uint32_t>(rate * 65536 + 0.5)
+    cdef real scale = <real>(1 / (1 - rate))
+    if samples.shape[0] != n or keys.shape[1] != 2 or (
+        times is not None and times.shape[0] != n
+    ):
+        raise ValueError("keys, samples, times and mask do not belong together.")
+    if n == 0:
+        return
+    cdef const Py_ssize_t* time = &times[0] if times is not None else NULL
+    for i in prange(n, nogil=True, schedule="static", num_threads=n_threads):
+        mask_row(
+            seed, step, layer, &keys[samples[i], 0], time[i] if time != NULL else -1,
+            limit, scale, mask.shape[1], &mask[i, 0],
+        )
+
+
+cdef void mask_row(
+    uint64_t seed, uint64_t step, uint32_t layer, const uint64_t* key, int64_t time,
+    uint32_t limit, real scale, Py_ssize_t width, real* mask,
+) noexcept nogil:
+    # The fingerprint and the seed make a key for the sample, whose counter is the rest.
+    cdef uint32_t sample[4]
+    cdef uint32_t c[4]
+    cdef Py_ssize_t i, begin, k
+    memcpy(sample, key, sizeof(sample))
+    philox_rounds(sample, <uint32_t>seed, <uint32_t>(seed >> 32))
+    for i in range((width + DRAWS - 1) // DRAWS):
+        begin = i * DRAWS
+        c[0] = <uint32_t>i
+        c[1] = <uint32_t>time
+        c[2] = layer ^ sample[2]
+        c[3] = <uint32_t>step ^ sample[3]
+        philox_rounds(c, sample[0], sample[1])
+        for k in range(min(<Py_ssize_t>DRAWS, width - begin)):
+            mask[begin + k] = (
+                scale if (c[k // 2] >> (16 * (k % 2)) & 0xFFFF) >= limit else 0
+            )
