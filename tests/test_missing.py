@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from itertools import permutations
 from unittest.mock import patch
 
 import numpy as np
@@ -347,28 +348,38 @@ def test_warm_start_keeps_the_first_mean_and_a_new_fit_does_not(Estimator, missi
 
 
 @every_estimator
-@pytest.mark.parametrize("before", ["error", "ffill", "indicator"])
-@pytest.mark.parametrize("after", ["error", "ffill", "indicator"])
-@pytest.mark.parametrize("continue_by", ["warm_start", "partial_fit"])
+@pytest.mark.parametrize(
+    "before, after", list(permutations(["error", "ffill", "indicator"], 2))
+)
+@pytest.mark.parametrize("continue_by", ["fit", "partial_fit"])
 def test_missing_cannot_change_in_fits_that_continue(
     Estimator, before, after, continue_by
 ):
-    if before == after:
-        return
     X = ragged()
     y = make_target(Estimator, X)
     estimator = small(Estimator, missing=before, warm_start=True).fit(X, y)
     expected = outputs(estimator, X)
     estimator.set_params(missing=after)
-    assert_same_outputs(outputs(estimator, X), expected)
     match = f"missing cannot change.*'{before}', now it is '{after}'.*warm_start=False"
     with pytest.raises(ValueError, match=match):
-        estimator.fit(X, y) if continue_by == "warm_start" else estimator.partial_fit(
-            X, y
-        )
+        getattr(estimator, continue_by)(X, y)
     assert_same_outputs(outputs(estimator, X), expected)
     estimator.set_params(warm_start=False).fit(X, y)
     assert_same_bits(estimator, small(Estimator, missing=after).fit(X, y))
+
+
+@every_estimator
+@filling
+def test_predictions_go_by_what_was_fitted(Estimator, missing):
+    """As with every parameter, a new value is for the next fit."""
+    X = with_missing(ragged())
+    y = make_target(Estimator, X)
+    estimator = small(Estimator, missing=missing).fit(X, y)
+    expected = outputs(estimator, X)
+    assert_same_outputs(outputs(estimator.set_params(missing="error"), X), expected)
+    estimator.fit(ragged(), y).set_params(missing=missing)
+    with pytest.raises(ValueError, match="contains NaN"):
+        estimator.predict(X)
 
 
 @every_estimator

@@ -4,7 +4,7 @@ import numpy as np
 
 from ._array import SequenceArray
 
-# Numbers that are filled at once: what is needed for it takes some 20 bytes for each.
+# Numbers that are filled at once: what is needed for it takes some 25 bytes for each.
 FILL_AT_ONCE = 1_000_000
 
 
