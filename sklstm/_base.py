@@ -24,6 +24,7 @@ from .network.network import Network, training_bytes
 from .network.optimizers import SGD, Adam
 from .network.training import LearningRate, LoopOptions, Monitor, TrainingSet, train
 from .sequences._check import validate_sequences
+from .sequences._missing import fill_forward, observed_mean
 
 
 class BaseRecurrent(BaseEstimator):
@@ -68,6 +69,7 @@ class BaseRecurrent(BaseEstimator):
         "warm_start": ["boolean"],
         "verbose": ["verbose"],
         "dtype": [StrOptions({"float32", "float64"}), type, np.dtype],
+        "missing": [StrOptions({"error", "ffill", "indicator"})],
     }
 
     # ---- what a task provides --------------------------------------------------
@@ -240,6 +242,11 @@ class BaseRecurrent(BaseEstimator):
 
         sample_weight = self._combine_weights(y, sample_weight)
         X, y, sample_weight = _drop_weight_zero(X, y, sample_weight)
+        if not going_on and self._missing != "error":
+            self._first_value = observed_mean(X, sample_weight)
+        X = self._without_missing(X)
+        if X_val is not None:
+            X_val = self._without_missing(X_val)
         samples = TrainingSet(
             X.data, X.offsets[:-1], X.lengths, self._encode_target(y), sample_weight
         )
@@ -297,7 +304,13 @@ class BaseRecurrent(BaseEstimator):
 
     def _validate(self, X, y, sample_weight, *, reset):
         """Valid X, y and weights, without the samples whose weight is zero."""
-        X = validate_sequences(self, X, reset=reset, dtype=np.dtype(self.dtype))
+        X = validate_sequences(
+            self,
+            X,
+            reset=reset,
+            dtype=np.dtype(self.dtype),
+            allow_nan=self.missing != "error",
+        )
         y = self._check_y(y)
         check_consistent_length(X, y)
         if sample_weight is None:
@@ -356,10 +369,17 @@ class BaseRecurrent(BaseEstimator):
                     f"parameters say {self._hidden_sizes()} in {self.dtype}. Set "
                     "warm_start=False and call fit to start anew."
                 )
+            if self.missing != self._missing:
+                raise ValueError(
+                    "missing cannot change between fits that continue: the first fit "
+                    f"had missing={self._missing!r}, now it is {self.missing!r}. Set "
+                    "warm_start=False and call fit to start anew."
+                )
             self._check_same_target(y, classes)
             return copy.deepcopy(self._random_state)
         self._inspect_target(y, sample_weight, classes, incremental)
         self._architecture = (self._hidden_sizes(), np.dtype(self.dtype).name)
+        self._missing, self._first_value = self.missing, None
         self.t_ = 0
         return check_random_state(self.random_state)
 
@@ -392,13 +412,26 @@ class BaseRecurrent(BaseEstimator):
             parts[4:] = sample_weight[train_at], sample_weight[val_at]
         return parts
 
+    def _without_missing(self, X):
+        """What the network reads of valid X: it knows no missing values."""
+        if self._missing == "error":
+            return X
+        return fill_forward(
+            X, self._first_value, indicator=self._missing == "indicator"
+        )
+
+    @property
+    def _n_network_features(self):
+        """Features per step of what the network reads."""
+        return self._n_sequence_features * (2 if self._missing == "indicator" else 1)
+
     def _check_batch(self, samples):
         """The batch size, cut to n; an error if the memory for it cannot be had."""
         batch_size = 200 if self.batch_size == "auto" else self.batch_size
         batch_size = min(batch_size, len(samples))
         longest = np.partition(samples.lengths, -batch_size)[-batch_size:]
         needed = training_bytes(
-            self._n_sequence_features,
+            self._n_network_features,
             self._hidden_sizes(),
             self._n_raw_outputs,
             np.dtype(self.dtype),
@@ -419,7 +452,7 @@ class BaseRecurrent(BaseEstimator):
     def _make_network(self):
         sizes, dtype = self._architecture
         return Network(
-            self._n_sequence_features, sizes, self._n_raw_outputs, dtype, self._cell
+            self._n_network_features, sizes, self._n_raw_outputs, dtype, self._cell
         )
 
     def _make_monitor(self, score, parameters, going_on):
@@ -511,7 +544,14 @@ class BaseRecurrent(BaseEstimator):
         # The list is looked up once: a fit that ends meanwhile brings another one, and
         # this network must not get into it.
         idle = self._idle_networks
-        X = validate_sequences(self, X, reset=False, dtype=self._parameters.dtype)
+        X = validate_sequences(
+            self,
+            X,
+            reset=False,
+            dtype=self._parameters.dtype,
+            allow_nan=self._missing != "error",
+        )
+        X = self._without_missing(X)
         network = self._take_network(idle)
         try:
             return self._raw(network, X)
@@ -540,6 +580,7 @@ class BaseRecurrent(BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = True
         tags.input_tags.three_d_array = True
+        tags.input_tags.allow_nan = self.missing != "error"
         return tags
 
 

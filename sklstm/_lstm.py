@@ -99,6 +99,17 @@ class LSTMClassifier(RecurrentClassifier):
     dtype : {"float32", "float64"}, default="float32"
         Precision of the network. X is converted to it.
 
+    missing : {"error", "ffill", "indicator"}, default="error"
+        What to do about missing values, which are the NaN in X that is no padding:
+
+        - "error": refuse them;
+        - "ffill": take the last value of the feature that was seen in the sequence.
+          Before the first, take the mean of the feature over all steps it was observed
+          at in training, each of the weight of its sample, or 0 if it never was; fits
+          that continue keep the mean of the first;
+        - "indicator": as "ffill", and let the network read F more features, which are
+          1 where a value was missing and else 0 [6]_. It learns from what is missing.
+
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes; they multiply the sample weights. "balanced" gives every
         class the same total weight.
@@ -113,7 +124,8 @@ class LSTMClassifier(RecurrentClassifier):
         ``torch.nn.LSTM``: ``weight_ih_l0`` (4 H, F), ``weight_hh_l0`` (4 H, H),
         ``bias_ih_l0`` (4 H,), ``bias_hh_l0`` (4 H,) and so on for each layer; gates in
         the order input, forget, cell, output. The single bias of a gate is in
-        ``bias_ih``. Copies, read-only.
+        ``bias_ih``. Copies, read-only. With ``missing="indicator"`` the lowest layer
+        reads 2 F features: first the values, then the indicators.
 
     coef_ : ndarray of shape (n_outputs_, H)
         Weights of the head, as in ``torch.nn.Linear``.
@@ -184,6 +196,8 @@ class LSTMClassifier(RecurrentClassifier):
        2019.
     .. [5] R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training
        recurrent neural networks", ICML 2013.
+    .. [6] Z. C. Lipton, D. C. Kale and R. Wetzel, "Modeling Missing Data in Clinical
+       Time Series with RNNs", MLHC 2016.
 
     Examples
     --------
@@ -227,6 +241,7 @@ class LSTMClassifier(RecurrentClassifier):
         warm_start=False,
         verbose=False,
         dtype="float32",
+        missing="error",
         class_weight=None,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -252,6 +267,7 @@ class LSTMClassifier(RecurrentClassifier):
         self.warm_start = warm_start
         self.verbose = verbose
         self.dtype = dtype
+        self.missing = missing
         self.class_weight = class_weight
 
 
@@ -354,6 +370,17 @@ class LSTMRegressor(RecurrentRegressor):
     dtype : {"float32", "float64"}, default="float32"
         Precision of the network. X is converted to it.
 
+    missing : {"error", "ffill", "indicator"}, default="error"
+        What to do about missing values, which are the NaN in X that is no padding:
+
+        - "error": refuse them;
+        - "ffill": take the last value of the feature that was seen in the sequence.
+          Before the first, take the mean of the feature over all steps it was observed
+          at in training, each of the weight of its sample, or 0 if it never was; fits
+          that continue keep the mean of the first;
+        - "indicator": as "ffill", and let the network read F more features, which are
+          1 where a value was missing and else 0 [6]_. It learns from what is missing.
+
     Attributes
     ----------
     weights_ : dict of str to ndarray
@@ -361,7 +388,8 @@ class LSTMRegressor(RecurrentRegressor):
         ``torch.nn.LSTM``: ``weight_ih_l0`` (4 H, F), ``weight_hh_l0`` (4 H, H),
         ``bias_ih_l0`` (4 H,), ``bias_hh_l0`` (4 H,) and so on for each layer; gates in
         the order input, forget, cell, output. The single bias of a gate is in
-        ``bias_ih``. Copies, read-only.
+        ``bias_ih``. Copies, read-only. With ``missing="indicator"`` the lowest layer
+        reads 2 F features: first the values, then the indicators.
 
     coef_ : ndarray of shape (n_outputs_, H)
         Weights of the head, as in ``torch.nn.Linear``, in the units of y.
@@ -432,6 +460,8 @@ class LSTMRegressor(RecurrentRegressor):
        2019.
     .. [5] R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training
        recurrent neural networks", ICML 2013.
+    .. [6] Z. C. Lipton, D. C. Kale and R. Wetzel, "Modeling Missing Data in Clinical
+       Time Series with RNNs", MLHC 2016.
 
     Examples
     --------
@@ -472,6 +502,7 @@ class LSTMRegressor(RecurrentRegressor):
         warm_start=False,
         verbose=False,
         dtype="float32",
+        missing="error",
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.loss = loss
@@ -497,3 +528,4 @@ class LSTMRegressor(RecurrentRegressor):
         self.warm_start = warm_start
         self.verbose = verbose
         self.dtype = dtype
+        self.missing = missing

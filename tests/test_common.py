@@ -237,11 +237,15 @@ def test_types_of_numbers(Estimator, dtype):
 
 
 @every_estimator
-@dtypes
+@pytest.mark.parametrize(
+    "params",
+    [{}, {"dtype": "float64"}, {"missing": "ffill"}, {"missing": "indicator"}],
+    ids=str,
+)
 @pytest.mark.filterwarnings("ignore")
-def test_check_estimator(Estimator, dtype):
+def test_check_estimator(Estimator, params):
     """All that there are; the array API is skipped where its switch is off."""
-    results = check_estimator(Estimator(dtype=dtype), on_skip=None, on_fail=None)
+    results = check_estimator(Estimator(**params), on_skip=None, on_fail=None)
     failed = {
         result["check_name"]: result["exception"]
         for result in results
@@ -256,10 +260,12 @@ def test_check_estimator(Estimator, dtype):
         "check_sample_weight_equivalence_on_dense_data", "check_n_features_in",
         "check_fit_idempotent", "check_methods_subset_invariance",
         "check_methods_sample_order_invariance", "check_dict_unchanged",
-        "check_fit2d_1sample", "check_estimators_nan_inf", "check_estimators_pickle",
+        "check_fit2d_1sample", "check_estimators_pickle",
         "check_readonly_memmap_input", "check_estimators_partial_fit_n_features",
         f"check_{kind}_train",
     } <= names  # fmt: skip
+    # where missing values are read, it is not run
+    assert ("check_estimators_nan_inf" in names) == ("missing" not in params)
 
 
 @every_estimator

@@ -1493,6 +1493,7 @@ INVALID = [
     ("warm_start", ["yes"]),
     ("verbose", ["yes", -1]),
     ("dtype", ["float16", "int32", int, None, np.float16, np.dtype("i4")]),
+    ("missing", ["drop", None, True, np.nan]),
 ]
 
 

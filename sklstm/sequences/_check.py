@@ -366,7 +366,7 @@ def _convert_numbers(X, dtype, allow_nan, ensure_min_samples, estimator):
         _raise_too_few("sample", shape, ensure_min_samples, estimator)
     if sequences.n_features == 0:
         _raise_too_few("feature", shape, 1, estimator)
-    _check_finite(sequences, allow_nan, n_steps)
+    _check_finite(sequences, allow_nan, n_steps, estimator)
     return sequences, n_steps
 
 
@@ -460,7 +460,7 @@ def _pieces(data):
     return (slice(begin, begin + n_rows) for begin in range(0, len(data), n_rows))
 
 
-def _check_finite(sequences, allow_nan, n_steps):
+def _check_finite(sequences, allow_nan, n_steps, estimator):
     """Raise if there is infinity or, unless allowed, NaN; say where."""
     data = sequences.data
     # in pieces: the mask of all data would be the most that `predict` takes
@@ -490,7 +490,13 @@ def _check_finite(sequences, allow_nan, n_steps):
         hint = (
             "Only trailing steps of a 3-D array whose features are all NaN are padding."
         )
+    way_out = "Missing values have to be imputed first"
+    if hasattr(estimator, "missing"):
+        way_out = (
+            f"Fit {type(estimator).__name__} with missing='ffill' or "
+            "missing='indicator' to let it read missing values, or impute them first"
+        )
     raise ValueError(
-        f"Input X contains NaN: {where}. Missing values have to be imputed first, for "
-        "example with sklstm.preprocessing.TimeDistributed(SimpleImputer()). " + hint
+        f"Input X contains NaN: {where}. {way_out}, for example with "
+        "sklstm.preprocessing.TimeDistributed(SimpleImputer()). " + hint
     )

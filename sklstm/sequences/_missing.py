@@ -1,0 +1,106 @@
+"""Missing values inside of sequences: what a network reads in their place."""
+
+import numpy as np
+
+from ._array import SequenceArray
+
+# Numbers that are filled at once: what is needed for it takes some 25 bytes for each.
+FILL_AT_ONCE = 1_000_000
+
+
+def observed_mean(sequences, sample_weight=None):
+    """Mean of each feature over the steps where it was observed.
+
+    Sums are over the distinct totals of sequences, so that a sequence of weight 3 and
+    the sequence given three times come to the same bits, whatever the order; and of
+    numbers below 1, so that none overflows.
+
+    Parameters
+    ----------
+    sequences : SequenceArray of shape (n, None, F)
+        Sequences in which NaN is a missing value.
+
+    sample_weight : ndarray of shape (n,), default=None
+        Weights above zero; that of a sequence counts for each of its steps.
+
+    Returns
+    -------
+    mean : ndarray of float64, shape (F,)
+        Means; 0 for a feature that was never observed.
+    """
+    with_steps = np.flatnonzero(sequences.lengths)  # reduceat knows no empty sums
+    starts = sequences.offsets[with_steps]
+    weight = None if sample_weight is None else sample_weight[with_steps]
+    mean = np.zeros(sequences.n_features)
+    for feature, column in enumerate(sequences.data.T):
+        observed = ~np.isnan(column)
+        if not observed.any():
+            continue
+        x = np.where(observed, column, 0).astype(np.float64)
+        _, exponent = np.frexp(np.abs(x).max())
+        x = np.ldexp(x, -exponent)  # exact
+        totals = np.add.reduceat(x, starts)
+        counts = np.add.reduceat(observed, starts, dtype=np.intp)
+        average = _sum(totals, weight) / _sum(counts, weight)
+        # Rounding must not take it out of the range: a constant is its own mean.
+        average = np.clip(average, x[observed].min(), x[observed].max())
+        mean[feature] = np.ldexp(average, exponent)
+    return mean
+
+
+def _sum(values, weight):
+    """Weighted sum, equal values taken together."""
+    values, inverse = np.unique(values, return_inverse=True)
+    return (values * np.bincount(inverse, weights=weight)).sum()
+
+
+def fill_forward(sequences, first, *, indicator=False):
+    """Put the last value seen where one is missing.
+
+    Each sequence is filled from nothing but its own steps and ``first``.
+
+    Parameters
+    ----------
+    sequences : SequenceArray of shape (n, None, F)
+        Sequences in which NaN is a missing value; not changed.
+
+    first : ndarray of shape (F,)
+        What a feature is taken to be before it is first seen in a sequence.
+
+    indicator : bool, default=False
+        Whether to add a column for each feature, behind all of them, that is 1 where
+        the value was missing and 0 elsewhere (Lipton, Kale & Wetzel 2016).
+
+    Returns
+    -------
+    filled : SequenceArray of shape (n, None, F) or (n, None, 2 F)
+        Sequences without NaN, of the same dtype, and without the names of features.
+        Without ``indicator`` the object given, if no value is missing.
+    """
+    data, offsets = sequences.data, sequences.offsets
+    N, F = data.shape
+    # The minimum of numbers of which one is NaN is NaN, and needs no mask.
+    complete = not np.isnan(data.min(initial=0))
+    if complete and not indicator:
+        return sequences
+    filled = np.zeros((N, 2 * F if indicator else F), data.dtype)
+    filled[:, :F] = data
+    if complete:
+        return SequenceArray._trusted(filled, offsets)
+
+    step = np.arange(N)[:, np.newaxis]
+    start = np.repeat(offsets[:-1], sequences.lengths)[:, np.newaxis]
+    n_columns = max(1, FILL_AT_ONCE // N)
+    for begin in range(0, F, n_columns):
+        columns = slice(begin, begin + n_columns)
+        x = data[:, columns]
+        missing = np.isnan(x)
+        # Row of the last value seen, perhaps in an earlier sequence; -1: in none.
+        last = np.where(missing, -1, step)
+        np.maximum.accumulate(last, axis=0, out=last)
+        filled[:, :F][:, columns] = np.where(
+            last >= start, x[last, np.arange(x.shape[1])], first[columns]
+        )
+        if indicator:
+            filled[:, F:][:, columns] = missing
+    return SequenceArray._trusted(filled, offsets)
