@@ -195,13 +195,20 @@ class Network:
 
 
 def training_bytes(
-    n_features, hidden_layer_sizes, n_outputs, dtype, n_sequences, n_steps
+    n_features,
+    hidden_layer_sizes,
+    n_outputs,
+    dtype,
+    n_sequences,
+    n_steps,
+    n_float64_vectors=0,
 ):
     """Memory that training on minibatches of this size takes, without the data.
 
     Gates, c, h and the gradient of the input for each row-step of each layer; seven
-    vectors of parameters (gradient, moments, copies) and the packed weights. Computed
-    before anything is built, in Python's integers, which do not overflow.
+    vectors of parameters (gradient, moments, copies), the packed weights, and what a
+    solver has in float64. Computed before anything is built, in Python's integers,
+    which do not overflow.
     """
     states, n_parameters = 0, (hidden_layer_sizes[-1] + 1) * n_outputs
     for F, H in zip(
@@ -209,4 +216,5 @@ def training_bytes(
     ):
         states += n_steps * ((GATES + 2) * H + F) + 2 * n_sequences * H
         n_parameters += (F + H + 1) * GATES * H
-    return (states + 9 * n_parameters) * np.dtype(dtype).itemsize
+    in_float64 = 8 * n_float64_vectors * n_parameters
+    return (states + 9 * n_parameters) * np.dtype(dtype).itemsize + in_float64
