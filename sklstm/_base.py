@@ -11,17 +11,14 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
-from sklearn.utils.validation import (
-    check_array,
-    check_consistent_length,
-    check_is_fitted,
-)
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
+from ._samples import Samples, check_groups, check_sample_weight
+from .network.lbfgs import LBFGS_VECTORS, train_lbfgs
 from .network.network import Network, training_bytes
-from .network.optimizers import SGD, Adam
+from .network.optimizers import SGD, Adam, RMSProp
 from .network.training import LearningRate, LoopOptions, Monitor, TrainingSet, train
 from .sequences._check import validate_sequences
 from .sequences._missing import fill_forward, observed_mean
@@ -41,16 +38,19 @@ class BaseRecurrent(BaseEstimator):
             "array-like",
             Interval(Integral, 1, None, closed="left"),
         ],
-        "solver": [StrOptions({"adam", "adamw", "sgd"})],
+        "solver": [StrOptions({"adam", "adamw", "sgd", "rmsprop", "lbfgs"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [
             StrOptions({"auto"}),
             Interval(Integral, 1, None, closed="left"),
         ],
-        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive", "cosine"})],
+        "learning_rate": [
+            StrOptions({"constant", "invscaling", "adaptive", "cosine", "one_cycle"})
+        ],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "power_t": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "max_fun": [Interval(Integral, 1, None, closed="left")],
         "max_grad_norm": [None, Interval(Real, 0, None, closed="neither")],
         "shuffle": ["boolean"],
         "random_state": ["random_state"],
@@ -117,6 +117,7 @@ class BaseRecurrent(BaseEstimator):
         X_val=None,
         y_val=None,
         sample_weight_val=None,
+        groups=None,
     ):
         """Fit the model to sequences X and targets y.
 
@@ -144,6 +145,17 @@ class BaseRecurrent(BaseEstimator):
         sample_weight_val : array-like, default=None
             Weights of `X_val`.
 
+        groups : array-like of shape (n_samples,), default=None
+            The group of each sample, for example the recording that it was cut from or
+            the person. The part of X that is set aside for early stopping is then
+            `validation_fraction` of the groups, drawn without regard to the classes,
+            and no group is on both sides. Only with ``early_stopping=True`` and without
+            `X_val`; anything else is an error, since groups would have no effect. In a
+            pipeline or a search they come through metadata routing, where
+            ``set_fit_request(groups=True)`` asks for them; ``set_fit_request
+            (groups=False)`` leaves those of a splitter such as
+            :class:`~sklearn.model_selection.GroupKFold` to the splitter.
+
         Returns
         -------
         self : object
@@ -152,7 +164,7 @@ class BaseRecurrent(BaseEstimator):
         Raises
         ------
         ValueError
-            If a parameter, X, y or a weight is not valid. The message names the
+            If a parameter, X, y, a weight or a group is not valid. The message names the
             offending value; an earlier fit stays as it was.
         MemoryError
             If a minibatch needs more memory than the machine has.
@@ -160,14 +172,17 @@ class BaseRecurrent(BaseEstimator):
         Warns
         -----
         ConvergenceWarning
-            If `max_iter` was reached while the loss was still getting better, or if
-            the loss was not finite (the weights are the last good ones).
+            If `max_iter` (with "lbfgs" also `max_fun`) was reached while the loss was
+            still getting better, or if the loss was not finite (the weights are the
+            last good ones).
         UserWarning
             If training was interrupted from the keyboard; the estimator is fitted
             with the weights of that moment.
         """
         validation = (X_val, y_val, sample_weight_val)
-        return self._commit(X, y, sample_weight, validation=validation)
+        return self._commit(
+            X, y, sample_weight, validation=validation, groups=groups
+        )
 
     def _commit(self, *args, **kwargs):
         draft = copy.copy(self)
@@ -175,13 +190,14 @@ class BaseRecurrent(BaseEstimator):
         self.__dict__ = draft.__dict__
         return self
 
-    def _check_parameters(self, validation, incremental):
+    def _check_parameters(self, validation, groups, incremental):
         """Say what is wrong with the parameters, alone and together."""
         if isinstance(self.learning_rate, Real):
             raise ValueError(
                 f"learning_rate={self.learning_rate!r} is a number, but learning_rate "
-                "is the name of a schedule ('constant', 'invscaling', 'adaptive' or "
-                f"'cosine'). Did you mean learning_rate_init={self.learning_rate!r}?"
+                "is the name of a schedule ('constant', 'invscaling', 'adaptive', "
+                "'cosine' or 'one_cycle'). Did you mean "
+                f"learning_rate_init={self.learning_rate!r}?"
             )
         self._validate_params()
         for size in np.atleast_1d(np.asarray(self.hidden_layer_sizes, dtype=object)):
@@ -201,6 +217,12 @@ class BaseRecurrent(BaseEstimator):
                 "partial_fit does not support early_stopping=True: it has no data to "
                 "set aside. Use fit, or early_stopping=False."
             )
+        if self.solver == "lbfgs" and self.early_stopping:
+            raise ValueError(
+                "solver='lbfgs' does not support early_stopping=True: it goes on until "
+                "the gradient is within tol. Use early_stopping=False, or another "
+                "solver."
+            )
         X_val, y_val, weight_val = validation
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val must be given together.")
@@ -210,6 +232,18 @@ class BaseRecurrent(BaseEstimator):
             raise ValueError(
                 "X_val and y_val are passed to fit while early_stopping=False. They "
                 "are used for early stopping: set early_stopping=True."
+            )
+        if groups is not None and not self.early_stopping:
+            raise ValueError(
+                "groups are passed to fit while early_stopping=False. They are used to "
+                "set samples aside for early stopping: set early_stopping=True, or "
+                "leave groups out (with metadata routing: set_fit_request"
+                "(groups=False))."
+            )
+        if groups is not None and X_val is not None:
+            raise ValueError(
+                "groups are passed to fit together with X_val, so that nothing is set "
+                "aside for which they could be used: leave one of them out."
             )
 
     def _hidden_sizes(self):
@@ -224,31 +258,32 @@ class BaseRecurrent(BaseEstimator):
         sample_weight,
         *,
         validation=(None, None, None),
+        groups=None,
         classes=None,
         incremental=False,
     ):
-        self._check_parameters(validation, incremental)
+        self._check_parameters(validation, groups, incremental)
         going_on = (incremental or self.warm_start) and hasattr(self, "_parameters")
-        X, y, sample_weight = self._validate(X, y, sample_weight, reset=not going_on)
-        rng = self._begin(y, sample_weight, classes, going_on, incremental)
+        given = self._validate(X, y, sample_weight, groups, reset=not going_on)
+        rng = self._begin(given.y, given.weight, classes, going_on, incremental)
 
-        X_val, y_val, weight_val = validation
-        if self.early_stopping and X_val is not None:
-            X_val, y_val, weight_val = self._validate_validation(*validation)
+        held_out = None
+        if self.early_stopping and validation[0] is not None:
+            held_out = self._validate_validation(*validation)
         elif self.early_stopping:
-            X, X_val, y, y_val, sample_weight, weight_val = self._split(
-                X, y, sample_weight, rng
+            given, held_out = given.split(
+                self.validation_fraction, self._stratify(given.y), rng
             )
 
-        sample_weight = self._combine_weights(y, sample_weight)
-        X, y, sample_weight = _drop_weight_zero(X, y, sample_weight)
+        weight = self._combine_weights(given.y, given.weight)
+        X, y, weight, _ = given._replace(weight=weight).of_some_weight()
         if not going_on and self._missing != "error":
-            self._first_value = observed_mean(X, sample_weight)
+            self._first_value = observed_mean(X, weight)
         X = self._without_missing(X)
-        if X_val is not None:
-            X_val = self._without_missing(X_val)
+        if held_out is not None:
+            held_out = held_out._replace(X=self._without_missing(held_out.X))
         samples = TrainingSet(
-            X.data, X.offsets[:-1], X.lengths, self._encode_target(y), sample_weight
+            X.data, X.offsets[:-1], X.lengths, self._encode_target(y), weight
         )
         batch_size = self._check_batch(samples)
         network = self._make_network()
@@ -257,53 +292,51 @@ class BaseRecurrent(BaseEstimator):
         else:
             bias = self._head_bias(samples.target, samples.weight)
             parameters = network.initialize(rng, bias)
-        score = None
-        if self.early_stopping:
-            validation_network = self._make_network()
-
-            def score(parameters):
-                validation_network.load(parameters, backward=False)
-                raw = self._raw(validation_network, X_val)
-                return self._validation_score(raw, y_val, weight_val)
-
-        monitor = self._make_monitor(score, parameters, going_on)
-        optimizer = self._make_optimizer(network, going_on)
+        monitor = self._make_monitor(held_out, parameters, going_on)
         penalty = None
         if self.alpha and self.solver != "adamw":
             penalty = (self.alpha * network.weight_mask()).astype(parameters.dtype)
         n_before = len(monitor.loss_curve)
-        train(
-            network,
-            parameters,
-            samples,
-            self._make_loss(),
-            optimizer,
-            LearningRate(
-                self.learning_rate, self.learning_rate_init, self.power_t, self.max_iter
-            ),
-            monitor,
-            LoopOptions(
-                self.max_iter,
-                batch_size,
-                self.shuffle,
-                self.max_grad_norm,
-                penalty,
-            ),
-            rng,
-            t=self.t_,
-            incremental=incremental,
-        )
+        optimizer_state = {}
+        if self.solver == "lbfgs":
+            train_lbfgs(
+                network, parameters, samples, self._make_loss(), monitor, penalty,
+                self.max_iter, self.max_fun, self.tol,
+            )  # fmt: skip
+        else:
+            optimizer = self._make_optimizer(network, going_on)
+            train(
+                network,
+                parameters,
+                samples,
+                self._make_loss(),
+                optimizer,
+                self._make_learning_rate(incremental),
+                monitor,
+                LoopOptions(
+                    self.max_iter,
+                    batch_size,
+                    self.shuffle,
+                    self.max_grad_norm,
+                    penalty,
+                ),
+                rng,
+                t=self.t_,
+                incremental=incremental,
+            )
+            optimizer_state = optimizer.state
         if monitor.best_parameters is not None:
             parameters = monitor.best_parameters
         self.n_iter_ = len(monitor.loss_curve) - n_before
         self.t_ += self.n_iter_ * len(samples)
-        self._random_state = rng
-        self._optimizer_state = {"solver": self.solver, **optimizer.state}
+        # a copy, since the generator may be the user's or NumPy's global one
+        self._random_state = copy.deepcopy(rng)
+        self._optimizer_state = {"solver": self.solver, **optimizer_state}
         self._record(network, parameters, monitor)
         return self
 
-    def _validate(self, X, y, sample_weight, *, reset):
-        """Valid X, y and weights, without the samples whose weight is zero."""
+    def _validate(self, X, y, sample_weight, groups=None, *, reset):
+        """Valid samples, without those whose weight is zero."""
         X = validate_sequences(
             self,
             X,
@@ -313,19 +346,18 @@ class BaseRecurrent(BaseEstimator):
         )
         y = self._check_y(y)
         check_consistent_length(X, y)
-        if sample_weight is None:
-            return X, y, None
-        sample_weight = self._check_sample_weight(sample_weight, len(y))
-        return _drop_weight_zero(X, y, sample_weight)
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(sample_weight, len(y), self)
+        if groups is not None:
+            groups = check_groups(groups, len(y))
+        return Samples(X, y, sample_weight, groups).of_some_weight()
 
     def _validate_validation(self, X_val, y_val, weight_val):
         """Valid data for early stopping; errors say that it is these."""
         try:
-            X_val, y_val, weight_val = self._validate(
-                X_val, y_val, weight_val, reset=False
-            )
-            self._check_same_target(y_val, None)
-            if len(X_val) < 2:
+            held_out = self._validate(X_val, y_val, weight_val, reset=False)
+            self._check_same_target(held_out.y, None)
+            if len(held_out.X) < 2:
                 raise ValueError(
                     "there is one sample of a weight above zero; a validation score "
                     "needs at least 2."
@@ -333,30 +365,7 @@ class BaseRecurrent(BaseEstimator):
         except (TypeError, ValueError) as error:
             kind = TypeError if isinstance(error, TypeError) else ValueError
             raise kind(f"In X_val, y_val, sample_weight_val: {error}") from error
-        return X_val, y_val, weight_val
-
-    def _check_sample_weight(self, sample_weight, n_samples):
-        if isinstance(sample_weight, Real):
-            sample_weight = np.full(n_samples, sample_weight)
-        sample_weight = check_array(
-            sample_weight,
-            ensure_2d=False,
-            dtype=np.float64,
-            input_name="sample_weight",
-            estimator=self,
-        )
-        if sample_weight.shape != (n_samples,):
-            raise ValueError(
-                f"sample_weight has shape {sample_weight.shape}, expected "
-                f"{(n_samples,)}: one weight for each sequence."
-            )
-        negative = np.flatnonzero(sample_weight < 0)
-        if len(negative):
-            raise ValueError(
-                f"Negative values in sample_weight: sample {negative[0]} has weight "
-                f"{sample_weight[negative[0]]:g}. Weights must be zero or positive."
-            )
-        return sample_weight
+        return held_out
 
     def _begin(self, y, sample_weight, classes, going_on, incremental):
         """Set what training starts from; return the random state."""
@@ -386,32 +395,6 @@ class BaseRecurrent(BaseEstimator):
     def _check_same_target(self, y, classes):
         """Say when a fit that continues gets another kind of target."""
 
-    def _split(self, X, y, sample_weight, rng):
-        """Set a part of the samples aside for early stopping."""
-        indices = np.arange(len(X))
-        try:
-            train_at, val_at = train_test_split(
-                indices,
-                test_size=self.validation_fraction,
-                random_state=rng,
-                stratify=self._stratify(y),
-            )
-        except ValueError as error:
-            raise ValueError(
-                f"early_stopping=True sets {self.validation_fraction:g} of the "
-                f"{len(X)} samples aside, which is not possible: {error} Pass X_val "
-                "and y_val, or use early_stopping=False."
-            ) from error
-        if len(val_at) < 2:
-            raise ValueError(
-                "The validation set is too small. Increase 'validation_fraction' or "
-                "the size of your dataset."
-            )
-        parts = [X[train_at], X[val_at], y[train_at], y[val_at], None, None]
-        if sample_weight is not None:
-            parts[4:] = sample_weight[train_at], sample_weight[val_at]
-        return parts
-
     def _without_missing(self, X):
         """What the network reads of valid X: it knows no missing values."""
         if self._missing == "error":
@@ -429,6 +412,9 @@ class BaseRecurrent(BaseEstimator):
         """The batch size, cut to n; an error if the memory for it cannot be had."""
         batch_size = 200 if self.batch_size == "auto" else self.batch_size
         batch_size = min(batch_size, len(samples))
+        full = self.solver == "lbfgs"
+        if full:
+            batch_size = len(samples)
         longest = np.partition(samples.lengths, -batch_size)[-batch_size:]
         needed = training_bytes(
             self._n_network_features,
@@ -437,15 +423,21 @@ class BaseRecurrent(BaseEstimator):
             np.dtype(self.dtype),
             batch_size,
             int(longest.sum()),
+            n_float64_vectors=LBFGS_VECTORS if full else 0,
         )
         available = _physical_memory()
         if available is not None and needed > available:
+            if full:
+                batch = f"solver='lbfgs' on all {batch_size} sequences"
+                way_out = "a solver with minibatches"
+            else:
+                batch = f"A minibatch of batch_size={batch_size} sequences"
+                way_out = "a smaller batch_size"
             raise MemoryError(
-                f"A minibatch of batch_size={batch_size} sequences of up to "
-                f"{longest.max()} steps, with hidden_layer_sizes="
+                f"{batch} of up to {longest.max()} steps, with hidden_layer_sizes="
                 f"{self.hidden_layer_sizes!r}, needs {needed / 2**30:.1f} GiB, more "
-                f"than the {available / 2**30:.1f} GiB of this machine. Use a smaller "
-                "batch_size, smaller hidden_layer_sizes or shorter sequences."
+                f"than the {available / 2**30:.1f} GiB of this machine. Use {way_out}, "
+                "smaller hidden_layer_sizes or shorter sequences."
             )
         return batch_size
 
@@ -455,10 +447,31 @@ class BaseRecurrent(BaseEstimator):
             self._n_network_features, sizes, self._n_raw_outputs, dtype, self._cell
         )
 
-    def _make_monitor(self, score, parameters, going_on):
+    def _make_score(self, held_out):
+        """Parameters to the score on the samples that are held out."""
+        network = self._make_network()
+
+        def score(parameters):
+            network.load(parameters, backward=False)
+            raw = self._raw(network, held_out.X)
+            return self._validation_score(raw, held_out.y, held_out.weight)
+
+        return score
+
+    def _make_learning_rate(self, incremental):
+        schedule = self.learning_rate
+        if incremental and schedule in ("cosine", "one_cycle"):
+            schedule = "constant"  # a single pass is no part of a planned fit
+        return LearningRate(
+            schedule, self.learning_rate_init, self.power_t, self.max_iter
+        )
+
+    def _make_monitor(self, held_out, parameters, going_on):
+        score = None if held_out is None else self._make_score(held_out)
         monitor = Monitor(self.tol, self.n_iter_no_change, self.verbose, score)
         if going_on:
             monitor.loss_curve = list(self.loss_curve_)
+            monitor.loss = self.loss_
             if score is None and self.best_loss_ is not None:
                 monitor.best_loss = self.best_loss_
             if score is not None and self.validation_scores_ is not None:
@@ -481,6 +494,10 @@ class BaseRecurrent(BaseEstimator):
                 momentum=self.momentum,
                 nesterovs_momentum=self.nesterovs_momentum,
                 state=state,
+            )
+        if self.solver == "rmsprop":
+            return RMSProp(
+                size, dtype, beta_2=self.beta_2, epsilon=self.epsilon, state=state
             )
         decay = None
         if self.solver == "adamw" and self.alpha:
@@ -505,7 +522,7 @@ class BaseRecurrent(BaseEstimator):
         self.n_layers_ = len(network.layers) + 2
         self.out_activation_ = self._make_loss().link
         self.loss_curve_ = monitor.loss_curve
-        self.loss_ = monitor.loss_curve[-1] if monitor.loss_curve else np.nan
+        self.loss_ = monitor.loss
         self.validation_scores_ = monitor.validation_scores
         if monitor.score is None:
             self.best_loss_ = monitor.best_loss
@@ -584,16 +601,14 @@ class BaseRecurrent(BaseEstimator):
         return tags
 
 
-def _drop_weight_zero(X, y, sample_weight):
-    """A sample of weight zero is not there."""
-    if sample_weight is None:
-        return X, y, None
-    there = sample_weight > 0
-    if not there.any():
-        raise ValueError("All sample weights are zero: there is nothing to fit.")
-    if there.all():
-        return X, y, sample_weight
-    return X[there], y[there], sample_weight[there]
+def takes_minibatches(estimator):
+    """Whether there is `partial_fit`; if not, an AttributeError that says why."""
+    if estimator.solver == "lbfgs":
+        raise AttributeError(
+            "partial_fit is not available with solver='lbfgs', which needs all samples "
+            "at once. Use another solver, or fit with warm_start=True."
+        )
+    return True
 
 
 def _physical_memory():

@@ -16,37 +16,49 @@ class LSTMClassifier(RecurrentClassifier):
         Hidden units of each layer. Several layers are stacked: each reads the hidden
         states of the one below, the head the last hidden state of the uppermost.
 
-    solver : {"adam", "adamw", "sgd"}, default="adam"
-        Optimizer: Adam [3]_, Adam with decoupled weight decay [4]_, or stochastic
-        gradient descent with momentum.
+    solver : {"adam", "adamw", "sgd", "rmsprop", "lbfgs"}, default="adam"
+        Optimizer: Adam [3]_, Adam with decoupled weight decay [4]_, stochastic gradient
+        descent with momentum, RMSProp [7]_, or L-BFGS [8]_. "lbfgs" takes all samples
+        at once, which suits small data: it has neither minibatches, learning rate nor
+        clipping, so that `batch_size`, `learning_rate`, `learning_rate_init`,
+        `max_grad_norm`, `shuffle` and `n_iter_no_change` have no effect, cannot be
+        combined with `early_stopping`, and leaves no :meth:`partial_fit`.
 
     alpha : float, default=0.0
-        Strength of the L2 penalty on the weights (not the biases). For "adam" and "sgd"
-        a term ``alpha / 2 * |W|**2``, divided by the weight of the minibatch, in the
-        loss; for "adamw" the rate of decay.
+        Strength of the L2 penalty on the weights (not the biases). For "adamw" the rate
+        of decay; for the other solvers a term ``alpha / 2 * |W|**2``, divided by the
+        weight of the minibatch (with "lbfgs" of all samples), in the loss.
 
     batch_size : int or "auto", default=32
         Sequences in a minibatch, at the most all of them. "auto" is 200.
 
-    learning_rate : {"constant", "invscaling", "adaptive", "cosine"}, \
+    learning_rate : {"constant", "invscaling", "adaptive", "cosine", "one_cycle"}, \
             default="constant"
-        Schedule of the learning rate, for every solver:
+        Schedule of the learning rate, for every solver but "lbfgs":
 
         - "constant": `learning_rate_init`;
         - "invscaling": ``learning_rate_init / (t + 1) ** power_t`` with t samples seen;
         - "adaptive": divided by 5 whenever `n_iter_no_change` epochs brought no
           improvement of `tol`, until it is below 1e-6;
         - "cosine": from `learning_rate_init` down to 0 along half a cosine over
-          `max_iter` epochs.
+          `max_iter` epochs;
+        - "one_cycle": from ``learning_rate_init / 25`` up to `learning_rate_init` along
+          half a cosine over 0.3 of `max_iter` epochs, then along another down to
+          ``learning_rate_init / 250_000``, from minibatch to minibatch [9]_. Made for a
+          `learning_rate_init` above that of "constant".
 
     learning_rate_init : float, default=0.005
-        Learning rate at the start.
+        Learning rate at the start; with "one_cycle" the highest.
 
     power_t : float, default=0.5
         Exponent of "invscaling".
 
     max_iter : int, default=100
-        Epochs at the most: passes over the samples.
+        Epochs at the most: passes over the samples. With "lbfgs" iterations, each of
+        one or more passes.
+
+    max_fun : int, default=15000
+        Passes over the samples after which "lbfgs" begins no other iteration.
 
     max_grad_norm : float or None, default=1.0
         A gradient of a larger global norm is scaled down to it [5]_; None does not
@@ -61,7 +73,7 @@ class LSTMClassifier(RecurrentClassifier):
 
     tol : float, default=1e-4
         Improvement of the loss (of the validation score with early stopping) that
-        counts as one.
+        counts as one. "lbfgs" stops where no component of the gradient is larger.
 
     n_iter_no_change : int, default=10
         Epochs without such an improvement after which training stops.
@@ -69,13 +81,15 @@ class LSTMClassifier(RecurrentClassifier):
     early_stopping : bool, default=False
         Whether to set a part of the samples aside, to stop when the score on them no
         longer improves, and to keep the weights that scored best. The split is
-        stratified, except for multilabel targets.
+        stratified, except for multilabel targets. With `groups` passed to :meth:`fit`,
+        whole groups are set aside, without stratification. Not for "lbfgs".
 
     validation_fraction : float, default=0.1
-        The part set aside, unless `X_val` is passed to :meth:`fit`.
+        The part set aside, unless `X_val` is passed to :meth:`fit`; with `groups` the
+        part of the groups.
 
     momentum : float, default=0.9
-        Momentum of "sgd".
+        Momentum of "sgd", the only solver that uses it.
 
     nesterovs_momentum : bool, default=True
         Whether "sgd" uses Nesterov's momentum.
@@ -84,14 +98,17 @@ class LSTMClassifier(RecurrentClassifier):
         Decay of the first moment in "adam" and "adamw".
 
     beta_2 : float, default=0.999
-        Decay of the second moment in "adam" and "adamw".
+        Decay of the second moment, the mean of squared gradients, in "adam", "adamw"
+        and "rmsprop". "rmsprop" starts it at zero without a correction, so that its
+        first steps are ``1 / sqrt(1 - beta_2)`` times the learning rate; PyTorch has
+        0.99 for it, under the name of alpha.
 
     epsilon : float, default=1e-8
-        Added to the root of the second moment in "adam" and "adamw".
+        Added to the root of the second moment in "adam", "adamw" and "rmsprop".
 
     warm_start : bool, default=False
         Whether :meth:`fit` goes on from the last fit, optimizer included, instead of
-        starting anew.
+        starting anew. "lbfgs" goes on from the weights alone.
 
     verbose : bool, default=False
         Whether to print a line for each epoch.
@@ -140,7 +157,7 @@ class LSTMClassifier(RecurrentClassifier):
         Names of the features, where X has them.
 
     n_iter_ : int
-        Epochs of the last fit.
+        Epochs of the last fit, with "lbfgs" iterations.
 
     n_layers_ : int
         Layers with the input and the output.
@@ -149,16 +166,16 @@ class LSTMClassifier(RecurrentClassifier):
         Outputs of the head.
 
     t_ : int
-        Samples seen in training, each epoch counted.
+        Samples seen in training, each epoch (with "lbfgs" each iteration) counted.
 
     loss_ : float
-        Mean loss of the last epoch.
+        Mean loss of the last epoch, with "lbfgs" that of the weights.
 
     best_loss_ : float or None
         Lowest mean loss of an epoch; None with early stopping.
 
     loss_curve_ : list of float
-        Mean loss of each epoch.
+        Mean loss of each epoch, with "lbfgs" the loss after each iteration.
 
     validation_scores_ : list of float or None
         Accuracy on the validation part after each epoch; None without early stopping.
@@ -198,6 +215,12 @@ class LSTMClassifier(RecurrentClassifier):
        recurrent neural networks", ICML 2013.
     .. [6] Z. C. Lipton, D. C. Kale and R. Wetzel, "Modeling Missing Data in Clinical
        Time Series with RNNs", MLHC 2016.
+    .. [7] T. Tieleman and G. Hinton, "Lecture 6.5: RMSProp", COURSERA: Neural Networks
+       for Machine Learning, 2012.
+    .. [8] C. Zhu, R. H. Byrd, P. Lu and J. Nocedal, "Algorithm 778: L-BFGS-B", ACM
+       Transactions on Mathematical Software 23(4), 1997.
+    .. [9] L. N. Smith and N. Topin, "Super-Convergence: Very Fast Training of Neural
+       Networks Using Large Learning Rates", SPIE 11006, 2019.
 
     Examples
     --------
@@ -226,6 +249,7 @@ class LSTMClassifier(RecurrentClassifier):
         learning_rate_init=0.005,
         power_t=0.5,
         max_iter=100,
+        max_fun=15000,
         max_grad_norm=1.0,
         shuffle=True,
         random_state=None,
@@ -252,6 +276,7 @@ class LSTMClassifier(RecurrentClassifier):
         self.learning_rate_init = learning_rate_init
         self.power_t = power_t
         self.max_iter = max_iter
+        self.max_fun = max_fun
         self.max_grad_norm = max_grad_norm
         self.shuffle = shuffle
         self.random_state = random_state
@@ -288,37 +313,49 @@ class LSTMRegressor(RecurrentRegressor):
     loss : {"squared_error"}, default="squared_error"
         Half the squared difference, averaged over outputs.
 
-    solver : {"adam", "adamw", "sgd"}, default="adam"
-        Optimizer: Adam [3]_, Adam with decoupled weight decay [4]_, or stochastic
-        gradient descent with momentum.
+    solver : {"adam", "adamw", "sgd", "rmsprop", "lbfgs"}, default="adam"
+        Optimizer: Adam [3]_, Adam with decoupled weight decay [4]_, stochastic gradient
+        descent with momentum, RMSProp [7]_, or L-BFGS [8]_. "lbfgs" takes all samples
+        at once, which suits small data: it has neither minibatches, learning rate nor
+        clipping, so that `batch_size`, `learning_rate`, `learning_rate_init`,
+        `max_grad_norm`, `shuffle` and `n_iter_no_change` have no effect, cannot be
+        combined with `early_stopping`, and leaves no :meth:`partial_fit`.
 
     alpha : float, default=0.0
-        Strength of the L2 penalty on the weights (not the biases). For "adam" and "sgd"
-        a term ``alpha / 2 * |W|**2``, divided by the weight of the minibatch, in the
-        loss; for "adamw" the rate of decay.
+        Strength of the L2 penalty on the weights (not the biases). For "adamw" the rate
+        of decay; for the other solvers a term ``alpha / 2 * |W|**2``, divided by the
+        weight of the minibatch (with "lbfgs" of all samples), in the loss.
 
     batch_size : int or "auto", default=32
         Sequences in a minibatch, at the most all of them. "auto" is 200.
 
-    learning_rate : {"constant", "invscaling", "adaptive", "cosine"}, \
+    learning_rate : {"constant", "invscaling", "adaptive", "cosine", "one_cycle"}, \
             default="constant"
-        Schedule of the learning rate, for every solver:
+        Schedule of the learning rate, for every solver but "lbfgs":
 
         - "constant": `learning_rate_init`;
         - "invscaling": ``learning_rate_init / (t + 1) ** power_t`` with t samples seen;
         - "adaptive": divided by 5 whenever `n_iter_no_change` epochs brought no
           improvement of `tol`, until it is below 1e-6;
         - "cosine": from `learning_rate_init` down to 0 along half a cosine over
-          `max_iter` epochs.
+          `max_iter` epochs;
+        - "one_cycle": from ``learning_rate_init / 25`` up to `learning_rate_init` along
+          half a cosine over 0.3 of `max_iter` epochs, then along another down to
+          ``learning_rate_init / 250_000``, from minibatch to minibatch [9]_. Made for a
+          `learning_rate_init` above that of "constant".
 
     learning_rate_init : float, default=0.005
-        Learning rate at the start.
+        Learning rate at the start; with "one_cycle" the highest.
 
     power_t : float, default=0.5
         Exponent of "invscaling".
 
     max_iter : int, default=100
-        Epochs at the most: passes over the samples.
+        Epochs at the most: passes over the samples. With "lbfgs" iterations, each of
+        one or more passes.
+
+    max_fun : int, default=15000
+        Passes over the samples after which "lbfgs" begins no other iteration.
 
     max_grad_norm : float or None, default=1.0
         A gradient of a larger global norm is scaled down to it [5]_; None does not
@@ -333,20 +370,22 @@ class LSTMRegressor(RecurrentRegressor):
 
     tol : float, default=1e-4
         Improvement of the loss (of the validation score with early stopping) that
-        counts as one.
+        counts as one. "lbfgs" stops where no component of the gradient is larger.
 
     n_iter_no_change : int, default=10
         Epochs without such an improvement after which training stops.
 
     early_stopping : bool, default=False
         Whether to set a part of the samples aside, to stop when the score on them no
-        longer improves, and to keep the weights that scored best.
+        longer improves, and to keep the weights that scored best. With `groups` passed
+        to :meth:`fit`, whole groups are set aside. Not for "lbfgs".
 
     validation_fraction : float, default=0.1
-        The part set aside, unless `X_val` is passed to :meth:`fit`.
+        The part set aside, unless `X_val` is passed to :meth:`fit`; with `groups` the
+        part of the groups.
 
     momentum : float, default=0.9
-        Momentum of "sgd".
+        Momentum of "sgd", the only solver that uses it.
 
     nesterovs_momentum : bool, default=True
         Whether "sgd" uses Nesterov's momentum.
@@ -355,14 +394,17 @@ class LSTMRegressor(RecurrentRegressor):
         Decay of the first moment in "adam" and "adamw".
 
     beta_2 : float, default=0.999
-        Decay of the second moment in "adam" and "adamw".
+        Decay of the second moment, the mean of squared gradients, in "adam", "adamw"
+        and "rmsprop". "rmsprop" starts it at zero without a correction, so that its
+        first steps are ``1 / sqrt(1 - beta_2)`` times the learning rate; PyTorch has
+        0.99 for it, under the name of alpha.
 
     epsilon : float, default=1e-8
-        Added to the root of the second moment in "adam" and "adamw".
+        Added to the root of the second moment in "adam", "adamw" and "rmsprop".
 
     warm_start : bool, default=False
         Whether :meth:`fit` goes on from the last fit, optimizer included, instead of
-        starting anew.
+        starting anew. "lbfgs" goes on from the weights alone.
 
     verbose : bool, default=False
         Whether to print a line for each epoch.
@@ -404,7 +446,7 @@ class LSTMRegressor(RecurrentRegressor):
         Names of the features, where X has them.
 
     n_iter_ : int
-        Epochs of the last fit.
+        Epochs of the last fit, with "lbfgs" iterations.
 
     n_layers_ : int
         Layers with the input and the output.
@@ -413,16 +455,17 @@ class LSTMRegressor(RecurrentRegressor):
         Outputs of the head.
 
     t_ : int
-        Samples seen in training, each epoch counted.
+        Samples seen in training, each epoch (with "lbfgs" each iteration) counted.
 
     loss_ : float
-        Mean loss of the last epoch, in units of the standardised target.
+        Mean loss of the last epoch, with "lbfgs" that of the weights, in units of the
+        standardised target.
 
     best_loss_ : float or None
         Lowest mean loss of an epoch; None with early stopping.
 
     loss_curve_ : list of float
-        Mean loss of each epoch.
+        Mean loss of each epoch, with "lbfgs" the loss after each iteration.
 
     validation_scores_ : list of float or None
         R² on the validation part after each epoch; None without early stopping.
@@ -462,6 +505,12 @@ class LSTMRegressor(RecurrentRegressor):
        recurrent neural networks", ICML 2013.
     .. [6] Z. C. Lipton, D. C. Kale and R. Wetzel, "Modeling Missing Data in Clinical
        Time Series with RNNs", MLHC 2016.
+    .. [7] T. Tieleman and G. Hinton, "Lecture 6.5: RMSProp", COURSERA: Neural Networks
+       for Machine Learning, 2012.
+    .. [8] C. Zhu, R. H. Byrd, P. Lu and J. Nocedal, "Algorithm 778: L-BFGS-B", ACM
+       Transactions on Mathematical Software 23(4), 1997.
+    .. [9] L. N. Smith and N. Topin, "Super-Convergence: Very Fast Training of Neural
+       Networks Using Large Learning Rates", SPIE 11006, 2019.
 
     Examples
     --------
@@ -487,6 +536,7 @@ class LSTMRegressor(RecurrentRegressor):
         learning_rate_init=0.005,
         power_t=0.5,
         max_iter=100,
+        max_fun=15000,
         max_grad_norm=1.0,
         shuffle=True,
         random_state=None,
@@ -513,6 +563,7 @@ class LSTMRegressor(RecurrentRegressor):
         self.learning_rate_init = learning_rate_init
         self.power_t = power_t
         self.max_iter = max_iter
+        self.max_fun = max_fun
         self.max_grad_norm = max_grad_norm
         self.shuffle = shuffle
         self.random_state = random_state

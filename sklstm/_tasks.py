@@ -8,10 +8,11 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_array, column_or_1d
 
-from ._base import BaseRecurrent
+from ._base import BaseRecurrent, takes_minibatches
 from .network.losses import BinaryCrossEntropy, SoftmaxCrossEntropy, SquaredError
 
 
@@ -63,12 +64,13 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
         "class_weight": [dict, list, StrOptions({"balanced"}), None],
     }
 
+    @available_if(takes_minibatches)
     def partial_fit(self, X, y, sample_weight=None, classes=None):
         """Make one pass over the given data.
 
         The optimizer goes on where it was. The learning rate follows the schedules
-        "constant" and "invscaling"; the two others need to see whole fits and stay at
-        `learning_rate_init`.
+        "constant" and "invscaling"; the others need to see whole fits and stay at
+        `learning_rate_init`. Not available with ``solver="lbfgs"``.
 
         Parameters
         ----------
@@ -354,13 +356,14 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
         "loss": [StrOptions({"squared_error"})],
     }
 
+    @available_if(takes_minibatches)
     def partial_fit(self, X, y, sample_weight=None):
         """Make one pass over the given data.
 
         The first call also sets the mean and the scale by which targets are
         standardised, from its y. The optimizer goes on where it was. The learning rate
-        follows the schedules "constant" and "invscaling"; the two others need to see
-        whole fits and stay at `learning_rate_init`.
+        follows the schedules "constant" and "invscaling"; the others need to see whole
+        fits and stay at `learning_rate_init`. Not available with ``solver="lbfgs"``.
 
         Parameters
         ----------

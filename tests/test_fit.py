@@ -38,7 +38,7 @@ def test_initial_weights_do_not_depend_on_blas_threads(H, dtype):
     assert_array_equal(*weights)
 
 
-@pytest.mark.parametrize("solver", ["sgd", "adam"])
+@pytest.mark.parametrize("solver", ["sgd", "adam", "rmsprop"])
 def test_goes_on_after_a_loss_that_was_not_finite(monkeypatch, solver):
     """The optimizer is put back with the weights."""
     model = LSTMRegressor(**SMALL, solver=solver, warm_start=True).fit(X, Y)

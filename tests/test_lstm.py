@@ -21,7 +21,7 @@ from sklearn.exceptions import (
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from test_training import adam_step, reference_training, sgd_step
+from test_training import adam_step, reference_training, rmsprop_step, sgd_step
 
 from sklstm import LSTMClassifier, LSTMRegressor
 from sklstm.datasets import load_japanese_vowels
@@ -526,6 +526,8 @@ def steps_of(params):
         return lambda network: adam_step(network, params.get("alpha", 0.0))
     if solver == "adam":
         return adam_step
+    if solver == "rmsprop":
+        return rmsprop_step
     if params.get("momentum", 0.9) == 0:
 
         def plain(network):
@@ -561,6 +563,8 @@ WRITTEN_OUT = [
     {"solver": "adam", "alpha": 0.3},
     {"solver": "adamw", "alpha": 0.3},
     {"solver": "adamw"},
+    {"solver": "rmsprop"},
+    {"solver": "rmsprop", "alpha": 0.3, "learning_rate": "invscaling"},
     {"solver": "sgd"},
     {"solver": "sgd", "alpha": 0.3, "max_grad_norm": None},
     {"solver": "sgd", "nesterovs_momentum": False},
@@ -614,6 +618,14 @@ def test_betas_and_epsilon_and_power_t_are_passed_on():
         assert other.loss_curve_[0] != default.loss_curve_[0] or (
             other.loss_curve_[1] != default.loss_curve_[1]
         )
+    default = fitted("multiclass", solver="rmsprop")
+    for params in ({"beta_2": 0.9}, {"epsilon": 1e-2}):
+        other = fitted("multiclass", solver="rmsprop", **params)
+        assert other.loss_curve_ != default.loss_curve_
+    for params in ({"beta_1": 0.5}, {"momentum": 0.5}):
+        other = fitted("multiclass", solver="rmsprop", **params)
+        assert_same_bits(other, default)
+    default = fitted("multiclass")
     steep = fitted("multiclass", learning_rate="invscaling", power_t=2)
     assert_array_equal(
         learned(fitted("multiclass", learning_rate="invscaling", power_t=0))["coef_"],
@@ -970,12 +982,16 @@ def test_early_stopping_scores_are_of_the_task():
 
 @every_task
 @dtypes
+@pytest.mark.parametrize("solver", ["adam", "adamw", "sgd", "rmsprop"])
 @pytest.mark.parametrize("shuffle", [True, False])
 @pytest.mark.parametrize("learning_rate", ["constant", "invscaling"])
-def test_partial_fit_is_one_epoch(task, dtype, shuffle, learning_rate):
+def test_partial_fit_is_one_epoch(task, dtype, solver, shuffle, learning_rate):
     X = ragged()
     y = make_target(task, X)
-    params = {"dtype": dtype, "shuffle": shuffle, "learning_rate": learning_rate}
+    params = {
+        "dtype": dtype, "shuffle": shuffle, "learning_rate": learning_rate,
+        "solver": solver, "alpha": 0.01,
+    }  # fmt: skip
     whole = small(task, max_iter=4, **params).fit(X, y)
     parts = small(task, max_iter=77, **params)
     classes = {"classes": np.unique(y)} if task in ("binary", "multiclass") else {}
@@ -988,6 +1004,20 @@ def test_partial_fit_is_one_epoch(task, dtype, shuffle, learning_rate):
     assert parts.t_ == whole.t_
     assert parts.n_iter_ == 1
     assert_same_bits(parts, whole)
+
+
+@pytest.mark.parametrize("learning_rate", ["cosine", "one_cycle", "adaptive"])
+def test_partial_fit_stays_at_the_rate(learning_rate):
+    """A schedule over max_iter epochs says nothing of single passes."""
+    X = ragged()
+    y = make_target("single", X)
+    plain, other = (
+        small("single", learning_rate=name) for name in ("constant", learning_rate)
+    )
+    for _ in range(3):
+        plain.partial_fit(X, y)
+        other.partial_fit(X, y)
+    assert_same_bits(other, plain)
 
 
 def test_partial_fit_with_labels_still_to_come():
@@ -1081,14 +1111,16 @@ def test_partial_fit_on_other_lengths_and_containers():
 
 @every_task
 @dtypes
-@pytest.mark.parametrize("solver", ["adam", "adamw", "sgd"])
-def test_warm_start_goes_on(task, dtype, solver):
+@pytest.mark.parametrize("solver", ["adam", "adamw", "sgd", "rmsprop"])
+@pytest.mark.parametrize("learning_rate", ["constant", "invscaling"])
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_warm_start_goes_on(task, dtype, solver, learning_rate, shuffle):
     """10 epochs and 10 more are 20, to the bit: moments, velocity, count of steps."""
     X = ragged()
     y = make_target(task, X)
     params = {
-        "dtype": dtype, "solver": solver, "shuffle": False, "alpha": 0.01,
-        "n_iter_no_change": 100,
+        "dtype": dtype, "solver": solver, "shuffle": shuffle, "alpha": 0.01,
+        "n_iter_no_change": 100, "learning_rate": learning_rate,
     }  # fmt: skip
     whole = small(task, max_iter=20, **params).fit(X, y)
     warm = small(task, max_iter=10, warm_start=True, **params).fit(X, y)
@@ -1100,15 +1132,27 @@ def test_warm_start_goes_on(task, dtype, solver):
     assert_same_bits(warm, whole)
 
 
-@pytest.mark.parametrize("shuffle", [True, False])
-@pytest.mark.parametrize("learning_rate", ["constant", "invscaling"])
-def test_warm_start_goes_on_with_order_and_rate(shuffle, learning_rate):
-    params = {"shuffle": shuffle, "learning_rate": learning_rate}
+def test_warm_start_goes_on_in_unequal_parts():
     X = ragged()
-    whole = fitted("multiclass", X, max_iter=6, **params)
-    warm = fitted("multiclass", X, max_iter=2, warm_start=True, **params)
+    whole = fitted("multiclass", X, max_iter=6)
+    warm = fitted("multiclass", X, max_iter=2, warm_start=True)
     warm.set_params(max_iter=4).fit(X, make_target("multiclass", X))
     assert_same_bits(warm, whole)
+
+
+@pytest.mark.parametrize("call", ["fit", "partial_fit"])
+def test_going_on_keeps_a_random_state_of_its_own(call):
+    """What the user draws from the same generator between two calls changes nothing."""
+    X = ragged()
+    y = make_target("single", X)
+    whole = fitted("single", X, max_iter=4, random_state=np.random.RandomState(3))
+    state = np.random.RandomState(3)
+    parts = small("single", max_iter=1, warm_start=True, random_state=state)
+    for _ in range(4):
+        getattr(parts, call)(X, y)
+        state.permutation(24)
+    assert_same_bits(parts, whole)
+    assert parts.loss_curve_ == whole.loss_curve_
 
 
 def test_without_warm_start_fit_starts_anew():
@@ -1124,7 +1168,7 @@ def test_warm_start_with_another_solver():
     y = make_target("multiclass", X)
     estimator = fitted("multiclass", X, warm_start=True)
     start = estimator.coef_
-    for solver in ("sgd", "adamw", "adam"):
+    for solver in ("sgd", "adamw", "rmsprop", "lbfgs", "adam"):
         estimator.set_params(solver=solver).fit(X, y)
     assert np.isfinite(estimator.coef_).all() and np.any(estimator.coef_ != start)
 
@@ -1471,13 +1515,14 @@ def test_a_number_as_learning_rate(value, method):
 
 INVALID = [
     ("hidden_layer_sizes", [0, -3, (), (4, 0), (4, 2.5), 4.0, "64", None, [[3], [4]]]),
-    ("solver", ["lbfgs", None, 1]),
+    ("solver", ["newton-cg", None, 1]),
     ("alpha", [-1e-9, "a", None, np.nan]),
     ("batch_size", [0, -1, 2.5, None, "big"]),
     ("learning_rate", ["step", None]),
     ("learning_rate_init", [0, -1.0, None, np.nan]),
     ("power_t", [-1, "a"]),
     ("max_iter", [0, 1.5, None]),
+    ("max_fun", [0, 1.5, None]),
     ("max_grad_norm", [0, -1, "a"]),
     ("shuffle", ["yes", 2]),
     ("random_state", ["a", -1]),

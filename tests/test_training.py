@@ -6,6 +6,7 @@ reference.py, in the notation of docs/design.md.
 
 import warnings
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,14 +21,17 @@ from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOpti
 from sklstm.kernels import digests, supported_instruction_sets
 from sklstm.network.losses import BinaryCrossEntropy, SoftmaxCrossEntropy, SquaredError
 from sklstm.network.network import Network
-from sklstm.network.optimizers import SGD, Adam, clip_scale
+from sklstm.network.optimizers import SGD, Adam, RMSProp, clip_scale
 from sklstm.network.training import (
     LearningRate,
     LoopOptions,
     Monitor,
     TrainingSet,
+    one_cycle,
     train,
 )
+
+TORCH = Path(__file__).parent / "data" / "torch_optim.npz"
 
 # ---- minibatches -----------------------------------------------------------------
 
@@ -155,6 +159,7 @@ def run(optimizer, parameters, steps, rate):
 
 
 ADAM = {"beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-6}
+RMSPROP_NUMBERS = ("gradients", "parameters", "lr", "alpha", "eps")
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
@@ -220,12 +225,50 @@ def test_adamw_is_adam_after_decay():
     assert (got[1:3] < plain[1:3]).all()
 
 
+def test_rmsprop():
+    start = np.arange(6.0)
+    got = run(
+        RMSProp(6, np.float64, beta_2=0.95, epsilon=1e-6), start.copy(), gradients(7),
+        0.01,
+    )  # fmt: skip
+    v, expected = np.zeros(6), start.copy()
+    for g in gradients(7):
+        v = 0.95 * v + 0.05 * g**2
+        expected -= 0.01 * g / (np.sqrt(v) + 1e-6)
+    assert_allclose(got, expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize("dtype, rtol", [(np.float64, 1e-13), (np.float32, 2e-6)])
+def test_rmsprop_as_in_pytorch(instruction_set, dtype, rtol):
+    """Step by step against the numbers of torch.optim.RMSprop."""
+    with np.load(TORCH) as file:
+        numbers = {key: file[f"rmsprop/{key}"] for key in RMSPROP_NUMBERS}
+    optimizer = RMSProp(
+        6, dtype, beta_2=float(numbers["alpha"]), epsilon=float(numbers["eps"])
+    )
+    first, *others = numbers["parameters"]
+    parameters = first.astype(dtype)
+    for gradient, expected in zip(numbers["gradients"], others, strict=True):
+        optimizer.step(parameters, gradient.astype(dtype), float(numbers["lr"]))
+        assert_allclose(parameters, expected, rtol=rtol, atol=rtol)
+
+
+def test_first_step_of_rmsprop_by_hand():
+    """v = g^2 / 16: four times the rate, whatever the size of the gradient."""
+    parameters = np.zeros(3)
+    RMSProp(3, np.float64, beta_2=15 / 16, epsilon=1e-30).step(
+        parameters, np.array([5.0, -1e-6, 3.0]), 0.01
+    )
+    assert_allclose(parameters, [-0.04, 0.04, -0.04], rtol=1e-12)
+
+
 MAKERS = {
     "sgd": lambda **k: SGD(6, np.float32, momentum=0.9, nesterovs_momentum=True, **k),
     "adam": lambda **k: Adam(6, np.float32, **ADAM, **k),
     "adamw": lambda **k: Adam(
         6, np.float32, **ADAM, decay=np.full(6, 0.1, np.float32), **k
     ),
+    "rmsprop": lambda **k: RMSProp(6, np.float32, beta_2=0.95, epsilon=1e-6, **k),
 }
 
 
@@ -271,6 +314,44 @@ def test_learning_rates_by_hand():
     )
 
 
+@pytest.mark.parametrize("n_steps", [1, 2, 3, 4, 10, 37, 200])
+def test_one_cycle_as_in_pytorch(n_steps):
+    """Epoch by epoch and minibatch by minibatch: the rates of OneCycleLR."""
+    with np.load(TORCH) as file:
+        expected = file[f"one_cycle/{n_steps}"]
+    for n_batches in (1, 2, 5):
+        if n_steps % n_batches:
+            continue
+        n_epochs = n_steps // n_batches
+        rate = LearningRate("one_cycle", 0.8, 0.5, n_epochs)
+        got = []
+        for epoch in range(n_epochs):
+            rate.begin_epoch(epoch, 9 * epoch, n_batches)
+            got += [rate.of_batch(k) for k in range(n_batches)]
+        assert_allclose(got, expected, rtol=1e-12)
+
+
+def test_one_cycle_by_hand():
+    """20 steps: from 1/25 to 1 in 5, half-way up at 2.5, and down to 1/250,000."""
+    rate = LearningRate("one_cycle", 1.0, 0.5, 20)
+    rate.begin_epoch(0, 0, 1)
+    rates = [rate.of_batch(step) for step in range(20)]
+    assert rates[0] == pytest.approx(1 / 25)
+    assert rates[5] == max(rates) == 1
+    assert rates[2] + rates[3] == pytest.approx(1 + 1 / 25)
+    assert rates[12] == pytest.approx((1 + 1 / 250_000) / 2)
+    assert rates[19] == pytest.approx(1 / 250_000)
+    assert all(a < b for a, b in pairwise(rates[:6]))
+    assert all(a > b for a, b in pairwise(rates[5:]))
+
+
+@pytest.mark.parametrize("schedule", ["constant", "adaptive", "invscaling", "cosine"])
+def test_other_schedules_know_no_minibatches(schedule):
+    rate = LearningRate(schedule, 0.8, 0.5, 4)
+    rate.begin_epoch(2, 18, 3)
+    assert [rate.of_batch(k) for k in range(3)] == [rates(schedule, 3)[2]] * 3
+
+
 def test_invscaling_goes_on_with_samples_seen():
     assert rates("invscaling", 5)[3:] == rates("invscaling", 2, t=27)
 
@@ -281,7 +362,7 @@ def test_reduce():
     assert rate.rate == pytest.approx(1e-4 / 125)
     rate.begin_epoch(7, 1000)
     assert rate.rate == pytest.approx(1e-4 / 125)
-    for schedule in ("constant", "invscaling", "cosine"):
+    for schedule in ("constant", "invscaling", "cosine", "one_cycle"):
         rate = LearningRate(schedule, 1.0, 0.5, 10)
         assert not rate.reduce() and rate.rate == 1.0
 
@@ -372,16 +453,18 @@ def test_clip_scale_does_not_overflow(dtype, size):
 
 
 def norm_and_steps(kernels, dtype, size, n_threads):
-    """The norm of a gradient, and all vectors after a step of Adam and one of SGD."""
+    """The norm of a gradient, and all vectors after a step of each optimizer."""
     rng = np.random.default_rng(0)
     gradient, start = rng.standard_normal((2, size)).astype(dtype)
     p, m, v, u = start.copy(), gradient.copy(), gradient**2, gradient.copy()
+    s = gradient**2
     kernels.adam_step(p, gradient, m, v, start, 0.5, 0.1, 0.2, 0.9, 0.99, 1e-8,
                       n_threads)  # fmt: skip
     kernels.sgd_step(p, gradient, u, 0.5, 0.1, 0.9, True, n_threads)
+    kernels.rmsprop_step(p, gradient, s, 0.5, 0.1, 0.9, 1e-8, n_threads)
     norm = kernels.gradient_norm(gradient, n_threads)
     assert norm == pytest.approx(np.linalg.norm(gradient.astype(float)), rel=1e-14)
-    return np.concatenate([[norm], p, m, v, u])
+    return np.concatenate([[norm], p, m, v, u, s])
 
 
 @pytest.mark.parametrize("size", [0, 1, 7, 8, 9, 16_384, 16_385, 100_003])
@@ -410,6 +493,9 @@ def test_an_epsilon_that_float32_flushes_to_zero():
     parameters = np.ones(2, np.float32)
     adam.step(parameters, np.array([0, 1], np.float32), 0.01)
     assert_allclose(parameters, [1, 0.99])
+    rmsprop = RMSProp(2, np.float32, beta_2=0.75, epsilon=1e-40)
+    rmsprop.step(parameters, np.array([0, 1], np.float32), 0.01)
+    assert_allclose(parameters, [1, 0.97])
 
 
 def test_steps_refuse_vectors_of_other_sizes(instruction_set):
@@ -417,6 +503,9 @@ def test_steps_refuse_vectors_of_other_sizes(instruction_set):
     kernels = kernels_of(instruction_set, np.float64)
     with pytest.raises(ValueError, match="differ in size"):
         kernels.sgd_step(a, b, a, 1.0, 0.1, 0.9, True)
+    for vectors in ([a, b, a], [a, a, b]):
+        with pytest.raises(ValueError, match="differ in size"):
+            kernels.rmsprop_step(*vectors, 1.0, 0.1, 0.99, 1e-8)
     for vectors in ([a, b, a, a, a], [a, a, b, a, a], [a, a, a, b, a], [a, a, a, a, b]):
         with pytest.raises(ValueError, match="differ in size"):
             kernels.adam_step(*vectors, 1.0, 0.1, 0.1, 0.9, 0.99, 1e-8)
@@ -549,6 +638,20 @@ def adam_step(network, alpha=0.0):
     return step
 
 
+def rmsprop_step(network):
+    v = np.zeros(network.layout.size)
+
+    def step(p, g, rate):
+        v[:] = 0.999 * v + 0.001 * g**2
+        p -= rate * g / (np.sqrt(v) + 1e-8)
+
+    return step
+
+
+def make_rmsprop(size, decay=None):
+    return RMSProp(size, np.float64, beta_2=0.999, epsilon=1e-8)
+
+
 def make_sgd(size, decay=None):
     return SGD(size, np.float64, momentum=0.9, nesterovs_momentum=True)
 
@@ -575,7 +678,7 @@ def start(network, parameters, samples, loss, optimizer, options, **kwargs):
 @pytest.mark.parametrize(
     "kind, hidden", [("softmax", (5,)), ("binary", (4, 3)), ("squared", (5,))]
 )
-@pytest.mark.parametrize("solver", ["sgd", "adam", "adamw"])
+@pytest.mark.parametrize("solver", ["sgd", "adam", "adamw", "rmsprop"])
 @pytest.mark.parametrize("max_grad_norm", [None, 0.3])
 @pytest.mark.parametrize("alpha", [0.0, 0.2])
 @pytest.mark.parametrize("shuffle", [True, False])
@@ -583,7 +686,8 @@ def test_training_written_out(kind, hidden, solver, max_grad_norm, alpha, shuffl
     network, parameters, sequences, target, loss = problem(kind, hidden)
     rng = np.random.RandomState(7)
     orders = [rng.permutation(10) if shuffle else np.arange(10) for _ in range(3)]
-    make_step = sgd_step if solver == "sgd" else adam_step
+    make_step = {"sgd": sgd_step, "rmsprop": rmsprop_step}.get(solver, adam_step)
+    make = {"sgd": make_sgd, "rmsprop": make_rmsprop}.get(solver, make_adam)
     decay = penalty = None
     if solver == "adamw":
         decay = alpha * network.weight_mask()
@@ -598,7 +702,7 @@ def test_training_written_out(kind, hidden, solver, max_grad_norm, alpha, shuffl
         batch_size=4, orders=orders, max_grad_norm=max_grad_norm,
         alpha=0.0 if solver == "adamw" else alpha,
     )  # fmt: skip
-    optimizer = (make_sgd if solver == "sgd" else make_adam)(len(parameters), decay)
+    optimizer = make(len(parameters), decay)
     before = parameters.copy()
     n_epochs, monitor = start(
         network, parameters, training_set(sequences, target), loss, optimizer,
@@ -657,6 +761,16 @@ def small_training(optimizer, max_iter=5, batch_size=5, **kwargs):
     options = LoopOptions(max_iter, batch_size, True, None)
     result = start(network, parameters, samples, loss, optimizer, options, **kwargs)
     return *result, parameters
+
+
+@pytest.mark.filterwarnings("ignore:Maximum iterations")
+def test_one_cycle_goes_from_minibatch_to_minibatch():
+    """10 samples by 4 are 3 minibatches: 12 steps in 4 epochs, as PyTorch has them."""
+    optimizer = Recorder()
+    small_training(optimizer, 4, 4, rate=LearningRate("one_cycle", 0.8, 0.5, 4))
+    expected = [0.8 * one_cycle(step, 12) for step in range(12)]
+    assert_allclose(optimizer.rates, expected, rtol=1e-12)
+    assert max(optimizer.rates) > 0.79 > 0.04 > min(optimizer.rates)
 
 
 def test_adaptive_divides_by_5_and_stops_at_the_least():

@@ -51,6 +51,19 @@ static void adam_update(
     }
 }
 
+/* v = beta_2 v + (1 - beta_2) g^2
+   p = p - rate g / (sqrt(v) + epsilon),  g = scale gradient */
+static void rmsprop_update(
+    ptrdiff_t n, real *restrict p, const real *restrict gradient, real *restrict v,
+    real scale, real rate, real beta_2, real rest_2, real epsilon)
+{
+    for (ptrdiff_t i = 0; i < n; i++) {
+        const real g = gradient[i] * scale;
+        v[i] = v[i] * beta_2 + g * g * rest_2;
+        p[i] -= g / (SQRT(v[i]) + epsilon) * rate;
+    }
+}
+
 /* v = momentum v - rate g;  p = p + v, or with Nesterov p + momentum v - rate g */
 static void sgd_update(
     ptrdiff_t n, real *restrict p, const real *restrict gradient, real *restrict v,

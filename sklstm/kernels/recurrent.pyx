@@ -71,6 +71,8 @@ cdef extern from "<optimizer.h>" nogil:
     void adam_update(
         Py_ssize_t, real*, const real*, real*, real*, const real*, real, real, real,
         real, real, real, real, real) noexcept
+    void rmsprop_update(
+        Py_ssize_t, real*, const real*, real*, real, real, real, real, real) noexcept
     void sgd_update(
         Py_ssize_t, real*, const real*, real*, real, real, real, bint) noexcept
 
@@ -1047,6 +1049,33 @@ def adam_step(
                 w + begin if w != NULL else NULL, <real>scale, <real>rate, <real>step,
                 <real>beta_1, <real>(1 - beta_1), <real>beta_2, <real>(1 - beta_2),
                 <real>max(epsilon, LEAST),
+            )
+        restore_denormals(denormals)
+
+
+def rmsprop_step(
+    real[::1] parameters,      # IN/OUT
+    const real[::1] gradient,  # IN
+    real[::1] v,               # IN/OUT
+    double scale,
+    double rate,
+    double beta_2,
+    double epsilon,
+    int n_threads=1,
+):
+    """A step of RMSProp with `scale` times the gradient."""
+    cdef Py_ssize_t n = parameters.shape[0], i, begin
+    cdef unsigned long long denormals = 0
+    if gradient.shape[0] != n or v.shape[0] != n:
+        raise ValueError("The vectors of an optimizer step differ in size.")
+    with nogil, parallel(num_threads=n_threads):
+        denormals = flush_denormals()
+        for i in prange(ceil_div(n, UPDATE_CHUNK), schedule="static"):
+            begin = i * UPDATE_CHUNK
+            rmsprop_update(
+                min(<Py_ssize_t>UPDATE_CHUNK, n - begin), &parameters[begin],
+                &gradient[begin], &v[begin], <real>scale, <real>rate, <real>beta_2,
+                <real>(1 - beta_2), <real>max(epsilon, LEAST),
             )
         restore_denormals(denormals)
 

@@ -284,13 +284,14 @@ class Network:
 
 def training_bytes(
     n_sequences, n_steps, *, n_features, hidden_layer_sizes, n_outputs, dtype, cell,
-    bidirectional, pooling,
+    bidirectional, pooling, n_float64_vectors=0,
 ):  # fmt: skip
     """Memory that training on minibatches of this size takes, without the data.
 
     What is kept, c, h and the gradient of the input for each row-step of each layer;
-    seven vectors of parameters (gradient, moments, copies) and the packed weights.
-    Computed before anything is built, in Python's integers, which do not overflow.
+    seven vectors of parameters (gradient, moments, copies), the packed weights, and what
+    a solver has in float64. Computed before anything is built, in Python's integers,
+    which do not overflow.
     """
     cell, directions = CELLS[cell], 1 + bool(bidirectional)
     states = n_parameters = 0
@@ -305,4 +306,5 @@ def training_bytes(
     if pooling != "last":
         states += n_steps * F
     n_parameters += (F + 1) * n_outputs
-    return (states + 9 * n_parameters) * np.dtype(dtype).itemsize
+    in_float64 = 8 * n_float64_vectors * n_parameters
+    return (states + 9 * n_parameters) * np.dtype(dtype).itemsize + in_float64

@@ -92,3 +92,29 @@ class Adam:
             parameters, gradient, self.m, self.v, self.decay, scale, rate, corrected,
             self.beta_1, self.beta_2, self.epsilon, n_threads_for(parameters),
         )  # fmt: skip
+
+
+class RMSProp:
+    """RMSProp (Tieleman & Hinton 2012) as `torch.optim.RMSprop`: neither centred nor
+    with momentum, and v, which starts at zero, is not corrected for that.
+
+    v = beta_2 v + (1 - beta_2) g^2;  parameters -= rate g / (sqrt(v) + epsilon)
+    """
+
+    def __init__(self, size, dtype, *, beta_2, epsilon, state=None):
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.restore(state or {"v": np.zeros(size, dtype)})
+
+    def restore(self, state):
+        self.v = state["v"].copy()
+
+    @property
+    def state(self):
+        return {"v": self.v}
+
+    def step(self, parameters, gradient, rate, scale=1.0):
+        kernels_for(parameters.dtype).rmsprop_step(
+            parameters, gradient, self.v, scale, rate, self.beta_2, self.epsilon,
+            n_threads_for(parameters),
+        )  # fmt: skip

@@ -48,12 +48,14 @@ def _thread_pools():
     return ThreadpoolController()
 
 
-def orthogonal(rng, n):
-    """A random orthogonal matrix, uniform over the group (Mezzadri 2007).
+def one_blas_thread():
+    """A context with one thread for BLAS: its last bits depend on their number."""
+    return _thread_pools().limit(limits=1, user_api="blas")
 
-    On one BLAS thread: the last bits of a QR decomposition depend on their number.
-    """
-    with _thread_pools().limit(limits=1, user_api="blas"):
+
+def orthogonal(rng, n):
+    """A random orthogonal matrix, uniform over the group (Mezzadri 2007)."""
+    with one_blas_thread():
         q, r = qr(rng.standard_normal((n, n)))
     return q * np.where(np.diag(r) < 0, -1.0, 1.0)
 

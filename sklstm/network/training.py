@@ -117,13 +117,27 @@ def _as_bytes(array):
     return array.reshape(-1).view(np.uint8).reshape(len(array), row)
 
 
+def one_cycle(step, n_steps):
+    """Share of the highest rate at a step (Smith & Topin 2019).
+
+    Along half a cosine from 1/25 up to 1 over the first 0.3 of the steps, along another
+    down to 1/250,000, as `torch.optim.lr_scheduler.OneCycleLR`.
+    """
+    start, end, top, last = 1 / 25, 1 / 250_000, 0.3 * n_steps - 1, n_steps - 1
+    if step <= top:
+        return 1 + (start - 1) * (1 + math.cos(math.pi * step / top)) / 2
+    fall = (step - top) / (last - top)
+    return end + (1 - end) * (1 + math.cos(math.pi * fall)) / 2
+
+
 class LearningRate:
-    """The learning rate of an epoch.
+    """The learning rate of an epoch, or of a minibatch.
 
     - constant: `initial`
     - invscaling: initial / (t + 1)^power_t with t samples seen so far
     - adaptive: divided by 5 when the monitor sees no improvement, down to 1e-6
     - cosine: initial (1 + cos(pi epoch / max_iter)) / 2 (Loshchilov & Hutter 2017)
+    - one_cycle: up to `initial` and down again, from minibatch to minibatch
     """
 
     def __init__(self, schedule, initial, power_t, max_iter):
@@ -132,12 +146,21 @@ class LearningRate:
         self.power_t = power_t
         self.max_iter = max_iter
         self.rate = initial
+        self._step = self._n_steps = 0
 
-    def begin_epoch(self, epoch, t):
+    def begin_epoch(self, epoch, t, n_batches=1):
+        self._step, self._n_steps = epoch * n_batches, self.max_iter * n_batches
         if self.schedule == "invscaling":
             self.rate = self.initial / (t + 1) ** self.power_t
         elif self.schedule == "cosine":
             self.rate = self.initial * (1 + np.cos(np.pi * epoch / self.max_iter)) / 2
+
+    def of_batch(self, batch):
+        """The rate of a minibatch of the epoch that has begun."""
+        if self.schedule == "one_cycle":
+            share = one_cycle(self._step + batch, self._n_steps)
+            self.rate = self.initial * share
+        return self.rate
 
     def reduce(self):
         """Lower the rate if there is a lower one; say whether there was."""
@@ -169,6 +192,7 @@ class Monitor:
         self.verbose = verbose
         self.score = score
         self.loss_curve = []
+        self.loss = np.nan
         self.best_loss = np.inf
         self.validation_scores = None if score is None else []
         self.best_score = -np.inf
@@ -177,7 +201,7 @@ class Monitor:
 
     def update(self, loss, parameters):
         """Record an epoch; say whether there was no change for too long."""
-        loss = float(loss)
+        self.loss = loss = float(loss)
         self.loss_curve.append(loss)
         line = f"Iteration {len(self.loss_curve)}, loss = {loss:.8f}"
         if self.score is None:
@@ -207,27 +231,42 @@ class Monitor:
             print(line)
 
 
-def run_epoch(network, parameters, samples, loss, optimizer, rate, order, options):
+def value_and_gradient(network, parameters, data, batch, loss, penalty):
+    """Mean loss over a minibatch and its gradient; None for it if that is not finite.
+
+    With MLP's penalty, alpha / 2 |W|^2 / (weight of the batch), where there is one.
+    """
+    starts, lengths, target, weight, total = batch
+    network.load(parameters, backward=True)
+    output = network.forward(data, starts, lengths, keep=True)
+    value, d_output = loss.value_and_gradient(output, target, weight)
+    if penalty is not None:
+        shrinkage = penalty * parameters
+        value += (shrinkage * parameters).sum(dtype=np.float64) / 2 / total
+    if not math.isfinite(value):
+        return value, None
+    gradient = network.backward(d_output)
+    if penalty is not None:
+        gradient += shrinkage / total
+    return value, gradient
+
+
+def run_epoch(
+    network, parameters, samples, loss, optimizer, learning_rate, order, options
+):
     """One pass over the samples; the mean loss, not finite if training broke down."""
     total_loss = total_weight = 0.0
-    batches = samples.batches(order, options.batch_size)
-    for starts, lengths, target, weight, total in batches:
-        network.load(parameters, backward=True)
-        output = network.forward(samples.data, starts, lengths, keep=True)
-        value, d_output = loss.value_and_gradient(output, target, weight)
-        if options.penalty is not None:
-            # MLP's penalty: alpha / 2 |W|^2 / (weight of the batch)
-            shrinkage = options.penalty * parameters
-            value += (shrinkage * parameters).sum(dtype=np.float64) / 2 / total
-        if not math.isfinite(value):
+    for k, batch in enumerate(samples.batches(order, options.batch_size)):
+        value, gradient = value_and_gradient(
+            network, parameters, samples.data, batch, loss, options.penalty
+        )
+        if gradient is None:
             return value
-        gradient = network.backward(d_output)
-        if options.penalty is not None:
-            gradient += shrinkage / total
         scale = 1.0
         if options.max_grad_norm is not None:
             scale = clip_scale(gradient, options.max_grad_norm)
-        optimizer.step(parameters, gradient, rate, scale)
+        optimizer.step(parameters, gradient, learning_rate.of_batch(k), scale)
+        total = batch[-1]
         total_loss += value * total
         total_weight += total
     return total_loss / total_weight
@@ -272,6 +311,7 @@ def train(
     """
     epochs = 1 if incremental else options.max_iter
     n_samples = len(samples)
+    n_batches = -(-n_samples // options.batch_size)
     order = np.arange(n_samples)
     before = parameters.copy()
     epoch = 0
@@ -279,12 +319,12 @@ def train(
         for epoch in range(epochs):
             before[:] = parameters
             state_before = copy.deepcopy(optimizer.state)
-            learning_rate.begin_epoch(epoch, t + epoch * n_samples)
+            learning_rate.begin_epoch(epoch, t + epoch * n_samples, n_batches)
             if options.shuffle:
                 order = rng.permutation(n_samples)
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
                 value = run_epoch(
-                    network, parameters, samples, loss, optimizer, learning_rate.rate,
+                    network, parameters, samples, loss, optimizer, learning_rate,
                     order, options,
                 )  # fmt: skip
             if not (np.isfinite(value) and np.isfinite(parameters).all()):

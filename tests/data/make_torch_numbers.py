@@ -1,5 +1,6 @@
 """Freeze PyTorch's numbers: `python tests/data/make_torch_numbers.py` in an environment
-with PyTorch writes torch_lstm.npz beside this file. In float64, on ragged sequences."""
+with PyTorch writes torch_lstm.npz (in float64, on ragged sequences) and torch_optim.npz
+(steps of RMSprop, rates of OneCycleLR) beside this file."""
 
 from pathlib import Path
 
@@ -78,8 +79,43 @@ def run(name, F, sizes, K, lengths, rng):
     return {f"{name}/{key}": value for key, value in numbers.items()}
 
 
+def rmsprop():
+    """Parameters before the first and after each of seven steps."""
+    rng = np.random.default_rng(0)
+    gradients = 10.0 ** rng.uniform(-4, 1, (7, 6)) * rng.choice([-1, 1], (7, 6))
+    parameters = torch.tensor(np.arange(6.0), requires_grad=True)
+    settings = {"lr": 0.01, "alpha": 0.95, "eps": 1e-6}
+    optimizer = torch.optim.RMSprop([parameters], **settings)
+    steps = [parameters.detach().numpy().copy()]
+    for gradient in gradients:
+        parameters.grad = torch.tensor(gradient)
+        optimizer.step()
+        steps.append(parameters.detach().numpy().copy())
+    numbers = {"gradients": gradients, "parameters": np.array(steps), **settings}
+    return {f"rmsprop/{key}": value for key, value in numbers.items()}
+
+
+def one_cycle(n_steps):
+    """The learning rate of each step, with PyTorch's defaults and a maximum of 0.8."""
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr=0.8, total_steps=n_steps, cycle_momentum=False
+    )
+    rates = []
+    for step in range(n_steps):
+        rates.append(schedule.get_last_lr()[0])
+        optimizer.step()
+        if step < n_steps - 1:
+            schedule.step()
+    return {f"one_cycle/{n_steps}": np.array(rates)}
+
+
 if __name__ == "__main__":
     numbers = {"torch_version": torch.__version__}
     for seed, (name, case) in enumerate(CASES.items()):
         numbers |= run(name, *case, np.random.default_rng(seed))
     np.savez_compressed(Path(__file__).parent / "torch_lstm.npz", **numbers)
+    numbers = {"torch_version": torch.__version__, **rmsprop()}
+    for n_steps in (1, 2, 3, 4, 10, 37, 200):
+        numbers |= one_cycle(n_steps)
+    np.savez_compressed(Path(__file__).parent / "torch_optim.npz", **numbers)

@@ -1,0 +1,112 @@
+"""Training on all samples at once with L-BFGS: scipy's, on the flat vector."""
+
+import warnings
+
+import numpy as np
+from scipy.optimize import minimize
+from sklearn.exceptions import ConvergenceWarning
+
+from .parameters import one_blas_thread
+from .training import value_and_gradient
+
+# Vectors of parameters in float64 that L-BFGS-B and its caller hold: ten pairs of
+# differences, five of work, the point, its gradient and their copies.
+LBFGS_VECTORS = 32
+
+
+class _NotFinite(Exception):
+    """The loss or its gradient is not finite: there is no going on."""
+
+
+def train_lbfgs(network, parameters, samples, loss, monitor, penalty, max_iter, max_fun,
+                tol):  # fmt: skip
+    """Train in place until no part of the gradient is larger than `tol`.
+
+    By L-BFGS-B (Byrd et al. 1995; Zhu et al. 1997), which is L-BFGS where there are no
+    bounds. The monitor records the loss after every iteration. At the end, whichever it
+    is, the parameters are those of the last whole iteration.
+
+    Parameters
+    ----------
+    max_iter : int
+        Iterations at the most.
+    max_fun : int
+        Evaluations of the loss, of which an iteration takes one or more, after which no
+        other iteration begins.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If it stopped for another reason than convergence.
+    UserWarning
+        If the user interrupted training.
+    """
+    (batch,) = samples.batches(np.arange(len(samples)), len(samples))
+    reached = parameters.copy()
+
+    def objective(x):
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            parameters[:] = x
+            value, gradient = value_and_gradient(
+                network, parameters, samples.data, batch, loss, penalty
+            )
+        if gradient is None or not (
+            np.isfinite(gradient).all() and np.isfinite(parameters).all()
+        ):
+            raise _NotFinite
+        return value, gradient.astype(np.float64)
+
+    n_before = len(monitor.loss_curve)
+
+    def end_iteration(intermediate_result):
+        reached[:] = intermediate_result.x
+        monitor.update(intermediate_result.fun, reached)
+
+    try:
+        with one_blas_thread():
+            result = minimize(
+                objective, parameters.astype(np.float64), jac=True, method="L-BFGS-B",
+                callback=end_iteration,
+                options={"maxiter": max_iter, "maxfun": max_fun, "gtol": tol},
+            )  # fmt: skip
+        if not result.nit:
+            monitor.loss = objective(reached)[0]
+            monitor.best_loss = min(monitor.best_loss, monitor.loss)
+        problem = _what_stopped(result, max_iter, max_fun, tol)
+        category = ConvergenceWarning
+        if problem is None:
+            monitor.say(f"{result.message}. Stopping.")
+    except _NotFinite:
+        problem = (
+            "The loss was not finite in iteration "
+            f"{len(monitor.loss_curve) - n_before + 1}. Training stopped and the "
+            "weights are those from before it. Try to scale X, for example with "
+            "TimeDistributed(StandardScaler()), or another solver."
+        )
+        category = ConvergenceWarning
+    except KeyboardInterrupt:
+        problem, category = "Training interrupted by user.", UserWarning
+    parameters[:] = reached
+    if problem is not None:
+        warnings.warn(problem, category, stacklevel=5)
+
+
+def _what_stopped(result, max_iter, max_fun, tol):
+    """What kept L-BFGS-B from converging, None if nothing did."""
+    if result.success:
+        return None
+    if result.nit >= max_iter:
+        return (
+            f"Maximum iterations ({max_iter}) reached and the optimization hasn't "
+            "converged yet."
+        )
+    if result.nfev > max_fun:
+        return (
+            f"Maximum evaluations of the loss (max_fun={max_fun}) reached and the "
+            "optimization hasn't converged yet."
+        )
+    return (
+        f"L-BFGS found no lower loss after {result.nit} iterations ({result.message}), "
+        f"with parts of the gradient above tol={tol:g}. Increase tol, scale X or use "
+        "dtype='float64'."
+    )
