@@ -52,7 +52,7 @@ def _mean_and_scale(column, weight):
 def _quantiles(column, levels, weight):
     """The least values with at least these shares of the weight at or below them.
 
-    NumPy's method "inverted_cdf", which takes weights from NumPy 2.0 on. Shares are over
+    NumPy's method "inverted_cdf", which takes weights from NumPy 2.0 on. Sums are over
     the distinct values, as in `_mean_and_scale`.
     """
     values, inverse = np.unique(column, return_inverse=True)
@@ -65,8 +65,8 @@ def _valid_levels(quantile):
     if isinstance(quantile, Real):
         return float(quantile)  # within its constraint
     advice = (
-        "It must be a number between 0 and 1, both excluded, or a list of such numbers, "
-        "each another one."
+        "It must be a number between 0 and 1, both excluded, or a list of such "
+        "numbers, each another one."
     )
     try:
         levels = np.asarray(quantile)
@@ -528,8 +528,8 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
             which = "y" if y.ndim == 1 else f"Output {nothing[0]} of y"
             raise ValueError(
                 f"{which} is 0 for all {len(y)} samples. loss='poisson' needs targets "
-                "with a sum above zero: pass samples with other targets, or use another "
-                "loss."
+                "with a sum above zero: pass samples with other targets, or use "
+                "another loss."
             )
 
     def _check_same_target(self, y, classes):

@@ -2,8 +2,8 @@
 
 A loss is an object with `link`, the name of the function that turns raw outputs into
 predictions, and `value_and_gradient(output, target, weight)`. The value is the weighted
-mean over the samples of a batch; sums are in float64. Losses of regression also have the
-function itself, `inverse_link(output)`.
+mean over the samples of a batch; sums are in float64. Losses of regression also have
+the function itself, `inverse_link(output)`.
 """
 
 import numpy as np
@@ -144,7 +144,8 @@ class Pinball:
 
     def _by_target(self, output):
         output = np.asarray(output, dtype=np.float64)
-        return output.reshape(len(output), -1, len(self.levels))
+        Q = len(self.levels)
+        return output.reshape(len(output), output.shape[1] // Q, Q)
 
     def inverse_link(self, output):
         """Quantiles (n, K, Q)."""
@@ -158,7 +159,7 @@ class Pinball:
         return quantiles
 
     def raw_outputs(self, quantiles):
-        """The raw outputs (n, K Q) of quantiles (n, K, Q), or of some a little wider."""
+        """Raw outputs (n, K Q) of quantiles (n, K, Q), or of some a little wider."""
         raw = np.array(quantiles, dtype=np.float64)
         step = np.maximum(np.diff(raw), LEAST_INCREMENT)
         # the inverse of softplus
@@ -201,7 +202,7 @@ class HalfPoissonDeviance:
     def value_and_gradient(self, output, target, weight=None):
         output = np.asarray(output, dtype=np.float64)
         mean = _mean_over_outputs(weight, *output.shape)
-        # The exponential of an absurd output is a loss of infinity, which stops training.
+        # An absurd output is a loss of infinity, which stops training.
         with np.errstate(over="ignore", invalid="ignore"):
             m = np.exp(output)
             losses = xlogy(target, target) - target * output - target + m
