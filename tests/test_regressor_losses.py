@@ -512,7 +512,7 @@ def test_quantiles_are_calibrated():
     X, y = noisy(2000, seed=0)
     X_test, y_test = noisy(4000, seed=1)
     model = LSTMRegressor(
-        16, loss="quantile", quantile=levels, max_iter=40, early_stopping=True,
+        16, loss="quantile", quantile=levels, max_iter=20, learning_rate="cosine",
         random_state=0,
     ).fit(X, y)  # fmt: skip
     predicted = model.predict(X_test)
@@ -536,7 +536,7 @@ def test_one_quantile_is_calibrated(level):
     X, y = noisy(2000, seed=0)
     X_test, y_test = noisy(4000, seed=1)
     model = LSTMRegressor(
-        16, loss="quantile", quantile=level, max_iter=40, early_stopping=True,
+        16, loss="quantile", quantile=level, max_iter=20, learning_rate="cosine",
         random_state=0,
     ).fit(X, y)  # fmt: skip
     assert np.mean(y_test <= model.predict(X_test)) == pytest.approx(level, abs=0.04)
