@@ -302,7 +302,8 @@ class LSTMRegressor(RecurrentRegressor):
     Each sequence is read step by step by one or several LSTM layers; the hidden state
     after its last step goes through a linear head to one or several numbers. Sequences
     may have any lengths, each its own. Targets are standardised inside and predictions
-    come back in their units, so the scale of y does not matter.
+    come back in their units, so the scale of y does not matter (with ``loss="poisson"``
+    targets stay as they are).
 
     Parameters
     ----------
@@ -310,8 +311,29 @@ class LSTMRegressor(RecurrentRegressor):
         Hidden units of each layer. Several layers are stacked: each reads the hidden
         states of the one below, the head the last hidden state of the uppermost.
 
-    loss : {"squared_error"}, default="squared_error"
-        Half the squared difference, averaged over outputs.
+    loss : {"squared_error", "absolute_error", "huber", "poisson", "quantile"}, \
+            default="squared_error"
+        What is minimised, as the mean over samples and outputs. Names and links are
+        those of :class:`sklearn.ensemble.HistGradientBoostingRegressor`:
+
+        - "squared_error": half the squared difference; predictions are means;
+        - "absolute_error": the absolute difference; predictions are medians, which a
+          few outliers hardly move;
+        - "huber": half the squared difference up to `huber_delta`, linear beyond [6]_;
+        - "poisson": half the Poisson deviance with a logarithmic link, for counts and
+          rates; predictions are means, always positive. y must be zero or more, with a
+          sum above zero;
+        - "quantile": the pinball loss [7]_; predictions are the quantiles of the levels
+          `quantile`.
+
+    quantile : float or list of float, default=0.5
+        Level of the quantile for ``loss="quantile"``, between 0 and 1. With a list one
+        network predicts several quantiles, which never cross, and predictions have a
+        last axis for them in the order of the list.
+
+    huber_delta : float, default=1.0
+        Where ``loss="huber"`` becomes linear, in standard deviations of y: the `delta`
+        of ``torch.nn.HuberLoss`` for standardised targets.
 
     solver : {"adam", "adamw", "sgd", "rmsprop", "lbfgs"}, default="adam"
         Optimizer: Adam [3]_, Adam with decoupled weight decay [4]_, stochastic gradient
@@ -434,10 +456,12 @@ class LSTMRegressor(RecurrentRegressor):
         reads 2 F features: first the values, then the indicators.
 
     coef_ : ndarray of shape (n_outputs_, H)
-        Weights of the head, as in ``torch.nn.Linear``, in the units of y.
+        Weights of the head, as in ``torch.nn.Linear``, in the units of y (those of its
+        logarithm for "poisson"; with a list of quantiles those of the raw outputs, see
+        Notes).
 
     intercept_ : ndarray of shape (n_outputs_,)
-        Bias of the head, in the units of y.
+        Bias of the head, in the units of `coef_`.
 
     n_features_in_ : int
         Features per step; for 2-D X the number of columns.
@@ -452,14 +476,15 @@ class LSTMRegressor(RecurrentRegressor):
         Layers with the input and the output.
 
     n_outputs_ : int
-        Outputs of the head.
+        Outputs of the head: with a list of quantiles one for each of them and each
+        target.
 
     t_ : int
         Samples seen in training, each epoch (with "lbfgs" each iteration) counted.
 
     loss_ : float
         Mean loss of the last epoch, with "lbfgs" that of the weights, in units of the
-        standardised target.
+        standardised target (of y for "poisson").
 
     best_loss_ : float or None
         Lowest mean loss of an epoch; None with early stopping.
@@ -468,13 +493,15 @@ class LSTMRegressor(RecurrentRegressor):
         Mean loss of each epoch, with "lbfgs" the loss after each iteration.
 
     validation_scores_ : list of float or None
-        R² on the validation part after each epoch; None without early stopping.
+        R² on the validation part after each epoch, for all but "squared_error" minus
+        the loss instead; None without early stopping.
 
     best_validation_score_ : float or None
         The best of them, that of the weights kept; None without early stopping.
 
     out_activation_ : str
-        "identity".
+        The inverse of the link: "exp" for "poisson", "softplus_increments" for a list
+        of several quantiles, otherwise "identity".
 
     See Also
     --------
@@ -485,11 +512,20 @@ class LSTMRegressor(RecurrentRegressor):
     Notes
     -----
     Input weights start Glorot-uniform, recurrent weights orthogonal for each gate, the
-    forget bias at 1, the head's bias at the mean of the target. Training is full
+    forget bias at 1, the head's bias at the best constant: the mean of the target, its
+    logarithm for "poisson", the median for "absolute_error" and "huber", the quantiles
+    for "quantile". Training is full
     back-propagation through time over minibatches of whole sequences; nothing is
     padded. The prediction for a sequence does not depend, to the bit, on the sequences
     beside it. Identical samples of a minibatch are merged and their weights added,
     which is the same loss.
+
+    With a list of Q quantiles the raw outputs for each target are, in ascending order
+    of the levels, the quantile in the middle (number Q // 2, counted from 0) and the
+    steps to it or from it, of which the softplus is added upwards and subtracted
+    downwards, in units of the standardised target. So quantiles cannot cross. This is
+    the incremental quantile function of [8]_, started from the middle instead of from
+    the lowest quantile, and with softplus instead of ReLU.
 
     References
     ----------
@@ -511,6 +547,12 @@ class LSTMRegressor(RecurrentRegressor):
        Transactions on Mathematical Software 23(4), 1997.
     .. [9] L. N. Smith and N. Topin, "Super-Convergence: Very Fast Training of Neural
        Networks Using Large Learning Rates", SPIE 11006, 2019.
+    .. [6] P. J. Huber, "Robust Estimation of a Location Parameter", Annals of
+       Mathematical Statistics 35(1), 1964.
+    .. [7] R. Koenker and G. Bassett, "Regression Quantiles", Econometrica 46(1), 1978.
+    .. [8] Y. Park, D. Maddix, F.-X. Aubet, K. Kan, J. Gasthaus and Y. Wang, "Learning
+       Quantile Functions without Quantile Crossing for Distribution-free Time Series
+       Forecasting", AISTATS 2022.
 
     Examples
     --------
@@ -522,6 +564,15 @@ class LSTMRegressor(RecurrentRegressor):
     >>> model = LSTMRegressor(16, random_state=0).fit(X[:150], y[:150])
     >>> model.score(X[150:], y[150:]) > 0.9
     True
+
+    A median and an interval that holds four fifths of the targets:
+
+    >>> model = LSTMRegressor(
+    ...     16, loss="quantile", quantile=[0.5, 0.1, 0.9], random_state=0
+    ... ).fit(X[:150], y[:150])
+    >>> middle, low, high = model.predict(X[150:]).T
+    >>> bool((low <= middle).all() and (middle <= high).all())
+    True
     """
 
     def __init__(
@@ -529,6 +580,8 @@ class LSTMRegressor(RecurrentRegressor):
         hidden_layer_sizes=(64,),
         *,
         loss="squared_error",
+        quantile=0.5,
+        huber_delta=1.0,
         solver="adam",
         alpha=0.0,
         batch_size=32,
@@ -556,6 +609,8 @@ class LSTMRegressor(RecurrentRegressor):
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.loss = loss
+        self.quantile = quantile
+        self.huber_delta = huber_delta
         self.solver = solver
         self.alpha = alpha
         self.batch_size = batch_size

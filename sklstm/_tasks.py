@@ -1,19 +1,28 @@
 """Classification and regression with any recurrent family: targets and predictions."""
 
 from abc import ABCMeta
+from numbers import Real
 
 import numpy as np
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin, RegressorMixin
-from sklearn.metrics import accuracy_score, r2_score
-from sklearn.utils._param_validation import StrOptions
+from sklearn.metrics import accuracy_score, d2_pinball_score, r2_score
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_array, column_or_1d
 
 from ._base import BaseRecurrent, takes_minibatches
-from .network.losses import BinaryCrossEntropy, SoftmaxCrossEntropy, SquaredError
+from .network.losses import (
+    AbsoluteError,
+    BinaryCrossEntropy,
+    HalfPoissonDeviance,
+    Huber,
+    Pinball,
+    SoftmaxCrossEntropy,
+    SquaredError,
+)
 
 
 def _require_y(estimator, y):
@@ -39,6 +48,53 @@ def _mean_and_scale(column, weight):
     spread = np.abs(deviation).max() or 1.0
     variance = np.average((deviation / spread) ** 2, weights=weight)
     return largest * mean, largest * spread * np.sqrt(variance)
+
+
+def _quantiles(column, levels, weight):
+    """The least values with at least these shares of the weight at or below them.
+
+    NumPy's method "inverted_cdf", which takes weights from NumPy 2.0 on. Sums are over
+    the distinct values, as in `_mean_and_scale`.
+    """
+    values, inverse = np.unique(column, return_inverse=True)
+    below = np.bincount(inverse, weights=weight).cumsum()
+    return values[np.searchsorted(below, np.asarray(levels) * below[-1])]
+
+
+def _valid_levels(quantile):
+    """The levels of the quantiles: a float, or a tuple of them."""
+    if isinstance(quantile, Real):
+        return float(quantile)  # within its constraint
+    advice = (
+        "It must be a number between 0 and 1, both excluded, or a list of such "
+        "numbers, each another one."
+    )
+    try:
+        levels = np.asarray(quantile)
+        if levels.dtype.kind not in "fiu":
+            raise ValueError("these are not all numbers")
+        levels = levels.astype(np.float64)
+    except ValueError as error:
+        raise ValueError(f"quantile={quantile!r}: {error}. {advice}") from error
+    if levels.ndim != 1 or not len(levels):
+        raise ValueError(f"quantile={quantile!r} has shape {levels.shape}. {advice}")
+    for level in levels[~((levels > 0) & (levels < 1))]:
+        raise ValueError(f"quantile={quantile!r} holds {level:g}. {advice}")
+    distinct, counts = np.unique(levels, return_counts=True)
+    if len(distinct) < len(levels):
+        twice = distinct[counts > 1][0]
+        raise ValueError(f"quantile={quantile!r} holds {twice:g} twice. {advice}")
+    return tuple(levels.tolist())
+
+
+def _describe(loss, parameter):
+    """A loss in the words of its parameters."""
+    names = {"quantile": "quantile", "huber": "huber_delta"}
+    if loss not in names:
+        return f"loss={loss!r}"
+    if isinstance(parameter, tuple):
+        parameter = list(parameter)
+    return f"loss={loss!r} with {names[loss]}={parameter}"
 
 
 def _valid_classes(classes):
@@ -353,17 +409,28 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
 
     _parameter_constraints = {
         **BaseRecurrent._parameter_constraints,
-        "loss": [StrOptions({"squared_error"})],
+        "loss": [
+            StrOptions(
+                {"squared_error", "absolute_error", "huber", "poisson", "quantile"}
+            )
+        ],
+        "quantile": [Interval(Real, 0, 1, closed="neither"), "array-like"],
+        "huber_delta": [Interval(Real, 0, None, closed="neither")],
     }
+
+    def _check_parameters(self, *args):
+        super()._check_parameters(*args)
+        _valid_levels(self.quantile)
 
     @available_if(takes_minibatches)
     def partial_fit(self, X, y, sample_weight=None):
         """Make one pass over the given data.
 
-        The first call also sets the mean and the scale by which targets are
-        standardised, from its y. The optimizer goes on where it was. The learning rate
-        follows the schedules "constant" and "invscaling"; the others need to see whole
-        fits and stay at `learning_rate_init`. Not available with ``solver="lbfgs"``.
+        The first call also sets, from its y, the mean and the scale by which targets
+        are standardised, and where the head's bias starts. The optimizer goes on where
+        it was. The learning rate follows the schedules "constant" and "invscaling"; the
+        others need to see whole fits and stay at `learning_rate_init`. Not available
+        with ``solver="lbfgs"``.
 
         Parameters
         ----------
@@ -401,16 +468,48 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
         try:
             # the sum by which check_array looks for NaN may be inf - inf
             with np.errstate(invalid="ignore"):
-                return check_array(
+                y = check_array(
                     y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=self
                 )
         except OverflowError as error:
             raise ValueError(f"y holds a number too large: {error}") from error
+        if self.loss == "poisson" and (y < 0).any():
+            sample, *column = np.argwhere(y < 0)[0].tolist()
+            where = f"sample {sample}" + "".join(f", output {k}" for k in column)
+            raise ValueError(
+                f"Negative values in y: {where} has target {y[sample, *column]:g}. "
+                "loss='poisson' needs targets of zero or more; for others use another "
+                "loss."
+            )
+        return y
+
+    def _loss_parameters(self):
+        """The name of the loss and what else determines it."""
+        parameter = None
+        if self.loss == "quantile":
+            parameter = _valid_levels(self.quantile)
+        elif self.loss == "huber":
+            parameter = float(self.huber_delta)
+        return self.loss, parameter
+
+    @property
+    def _has_many_quantiles(self):
+        """Whether predictions have an axis of quantiles."""
+        return isinstance(self._fitted_loss[1], tuple)
 
     def _inspect_target(self, y, sample_weight, classes, incremental):
         columns = y.reshape(len(y), -1)
-        self.n_outputs_ = self._n_raw_outputs = columns.shape[1]
         self._target_ndim = y.ndim
+        self._fitted_loss = self._loss_parameters()
+        self._n_raw_outputs = columns.shape[1]
+        if self._has_many_quantiles:
+            self._n_raw_outputs *= len(self._fitted_loss[1])
+        self.n_outputs_ = self._n_raw_outputs
+        if self.loss == "poisson":
+            self._check_counts(y)
+            self._target_mean = np.zeros(columns.shape[1])
+            self._target_scale = np.ones(columns.shape[1])
+            return
         with np.errstate(over="ignore", invalid="ignore"):
             moments = [_mean_and_scale(column, sample_weight) for column in columns.T]
             mean, scale = np.array(moments).T
@@ -425,11 +524,32 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
                 "differences to be numbers. Scale y."
             )
 
-    def _check_same_target(self, y, classes):
-        if y.reshape(len(y), -1).shape[1] != self.n_outputs_:
+    @staticmethod
+    def _check_counts(y):
+        """The logarithm of the mean is where training starts."""
+        nothing = np.flatnonzero(~y.reshape(len(y), -1).any(axis=0))
+        if len(nothing):
+            which = "y" if y.ndim == 1 else f"Output {nothing[0]} of y"
             raise ValueError(
-                f"y has shape {y.shape}, but the first fit had {self.n_outputs_} "
-                "outputs."
+                f"{which} is 0 for all {len(y)} samples. loss='poisson' needs targets "
+                "with a sum above zero: pass samples with other targets, or use "
+                "another loss."
+            )
+
+    def _check_same_target(self, y, classes):
+        if self._loss_parameters() != self._fitted_loss:
+            name, parameter = self._fitted_loss
+            loss, other = self._loss_parameters()
+            raise ValueError(
+                "loss, quantile and huber_delta cannot change between fits that "
+                f"continue: the fitted network has {_describe(name, parameter)}, the "
+                f"parameters say {_describe(loss, other)}. Set warm_start=False and "
+                "call fit to start anew."
+            )
+        n_targets = len(self._target_mean)
+        if y.reshape(len(y), -1).shape[1] != n_targets:
+            raise ValueError(
+                f"y has shape {y.shape}, but the first fit had {n_targets} outputs."
             )
 
     def _encode_target(self, y):
@@ -439,21 +559,50 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
         return sample_weight
 
     def _make_loss(self):
-        return SquaredError()
+        name, parameter = self._fitted_loss
+        if name == "quantile":
+            return Pinball(np.sort(np.atleast_1d(parameter)))
+        if name == "huber":
+            return Huber(parameter)
+        return {
+            "squared_error": SquaredError,
+            "absolute_error": AbsoluteError,
+            "poisson": HalfPoissonDeviance,
+        }[name]()
 
     def _head_bias(self, target, sample_weight):
-        # Zero in standardised units is the mean of the target.
-        return np.zeros(self._n_raw_outputs)
+        """What predicts best without X (for "huber" the median, which is near it)."""
+        name, _ = self._fitted_loss
+        if name == "squared_error":
+            # Zero in standardised units is the mean of the target.
+            return np.zeros(self._n_raw_outputs)
+        if name == "poisson":
+            moments = [_mean_and_scale(column, sample_weight) for column in target.T]
+            mean = np.array(moments)[:, 0]
+            # Half an event for none: a validation part may have taken them all.
+            return np.log(np.where(mean > 0, mean, 0.5 / len(target)))
+        loss = self._make_loss()
+        levels = loss.levels if name == "quantile" else [0.5]
+        start = [_quantiles(column, levels, sample_weight) for column in target.T]
+        if name == "quantile":
+            return loss.raw_outputs(start).ravel()
+        return np.ravel(start)
 
     def _validation_score(self, raw, y, sample_weight):
-        # R² is the same in standardised units, whose squares do not overflow.
-        return r2_score(self._encode_target(y), raw, sample_weight=sample_weight)
+        target = self._encode_target(y)
+        if self._fitted_loss[0] == "squared_error":
+            # R² is the same in standardised units, whose squares do not overflow.
+            return r2_score(target, raw, sample_weight=sample_weight)
+        return -self._make_loss().value_and_gradient(raw, target, sample_weight)[0]
 
     def _stratify(self, y):
         return None
 
     def _head(self, network, parameters):
         coef, intercept = super()._head(network, parameters)
+        if self._has_many_quantiles:
+            # Increments have no units before softplus.
+            return coef.astype(np.float64), intercept.astype(np.float64)
         scale = self._target_scale
         coef = coef * scale[:, np.newaxis]
         return coef, intercept * scale + self._target_mean
@@ -461,7 +610,18 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
     # ---- predictions -----------------------------------------------------------
 
     def _in_units_of_y(self, raw):
-        values = raw * self._target_scale + self._target_mean
+        loss = self._make_loss()
+        values = loss.inverse_link(raw)
+        scale, mean = self._target_scale, self._target_mean
+        if isinstance(loss, Pinball):
+            values = values * scale[:, np.newaxis] + mean[:, np.newaxis]
+            if self._has_many_quantiles:
+                place = np.argsort(np.argsort(self._fitted_loss[1]))
+                values = values[..., place]
+            else:
+                values = values[..., 0]
+        else:
+            values = values * scale + mean
         return values[:, 0] if self._target_ndim == 1 else values
 
     def predict(self, X):
@@ -476,12 +636,52 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            The predicted targets, in the units of y.
+            The predicted targets, in the units of y: means, medians or the quantile,
+            as the loss has it. With a list of quantiles there is one more axis, of
+            shape (n_quantiles,), in the order of `quantile`; the values along it never
+            cross.
         """
         return self._in_units_of_y(self._raw_outputs(X))
+
+    def score(self, X, y, sample_weight=None):
+        """R² of the predictions; with a list of quantiles the mean of their D².
+
+        R² is that of :func:`sklearn.metrics.r2_score`, for every loss that predicts one
+        number for each target. D² is :func:`sklearn.metrics.d2_pinball_score`, the
+        share of the pinball loss of the best constant that is not left: 1 is the best,
+        0 what the quantiles of y alone are worth. Both are averaged over outputs.
+
+        Parameters
+        ----------
+        X : SequenceArray, list of arrays or array of shape (n_samples, n_steps, \
+                n_features) or (n_samples, n_steps)
+            The sequences, as in :meth:`fit`.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            The true targets.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples.
+
+        Returns
+        -------
+        score : float
+            The score.
+        """
+        predicted = self.predict(X)
+        if not self._has_many_quantiles:
+            return r2_score(y, predicted, sample_weight=sample_weight)
+        scores = [
+            d2_pinball_score(y, values, sample_weight=sample_weight, alpha=level)
+            for level, values in zip(
+                self._fitted_loss[1], np.moveaxis(predicted, -1, 0), strict=True
+            )
+        ]
+        return float(np.mean(scores))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.single_output = True
         tags.target_tags.multi_output = True
+        tags.target_tags.positive_only = self.loss == "poisson"
         return tags

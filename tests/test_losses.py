@@ -3,9 +3,23 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.metrics import log_loss, mean_squared_error
+from sklearn.metrics import (
+    log_loss,
+    mean_absolute_error,
+    mean_pinball_loss,
+    mean_poisson_deviance,
+    mean_squared_error,
+)
 
-from sklstm.network.losses import BinaryCrossEntropy, SoftmaxCrossEntropy, SquaredError
+from sklstm.network.losses import (
+    AbsoluteError,
+    BinaryCrossEntropy,
+    HalfPoissonDeviance,
+    Huber,
+    Pinball,
+    SoftmaxCrossEntropy,
+    SquaredError,
+)
 
 WEIGHTS = {
     "none": lambda rng, n: None,
@@ -28,9 +42,36 @@ def make_squared(rng, n, K):
     return SquaredError(), rng.standard_normal((n, K))
 
 
+def make_absolute(rng, n, K):
+    return AbsoluteError(), rng.standard_normal((n, K))
+
+
+def make_huber(rng, n, K):
+    return Huber(0.8), rng.standard_normal((n, K))
+
+
+def make_pinball(rng, n, K):
+    return Pinball([0.3]), rng.standard_normal((n, K))
+
+
+def make_two_quantiles(rng, n, K):
+    return Pinball([0.3, 0.9]), rng.standard_normal((n, K // 2))
+
+
+def make_three_quantiles(rng, n, K):
+    return Pinball([0.05, 0.5, 0.7]), rng.standard_normal((n, K // 3))
+
+
+def make_poisson(rng, n, K):
+    return HalfPoissonDeviance(), rng.poisson(1.5, (n, K)).astype(float)
+
+
 CASES = [
     (make_softmax, 2), (make_softmax, 5), (make_binary, 1), (make_binary, 4),
-    (make_squared, 1), (make_squared, 3),
+    (make_squared, 1), (make_squared, 3), (make_absolute, 1), (make_absolute, 3),
+    (make_huber, 1), (make_huber, 3), (make_pinball, 1), (make_pinball, 3),
+    (make_two_quantiles, 2), (make_three_quantiles, 3), (make_three_quantiles, 6),
+    (make_poisson, 1), (make_poisson, 3),
 ]  # fmt: skip
 every_case = pytest.mark.parametrize("make, K", CASES)
 every_weight = pytest.mark.parametrize("weights", WEIGHTS.values(), ids=WEIGHTS)
@@ -93,6 +134,121 @@ def test_squared_error_is_half_the_mean(weights):
     assert value == pytest.approx(expected, rel=1e-12)
 
 
+@every_weight
+def test_absolute_error_is_the_mean(weights):
+    rng = np.random.default_rng(1)
+    loss, target = make_absolute(rng, 9, 3)
+    output, weight = rng.standard_normal((9, 3)), weights(rng, 9)
+    expected = mean_absolute_error(target, output, sample_weight=weight)
+    value, _ = loss.value_and_gradient(output, target, weight)
+    assert value == pytest.approx(expected, rel=1e-12)
+
+
+@every_weight
+@pytest.mark.parametrize("levels", [[0.2], [0.1, 0.8], [0.01, 0.3, 0.5, 0.99]])
+def test_pinball_is_the_mean_over_outputs_and_levels(weights, levels):
+    rng = np.random.default_rng(1)
+    loss, target = Pinball(levels), rng.standard_normal((9, 3))
+    output, weight = rng.standard_normal((9, 3 * len(levels))), weights(rng, 9)
+    quantiles = loss.inverse_link(output)
+    assert quantiles.shape == (9, 3, len(levels))
+    expected = [
+        mean_pinball_loss(target, quantiles[..., j], sample_weight=weight, alpha=level)
+        for j, level in enumerate(levels)
+    ]
+    value, _ = loss.value_and_gradient(output, target, weight)
+    assert value == pytest.approx(np.mean(expected), rel=1e-12)
+
+
+@every_weight
+def test_poisson_is_half_the_deviance(weights):
+    rng = np.random.default_rng(1)
+    loss, target = make_poisson(rng, 9, 3)
+    assert (target == 0).any() and (target > 1).any()
+    output, weight = rng.standard_normal((9, 3)), weights(rng, 9)
+    expected = [
+        mean_poisson_deviance(target[:, k], np.exp(output[:, k]), sample_weight=weight)
+        for k in range(3)
+    ]
+    value, _ = loss.value_and_gradient(output, target, weight)
+    assert value == pytest.approx(np.mean(expected) / 2, rel=1e-12)
+    assert_allclose(loss.inverse_link(output), np.exp(output), rtol=1e-15)
+
+
+@every_weight
+def test_huber_lies_between_squared_and_absolute_error(weights):
+    """Wide it is the one, narrow the other times delta."""
+    rng = np.random.default_rng(1)
+    _, target = make_huber(rng, 9, 3)
+    output, weight = rng.standard_normal((9, 3)), weights(rng, 9)
+    for got, expected in (
+        (Huber(1e3), SquaredError()),
+        (Huber(np.inf), SquaredError()),
+        (Huber(1e-9), AbsoluteError()),
+    ):
+        value, gradient = got.value_and_gradient(output, target, weight)
+        value_, gradient_ = expected.value_and_gradient(output, target, weight)
+        scale = got.delta if isinstance(expected, AbsoluteError) else 1.0
+        assert value == pytest.approx(scale * value_, rel=1e-8)
+        assert_allclose(gradient, scale * gradient_, rtol=1e-12)
+
+
+def test_pinball_of_the_median_is_half_the_absolute_error():
+    rng = np.random.default_rng(1)
+    output, target = rng.standard_normal((2, 9, 3))
+    value, gradient = Pinball([0.5]).value_and_gradient(output, target)
+    expected, gradient_ = AbsoluteError().value_and_gradient(output, target)
+    assert value == pytest.approx(expected / 2, rel=1e-14)
+    assert_allclose(gradient, gradient_ / 2, rtol=1e-14)
+
+
+def test_no_slope_where_nothing_is_missing():
+    """At the kink any slope between the two is right, and zero is between them."""
+    target = np.array([[1.0, -2.0]])
+    for loss in (AbsoluteError(), Huber(1.0), Pinball([0.2])):
+        value, gradient = loss.value_and_gradient(target.copy(), target)
+        assert value == 0 and not gradient.any()
+
+
+@pytest.mark.parametrize("Q", [1, 2, 3, 4, 7])
+@pytest.mark.parametrize("size", [1.0, 30.0, 1e5])
+def test_quantiles_never_cross(Q, size):
+    loss = Pinball(np.arange(1, Q + 1) / (Q + 1))
+    output = size * np.random.default_rng(2).standard_normal((50, 2 * Q))
+    quantiles = loss.inverse_link(output)
+    assert quantiles.shape == (50, 2, Q)
+    assert (np.diff(quantiles) >= 0).all()
+    m = Q // 2
+    assert_array_equal(quantiles[..., m], output.reshape(50, 2, Q)[..., m])
+    steps = np.delete(output.reshape(50, 2, Q), m, axis=-1)
+    expected = np.logaddexp(0, steps)
+    assert_allclose(np.diff(quantiles), expected, rtol=1e-9, atol=1e-9 * size)
+
+
+def test_raw_outputs_of_quantiles():
+    loss = Pinball([0.1, 0.4, 0.5, 0.8])
+    quantiles = np.array([[[-3.0, -1.0, 40.0, 40.5]], [[0.0, 0.01, 0.02, 0.5]]])
+    raw = loss.raw_outputs(quantiles)
+    assert raw.shape == (2, 4)
+    assert_allclose(loss.inverse_link(raw), quantiles, rtol=1e-12, atol=1e-15)
+    equal = loss.raw_outputs(np.full((1, 1, 4), 7.0))
+    assert np.isfinite(equal).all()
+    assert_allclose(loss.inverse_link(equal), [[[6.998, 6.999, 7.0, 7.001]]])
+    assert_array_equal(Pinball([0.3]).raw_outputs([[[2.0]], [[-1.0]]]), [[2], [-1]])
+
+
+def test_poisson_of_absurd_outputs():
+    """Not finite where the mean is not, so that training stops; never a warning."""
+    loss = HalfPoissonDeviance()
+    for output in (800.0, 1e30, np.inf):
+        value, _ = loss.value_and_gradient(np.array([[output]]), np.array([[2.0]]))
+        assert not np.isfinite(value)
+        assert loss.inverse_link(np.array([[output]])) == pytest.approx(1.797e308, 1e-3)
+    value, gradient = loss.value_and_gradient(np.array([[-1e4]]), np.array([[2.0]]))
+    assert value == pytest.approx(2 * np.log(2) + 2e4 - 2)
+    assert_array_equal(gradient, [[-2]])
+
+
 def test_by_hand():
     value, gradient = SoftmaxCrossEntropy().value_and_gradient(
         np.log([[1.0, 3.0]]), np.array([0])
@@ -109,6 +265,29 @@ def test_by_hand():
     )
     assert value == pytest.approx((2**2 + 2**2) / 2 / 4)
     assert_allclose(gradient, [[2 / 4, 0], [0, -2 / 4]])
+    output, target = np.array([[3.0, 1.0]]), np.array([[1.0, 1.5]])
+    value, gradient = AbsoluteError().value_and_gradient(output, target)
+    assert value == pytest.approx((2 + 0.5) / 2)
+    assert_allclose(gradient, [[1 / 2, -1 / 2]])
+    value, gradient = Huber(1.0).value_and_gradient(output, target)
+    assert value == pytest.approx(((2 - 0.5) + 0.5**2 / 2) / 2)
+    assert_allclose(gradient, [[1 / 2, -0.5 / 2]])
+    value, gradient = Pinball([0.9]).value_and_gradient(output, target)
+    assert value == pytest.approx((0.1 * 2 + 0.9 * 0.5) / 2)
+    assert_allclose(gradient, [[0.1 / 2, -0.9 / 2]])
+    value, gradient = HalfPoissonDeviance().value_and_gradient(
+        np.log([[2.0, 3.0]]), np.array([[4.0, 0.0]])
+    )
+    assert value == pytest.approx((4 * np.log(2) - 4 + 2 + 3) / 2)
+    assert_allclose(gradient, [[-2 / 2, 3 / 2]])
+    # softplus(log(e - 1)) = 1: quantiles 1, 2 and 3 of a target at 1.5
+    step = np.log(np.e - 1)
+    value, gradient = Pinball([0.25, 0.5, 0.75]).value_and_gradient(
+        np.array([[step, 2.0, step]]), np.array([[1.5]])
+    )
+    assert value == pytest.approx((0.25 * 0.5 + 0.5 * 0.5 + 0.25 * 1.5) / 3)
+    slope = 1 - 1 / np.e  # of softplus
+    assert_allclose(gradient, [[0.25 * slope / 3, 0.5 / 3, 0.25 * slope / 3]])
 
 
 @every_case
@@ -183,3 +362,6 @@ def test_nan_comes_through(make, K):
 def test_links():
     links = [loss.link for loss in (SoftmaxCrossEntropy, BinaryCrossEntropy)]
     assert [*links, SquaredError.link] == ["softmax", "logistic", "identity"]
+    assert AbsoluteError.link == Huber.link == Pinball([0.9]).link == "identity"
+    assert HalfPoissonDeviance.link == "exp"
+    assert Pinball([0.1, 0.9]).link == "softplus_increments"
