@@ -1,0 +1,299 @@
+"""Gated recurrent units: the public estimators of the family."""
+
+from ._docs import documented
+from ._tasks import RecurrentClassifier, RecurrentRegressor
+
+
+class GRUFamily:
+    """The cell of the GRU estimators."""
+
+    _family_constraints = {}
+    _cell_parameters = ()
+    _cell = "gru"
+    _explained = {}
+    _weights_explained = {
+        "torch": "GRU",
+        "gates": "3 ",
+        "order": "gates in the order reset, update, new. The single bias of the first two\n"
+        "    is in ``bias_ih``.",
+        "more": ' With ``pooling="attention"`` also ``attention``.',
+    }
+
+
+@documented
+class GRUClassifier(GRUFamily, RecurrentClassifier):
+    """Classifier of sequences with gated recurrent units [Cho2014]_.
+
+    Each sequence is read step by step by one or several recurrent layers; what they
+    know at its end, or on the whole way, goes through a linear head to class
+    probabilities. Sequences may have any lengths, each its own. Training minimises the
+    log loss.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Attributes
+    ----------
+    {attributes}
+
+    See Also
+    --------
+    GRURegressor : The same network for numbers.
+    LSTMClassifier : Long short-term memory.
+    RNNClassifier : The plain recurrent network.
+    sklstm.preprocessing.TimeDistributed : Scale or encode the features of every step.
+    sklstm.preprocessing.FrameStacker : Shorten long sequences by stacking steps.
+
+    Notes
+    -----
+    The form of the unit is that of PyTorch, cuDNN and Keras, in which the reset gate
+    acts on the product with the recurrent weights and not on what is multiplied with
+    them. Input weights start Glorot-uniform, recurrent weights orthogonal for each
+    gate, biases at zero. The head's bias
+    starts at the class prior. Training is
+    back-propagation through time over minibatches of whole sequences; nothing is
+    padded. The prediction for a sequence does not depend, to the bit, on the sequences
+    beside it. Identical samples of a minibatch are merged and their weights added,
+    which is the same loss.
+
+    References
+    ----------
+    {references}
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklstm import GRUClassifier
+    >>> from sklstm.datasets import load_japanese_vowels
+    >>> from sklstm.preprocessing import TimeDistributed
+    >>> X_train, y_train = load_japanese_vowels(subset="train", return_X_y=True)
+    >>> X_test, y_test = load_japanese_vowels(subset="test", return_X_y=True)
+    >>> model = make_pipeline(
+    ...     TimeDistributed(StandardScaler()), GRUClassifier(random_state=0)
+    ... )
+    >>> model.fit(X_train, y_train).score(X_test, y_test) > 0.9
+    True
+    """
+
+    _parameter_constraints = {
+        **RecurrentClassifier._parameter_constraints,
+        **GRUFamily._family_constraints,
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(64,),
+        *,
+        bidirectional=False,
+        pooling="last",
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        solver="adam",
+        alpha=0.0,
+        batch_size=32,
+        learning_rate="constant",
+        learning_rate_init=0.005,
+        power_t=0.5,
+        max_iter=100,
+        max_fun=15000,
+        max_grad_norm=1.0,
+        tbptt=None,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        n_iter_no_change=10,
+        early_stopping=False,
+        validation_fraction=0.1,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        warm_start=False,
+        verbose=False,
+        dtype="float32",
+        missing="error",
+        class_weight=None,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.bidirectional = bidirectional
+        self.pooling = pooling
+        self.dropout = dropout
+        self.recurrent_dropout = recurrent_dropout
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.max_fun = max_fun
+        self.max_grad_norm = max_grad_norm
+        self.tbptt = tbptt
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.dtype = dtype
+        self.missing = missing
+        self.class_weight = class_weight
+
+
+@documented
+class GRURegressor(GRUFamily, RecurrentRegressor):
+    """Regressor on sequences with gated recurrent units [Cho2014]_.
+
+    Each sequence is read step by step by one or several recurrent layers; what they
+    know at its end, or on the whole way, goes through a linear head to one or several
+    numbers. Sequences may have any lengths, each its own. Targets are standardised
+    inside and predictions come back in their units, so the scale of y does not matter
+    (with ``loss="poisson"`` targets stay as they are).
+
+    Parameters
+    ----------
+    {parameters}
+
+    Attributes
+    ----------
+    {attributes}
+
+    See Also
+    --------
+    GRUClassifier : The same network for labels.
+    LSTMRegressor : Long short-term memory.
+    RNNRegressor : The plain recurrent network.
+    sklstm.preprocessing.TimeDistributed : Scale or encode the features of every step.
+    sklstm.preprocessing.FrameStacker : Shorten long sequences by stacking steps.
+
+    Notes
+    -----
+    The form of the unit is that of PyTorch, cuDNN and Keras, in which the reset gate
+    acts on the product with the recurrent weights and not on what is multiplied with
+    them. Input weights start Glorot-uniform, recurrent weights orthogonal for each
+    gate, biases at zero. The head's bias
+    starts at the best constant: the mean
+    of the target, its logarithm for "poisson", the median for "absolute_error" and
+    "huber", the quantiles for "quantile". Training is
+    back-propagation through time over minibatches of whole sequences; nothing is
+    padded. The prediction for a sequence does not depend, to the bit, on the sequences
+    beside it. Identical samples of a minibatch are merged and their weights added,
+    which is the same loss.
+
+    With a list of Q quantiles the raw outputs for each target are, in ascending order
+    of the levels, the quantile in the middle (number Q // 2, counted from 0) and the
+    steps to it or from it, of which the softplus is added upwards and subtracted
+    downwards, in units of the standardised target. So quantiles cannot cross. This is
+    the incremental quantile function of [Park2022]_, started from the middle instead of
+    from the lowest quantile, and with softplus instead of ReLU.
+
+    References
+    ----------
+    {references}
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklstm import GRURegressor
+    >>> rng = np.random.default_rng(0)
+    >>> X = [rng.standard_normal((T, 1)) for T in rng.integers(5, 15, size=200)]
+    >>> y = [1000 * x.mean() for x in X]
+    >>> model = GRURegressor(16, random_state=0).fit(X[:150], y[:150])
+    >>> model.score(X[150:], y[150:]) > 0.9
+    True
+
+    A median and an interval that holds four fifths of the targets:
+
+    >>> model = GRURegressor(
+    ...     16, loss="quantile", quantile=[0.5, 0.1, 0.9], random_state=0
+    ... ).fit(X[:150], y[:150])
+    >>> middle, low, high = model.predict(X[150:]).T
+    >>> bool((low <= middle).all() and (middle <= high).all())
+    True
+    """
+
+    _parameter_constraints = {
+        **RecurrentRegressor._parameter_constraints,
+        **GRUFamily._family_constraints,
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(64,),
+        *,
+        bidirectional=False,
+        pooling="last",
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        loss="squared_error",
+        quantile=0.5,
+        huber_delta=1.0,
+        solver="adam",
+        alpha=0.0,
+        batch_size=32,
+        learning_rate="constant",
+        learning_rate_init=0.005,
+        power_t=0.5,
+        max_iter=100,
+        max_fun=15000,
+        max_grad_norm=1.0,
+        tbptt=None,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        n_iter_no_change=10,
+        early_stopping=False,
+        validation_fraction=0.1,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        warm_start=False,
+        verbose=False,
+        dtype="float32",
+        missing="error",
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.bidirectional = bidirectional
+        self.pooling = pooling
+        self.dropout = dropout
+        self.recurrent_dropout = recurrent_dropout
+        self.loss = loss
+        self.quantile = quantile
+        self.huber_delta = huber_delta
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.max_fun = max_fun
+        self.max_grad_norm = max_grad_norm
+        self.tbptt = tbptt
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.dtype = dtype
+        self.missing = missing
