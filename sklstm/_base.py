@@ -178,9 +178,7 @@ class BaseRecurrent(BaseEstimator):
             with the weights of that moment.
         """
         validation = (X_val, y_val, sample_weight_val)
-        return self._commit(
-            X, y, sample_weight, validation=validation, groups=groups
-        )
+        return self._commit(X, y, sample_weight, validation=validation, groups=groups)
 
     def _commit(self, *args, **kwargs):
         draft = copy.copy(self)
