@@ -243,9 +243,9 @@ def test_max_fun_warns(monkeypatch, max_fun):
 
 
 def test_a_search_that_finds_nothing_warns(monkeypatch):
-    """A gradient of the wrong sign: no step leads down."""
+    """A gradient a thousand times too steep: no step leads down as far as it says."""
     backward = Network.backward
-    monkeypatch.setattr(Network, "backward", lambda self, d: -backward(self, d))
+    monkeypatch.setattr(Network, "backward", lambda self, d: 1000 * backward(self, d))
     start = fitted("single", solver="lbfgs", tol=1e9, dtype="float64")
     with pytest.warns(
         ConvergenceWarning, match=r"no lower loss after 0 iterations.*tol=0.0001"
@@ -369,6 +369,20 @@ def test_not_finite_keeps_the_last_iteration(monkeypatch, task, what, call):
         assert_same_bits(model, same)
 
 
+def test_not_finite_counts_the_iterations_of_its_fit(monkeypatch):
+    """After a warm start as well; the loss stays that of the weights."""
+    X = ragged()
+    y = make_target("single", X)
+    model = small("single", **LBFGS, warm_start=True).fit(X, y)
+    loss, weights = model.loss_, model._parameters
+    backward = Network.backward
+    monkeypatch.setattr(Network, "backward", lambda self, d: backward(self, d) * np.nan)
+    with pytest.warns(ConvergenceWarning, match="not finite in iteration 1."):
+        model.fit(X, y)
+    assert model.n_iter_ == 0 and model.loss_ == loss
+    assert_array_equal(model._parameters, weights)
+
+
 @every_task
 def test_a_fit_that_breaks_leaves_the_one_before(monkeypatch, task):
     X = ragged()
@@ -416,15 +430,19 @@ def test_there_is_no_partial_fit(task):
 
 def test_memory_is_that_of_all_samples(monkeypatch):
     """20 sequences of 50 steps at once: gates, c, h of 1000 steps, and 32 vectors."""
+
+    def set_memory(mib):
+        monkeypatch.setattr("sklstm._base._physical_memory", lambda: mib * 2**20)
+
     X, y = [np.ones((50, 1))] * 20, np.arange(20.0)
-    memory = 2**20
-    monkeypatch.setattr("sklstm._base._physical_memory", lambda: memory)
     params = {"hidden_layer_sizes": 64, "batch_size": 1, "random_state": 0}
-    LSTMRegressor(**params, max_iter=1).fit(X, y)
     model = LSTMRegressor(**params, solver="lbfgs", max_iter=1)
     message = r"solver='lbfgs' on all 20 sequences of up to 50 steps.*with minibatches"
-    for memory in (2**20, 5 * 2**20):
+    set_memory(1)
+    LSTMRegressor(**params, max_iter=1).fit(X, y)
+    for mib in (1, 5):
+        set_memory(mib)
         with pytest.raises(MemoryError, match=message):
             model.fit(X, y)
-    memory = 8 * 2**20
+    set_memory(8)
     model.fit(X, y)
