@@ -150,11 +150,12 @@ class BaseRecurrent(BaseEstimator):
             the person. The part of X that is set aside for early stopping is then
             `validation_fraction` of the groups, drawn without regard to the classes,
             and no group is on both sides. Only with ``early_stopping=True`` and without
-            `X_val`; anything else is an error, since groups would have no effect. In a
-            pipeline or a search they come through metadata routing, where
-            ``set_fit_request(groups=True)`` asks for them; ``set_fit_request
-            (groups=False)`` leaves those of a splitter such as
-            :class:`~sklearn.model_selection.GroupKFold` to the splitter.
+            `X_val`; anything else is an error, since groups would have no effect.
+
+            In a pipeline or a search they come through metadata routing, for which
+            ``set_fit_request(groups=True)`` asks. Where groups are meant for the
+            splitter alone, such as :class:`~sklearn.model_selection.GroupKFold`, say
+            ``set_fit_request(groups=False)``.
 
         Returns
         -------
@@ -164,8 +165,9 @@ class BaseRecurrent(BaseEstimator):
         Raises
         ------
         ValueError
-            If a parameter, X, y, a weight or a group is not valid. The message names the
-            offending value; an earlier fit stays as it was.
+            If a parameter, X, y, a weight or a group is not valid, or if they cannot be
+            combined. The message names the offending value; an earlier fit stays as it
+            was.
         MemoryError
             If a minibatch needs more memory than the machine has.
 
@@ -180,9 +182,7 @@ class BaseRecurrent(BaseEstimator):
             with the weights of that moment.
         """
         validation = (X_val, y_val, sample_weight_val)
-        return self._commit(
-            X, y, sample_weight, validation=validation, groups=groups
-        )
+        return self._commit(X, y, sample_weight, validation=validation, groups=groups)
 
     def _commit(self, *args, **kwargs):
         draft = copy.copy(self)

@@ -506,6 +506,66 @@ def test_validation_data_without_early_stopping(Estimator):
     )
 
 
+GROUPS = np.arange(N) // 3
+BAD_GROUPS = {
+    "too short": (GROUPS[1:], r"groups has shape \(11,\), expected \(12,\)"),
+    "too long": (np.append(GROUPS, 0), r"groups has shape \(13,\)"),
+    "2-D": (GROUPS[:, np.newaxis], r"groups has shape \(12, 1\)"),
+    "3-D": (np.zeros((N, 2, 2)), "groups"),
+    "a number": (3, "groups"),
+    "a str": ("abc", "groups"),
+    "a dict": ({0: 1}, "groups"),
+    "empty": ([], "groups"),
+    "sparse": (sp.csr_matrix(GROUPS), "groups"),
+    "NaN": (np.where(GROUPS == 2, np.nan, GROUPS), "groups(.|\n)*NaN"),
+    "inf": (np.where(GROUPS == 2, np.inf, GROUPS), "groups(.|\n)*infinity"),
+    "None inside": (np.array([None, *"abcdefghijk"], dtype=object), "groups"),
+    "str and numbers": (np.array([1, *"abcdefghijk"], dtype=object), "groups"),
+    "sequences": (X, "groups"),
+    "one group": (np.full(N, 7), "one group, groups=7"),
+    "one group of str": (["me"] * N, "one group, groups='me'"),
+}
+
+
+@every_estimator
+@pytest.mark.parametrize("case", BAD_GROUPS)
+def test_bad_groups(Estimator, case):
+    groups, match = BAD_GROUPS[case]
+    y = target(Estimator)
+    stopping = {"early_stopping": True}
+    assert_refused(Estimator, lambda e: e.fit(X, y, groups=groups), match, stopping)
+
+
+@every_estimator
+def test_groups_where_they_have_no_use(Estimator):
+    y = target(Estimator)
+    assert_refused(
+        Estimator,
+        lambda e: e.fit(X, y, groups=GROUPS),
+        "groups are passed to fit while early_stopping=False",
+    )
+    assert_refused(
+        Estimator,
+        lambda e: e.fit(X, y, groups=GROUPS, X_val=X, y_val=y),
+        "groups are passed to fit together with X_val",
+        {"early_stopping": True},
+    )
+    assert_refused(Estimator, lambda e: e.partial_fit(X, y, groups=GROUPS), "'groups'")
+
+
+@every_estimator
+def test_groups_that_cannot_be_split(Estimator):
+    y = target(Estimator)
+    for fraction, match in ((0.999, "0.999 of the 4 groups"), (0.1, "too small")):
+        groups = GROUPS if fraction > 0.5 else np.arange(N)
+        assert_refused(
+            Estimator,
+            lambda e, groups=groups: e.fit(X[:10], y[:10], groups=groups[:10]),
+            match,
+            {"early_stopping": True, "validation_fraction": fraction},
+        )
+
+
 @every_estimator
 def test_early_stopping_where_it_cannot_be(Estimator):
     y = target(Estimator)

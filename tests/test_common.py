@@ -538,6 +538,29 @@ def test_weights_do_not_depend_on_threads(Estimator, dtype, early_stopping, thre
         assert other.validation_scores_ == fitted[0].validation_scores_
 
 
+@every_estimator
+@dtypes
+@pytest.mark.parametrize("solver", ["sgd", "adamw", "rmsprop", "lbfgs"])
+def test_weights_of_every_solver_do_not_depend_on_threads(
+    Estimator, dtype, solver, threads, monkeypatch
+):
+    """Nor on those of BLAS, which scipy's L-BFGS uses; more than 10,000 parameters."""
+    monkeypatch.setattr("sklstm.network.optimizers.PARALLEL_SIZE", 1000)
+    X = SequenceArray.from_list(ragged(60, seed=7, high=60))
+    y = make_target(Estimator, X)
+    fitted = []
+    for n_threads in (1, 2, 3):
+        with threads(n_threads), threadpool_limits(n_threads, user_api="blas"):
+            estimator = small(
+                Estimator, hidden_layer_sizes=(60, 21), dtype=dtype, alpha=0.1,
+                solver=solver, max_iter=12, max_grad_norm=0.1,
+            )  # fmt: skip
+            fitted.append(estimator.fit(X, y))
+            assert n_threads in threads.used
+    for other in fitted[1:]:
+        assert_same_bits(other, fitted[0])
+
+
 SCRIPT = """
 import hashlib
 import warnings

@@ -32,9 +32,11 @@ def public_objects():
             if not inspect.isclass(thing):
                 continue
             for attribute in dir(thing):
-                value = inspect.getattr_static(thing, attribute)
+                # partial_fit is there for some parameters only: a function, but not
+                # in the dictionary of the class
+                value = getattr(thing, attribute, None)
                 if not attribute.startswith(("_", *GENERATED)) and (
-                    inspect.isfunction(value) or isinstance(value, classmethod)
+                    inspect.isfunction(value) or inspect.ismethod(value)
                 ):
                     if value_module(thing, attribute).startswith("sklstm"):
                         yield f"{module.__name__}.{name}.{attribute}"

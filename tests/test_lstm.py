@@ -1394,6 +1394,7 @@ def test_not_finite_restores_the_epoch_before(monkeypatch, task, method):
         getattr(estimator, method)(X, y)
     assert estimator.n_iter_ == 0
     assert estimator.loss_curve_ == two.loss_curve_
+    assert estimator.loss_ == two.loss_
     assert_same_bits(estimator, two)
     if method == "fit":
         count[0] = -6

@@ -18,8 +18,9 @@ class _NotFinite(Exception):
     """The loss or its gradient is not finite: there is no going on."""
 
 
-def train_lbfgs(network, parameters, samples, loss, monitor, penalty, max_iter, max_fun,
-                tol):  # fmt: skip
+def train_lbfgs(
+    network, parameters, samples, loss, monitor, penalty, max_iter, max_fun, tol
+):
     """Train in place until no part of the gradient is larger than `tol`.
 
     By L-BFGS-B (Byrd et al. 1995; Zhu et al. 1997), which is L-BFGS where there are no
