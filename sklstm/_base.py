@@ -16,6 +16,7 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from ._samples import Samples, check_groups, check_sample_weight
+from .network.dropout import Dropout
 from .network.lbfgs import LBFGS_VECTORS, train_lbfgs
 from .network.network import Network, training_bytes
 from .network.optimizers import SGD, Adam, RMSProp
@@ -31,13 +32,16 @@ class BaseRecurrent(BaseEstimator):
     the end: whatever stops it before leaves the estimator as it was.
     """
 
-    _cell = "lstm"
-
     _parameter_constraints = {
         "hidden_layer_sizes": [
             "array-like",
             Interval(Integral, 1, None, closed="left"),
         ],
+        "bidirectional": ["boolean"],
+        "pooling": [StrOptions({"last", "mean", "max", "attention"})],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "recurrent_dropout": [Interval(Real, 0, 1, closed="left")],
+        "tbptt": [None, Interval(Integral, 1, None, closed="left")],
         "solver": [StrOptions({"adam", "adamw", "sgd", "rmsprop", "lbfgs"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [
@@ -223,6 +227,23 @@ class BaseRecurrent(BaseEstimator):
                 "the gradient is within tol. Use early_stopping=False, or another "
                 "solver."
             )
+        if self.solver == "lbfgs" and (self.dropout or self.recurrent_dropout):
+            raise ValueError(
+                "solver='lbfgs' does not support dropout: it needs a loss that is the "
+                "same at every evaluation. Use dropout=0 and recurrent_dropout=0, or "
+                "another solver."
+            )
+        if self.tbptt is not None and self.bidirectional:
+            raise ValueError(
+                f"tbptt={self.tbptt!r} does not go with bidirectional=True: one "
+                "direction reads from the end, so that no part of a sequence is its "
+                "last steps for both. Use tbptt=None or bidirectional=False."
+            )
+        if self.tbptt is not None and self.pooling != "last":
+            raise ValueError(
+                f"tbptt={self.tbptt!r} does not go with pooling={self.pooling!r}, "
+                "which sends gradients to every step. Use tbptt=None or pooling='last'."
+            )
         X_val, y_val, weight_val = validation
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val must be given together.")
@@ -291,7 +312,9 @@ class BaseRecurrent(BaseEstimator):
             parameters = self._parameters.copy()
         else:
             bias = self._head_bias(samples.target, samples.weight)
-            parameters = network.initialize(rng, bias)
+            parameters = network.initialize(
+                rng, bias, **self._initial_options(samples.lengths)
+            )
         monitor = self._make_monitor(held_out, parameters, going_on)
         penalty = None
         if self.alpha and self.solver != "adamw":
@@ -301,10 +324,11 @@ class BaseRecurrent(BaseEstimator):
         if self.solver == "lbfgs":
             train_lbfgs(
                 network, parameters, samples, self._make_loss(), monitor, penalty,
-                self.max_iter, self.max_fun, self.tol,
+                self.tbptt, self.max_iter, self.max_fun, self.tol,
             )  # fmt: skip
         else:
             optimizer = self._make_optimizer(network, going_on)
+            dropout = self._make_dropout(rng)
             train(
                 network,
                 parameters,
@@ -319,12 +343,15 @@ class BaseRecurrent(BaseEstimator):
                     self.shuffle,
                     self.max_grad_norm,
                     penalty,
+                    dropout,
+                    self.tbptt,
                 ),
                 rng,
                 t=self.t_,
                 incremental=incremental,
             )
             optimizer_state = optimizer.state
+            self._dropout_state = dropout and dropout.state
         if monitor.best_parameters is not None:
             parameters = monitor.best_parameters
         self.n_iter_ = len(monitor.loss_curve) - n_before
@@ -370,27 +397,41 @@ class BaseRecurrent(BaseEstimator):
     def _begin(self, y, sample_weight, classes, going_on, incremental):
         """Set what training starts from; return the random state."""
         if going_on:
-            sizes, dtype = self._architecture
-            if sizes != self._hidden_sizes() or dtype != np.dtype(self.dtype).name:
-                raise ValueError(
-                    "hidden_layer_sizes and dtype cannot change between fits that "
-                    f"continue: the fitted network has {sizes} units in {dtype}, the "
-                    f"parameters say {self._hidden_sizes()} in {self.dtype}. Set "
-                    "warm_start=False and call fit to start anew."
-                )
-            if self.missing != self._missing:
-                raise ValueError(
-                    "missing cannot change between fits that continue: the first fit "
-                    f"had missing={self._missing!r}, now it is {self.missing!r}. Set "
-                    "warm_start=False and call fit to start anew."
-                )
+            self._check_same_architecture()
             self._check_same_target(y, classes)
             return copy.deepcopy(self._random_state)
         self._inspect_target(y, sample_weight, classes, incremental)
-        self._architecture = (self._hidden_sizes(), np.dtype(self.dtype).name)
+        self._architecture = self._asked_architecture()
         self._missing, self._first_value = self.missing, None
         self.t_ = 0
+        self._dropout_state = None
         return check_random_state(self.random_state)
+
+    def _asked_architecture(self):
+        """What the parameters say of the network, as `Network` takes it."""
+        return {
+            "hidden_layer_sizes": self._hidden_sizes(),
+            "dtype": np.dtype(self.dtype).name,
+            "cell": self._cell,
+            "bidirectional": bool(self.bidirectional),
+            "pooling": self.pooling,
+        }
+
+    def _check_same_architecture(self):
+        """Say when the network of a fit that continues would be another one."""
+        fitted = {**self._architecture, "missing": self._missing}
+        asked = {**self._asked_architecture(), "missing": self.missing}
+        changed = [name for name in fitted if fitted[name] != asked[name]]
+        if changed:
+            was, now = (
+                ", ".join(f"{name}={values[name]!r}" for name in changed)
+                for values in (fitted, asked)
+            )
+            raise ValueError(
+                f"{', '.join(changed)} cannot change between fits that continue: the "
+                f"fitted network has {was}, the parameters say {now}. Set "
+                "warm_start=False and call fit to start anew."
+            )
 
     def _check_same_target(self, y, classes):
         """Say when a fit that continues gets another kind of target."""
@@ -415,15 +456,17 @@ class BaseRecurrent(BaseEstimator):
         full = self.solver == "lbfgs"
         if full:
             batch_size = len(samples)
-        longest = np.partition(samples.lengths, -batch_size)[-batch_size:]
+        lengths = samples.lengths
+        if self.tbptt is not None:
+            lengths = np.minimum(lengths, self.tbptt)
+        longest = np.partition(lengths, -batch_size)[-batch_size:]
         needed = training_bytes(
-            self._n_network_features,
-            self._hidden_sizes(),
-            self._n_raw_outputs,
-            np.dtype(self.dtype),
             batch_size,
             int(longest.sum()),
+            n_features=self._n_network_features,
+            n_outputs=self._n_raw_outputs,
             n_float64_vectors=LBFGS_VECTORS if full else 0,
+            **self._architecture,
         )
         available = _physical_memory()
         if available is not None and needed > available:
@@ -442,10 +485,24 @@ class BaseRecurrent(BaseEstimator):
         return batch_size
 
     def _make_network(self):
-        sizes, dtype = self._architecture
         return Network(
-            self._n_network_features, sizes, self._n_raw_outputs, dtype, self._cell
+            n_features=self._n_network_features,
+            n_outputs=self._n_raw_outputs,
+            **self._architecture,
         )
+
+    def _initial_options(self, lengths):
+        """How the recurrent layers begin, beside their random weights."""
+        return {}
+
+    def _make_dropout(self, rng):
+        """Where the masks of dropout come from, None without it."""
+        if not (self.dropout or self.recurrent_dropout):
+            return None
+        state = self._dropout_state
+        if state is None:
+            state = {"seed": int(rng.randint(2**31)), "step": 0}
+        return Dropout(self.dropout, self.recurrent_dropout, **state)
 
     def _make_score(self, held_out):
         """Parameters to the score on the samples that are held out."""
@@ -549,8 +606,8 @@ class BaseRecurrent(BaseEstimator):
 
     def _head(self, network, parameters):
         """coef_ and intercept_ of the head."""
-        matrix = network.layout.view(parameters, "head")
-        return matrix[:-1].T.copy(), matrix[-1].copy()
+        head = network.views(parameters)["head"]
+        return head["w"].T.copy(), head["b"].copy()
 
     # ---- predict ---------------------------------------------------------------
 

@@ -6,12 +6,22 @@ the sections together for a class, in the order of its signature.
 
 import inspect
 import re
+import textwrap
 
 
 def _entries(text):
     """Paragraphs `name : type` of a numpydoc section, by name."""
     parts = re.split(r"^(?=\w+ : )", text.strip("\n"), flags=re.M)
     return {part.split(" ", 1)[0]: part.strip("\n") for part in parts if part}
+
+
+def _references(text):
+    """Indented references under their keys."""
+    parts = re.split(r"^(\w+)\n", text.strip("\n"), flags=re.M)[1:]
+    return {
+        key: textwrap.dedent(reference).strip().replace("\n", "\n   ")
+        for key, reference in zip(parts[::2], parts[1::2], strict=True)
+    }
 
 
 def documented(cls):
@@ -75,12 +85,13 @@ recurrent_dropout : float, default=0.0
     same ones at all steps of a sequence [Gal2016]_.
 
 solver : {"adam", "adamw", "sgd", "rmsprop", "lbfgs"}, default="adam"
-    Optimizer: Adam [Kingma2015]_, Adam with decoupled weight decay [Loshchilov2019]_, stochastic gradient
-    descent with momentum, RMSProp [Tieleman2012]_, or L-BFGS [Zhu1997]_. "lbfgs" takes all samples
+    Optimizer: Adam [Kingma2015]_, Adam with decoupled weight decay
+    [Loshchilov2019]_, stochastic gradient descent with momentum, RMSProp
+    [Tieleman2012]_, or L-BFGS [Zhu1997]_. "lbfgs" takes all samples
     at once, which suits small data: it has neither minibatches, learning rate nor
     clipping, so that `batch_size`, `learning_rate`, `learning_rate_init`,
     `max_grad_norm`, `shuffle` and `n_iter_no_change` have no effect, cannot be
-    combined with `early_stopping`, and leaves no :meth:`partial_fit`.
+    combined with `early_stopping` or dropout, and leaves no :meth:`partial_fit`.
 
 alpha : float, default=0.0
     Strength of the L2 penalty on the weights (not the biases). For "adamw" the rate
@@ -90,7 +101,8 @@ alpha : float, default=0.0
 batch_size : int or "auto", default=32
     Sequences in a minibatch, at the most all of them. "auto" is 200.
 
-learning_rate : {"constant", "invscaling", "adaptive", "cosine", "one_cycle"},             default="constant"
+learning_rate : {"constant", "invscaling", "adaptive", "cosine", "one_cycle"}, \
+        default="constant"
     Schedule of the learning rate, for every solver but "lbfgs":
 
     - "constant": `learning_rate_init`;
@@ -101,8 +113,8 @@ learning_rate : {"constant", "invscaling", "adaptive", "cosine", "one_cycle"},  
       `max_iter` epochs;
     - "one_cycle": from ``learning_rate_init / 25`` up to `learning_rate_init` along
       half a cosine over 0.3 of `max_iter` epochs, then along another down to
-      ``learning_rate_init / 250_000``, from minibatch to minibatch [Smith2019]_. Made for a
-      `learning_rate_init` above that of "constant".
+      ``learning_rate_init / 250_000``, from minibatch to minibatch
+      [Smith2019]_. Made for a `learning_rate_init` above that of "constant".
 
 learning_rate_init : float, default=0.005
     Learning rate at the start; with "one_cycle" the highest.
@@ -118,8 +130,8 @@ max_fun : int, default=15000
     Passes over the samples after which "lbfgs" begins no other iteration.
 
 max_grad_norm : float or None, default=1.0
-    A gradient of a larger global norm is scaled down to it [Pascanu2013]_; None does not
-    clip.
+    A gradient of a larger global norm is scaled down to it [Pascanu2013]_; None does
+    not clip.
 
 tbptt : int or None, default=None
     Truncated back-propagation through time [Williams1990]_: gradients go back over the
@@ -182,7 +194,8 @@ missing : {"error", "ffill", "indicator"}, default="error"
       at in training, each of the weight of its sample, or 0 if it never was; fits
       that continue keep the mean of the first;
     - "indicator": as "ffill", and let the network read F more features, which are
-      1 where a value was missing and else 0 [Lipton2016]_. It learns from what is missing.
+      1 where a value was missing and else 0 [Lipton2016]_. It learns from what is
+      missing.
 """
 )
 
@@ -267,19 +280,21 @@ out_activation_ : str
 REGRESSOR = (
     _entries(
         """
-loss : {"squared_error", "absolute_error", "huber", "poisson", "quantile"},             default="squared_error"
+loss : {"squared_error", "absolute_error", "huber", "poisson", "quantile"}, \
+        default="squared_error"
     What is minimised, as the mean over samples and outputs. Names and links are
     those of :class:`sklearn.ensemble.HistGradientBoostingRegressor`:
 
     - "squared_error": half the squared difference; predictions are means;
     - "absolute_error": the absolute difference; predictions are medians, which a
       few outliers hardly move;
-    - "huber": half the squared difference up to `huber_delta`, linear beyond [Huber1964]_;
+    - "huber": half the squared difference up to `huber_delta`, linear beyond
+      [Huber1964]_;
     - "poisson": half the Poisson deviance with a logarithmic link, for counts and
       rates; predictions are means, always positive. y must be zero or more, with a
       sum above zero;
-    - "quantile": the pinball loss [Koenker1978]_; predictions are the quantiles of the levels
-      `quantile`.
+    - "quantile": the pinball loss [Koenker1978]_; predictions are the quantiles of the
+      levels `quantile`.
 
 quantile : float or list of float, default=0.5
     Level of the quantile for ``loss="quantile"``, between 0 and 1. With a list one
@@ -325,51 +340,80 @@ out_activation_ : str
     ),
 )
 
-REFERENCES = {
-    "Cho2014": """K. Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder for
-   Statistical Machine Translation", EMNLP 2014.""",
-    "Elman1990": """J. L. Elman, "Finding Structure in Time", Cognitive Science 14(2), 1990.""",
-    "Gal2016": """Y. Gal and Z. Ghahramani, "A Theoretically Grounded Application of Dropout in
-   Recurrent Neural Networks", NIPS 2016.""",
-    "Gers2000": """F. A. Gers, J. Schmidhuber and F. Cummins, "Learning to Forget: Continual
-   Prediction with LSTM", Neural Computation 12(10), 2000.""",
-    "Gers2000b": """F. A. Gers and J. Schmidhuber, "Recurrent Nets that Time and Count", IJCNN 2000.""",
-    "Graves2005": """A. Graves and J. Schmidhuber, "Framewise Phoneme Classification with
-   Bidirectional LSTM and Other Neural Network Architectures", Neural Networks 18, 2005.""",
-    "Hochreiter1997": """S. Hochreiter and J. Schmidhuber, "Long Short-Term Memory", Neural
-   Computation 9(8), 1997.""",
-    "Huber1964": """P. J. Huber, "Robust Estimation of a Location Parameter", Annals of
-   Mathematical Statistics 35(1), 1964.""",
-    "Jozefowicz2015": """R. Jozefowicz, W. Zaremba and I. Sutskever, "An Empirical Exploration of
-   Recurrent Network Architectures", ICML 2015.""",
-    "Kingma2015": """D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization", ICLR
-   2015.""",
-    "Koenker1978": """R. Koenker and G. Bassett, "Regression Quantiles", Econometrica 46(1), 1978.""",
-    "Le2015": """Q. V. Le, N. Jaitly and G. E. Hinton, "A Simple Way to Initialize Recurrent
-   Networks of Rectified Linear Units", arXiv:1504.00941, 2015.""",
-    "Lipton2016": """Z. C. Lipton, D. C. Kale and R. Wetzel, "Modeling Missing Data in Clinical
-   Time Series with RNNs", MLHC 2016.""",
-    "Loshchilov2019": """I. Loshchilov and F. Hutter, "Decoupled Weight Decay Regularization", ICLR
-   2019.""",
-    "Park2022": """Y. Park, D. Maddix, F.-X. Aubet, K. Kan, J. Gasthaus and Y. Wang, "Learning
-   Quantile Functions without Quantile Crossing for Distribution-free Time Series
-   Forecasting", AISTATS 2022.""",
-    "Pascanu2013": """R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training
-   recurrent neural networks", ICML 2013.""",
-    "Schuster1997": """M. Schuster and K. K. Paliwal, "Bidirectional Recurrent Neural Networks", IEEE
-   Transactions on Signal Processing 45(11), 1997.""",
-    "Smith2019": """L. N. Smith and N. Topin, "Super-Convergence: Very Fast Training of Neural
-   Networks Using Large Learning Rates", SPIE 11006, 2019.""",
-    "Srivastava2014": """N. Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from
-   Overfitting", Journal of Machine Learning Research 15, 2014.""",
-    "Tallec2018": """C. Tallec and Y. Ollivier, "Can Recurrent Neural Networks Warp Time?", ICLR
-   2018.""",
-    "Tieleman2012": """T. Tieleman and G. Hinton, "Lecture 6.5: RMSProp", COURSERA: Neural Networks
-   for Machine Learning, 2012.""",
-    "Williams1990": """R. J. Williams and J. Peng, "An Efficient Gradient-Based Algorithm for On-Line
-   Training of Recurrent Network Trajectories", Neural Computation 2(4), 1990.""",
-    "Zhou2016": """P. Zhou et al., "Attention-Based Bidirectional Long Short-Term Memory Networks
-   for Relation Classification", ACL 2016.""",
-    "Zhu1997": """C. Zhu, R. H. Byrd, P. Lu and J. Nocedal, "Algorithm 778: L-BFGS-B", ACM
-   Transactions on Mathematical Software 23(4), 1997.""",
-}
+#: By author and year, as they are cited.
+REFERENCES = _references(
+    """
+Cho2014
+    K. Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder for
+    Statistical Machine Translation", EMNLP 2014.
+Elman1990
+    J. L. Elman, "Finding Structure in Time", Cognitive Science 14(2), 1990.
+Gal2016
+    Y. Gal and Z. Ghahramani, "A Theoretically Grounded Application of Dropout in
+    Recurrent Neural Networks", NIPS 2016.
+Gers2000
+    F. A. Gers, J. Schmidhuber and F. Cummins, "Learning to Forget: Continual
+    Prediction with LSTM", Neural Computation 12(10), 2000.
+Gers2000b
+    F. A. Gers and J. Schmidhuber, "Recurrent Nets that Time and Count", IJCNN
+    2000.
+Graves2005
+    A. Graves and J. Schmidhuber, "Framewise Phoneme Classification with
+    Bidirectional LSTM and Other Neural Network Architectures", Neural Networks
+    18, 2005.
+Hochreiter1997
+    S. Hochreiter and J. Schmidhuber, "Long Short-Term Memory", Neural Computation
+    9(8), 1997.
+Huber1964
+    P. J. Huber, "Robust Estimation of a Location Parameter", Annals of
+    Mathematical Statistics 35(1), 1964.
+Jozefowicz2015
+    R. Jozefowicz, W. Zaremba and I. Sutskever, "An Empirical Exploration of
+    Recurrent Network Architectures", ICML 2015.
+Kingma2015
+    D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization", ICLR
+    2015.
+Koenker1978
+    R. Koenker and G. Bassett, "Regression Quantiles", Econometrica 46(1), 1978.
+Le2015
+    Q. V. Le, N. Jaitly and G. E. Hinton, "A Simple Way to Initialize Recurrent
+    Networks of Rectified Linear Units", arXiv:1504.00941, 2015.
+Lipton2016
+    Z. C. Lipton, D. C. Kale and R. Wetzel, "Modeling Missing Data in Clinical
+    Time Series with RNNs", MLHC 2016.
+Loshchilov2019
+    I. Loshchilov and F. Hutter, "Decoupled Weight Decay Regularization", ICLR
+    2019.
+Park2022
+    Y. Park, D. Maddix, F.-X. Aubet, K. Kan, J. Gasthaus and Y. Wang, "Learning
+    Quantile Functions without Quantile Crossing for Distribution-free Time Series
+    Forecasting", AISTATS 2022.
+Pascanu2013
+    R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training recurrent
+    neural networks", ICML 2013.
+Schuster1997
+    M. Schuster and K. K. Paliwal, "Bidirectional Recurrent Neural Networks", IEEE
+    Transactions on Signal Processing 45(11), 1997.
+Smith2019
+    L. N. Smith and N. Topin, "Super-Convergence: Very Fast Training of Neural
+    Networks Using Large Learning Rates", SPIE 11006, 2019.
+Srivastava2014
+    N. Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from
+    Overfitting", Journal of Machine Learning Research 15, 2014.
+Tallec2018
+    C. Tallec and Y. Ollivier, "Can Recurrent Neural Networks Warp Time?", ICLR
+    2018.
+Tieleman2012
+    T. Tieleman and G. Hinton, "Lecture 6.5: RMSProp", COURSERA: Neural Networks
+    for Machine Learning, 2012.
+Williams1990
+    R. J. Williams and J. Peng, "An Efficient Gradient-Based Algorithm for On-Line
+    Training of Recurrent Network Trajectories", Neural Computation 2(4), 1990.
+Zhou2016
+    P. Zhou et al., "Attention-Based Bidirectional Long Short-Term Memory Networks
+    for Relation Classification", ACL 2016.
+Zhu1997
+    C. Zhu, R. H. Byrd, P. Lu and J. Nocedal, "Algorithm 778: L-BFGS-B", ACM
+    Transactions on Mathematical Software 23(4), 1997.
+"""
+)

@@ -8,14 +8,13 @@ class GRUFamily:
     """The cell of the GRU estimators."""
 
     _family_constraints = {}
-    _cell_parameters = ()
     _cell = "gru"
     _explained = {}
     _weights_explained = {
         "torch": "GRU",
         "gates": "3 ",
-        "order": "gates in the order reset, update, new. The single bias of the first two\n"
-        "    is in ``bias_ih``.",
+        "order": "gates in the order reset, update, new. The single bias of the first\n"
+        "    two is in ``bias_ih``.",
         "more": ' With ``pooling="attention"`` also ``attention``.',
     }
 

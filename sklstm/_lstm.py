@@ -18,13 +18,12 @@ class LSTMFamily:
         ],
         "peephole": ["boolean"],
     }
-    _cell_parameters = ("peephole",)
     _explained = {}
     _weights_explained = {
         "torch": "LSTM",
         "gates": "4 ",
-        "order": "gates in the order input, forget, cell, output. The single bias of a\n"
-        "    gate is in ``bias_ih``.",
+        "order": "gates in the order input, forget, cell, output. The single bias of\n"
+        "    a gate is in ``bias_ih``.",
         "more": " With ``peephole=True`` also ``peephole_l0`` (3 H,) of the input,\n"
         '    forget and output gate. With ``pooling="attention"`` also ``attention``.',
     }
@@ -33,10 +32,13 @@ class LSTMFamily:
     def _cell(self):
         return "lstm_peephole" if self.peephole else "lstm"
 
+    def _initial_options(self, lengths):
+        return {"forget_bias": self.forget_bias, "longest": int(lengths.max())}
+
 
 @documented
 class LSTMClassifier(LSTMFamily, RecurrentClassifier):
-    """Classifier of sequences with a long short-term memory network [Hochreiter1997]_, [Gers2000]_.
+    """Classifier of sequences with an LSTM network [Hochreiter1997]_, [Gers2000]_.
 
     Each sequence is read step by step by one or several recurrent layers; what they
     know at its end, or on the whole way, goes through a linear head to class
@@ -168,7 +170,7 @@ class LSTMClassifier(LSTMFamily, RecurrentClassifier):
 
 @documented
 class LSTMRegressor(LSTMFamily, RecurrentRegressor):
-    """Regressor on sequences with a long short-term memory network [Hochreiter1997]_, [Gers2000]_.
+    """Regressor on sequences with an LSTM network [Hochreiter1997]_, [Gers2000]_.
 
     Each sequence is read step by step by one or several recurrent layers; what they
     know at its end, or on the whole way, goes through a linear head to one or several

@@ -10,7 +10,6 @@ class RNNFamily:
     """The cell of the RNN estimators and its parameter."""
 
     _family_constraints = {"activation": [StrOptions({"tanh", "relu"})]}
-    _cell_parameters = ("activation",)
     _explained = {}
     _weights_explained = {
         "torch": "RNN",

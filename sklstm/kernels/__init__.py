@@ -54,6 +54,7 @@ __all__ = [
     "supported_instruction_sets",
 ]
 
+
 def _choose(supported, forced):
     """Name of the variant to import: the best one, or the one that is forced."""
     if not forced:
@@ -86,8 +87,7 @@ class Cell(NamedTuple):
 
 
 CELLS = {
-    name: Cell(*row)
-    for name, row in _VARIANTS[np.dtype(np.float32)].cell_table.items()
+    name: Cell(*row) for name, row in _VARIANTS[np.dtype(np.float32)].cell_table.items()
 }
 
 

@@ -11,6 +11,35 @@ from ..kernels import dropout_mask
 from .layers import Bidirectional
 
 
+class Dropout:
+    """The dropout of a fit: its rates, its seed, and how many steps were made.
+
+    Parameters
+    ----------
+    rate, recurrent_rate : float
+        As in `Noise`.
+    seed : int
+        Of the fit.
+    step : int
+        Optimizer steps made before.
+    """
+
+    def __init__(self, rate, recurrent_rate, seed, step):
+        self.rate = rate
+        self.recurrent_rate = recurrent_rate
+        self.seed = seed
+        self.step = step
+
+    @property
+    def state(self):
+        return {"seed": self.seed, "step": self.step}
+
+    def noise(self, keys):
+        """What is dropped in the next optimizer step, for samples of these keys."""
+        self.step += 1
+        return Noise(self.seed, self.step, keys, self.rate, self.recurrent_rate)
+
+
 class Noise:
     """What is dropped in one optimizer step.
 
@@ -36,12 +65,26 @@ class Noise:
         self.keys = keys
         self.rate = rate
         self.recurrent_rate = recurrent_rate
+        self.offset = 0
+        self.step_masks = []
+
+    def begin(self, offset):
+        """Masks for a batch whose sequences begin at time step `offset` (B,) or 0."""
+        self.offset = offset
         self.step_masks = []
 
     def _mask(self, layer, samples, times, rate, width, dtype, n_threads=1):
         mask = np.empty((len(samples), width), dtype)
         dropout_mask(
-            self.seed, self.step, layer, self.keys, samples, times, rate, mask, n_threads
+            self.seed,
+            self.step,
+            layer,
+            self.keys,
+            samples,
+            times,
+            rate,
+            mask,
+            n_threads,
         )
         return mask
 
@@ -63,15 +106,19 @@ class Noise:
 
     def drop_steps(self, k, x, x_rows, schedule, n_threads):
         """Outputs of layer number k as the next one gets them, by row-step."""
+        times = schedule.time
+        if np.ndim(self.offset):
+            times = times + self.offset[schedule.sequence]
         mask = self._mask(
-            3 * k, schedule.sequence, schedule.time, self.rate, x.shape[1], x.dtype,
-            n_threads,
-        )  # fmt: skip
+            3 * k, schedule.sequence, times, self.rate, x.shape[1], x.dtype, n_threads
+        )
         self.step_masks.append(mask)
         return x[x_rows] * mask, np.arange(len(mask))
 
     def drop_last(self, k, a):
         """What the head gets of its input."""
         samples = np.arange(len(a))
-        self.last_mask = self._mask(3 * k, samples, None, self.rate, a.shape[1], a.dtype)
+        self.last_mask = self._mask(
+            3 * k, samples, None, self.rate, a.shape[1], a.dtype
+        )
         return a * self.last_mask

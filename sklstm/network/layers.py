@@ -111,6 +111,7 @@ class Recurrent:
         sequence=False,
         h_0=None,
         c_0=None,
+        h_last=None,
         c_last=None,
         mask=None,
         n_threads=1,
@@ -131,8 +132,8 @@ class Recurrent:
             Whether the states of all steps are needed.
         h_0, c_0 : ndarray of shape (B, width), default=None
             Initial states; None is zero.
-        c_last : ndarray of shape (B, width), default=None
-            Filled with the last cell states.
+        h_last, c_last : ndarray of shape (B, width), default=None
+            Filled with the last states; without `h_last` these are in the workspace.
         mask : ndarray of shape (B, width), default=None
             By sorted place: what h' is multiplied with before R is (recurrent dropout).
         n_threads : int, default=1
@@ -149,7 +150,8 @@ class Recurrent:
         """
         B, N = schedule.n_sequences, schedule.n_steps
         array, width = self.workspace.array, self.width
-        h_last = array("h_last", B, width)
+        if h_last is None:
+            h_last = array("h_last", B, width)
         h = array("h", N + B, width) if keep or sequence else None
         c = array("c", N + B, width) if keep and self.cell.has_c else None
         kept = array("kept", N, self.cell.slots * width) if keep else None
@@ -355,9 +357,7 @@ class Bidirectional:
         both[:, 2 * H :] = 0
         return both
 
-    def backward(
-        self, d_weights, *, d_last=None, d_out=None, d_x=False, n_threads=1
-    ):
+    def backward(self, d_weights, *, d_last=None, d_out=None, d_x=False, n_threads=1):
         """As `Recurrent.backward`, with gradients of the outputs side by side."""
         H = self.n_units
         forward, reverse = self.directions.values()

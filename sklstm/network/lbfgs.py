@@ -19,7 +19,7 @@ class _NotFinite(Exception):
 
 
 def train_lbfgs(
-    network, parameters, samples, loss, monitor, penalty, max_iter, max_fun, tol
+    network, parameters, samples, loss, monitor, penalty, tbptt, max_iter, max_fun, tol
 ):
     """Train in place until no part of the gradient is larger than `tol`.
 
@@ -49,7 +49,7 @@ def train_lbfgs(
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             parameters[:] = x
             value, gradient = value_and_gradient(
-                network, parameters, samples.data, batch, loss, penalty
+                network, parameters, samples.data, batch, loss, penalty, tbptt=tbptt
             )
         if gradient is None or not (
             np.isfinite(gradient).all() and np.isfinite(parameters).all()

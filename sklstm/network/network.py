@@ -155,7 +155,7 @@ class Network:
             self.pooling.load(views["pooling"])
         self.head.load(views["head"], backward=backward)
 
-    def forward(self, data, starts, lengths, *, keep, noise=None):
+    def forward(self, data, starts, lengths, *, keep, noise=None, tbptt=None):
         """Raw outputs (B, K) of a batch of sequences.
 
         Parameters
@@ -168,18 +168,85 @@ class Network:
             Whether to keep what `backward` needs.
         noise : Noise, default=None
             Dropout, in training.
+        tbptt : int, default=None
+            The last steps of each sequence that `backward` goes back over. The steps
+            before only carry their states on (Williams & Peng 1990).
 
         Returns
         -------
         output : ndarray of shape (B, K)
             A view of the workspace, valid until the next call.
         """
+        states = None
+        if tbptt is not None and lengths.max(initial=0) > tbptt:
+            states = self._carry(data, starts, lengths - tbptt, tbptt, noise)
+            before = np.maximum(lengths - tbptt, 0)
+            starts, lengths = starts + before, lengths - before
+            if noise:
+                noise.begin(before)
         schedule = Schedule(starts, lengths, self.strip_rows)
+        features = self._features(schedule, data, keep, noise, states)
+        return self.head.forward(features)
+
+    def _carry(self, data, starts, lengths, chunk, noise):
+        """States of every layer after so many steps, `chunk` steps at a time."""
+        states = self._initial_states(len(starts))
+        for begin in range(0, int(lengths.max()), chunk):
+            if noise:
+                noise.begin(np.full(len(starts), begin))
+            schedule = Schedule(
+                starts + begin, np.clip(lengths - begin, 0, chunk), self.strip_rows
+            )
+            states = self._advance(schedule, data, states, noise)[1]
+        return states
+
+    def _initial_states(self, n):
+        """Zero h and, for a cell that has it, c of each layer, for n sequences."""
+        return [
+            tuple(
+                np.zeros((n, layer.width), self.dtype)
+                for _ in range(1 + layer.cell.has_c)
+            )
+            for layer in self.layers
+        ]
+
+    def _advance(self, schedule, data, states, noise=None):
+        """The last output, and the states of every layer after the steps of a batch."""
+        x, x_rows = data, schedule.data_rows
+        top, after = len(self.layers) - 1, []
+        for k, layer in enumerate(self.layers):
+            state = tuple(np.empty_like(part) for part in states[k])
+            options = {}
+            if noise and noise.recurrent_rate:
+                options["mask"] = noise.recurrent_masks(k, layer, schedule)
+            h_last, x, x_rows = layer.forward(
+                schedule,
+                x,
+                x_rows,
+                keep=False,
+                sequence=k < top or "mask" in options,
+                h_0=states[k][0],
+                c_0=states[k][1] if layer.cell.has_c else None,
+                h_last=state[0],
+                c_last=state[1] if layer.cell.has_c else None,
+                n_threads=self._n_threads(layer, schedule),
+                **options,
+            )
+            if noise and noise.rate and k < top:
+                x, x_rows = noise.drop_steps(k, x, x_rows, schedule, 1)
+            after.append(state)
+        return h_last, after
+
+    def _features(self, schedule, data, keep=False, noise=None, states=None):
+        """What the head reads of a batch (B, at least its inputs)."""
         top = len(self.layers) - 1
         x, x_rows = data, schedule.data_rows
         for k, layer in enumerate(self.layers):
             n_threads = self._n_threads(layer, schedule)
             options = {}
+            if states:
+                options["h_0"] = states[k][0]
+                options["c_0"] = states[k][1] if layer.cell.has_c else None
             if noise and noise.recurrent_rate:
                 options["mask"] = noise.recurrent_masks(k, layer, schedule)
             h_last, x, x_rows = layer.forward(
@@ -201,7 +268,7 @@ class Network:
             h_last = noise.drop_last(top + 1, h_last)
         if keep:
             self._kept = schedule, noise
-        return self.head.forward(h_last)
+        return h_last
 
     def backward(self, d_output):
         """The flat gradient of the batch of the last `forward`; lives in the workspace.
@@ -289,9 +356,9 @@ def training_bytes(
     """Memory that training on minibatches of this size takes, without the data.
 
     What is kept, c, h and the gradient of the input for each row-step of each layer;
-    seven vectors of parameters (gradient, moments, copies), the packed weights, and what
-    a solver has in float64. Computed before anything is built, in Python's integers,
-    which do not overflow.
+    seven vectors of parameters (gradient, moments, copies), the packed weights, and
+    what a solver has in float64. Computed before anything is built, in Python's
+    integers, which do not overflow.
     """
     cell, directions = CELLS[cell], 1 + bool(bidirectional)
     states = n_parameters = 0

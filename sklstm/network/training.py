@@ -4,13 +4,30 @@ import copy
 import math
 import warnings
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import gen_batches
 
 from ..kernels import digests
+from .dropout import Dropout
 from .optimizers import clip_scale
+
+
+class Minibatch(NamedTuple):
+    """Distinct samples with the sum of their weights.
+
+    The fields are those of `TrainingSet` for its samples; `keys` (B, 2) are their
+    fingerprints.
+    """
+
+    starts: np.ndarray
+    lengths: np.ndarray
+    target: np.ndarray
+    weight: np.ndarray | None
+    total: float
+    keys: np.ndarray
 
 
 @dataclass
@@ -42,7 +59,7 @@ class TrainingSet:
     weight: np.ndarray | None
 
     def __post_init__(self):
-        keys = digests(
+        self._keys = keys = digests(
             _as_bytes(self.data), self.starts, self.lengths, _as_bytes(self.target)
         )
         # Nearly always half a key tells all samples apart, and sorts faster.
@@ -68,10 +85,7 @@ class TrainingSet:
 
         Yields
         ------
-        starts, lengths, target, weight : ndarray or None
-            As the attributes, of the distinct samples of a minibatch.
-        total : float
-            Sum of the weights.
+        Minibatch
         """
         n = len(order)
         if not self._distinct:
@@ -80,8 +94,8 @@ class TrainingSet:
             return
         # What is gathered once for the epoch costs a slice for the minibatch.
         order = order[np.argsort(np.arange(n) // batch_size * n + self._rank[order])]
-        starts, lengths, target = (
-            a[order] for a in (self.starts, self.lengths, self.target)
+        starts, lengths, target, keys = (
+            a[order] for a in (self.starts, self.lengths, self.target, self._keys)
         )
         weights = None if self.weight is None else self.weight[order]
         for begin in range(0, n, batch_size):
@@ -90,7 +104,9 @@ class TrainingSet:
             if weights is not None:
                 weight = weights[batch]
                 total = float(weight.sum())
-            yield starts[batch], lengths[batch], target[batch], weight, total
+            yield Minibatch(
+                starts[batch], lengths[batch], target[batch], weight, total, keys[batch]
+            )
 
     def _merged(self, indices):
         """A minibatch in which identical samples are one, of their common weight."""
@@ -101,12 +117,13 @@ class TrainingSet:
         )
         weight = np.bincount(inverse, weights=weight)
         indices = indices[first]
-        return (
+        return Minibatch(
             self.starts[indices],
             self.lengths[indices],
             self.target[indices],
             weight,
             total,
+            self._keys[indices],
         )
 
 
@@ -231,23 +248,31 @@ class Monitor:
             print(line)
 
 
-def value_and_gradient(network, parameters, data, batch, loss, penalty):
+def value_and_gradient(
+    network, parameters, data, batch, loss, penalty=None, dropout=None, tbptt=None
+):
     """Mean loss over a minibatch and its gradient; None for it if that is not finite.
 
     With MLP's penalty, alpha / 2 |W|^2 / (weight of the batch), where there is one.
     """
-    starts, lengths, target, weight, total = batch
     network.load(parameters, backward=True)
-    output = network.forward(data, starts, lengths, keep=True)
-    value, d_output = loss.value_and_gradient(output, target, weight)
+    output = network.forward(
+        data,
+        batch.starts,
+        batch.lengths,
+        keep=True,
+        noise=dropout and dropout.noise(batch.keys),
+        tbptt=tbptt,
+    )
+    value, d_output = loss.value_and_gradient(output, batch.target, batch.weight)
     if penalty is not None:
         shrinkage = penalty * parameters
-        value += (shrinkage * parameters).sum(dtype=np.float64) / 2 / total
+        value += (shrinkage * parameters).sum(dtype=np.float64) / 2 / batch.total
     if not math.isfinite(value):
         return value, None
     gradient = network.backward(d_output)
     if penalty is not None:
-        gradient += shrinkage / total
+        gradient += shrinkage / batch.total
     return value, gradient
 
 
@@ -258,17 +283,17 @@ def run_epoch(
     total_loss = total_weight = 0.0
     for k, batch in enumerate(samples.batches(order, options.batch_size)):
         value, gradient = value_and_gradient(
-            network, parameters, samples.data, batch, loss, options.penalty
-        )
+            network, parameters, samples.data, batch, loss, options.penalty,
+            options.dropout, options.tbptt,
+        )  # fmt: skip
         if gradient is None:
             return value
         scale = 1.0
         if options.max_grad_norm is not None:
             scale = clip_scale(gradient, options.max_grad_norm)
         optimizer.step(parameters, gradient, learning_rate.of_batch(k), scale)
-        total = batch[-1]
-        total_loss += value * total
-        total_weight += total
+        total_loss += value * batch.total
+        total_weight += batch.total
     return total_loss / total_weight
 
 
@@ -281,6 +306,8 @@ class LoopOptions:
     shuffle: bool
     max_grad_norm: float | None
     penalty: np.ndarray | None = None
+    dropout: Dropout | None = None
+    tbptt: int | None = None
 
 
 def train(
