@@ -16,6 +16,7 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from ._samples import Samples, check_groups, check_sample_weight
+from ._states import StatesMixin
 from .network.dropout import Dropout
 from .network.lbfgs import LBFGS_VECTORS, train_lbfgs
 from .network.network import Network, training_bytes
@@ -25,7 +26,7 @@ from .sequences._check import validate_sequences
 from .sequences._missing import fill_forward, observed_mean
 
 
-class BaseRecurrent(BaseEstimator):
+class BaseRecurrent(StatesMixin, BaseEstimator):
     """Base class of the recurrent estimators.
 
     `fit` works on a shallow copy of the estimator and hands over what it has become at
@@ -618,6 +619,16 @@ class BaseRecurrent(BaseEstimator):
         # The list is looked up once: a fit that ends meanwhile brings another one, and
         # this network must not get into it.
         idle = self._idle_networks
+        X = self._check_X(X)
+        network = self._take_network(idle)
+        try:
+            return self._raw(network, X)
+        finally:
+            network.shrink()
+            idle.append(network)
+
+    def _check_X(self, X):
+        """Valid X as the fitted network reads it."""
         X = validate_sequences(
             self,
             X,
@@ -625,13 +636,7 @@ class BaseRecurrent(BaseEstimator):
             dtype=self._parameters.dtype,
             allow_nan=self._missing != "error",
         )
-        X = self._without_missing(X)
-        network = self._take_network(idle)
-        try:
-            return self._raw(network, X)
-        finally:
-            network.shrink()
-            idle.append(network)
+        return self._without_missing(X)
 
     def _take_network(self, idle):
         """A network with the fitted weights, packed, that no other thread uses."""

@@ -319,6 +319,30 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
         index = raw.argmax(axis=1) if raw.shape[1] > 1 else (raw[:, 0] > 0).astype(int)
         return self.classes_[index]
 
+    def _scores(self, raw):
+        return raw[:, 0] if raw.shape[1] == 1 and not self._multilabel else raw
+
+    def _probabilities(self, raw):
+        if self._multilabel:
+            return expit(raw)
+        if raw.shape[1] == 1:
+            return np.hstack([expit(-raw), expit(raw)])
+        return softmax(raw, axis=1)
+
+    def _log_probabilities(self, raw):
+        if self._multilabel:
+            return log_expit(raw)
+        if raw.shape[1] == 1:
+            return np.hstack([log_expit(-raw), log_expit(raw)])
+        return log_softmax(raw, axis=1)
+
+    _step_methods = {
+        "predict": _labels,
+        "predict_proba": _probabilities,
+        "predict_log_proba": _log_probabilities,
+        "decision_function": _scores,
+    }
+
     def decision_function(self, X):
         """Raw outputs of the head, before softmax or the logistic function.
 
@@ -334,8 +358,7 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
             For two classes the log-odds of ``classes_[1]``; otherwise one column for
             each class or label.
         """
-        raw = self._raw_outputs(X)
-        return raw[:, 0] if raw.shape[1] == 1 and not self._multilabel else raw
+        return self._scores(self._raw_outputs(X))
 
     def predict(self, X):
         """Predict labels.
@@ -369,12 +392,7 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
             In the order of `classes_`. For multilabel targets the probability of each
             label.
         """
-        raw = self._raw_outputs(X)
-        if self._multilabel:
-            return expit(raw)
-        if raw.shape[1] == 1:
-            return np.hstack([expit(-raw), expit(raw)])
-        return softmax(raw, axis=1)
+        return self._probabilities(self._raw_outputs(X))
 
     def predict_log_proba(self, X):
         """Predict logarithms of the probabilities of the classes.
@@ -391,12 +409,7 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
             Computed without going through the probabilities, so finite where these
             round to zero.
         """
-        raw = self._raw_outputs(X)
-        if self._multilabel:
-            return log_expit(raw)
-        if raw.shape[1] == 1:
-            return np.hstack([log_expit(-raw), log_expit(raw)])
-        return log_softmax(raw, axis=1)
+        return self._log_probabilities(self._raw_outputs(X))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -623,6 +636,8 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
         else:
             values = values * scale + mean
         return values[:, 0] if self._target_ndim == 1 else values
+
+    _step_methods = {"predict": _in_units_of_y}
 
     def predict(self, X):
         """Predict targets.

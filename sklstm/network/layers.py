@@ -51,6 +51,7 @@ class Recurrent:
         self._bias = aligned_empty((self.width // lanes, slots * lanes), dtype)
         self._own = np.zeros((max(1, n_own), self.width), dtype)
         self._r_transposed = self._w_transposed = None
+        self._step_scratch = 0, None
 
     def initialize(self, weights, rng, forget_bias=0.0, longest=None):
         """Glorot-uniform W and orthogonal R for each gate; b, p and peepholes zero.
@@ -168,6 +169,44 @@ class Recurrent:
             states = h, h if c is None else c
             self._kept = schedule, x, x_rows, kept, *states, mask, masked
         return h_last, h, schedule.state_rows
+
+    def step(self, schedule, x, rows, state):
+        """The states after one step of each sequence, without touching those before.
+
+        Parameters
+        ----------
+        schedule : Schedule
+            Of n sequences of one step.
+        x : ndarray of shape (n, at least F)
+            The step.
+        rows : ndarray of shape (n,)
+            0, 1, ..., n - 1.
+        state : tuple of ndarray of shape (n, width)
+            h and, for a cell that has it, c.
+        """
+        after = tuple([np.empty_like(part) for part in state])
+        h_0, c_0 = state if self.cell.has_c else (state[0], None)
+        h_last, c_last = after if self.cell.has_c else (after[0], None)
+        n, scratch = self._step_scratch
+        if n != len(rows):
+            size = self.kernels.scratch_size(schedule, self.width, 1)
+            scratch = aligned_empty((size,), self._w.dtype)
+            self._step_scratch = len(rows), scratch
+        self.kernels.forward(
+            self.cell.number, schedule, x, rows, self.n_inputs, self.n_units, self._w,
+            self._bias, self._own, scratch, h_last, c_last, h_0, c_0,
+        )  # fmt: skip
+        return after
+
+    def kept(self, slots):
+        """What the last `forward` kept, by row-step: named slots and the states."""
+        schedule, _, _, kept, h, c, _, _ = self._kept
+        kept = kept.reshape(-1, self.cell.slots, self.width)
+        parts = {name: kept[:, k, : self.n_units] for k, name in enumerate(slots)}
+        states = {"hidden_state": h, "cell_state": c}
+        for name in list(states)[: 1 + self.cell.has_c]:
+            parts[name] = states[name][schedule.state_rows, : self.n_units]
+        return parts
 
     def backward(
         self,

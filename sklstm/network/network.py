@@ -84,7 +84,7 @@ class Network:
                 for name, shape in layer.shapes.items()
             }
         )
-        self._gradient = self._gradient_views = None
+        self._gradient = self._gradient_views = self._one_step = None
         self._viewed = None, None
 
     def _parts(self):
@@ -185,7 +185,7 @@ class Network:
             if noise:
                 noise.begin(before)
         schedule = Schedule(starts, lengths, self.strip_rows)
-        features = self._features(schedule, data, keep, noise, states)
+        features = self._features(schedule, data, keep=keep, noise=noise, states=states)
         return self.head.forward(features)
 
     def _carry(self, data, starts, lengths, chunk, noise):
@@ -237,8 +237,14 @@ class Network:
             after.append(state)
         return h_last, after
 
-    def _features(self, schedule, data, keep=False, noise=None, states=None):
-        """What the head reads of a batch (B, at least its inputs)."""
+    def _recur(
+        self, schedule, data, *, keep=False, sequence=False, noise=None, states=None
+    ):
+        """The last output of the uppermost layer, and with `sequence` all of them.
+
+        They are rows `h_rows` of `h`, by row-step; with `keep` all parts of the network
+        keep what `backward` needs.
+        """
         top = len(self.layers) - 1
         x, x_rows = data, schedule.data_rows
         for k, layer in enumerate(self.layers):
@@ -249,26 +255,36 @@ class Network:
                 options["c_0"] = states[k][1] if layer.cell.has_c else None
             if noise and noise.recurrent_rate:
                 options["mask"] = noise.recurrent_masks(k, layer, schedule)
-            h_last, x, x_rows = layer.forward(
+            h_last, h, h_rows = layer.forward(
                 schedule,
                 x,
                 x_rows,
                 keep=keep,
-                sequence=k < top or self.pooling is not None,
+                sequence=sequence or k < top,
                 n_threads=n_threads,
                 **options,
             )
+            x, x_rows = h, h_rows
             if noise and noise.rate and k < top:
                 x, x_rows = noise.drop_steps(k, x, x_rows, schedule, n_threads)
+        return h_last, h, h_rows
+
+    def _features(self, schedule, data, *, keep, noise=None, states=None):
+        """What the head reads of a batch (B, at least its inputs)."""
+        features, h, h_rows = self._recur(
+            schedule, data, keep=keep, sequence=self.pooling is not None, noise=noise,
+            states=states,
+        )  # fmt: skip
         if self.pooling:
-            h_last = self.pooling.forward(
-                schedule, x, x_rows, h_last, keep=keep, n_threads=n_threads
-            )
+            features = self.pooling.forward(
+                schedule, h, h_rows, features, keep=keep,
+                n_threads=self._n_threads(self.layers[-1], schedule),
+            )  # fmt: skip
         if noise and noise.rate:
-            h_last = noise.drop_last(top + 1, h_last)
+            features = noise.drop_last(len(self.layers), features)
         if keep:
             self._kept = schedule, noise
-        return h_last
+        return features
 
     def backward(self, d_output):
         """The flat gradient of the batch of the last `forward`; lives in the workspace.
@@ -313,17 +329,110 @@ class Network:
         if len(data) <= PREDICT_STEPS:
             return self.forward(data, starts, lengths, keep=False).copy()
         outputs = np.empty((len(starts), self.head.n_outputs), dtype=self.dtype)
+        for batch in self._batches(lengths):
+            outputs[batch] = self.forward(
+                data, starts[batch], lengths[batch], keep=False
+            )
+        return outputs
+
+    def _batches(self, lengths):
+        """Slices of sequences, of whole strips and about PREDICT_STEPS steps."""
         steps = np.cumsum(lengths)
         begin, done = 0, 0
-        while begin < len(starts):
+        while begin < len(lengths):
             end = int(np.searchsorted(steps, done + PREDICT_STEPS, side="right"))
             whole_strips = (end - begin) // self.strip_rows * self.strip_rows
             end = begin + max(1, whole_strips or end - begin)
-            outputs[begin:end] = self.forward(
-                data, starts[begin:end], lengths[begin:end], keep=False
-            )
+            yield slice(begin, end)
             begin, done = end, steps[end - 1]
-        return outputs
+
+    def step(self, x, layers, pooled):
+        """Raw outputs (n, K) after one step more of n sequences, and the states then.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n, F)
+            The step.
+        layers : tuple of tuple of ndarray
+            States of each layer before it.
+        pooled : tuple of ndarray or None
+            Running sums of the pooling before it.
+        """
+        n = len(x)
+        if self._one_step is None or len(self._one_step[1]) != n:
+            rows = np.arange(n)
+            schedule = Schedule(rows, np.ones(n, dtype=np.intp), self.strip_rows)
+            self._one_step = schedule, rows
+        schedule, rows = self._one_step
+        after = []
+        for layer, state in zip(self.layers, layers, strict=True):
+            after.append(layer.step(schedule, x, rows, state))
+            x = after[-1][0]
+        if pooled:
+            pooled = tuple(part.copy() for part in pooled)
+            self.pooling.advance(schedule, x, rows, *pooled)
+            x = self.pooling.finish(*pooled, x)
+        return self.head.forward(x), tuple(after), pooled
+
+    # ---- what the layers know on the way ---------------------------------------
+
+    def last_outputs(self, data, starts, lengths):
+        """Last outputs of the uppermost layer (n, its outputs)."""
+        n_outputs = self.layers[-1].n_outputs
+        last = np.empty((len(starts), n_outputs), dtype=self.dtype)
+        for batch in self._batches(lengths):
+            schedule = Schedule(starts[batch], lengths[batch], self.strip_rows)
+            last[batch] = self._recur(schedule, data)[0][:, :n_outputs]
+        return last
+
+    def outputs(self, data, starts, lengths):
+        """Outputs of the uppermost layer for every row of the data."""
+        n_outputs = self.layers[-1].n_outputs
+        every = np.zeros((len(data), n_outputs), dtype=self.dtype)
+        for batch in self._batches(lengths):
+            schedule = Schedule(starts[batch], lengths[batch], self.strip_rows)
+            _, h, h_rows = self._recur(schedule, data, sequence=True)
+            every[schedule.data_rows] = h[h_rows, :n_outputs]
+        return every
+
+    def kept(self, data, starts, lengths, slots):
+        """What every recurrent layer keeps for `backward`, for every row of the data.
+
+        Parameters
+        ----------
+        slots : tuple of str
+            Names of what is in the slots of the cell.
+
+        Returns
+        -------
+        kept : dict of str to ndarray of shape (rows, H)
+            The slots, the hidden states and, where there are any, the cell states of
+            each layer and direction.
+        """
+        every = {}
+        for batch in self._batches(lengths):
+            schedule = Schedule(starts[batch], lengths[batch], self.strip_rows)
+            self._recur(schedule, data, keep=True)
+            for name, layer, mirrored in self._directions():
+                states, rows = layer.kept(slots), schedule.data_rows
+                if mirrored:
+                    rows = rows[schedule.mirror]
+                for part, values in states.items():
+                    whole = every.setdefault(
+                        f"{part}_{name}",
+                        np.zeros((len(data), layer.n_units), dtype=self.dtype),
+                    )
+                    whole[rows] = values
+        return every
+
+    def _directions(self):
+        """Every `Recurrent`, with its name and whether it reads from the end."""
+        for k, layer in enumerate(self.layers):
+            if isinstance(layer, Bidirectional):
+                for suffix, part in layer.directions.items():
+                    yield f"l{k}{suffix}", part, bool(suffix)
+            else:
+                yield f"l{k}", layer, False
 
     def shrink(self):
         """Give large workspaces back, and keep small ones for the next call."""
