@@ -15,7 +15,8 @@ from _work import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklstm import LSTMClassifier, LSTMRegressor
+import sklstm
+from sklstm import LSTMClassifier
 from sklstm.datasets import load_japanese_vowels
 from sklstm.kernels import effective_n_threads, instruction_set
 from sklstm.network.network import Network
@@ -35,7 +36,7 @@ def describe():
 
 
 def regressor(work):
-    return LSTMRegressor(
+    return getattr(sklstm, f"{work.cell}Regressor")(
         work.shape.H,
         batch_size=work.shape.B,
         learning_rate_init=LEARNING_RATE,

@@ -18,22 +18,25 @@ def describe():
 
 
 class Model(torch.nn.Module):
-    """An LSTM layer and a linear head on the hidden state after the last step."""
+    """A recurrent layer and a linear head on the hidden state after the last step."""
 
-    def __init__(self, n_features, n_units, n_outputs=1, dtype=None):
+    def __init__(self, n_features, n_units, n_outputs=1, dtype=None, cell="LSTM"):
         super().__init__()
-        self.lstm = torch.nn.LSTM(n_features, n_units, batch_first=True, dtype=dtype)
+        layer = getattr(torch.nn, cell)
+        self.recurrent = layer(n_features, n_units, batch_first=True, dtype=dtype)
         self.head = torch.nn.Linear(n_units, n_outputs, dtype=dtype)
 
     def forward(self, x):
-        return self.head(self.lstm(x)[0][:, -1])
+        return self.head(self.recurrent(x)[0][:, -1])
 
 
 class RaggedModel(Model):
     """The same on sequences of several lengths, which are packed."""
 
     def forward(self, x, lengths):
-        return self.head(self.lstm(pack(x, lengths))[1][0][-1])
+        # h_n is alone, or in an LSTM the first of two
+        states = self.recurrent(pack(x, lengths))[1]
+        return self.head((states[0] if isinstance(states, tuple) else states)[-1])
 
 
 def pack(x, lengths):
@@ -42,7 +45,8 @@ def pack(x, lengths):
 
 def model_of(work):
     kind = RaggedModel if work.ragged else Model
-    return kind(work.shape.F, work.shape.H, dtype=getattr(torch, work.dtype))
+    dtype = getattr(torch, work.dtype)
+    return kind(work.shape.F, work.shape.H, dtype=dtype, cell=work.cell)
 
 
 def fastest_adam(model):
@@ -116,7 +120,7 @@ def predict(path, batch_size):
         saved = {name: torch.from_numpy(file[name]) for name in file.files}
     X = saved["X"]
     model = Model(X.shape[2], saved["weight_hh_l0"].shape[1])
-    state = {f"lstm.{name}": saved[name] for name in saved if name.endswith("_l0")}
+    state = {f"recurrent.{name}": saved[name] for name in saved if name.endswith("_l0")}
     state |= {"head.weight": saved["coef"], "head.bias": saved["intercept"]}
     model.load_state_dict(state)
     model.eval()

@@ -22,7 +22,7 @@ class Shape(NamedTuple):
 
 
 class Work(NamedTuple):
-    """A model of one LSTM layer and what is done with it.
+    """A model of one recurrent layer and what is done with it.
 
     Ragged sequences have T/10 to T steps, uniformly distributed; others have T.
     """
@@ -31,6 +31,7 @@ class Work(NamedTuple):
     epochs: int = 1
     dtype: str = "float32"
     ragged: bool = False
+    cell: str = "LSTM"
 
 
 SHAPES = [

@@ -100,6 +100,7 @@ FITS = [
     (Work(SHAPES[5], epochs=2), by_threads(1.3)),
 ]
 NARROW = FITS[:4]
+CELL_BARS = {"GRU": [15, 8, 4, 3], "RNN": [6, 4, 2.5, 2]}
 WIDE_REPEATS = 3
 
 # H off the vector width has the bar of the next larger H.
@@ -287,6 +288,34 @@ def fits(crew, threads, names, works):
 )
 def fit(crew, threads):
     yield from fits(crew, threads, ["sklstm", "PyTorch", "skorch"], FITS)
+
+
+def fits_of(cell, crew, threads):
+    works = [
+        (work._replace(cell=cell), by_threads(bar))
+        for (work, _), bar in zip(NARROW, CELL_BARS[cell])
+    ]
+    yield from fits(crew, threads, ["sklstm", "PyTorch"], works)
+
+
+@section(
+    f"Training a GRU, ms per epoch of {N_SEQUENCES} sequences, float32. "
+    "Work: T, F, H, batch.",
+    "sklstm",
+    "PyTorch",
+)
+def gru(crew, threads):
+    yield from fits_of("GRU", crew, threads)
+
+
+@section(
+    f"Training a plain RNN, ms per epoch of {N_SEQUENCES} sequences, float32. "
+    "Work: T, F, H, batch.",
+    "sklstm",
+    "PyTorch",
+)
+def rnn(crew, threads):
+    yield from fits_of("RNN", crew, threads)
 
 
 @section(
