@@ -5,8 +5,8 @@
     python benchmarks/tasks/ablation.py --factors pooling dropout
 
 Settings are scored by cross-validation; the test split of a set is never looked at.
-Results are kept in a file outside of the repository: a run that was stopped goes on from
-there, and one with more factors adds to it.
+Results are kept in a file outside of the repository: a run that was stopped goes on
+from there, and one with more factors adds to it.
 """
 
 import json
@@ -240,11 +240,11 @@ def main():
 
     print_setting(f"Ablation of the defaults of {arguments.family}", arguments)
     print(
-        "Accuracy, of the regressions R² or 0 where it is below, as means over seeds, "
-        f"cross-validated with {N_FOLDS} folds on training data: of small sets all folds, "
-        "of the others one for each seed. Rank: of this score within the table, a mean "
-        "over sets. Points: hundredths of score above the default, mean ± standard error "
-        "over sets. Seconds: of all fits.\n"
+        "Accuracy, of the regressions R² or 0 where it is below: means over seeds, "
+        f"cross-validated with {N_FOLDS} folds on training data, of small sets all "
+        "folds, of the others one for each seed. Rank: of this score within the table, "
+        "a mean over sets. Points: hundredths of score above the default, mean ± "
+        "standard error over sets. Seconds: of all fits.\n"
     )
     print_table(["set", "sequences", "row-steps"], [
         [name, str(len(X)), f"{X.lengths.sum():,}"] for name, (X, _) in sets.items()

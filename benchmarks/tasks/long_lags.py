@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 import generators
 import numpy as np
-from models import Missing, make_estimator
 from joblib import Parallel, delayed
+from models import Missing, make_estimator
 from report import make_parser, mean_sd, print_setting, print_table, skip
 
 BUDGET, CHUNK, CHECK, CONFIRM = 50_000, 1000, 500, 5000
@@ -146,9 +146,9 @@ def main():
 
     print_setting("Long lags", arguments)
     print(
-        f"Solved: in how many of the seeds, within {BUDGET:,} sequences. Sequences: the "
-        f"median until then, in steps of {CHUNK}. Error: of the last test, on {CONFIRM} "
-        "sequences. ± is the standard deviation over seeds.\n"
+        f"Solved: in how many of the seeds, within {BUDGET:,} sequences. Sequences: "
+        f"the median until then, in steps of {CHUNK}. Error: of the last test, on "
+        f"{CONFIRM} sequences. ± is the standard deviation over seeds.\n"
     )
     head = ["model", "solved", "sequences", "error", "seconds"]
     with Parallel(arguments.jobs) as parallel:

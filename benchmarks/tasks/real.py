@@ -4,9 +4,9 @@
     python benchmarks/tasks/real.py --only "Japanese vowels" GunPoint --seeds 2
     python benchmarks/tasks/real.py --cross-validate --only GunPoint
 
-Tested are the first recipe of a set (recipes.py) and the plain defaults of every family.
-`--cross-validate` scores all recipes of a set on its training data alone: that is how
-the first one is chosen.
+Tested are the first recipe of a set (recipes.py) and the plain defaults of every
+family. `--cross-validate` scores all recipes of a set on its training data alone: that
+is how the first one is chosen.
 """
 
 import time

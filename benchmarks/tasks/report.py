@@ -41,7 +41,8 @@ def print_setting(title, arguments):
     print(f"## {title}\n")
     print(
         f"{arguments.seeds} seeds. {arguments.jobs} processes of one thread on "
-        f"{processor()}, {os.cpu_count()} processors; Python {platform.python_version()}, {versions}.\n",
+        f"{processor()}, {os.cpu_count()} processors; "
+        f"Python {platform.python_version()}, {versions}.\n",
         flush=True,
     )
 
