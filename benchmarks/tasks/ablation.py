@@ -20,10 +20,9 @@ import data
 import generators
 import numpy as np
 from joblib import Parallel, delayed
-from models import Missing, Recipe, kind_of, make_model
+from models import Missing, Recipe, make_model
 from report import make_parser, print_setting, print_table, skip
 from scipy.stats import rankdata, sem
-from sklearn.model_selection import KFold, StratifiedKFold
 
 import sklstm
 from sklstm.sequences import check_sequences
@@ -92,24 +91,20 @@ def training_data(name, cache):
     return X[some], y[some]
 
 
-def folds(X, y, seed):
-    """What is fitted and what is scored; a large set has one fold for each seed."""
-    if kind_of(y) == "Regressor":  # windows in time overlap: no shuffle
-        pairs = list(KFold(N_FOLDS).split(y))
-    else:
-        shuffled = StratifiedKFold(N_FOLDS, shuffle=True, random_state=seed)
-        pairs = list(shuffled.split(y, y))
+def folds(name, X, y, seed):
+    """Rows to fit and rows to score; a large set has one fold for each seed."""
+    pairs = data.folds(name, y, N_FOLDS, seed)
     return pairs if X.lengths.sum() <= FEW_ROW_STEPS else [pairs[seed % N_FOLDS]]
 
 
 # ---- results -----------------------------------------------------------------------
 
 
-def cross_validate(recipe, X, y, seed):
+def cross_validate(name, recipe, X, y, seed):
     """Mean score, an R² below zero counted as zero, and the seconds of the fits."""
-    warnings.simplefilter("ignore")  # max_iter reached: it is one of the factors
+    warnings.simplefilter("ignore")  # max_iter reached; a class of 2 members
     scores, seconds = [], 0.0
-    for fitted, scored in folds(X, y, seed):
+    for fitted, scored in folds(name, X, y, seed):
         model = make_model(recipe, y, seed)
         start = time.perf_counter()
         model.fit(X[fitted], y[fitted])
@@ -156,10 +151,10 @@ def compute(results, sets, recipes, keys, n_jobs):
     """Add the results that are not known yet."""
     missing = {}
     for recipe in recipes:
-        for (X, y), row in zip(sets.values(), keys[str(recipe)]):
+        for (name, (X, y)), row in zip(sets.items(), keys[str(recipe)]):
             for seed, entry in enumerate(row):
                 if entry not in results.known:
-                    missing[entry] = delayed(cross_validate)(recipe, X, y, seed)
+                    missing[entry] = delayed(cross_validate)(name, recipe, X, y, seed)
     done = Parallel(n_jobs, return_as="generator")(missing.values())
     for count, (result, entry) in enumerate(zip(done, missing), start=1):
         results.add(entry, result)

@@ -25,7 +25,7 @@ from sklearn.metrics import (
     mean_absolute_error,
     root_mean_squared_error,
 )
-from sklearn.model_selection import KFold, StratifiedKFold, cross_val_score
+from sklearn.model_selection import cross_val_score
 
 
 class Goal(NamedTuple):
@@ -75,14 +75,11 @@ def scores(y, predicted):
     return [metric(y, predicted) for metric, _ in METRICS[kind_of(y)].values()]
 
 
-def cross_validate(recipe, split, seed):
+def cross_validate(name, recipe, split, seed):
     """Mean score of five folds of the training data, and the seconds of all."""
     warnings.simplefilter("ignore")  # as above; and a class of ECG5000 has 2 members
     X, y = split.X_train, split.y_train
-    if kind_of(y) == "Regressor":
-        folds = KFold(5)  # windows overlap: a shuffle would show them in training
-    else:
-        folds = StratifiedKFold(5, shuffle=True, random_state=seed)
+    folds = data.folds(name, y, 5, seed)
     start = time.perf_counter()
     score = cross_val_score(make_model(recipe, y, seed), X, y, cv=folds).mean()
     return score, time.perf_counter() - start
@@ -138,7 +135,7 @@ def print_cross_validation(name, splits, parallel):
     for recipe in RECIPES[name]:
         if available(recipe, y):
             runs = parallel(
-                delayed(cross_validate)(recipe, splits[0], seed)
+                delayed(cross_validate)(name, recipe, splits[0], seed)
                 for seed in range(len(splits))
             )
             score, seconds = zip(*runs)

@@ -59,10 +59,13 @@ RECIPES = {
         bilstm(n_frames=4, max_iter=30, pooling="mean"),
     ],
     "ElectricDevices": [
-        lstm(max_iter=40),
         lstm(n_frames=2, max_iter=40),
+        lstm(max_iter=40),
+        lstm(n_frames=2, max_iter=40, dropout=0.2),
         bilstm(n_frames=2, max_iter=40),
+        bilstm(n_frames=2, max_iter=40, pooling="mean"),
         bilstm(n_frames=2, max_iter=40, pooling="max"),
+        bilstm(n_frames=2, max_iter=40, pooling="max", dropout=0.2),
     ],
     "Beijing PM2.5": [
         lstm(max_iter=10),
