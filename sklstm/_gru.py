@@ -1,15 +1,29 @@
 """Gated recurrent units: the public estimators of the family."""
 
+from numbers import Real
+
+from sklearn.utils._param_validation import Interval, StrOptions
+
 from ._docs import documented
 from ._tasks import RecurrentClassifier, RecurrentRegressor
 
 
 class GRUFamily:
-    """The cell of the GRU estimators."""
+    """The cell of the GRU estimators and its parameter."""
 
-    _family_constraints = {}
+    _family_constraints = {
+        "forget_bias": [
+            Interval(Real, None, None, closed="neither"),
+            StrOptions({"chrono"}),
+        ],
+    }
     _cell = "gru"
-    _explained = {}
+    _explained = {
+        "forget_bias": """forget_bias : float or "chrono", default=0.0
+    Where the bias of the update gate starts, which says how much of its state a unit
+    keeps. "chrono" spreads the units over memories of 1 to as many steps as the longest
+    training sequence has [Tallec2018]_, for dependencies over hundreds of steps."""
+    }
     _weights_explained = {
         "torch": "GRU",
         "gates": "3 ",
@@ -49,7 +63,7 @@ class GRUClassifier(GRUFamily, RecurrentClassifier):
     The form of the unit is that of PyTorch, cuDNN and Keras, in which the reset gate
     acts on the product with the recurrent weights and not on what is multiplied with
     them. Input weights start Glorot-uniform, recurrent weights orthogonal for each
-    gate, biases at zero. The head's bias
+    gate, biases at zero except that of the update gate. The head's bias
     starts at the class prior. Training is
     back-propagation through time over minibatches of whole sequences; nothing is
     padded. The prediction for a sequence does not depend, to the bit, on the sequences
@@ -85,6 +99,7 @@ class GRUClassifier(GRUFamily, RecurrentClassifier):
         self,
         hidden_layer_sizes=(64,),
         *,
+        forget_bias=0.0,
         bidirectional=False,
         pooling="last",
         dropout=0.0,
@@ -117,6 +132,7 @@ class GRUClassifier(GRUFamily, RecurrentClassifier):
         class_weight=None,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
+        self.forget_bias = forget_bias
         self.bidirectional = bidirectional
         self.pooling = pooling
         self.dropout = dropout
@@ -180,7 +196,7 @@ class GRURegressor(GRUFamily, RecurrentRegressor):
     The form of the unit is that of PyTorch, cuDNN and Keras, in which the reset gate
     acts on the product with the recurrent weights and not on what is multiplied with
     them. Input weights start Glorot-uniform, recurrent weights orthogonal for each
-    gate, biases at zero. The head's bias
+    gate, biases at zero except that of the update gate. The head's bias
     starts at the best constant: the mean
     of the target, its logarithm for "poisson", the median for "absolute_error" and
     "huber", the quantiles for "quantile". Training is
@@ -230,6 +246,7 @@ class GRURegressor(GRUFamily, RecurrentRegressor):
         self,
         hidden_layer_sizes=(64,),
         *,
+        forget_bias=0.0,
         bidirectional=False,
         pooling="last",
         dropout=0.0,
@@ -264,6 +281,7 @@ class GRURegressor(GRUFamily, RecurrentRegressor):
         missing="error",
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
+        self.forget_bias = forget_bias
         self.bidirectional = bidirectional
         self.pooling = pooling
         self.dropout = dropout
