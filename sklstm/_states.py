@@ -82,7 +82,7 @@ class StatesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         seen = None
         if self._missing != "error":
             seen = np.tile(self._first_value, (n_sequences, 1))
-        return State(tuple(network._initial_states(n_sequences)), pooled, seen)
+        return State(tuple(network.initial_states(n_sequences)), pooled, seen)
 
     def predict_step(self, X, state, *, method="predict"):
         """Read one step of each sequence and predict from all steps so far.

@@ -208,6 +208,10 @@ class Recurrent:
             parts[name] = states[name][schedule.state_rows, : self.n_units]
         return parts
 
+    def forget(self):
+        """Let go of what the last `forward` kept: no `backward` comes."""
+        self._kept = None
+
     def backward(
         self,
         d_weights,

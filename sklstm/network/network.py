@@ -190,17 +190,18 @@ class Network:
 
     def _carry(self, data, starts, lengths, chunk, noise):
         """States of every layer after so many steps, `chunk` steps at a time."""
-        states = self._initial_states(len(starts))
+        states = self.initial_states(len(starts))
         for begin in range(0, int(lengths.max()), chunk):
             if noise:
                 noise.begin(np.full(len(starts), begin))
             schedule = Schedule(
                 starts + begin, np.clip(lengths - begin, 0, chunk), self.strip_rows
             )
-            states = self._advance(schedule, data, states, noise)[1]
+            before, states = states, []
+            self._recur(schedule, data, noise=noise, states=before, after=states)
         return states
 
-    def _initial_states(self, n):
+    def initial_states(self, n):
         """Zero h and, for a cell that has it, c of each layer, for n sequences."""
         return [
             tuple(
@@ -210,40 +211,15 @@ class Network:
             for layer in self.layers
         ]
 
-    def _advance(self, schedule, data, states, noise=None):
-        """The last output, and the states of every layer after the steps of a batch."""
-        x, x_rows = data, schedule.data_rows
-        top, after = len(self.layers) - 1, []
-        for k, layer in enumerate(self.layers):
-            state = tuple(np.empty_like(part) for part in states[k])
-            options = {}
-            if noise and noise.recurrent_rate:
-                options["mask"] = noise.recurrent_masks(k, layer, schedule)
-            h_last, x, x_rows = layer.forward(
-                schedule,
-                x,
-                x_rows,
-                keep=False,
-                sequence=k < top or "mask" in options,
-                h_0=states[k][0],
-                c_0=states[k][1] if layer.cell.has_c else None,
-                h_last=state[0],
-                c_last=state[1] if layer.cell.has_c else None,
-                n_threads=self._n_threads(layer, schedule),
-                **options,
-            )
-            if noise and noise.rate and k < top:
-                x, x_rows = noise.drop_steps(k, x, x_rows, schedule, 1)
-            after.append(state)
-        return h_last, after
-
     def _recur(
-        self, schedule, data, *, keep=False, sequence=False, noise=None, states=None
-    ):
+        self, schedule, data, *, keep=False, sequence=False, noise=None, states=None,
+        after=None,
+    ):  # fmt: skip
         """The last output of the uppermost layer, and with `sequence` all of them.
 
-        They are rows `h_rows` of `h`, by row-step; with `keep` all parts of the network
-        keep what `backward` needs.
+        They are rows `h_rows` of `h`, by row-step. With `keep` all layers keep what
+        `backward` needs. `states` are those of each layer to begin with; to a list
+        `after` those at the end are appended.
         """
         top = len(self.layers) - 1
         x, x_rows = data, schedule.data_rows
@@ -253,6 +229,11 @@ class Network:
             if states:
                 options["h_0"] = states[k][0]
                 options["c_0"] = states[k][1] if layer.cell.has_c else None
+            if after is not None:
+                last = tuple(np.empty_like(part) for part in states[k])
+                options["h_last"] = last[0]
+                options["c_last"] = last[1] if layer.cell.has_c else None
+                after.append(last)
             if noise and noise.recurrent_rate:
                 options["mask"] = noise.recurrent_masks(k, layer, schedule)
             h_last, h, h_rows = layer.forward(
@@ -260,7 +241,8 @@ class Network:
                 x,
                 x_rows,
                 keep=keep,
-                sequence=sequence or k < top,
+                # a mask is put on states that are kept
+                sequence=sequence or k < top or "mask" in options,
                 n_threads=n_threads,
                 **options,
             )
@@ -423,6 +405,7 @@ class Network:
                         np.zeros((len(data), layer.n_units), dtype=self.dtype),
                     )
                     whole[rows] = values
+                layer.forget()
         return every
 
     def _directions(self):
