@@ -2,17 +2,19 @@
 
     python benchmarks/roofline.py
     python benchmarks/roofline.py --shapes 1 2 --repeats 21
+    python benchmarks/roofline.py --cell gru
 
 One thread, float32. The limit is measured in the same run, in turns with the kernels: a
 loop of independent fused multiply-adds that touches nothing but registers gives the
 peak, and with it the cycles. The roofline adds what the activations cost where a vector
 has 16 lanes and a cycle two multiply-adds (AVX-512):
 
-    forward    cycles >= N H ((F + H) / 8 + 3)
-    backward   cycles >= N H ((F + 2 H) / 8 + 2)
+    forward    cycles >= N H (gates (F + H) / 32 + activations)
+    backward   cycles >= N H (gates (F + 2 H) / 32 + derivatives)
 
-with N row-steps. On AVX2 a cycle has half the lanes and both sums count twice. The
-baseline has no fused multiply-add to compare with. Needs a C compiler.
+with N row-steps; 3 and 2 cycles for the 5 activations of an LSTM, in proportion for the
+3 of a GRU and the one of a plain RNN. On AVX2 a cycle has half the lanes and both sums
+count twice. The baseline has no fused multiply-add to compare with. Needs a C compiler.
 """
 
 import os
@@ -46,6 +48,8 @@ SHAPES = [
 ]
 FLAGS = {"avx512": ["-mavx512f"], "avx2": ["-mavx2", "-mfma"]}
 LANES = {"avx512": 16, "avx2": 8}
+# Gates, and cycles that the activations of a unit cost forward and backward.
+CELLS = {"lstm": (4, 3, 2), "gru": (3, 1.8, 1.2), "rnn_tanh": (1, 0.6, 0.4)}
 CHAINS = 12  # latency 4, two a cycle: 8 would do; 16 registers on AVX2
 
 PEAK = r"""
@@ -100,18 +104,20 @@ def build_peak(folder):
     return peak
 
 
-def passes(T, F, H, B):
+def passes(cell, T, F, H, B):
     """Forward and backward pass of one layer, as functions without arguments."""
     rng = np.random.default_rng(0)
-    layer = Recurrent(F, H, np.float32)
-    weights = np.empty(layer.shape, dtype=np.float32)
+    layer = Recurrent(F, H, np.float32, cell)
+    weights = {
+        name: np.empty(shape, dtype=np.float32) for name, shape in layer.shapes.items()
+    }
     layer.initialize(weights, rng)
     layer.load(weights, backward=True)
     data = rng.standard_normal((B * T, F), dtype=np.float32)
     strip_rows = Network(F, (H,), 1, np.float32).strip_rows
     schedule = Schedule(np.arange(B) * T, np.full(B, T), strip_rows)
     d_last = np.ones((B, layer.width), dtype=np.float32)
-    d_weights = np.empty_like(weights)
+    d_weights = {name: np.empty_like(value) for name, value in weights.items()}
 
     def forward():
         layer.forward(schedule, data, schedule.data_rows, keep=True)
@@ -122,9 +128,9 @@ def passes(T, F, H, B):
     return forward, backward
 
 
-def measure(shape, peak, repeats):
+def measure(cell, shape, peak, repeats):
     """Medians: seconds forward and backward, vector multiply-adds in a second."""
-    forward, backward = passes(*shape)
+    forward, backward = passes(cell, *shape)
     times = []
     calls = max(1, int(2e-3 / (_timed(forward) + _timed(backward))))
     for _ in range(repeats):
@@ -143,14 +149,19 @@ def _timed(function):
     return time.perf_counter() - start
 
 
-def report(shape, forward, backward, rate):
+def report(cell, shape, forward, backward, rate):
     """A line of the table: rates, shares of the peak and of the roofline."""
     T, F, H, B = shape
     N, lanes = T * B, LANES[instruction_set]
     cycle = 2 / rate
     scale = 16 / lanes * cycle
-    limits = N * H * ((F + H) / 8 + 3), N * H * ((F + 2 * H) / 8 + 2)
-    flops = 8 * H * (F + H) * N, (8 * H * (F + H) + 8 * H * H) * N
+    gates, activations, derivatives = CELLS[cell]
+    columns = F + H, F + 2 * H
+    limits = [
+        N * H * (gates * k / 32 + extra)
+        for k, extra in zip(columns, (activations, derivatives), strict=True)
+    ]
+    flops = [2 * gates * H * k * N for k in columns]
     cells = [", ".join(map(str, shape)), f"{2 * rate * lanes / 1e9:.0f}"]
     for seconds, limit, n in zip((forward, backward), limits, flops, strict=True):
         cells += [
@@ -170,6 +181,7 @@ def main():
         "--shapes", type=int, nargs="+", default=range(1, len(SHAPES) + 1),
         choices=range(1, len(SHAPES) + 1),
     )  # fmt: skip
+    parser.add_argument("--cell", default="lstm", choices=CELLS)
     options = parser.parse_args()
     if instruction_set not in FLAGS:
         print(f"There is no roofline for the instruction set {instruction_set}.")
@@ -177,12 +189,16 @@ def main():
     head = "T, F, H, batch | peak GF/s"
     for name in "forward", "backward":
         head += f" | {name} ms | GF/s | of the peak | of the roofline"
-    print(f"{instruction_set}, float32, one thread, medians of {options.repeats}\n")
+    print(
+        f"{options.cell}, {instruction_set}, float32, one thread, "
+        f"medians of {options.repeats}\n"
+    )
     print(f"| {head} | both |\n|{'---|' * 11}")
     with tempfile.TemporaryDirectory() as folder:
         peak = build_peak(Path(folder))
         for k in options.shapes:
-            report(SHAPES[k - 1], *measure(SHAPES[k - 1], peak, options.repeats + 1))
+            work = options.cell, SHAPES[k - 1]
+            report(*work, *measure(*work, peak, options.repeats + 1))
 
 
 if __name__ == "__main__":
