@@ -59,8 +59,8 @@ RECIPES = {
         bilstm(n_frames=4, max_iter=30, pooling="mean"),
     ],
     "ElectricDevices": [
-        lstm(n_frames=2, max_iter=40),
         lstm(max_iter=40),
+        lstm(n_frames=2, max_iter=40),
         lstm(n_frames=2, max_iter=40, dropout=0.2),
         bilstm(n_frames=2, max_iter=40),
         bilstm(n_frames=2, max_iter=40, pooling="mean"),
