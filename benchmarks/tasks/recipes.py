@@ -33,8 +33,10 @@ RECIPES = {
         bilstm(max_iter=30, pooling="attention"),
     ],
     "Japanese vowels": [
+        lstm(n_frames=6, hidden_layer_sizes=128, max_iter=50),
         lstm(n_frames=4, hidden_layer_sizes=128, max_iter=50),
-        lstm(n_frames=2, hidden_layer_sizes=128, max_iter=50),
+        bilstm(n_frames=4, hidden_layer_sizes=128, max_iter=50),
+        bilstm(n_frames=6, hidden_layer_sizes=128, max_iter=50),
         bilstm(n_frames=4, max_iter=50),
         bilstm(n_frames=4, max_iter=50, pooling="mean"),
         bilstm(max_iter=50, pooling="mean"),
@@ -47,9 +49,9 @@ RECIPES = {
         bilstm(n_frames=8, hidden_layer_sizes=32, batch_size=8),
     ],
     "GunPoint": [
+        bilstm(n_frames=5, batch_size=8, max_iter=200),
         lstm(n_frames=5, batch_size=8, max_iter=200),
         lstm(n_frames=15, hidden_layer_sizes=32, batch_size=8),
-        bilstm(n_frames=5, batch_size=8, max_iter=200),
         bilstm(n_frames=5, batch_size=8, max_iter=200, pooling="mean"),
         bilstm(n_frames=5, batch_size=8, max_iter=200, pooling="attention"),
     ],
@@ -59,8 +61,8 @@ RECIPES = {
         bilstm(n_frames=4, max_iter=30, pooling="mean"),
     ],
     "ElectricDevices": [
-        lstm(n_frames=2, max_iter=40),
         lstm(max_iter=40),
+        lstm(n_frames=2, max_iter=40),
         lstm(n_frames=2, max_iter=40, dropout=0.2),
         bilstm(n_frames=2, max_iter=40),
         bilstm(n_frames=2, max_iter=40, pooling="mean"),
