@@ -32,6 +32,9 @@ class GRUFamily:
         "more": ' With ``pooling="attention"`` also ``attention``.',
     }
 
+    def _initial_options(self, lengths):
+        return {"forget_bias": self.forget_bias, "longest": int(lengths.max())}
+
 
 @documented
 class GRUClassifier(GRUFamily, RecurrentClassifier):
