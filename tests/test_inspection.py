@@ -530,9 +530,9 @@ def test_gates_of_a_sequence_in_any_form(plt):
         pandas.DataFrame(rng.standard_normal((T, 2)), columns=["a", "b"])
         for T in (5, 7, 4, 6)
     ]
-    X = SequenceArray.from_list(frames)
+    array = SequenceArray.from_list(frames)
     # names come along with frames and SequenceArrays
-    for X, x in ((frames, frames[1]), (X, X[[1]])):
+    for X, x in ((frames, frames[1]), (array, array[[1]])):
         model = make_pipeline(
             TimeDistributed(StandardScaler()), GRUClassifier(3, max_iter=2)
         )
