@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils import check_scalar
 
 from ..sequences import SequenceArray
-from ._common import layer_index, pyplot, recurrent_end, recurrent_input
+from ._common import layer_index, pyplot, recurrent_input
 
 
 class GateDisplay:
@@ -148,7 +148,6 @@ class GateDisplay:
             If the estimator is not fitted.
         """
         pyplot(f"{cls.__name__}.from_estimator")
-        recurrent_end(estimator)
         end, X = recurrent_input(estimator, _one_sequence(x))
         values = {
             name: sequences.data
