@@ -485,11 +485,11 @@ class BaseRecurrent(StatesMixin, BaseEstimator):
             )
         return batch_size
 
-    def _make_network(self):
+    def _make_network(self, **changes):
         return Network(
             n_features=self._n_network_features,
             n_outputs=self._n_raw_outputs,
-            **self._architecture,
+            **{**self._architecture, **changes},
         )
 
     def _initial_options(self, lengths):

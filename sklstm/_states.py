@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_scalar
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from .sequences import SequenceArray
 
@@ -206,6 +206,26 @@ class StatesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         finally:
             network.shrink()
             idle.append(network)
+
+    def _gradient_norms(self, X, y):
+        """Lengths of the sequences, and `Network.gradient_norms` of their losses.
+
+        In float64, because what vanishes may be less than float32 can hold.
+        """
+        check_is_fitted(self)
+        X, y = self._check_X(X), self._check_y(y)
+        check_consistent_length(X, y)
+        self._check_same_target(y, None)
+        X, target, loss = X.astype("float64"), self._encode_target(y), self._make_loss()
+        network = self._make_network(dtype="float64")
+        network.load(self._parameters.astype(np.float64), backward=True)
+
+        def d_loss(output, batch):
+            # the gradient of the mean over the batch, back to that of each sequence
+            return len(output) * loss.value_and_gradient(output, target[batch])[1]
+
+        starts, lengths = X.offsets[:-1], X.lengths
+        return lengths, network.gradient_norms(X.data, starts, lengths, d_loss)
 
     @property
     def _n_features_out(self):

@@ -6,12 +6,19 @@ import pytest
 
 import sklstm
 import sklstm.datasets
+import sklstm.inspection
 import sklstm.preprocessing
 import sklstm.sequences
 
 numpydoc_validate = pytest.importorskip("numpydoc.validate")
 
-MODULES = (sklstm, sklstm.datasets, sklstm.preprocessing, sklstm.sequences)
+MODULES = (
+    sklstm,
+    sklstm.datasets,
+    sklstm.inspection,
+    sklstm.preprocessing,
+    sklstm.sequences,
+)
 
 # GL01: the summary begins on the line of the quotes. GL02, GL03: blank lines are ruff's
 # business. SA01, EX01, ES01: "See Also", "Examples" and an extended summary stand where

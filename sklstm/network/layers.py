@@ -286,6 +286,14 @@ class Recurrent:
             d_weights["p"][:] = self._d_own(schedule, kept, c)[:, :H]
         return d_input
 
+    def d_z(self):
+        """By row-step, after `backward`: the gradient of what W x is added to.
+
+        d_W is the sum of x d_z' over the row-steps; (N, gates, H).
+        """
+        d_z = self._kept[3].reshape(-1, self.cell.slots, self.width)
+        return d_z[:, : self.cell.gates, : self.n_units]
+
     def _d_own(self, schedule, d_z, c):
         """d_p_i = sum d_z_i c', d_p_f = sum d_z_f c', d_p_o = sum d_z_o c."""
         d_z = d_z.reshape(-1, self.cell.slots, self.width)

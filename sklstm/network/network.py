@@ -25,6 +25,8 @@ PARALLEL_WORK = 250_000
 ACTIVATION_COLUMNS = 24
 # Row-steps of a batch of `predict`, which bounds its memory.
 PREDICT_STEPS = 65_536
+# Row-steps of a batch of `gradient_norms`, for which far more is kept.
+BACKWARD_STEPS = 8192
 # Bytes of workspace that a layer keeps between two calls of `predict`.
 IDLE_BYTES = 1 << 20
 
@@ -317,12 +319,12 @@ class Network:
             )
         return outputs
 
-    def _batches(self, lengths):
-        """Slices of sequences, of whole strips and about PREDICT_STEPS steps."""
+    def _batches(self, lengths, n_steps=PREDICT_STEPS):
+        """Slices of sequences, of whole strips and about `n_steps` steps."""
         steps = np.cumsum(lengths)
         begin, done = 0, 0
         while begin < len(lengths):
-            end = int(np.searchsorted(steps, done + PREDICT_STEPS, side="right"))
+            end = int(np.searchsorted(steps, done + n_steps, side="right"))
             whole_strips = (end - begin) // self.strip_rows * self.strip_rows
             end = begin + max(1, whole_strips or end - begin)
             yield slice(begin, end)
@@ -407,6 +409,30 @@ class Network:
                     whole[rows] = values
                 layer.forget()
         return every
+
+    def gradient_norms(self, data, starts, lengths, d_loss):
+        """Norms of the gradients with respect to the sums z, after `load`.
+
+        Parameters
+        ----------
+        d_loss : callable
+            Raw outputs and the slice of their sequences to the gradient of the loss
+            with respect to them, both (B, K).
+
+        Returns
+        -------
+        norms : dict of str to ndarray of shape (rows,)
+            For each layer and direction |d_z_t| of every row of the data. A direction
+            that begins at the end has its steps in the order in which it reads them.
+        """
+        norms = {name: np.zeros(len(data)) for name, _, _ in self._directions()}
+        for batch in self._batches(lengths, BACKWARD_STEPS):
+            output = self.forward(data, starts[batch], lengths[batch], keep=True)
+            self.backward(d_loss(output, batch))
+            rows = self._kept[0].data_rows
+            for name, layer, _ in self._directions():
+                norms[name][rows] = np.linalg.norm(layer.d_z(), axis=(1, 2))
+        return norms
 
     def _directions(self):
         """Every `Recurrent`, with its name and whether it reads from the end."""

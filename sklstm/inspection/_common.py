@@ -1,0 +1,116 @@
+"""What the functions of this folder share: the recurrent end of a model, names of
+estimators, and matplotlib where it is there."""
+
+from collections import Counter
+from collections.abc import Mapping
+from itertools import count
+from numbers import Integral
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_scalar
+from sklearn.utils.validation import check_is_fitted
+
+from .._base import BaseRecurrent
+
+
+def pyplot(caller):
+    """matplotlib.pyplot, or an ImportError that says who needs it."""
+    try:
+        import matplotlib.pyplot
+    except ImportError as error:
+        raise ImportError(
+            f"{caller} requires matplotlib. You can install matplotlib with "
+            "`pip install matplotlib`"
+        ) from error
+    return matplotlib.pyplot
+
+
+def last_step(estimator):
+    """The last estimator of a Pipeline, or what is no Pipeline itself."""
+    return estimator[-1] if isinstance(estimator, Pipeline) else estimator
+
+
+def recurrent_end(estimator):
+    """The recurrent estimator that a model is or, as a Pipeline, ends in.
+
+    Raises
+    ------
+    TypeError
+        If there is none.
+    """
+    end = last_step(estimator)
+    if not isinstance(end, BaseRecurrent):
+        way_out = ""
+        if hasattr(estimator, "best_estimator_"):
+            way_out = " Pass its best_estimator_."
+        raise TypeError(
+            "Expected a recurrent estimator of sklstm or a Pipeline that ends in one, "
+            f"got {estimator!r}.{way_out}"
+        )
+    return end
+
+
+def recurrent_input(estimator, X):
+    """The fitted recurrent end of a model, and what X is when it gets there."""
+    end = recurrent_end(estimator)
+    check_is_fitted(end)
+    if end is not estimator and len(estimator) > 1:
+        X = estimator[:-1].transform(X)
+    return end, X
+
+
+def named_estimators(estimators):
+    """A dict of estimators; those of a list are named by their classes.
+
+    Raises
+    ------
+    ValueError
+        If there are none.
+    """
+    if isinstance(estimators, Mapping):
+        named = dict(estimators)
+    else:
+        estimators = list(estimators)
+        names = [type(last_step(estimator)).__name__ for estimator in estimators]
+        times, numbers = Counter(names), {name: count(1) for name in names}
+        named = {
+            f"{name} {next(numbers[name])}" if times[name] > 1 else name: estimator
+            for name, estimator in zip(names, estimators, strict=True)
+        }
+    if not named:
+        raise ValueError("There is no estimator to draw: estimators is empty.")
+    return named
+
+
+def layer_index(layer, n_layers):
+    """The number of a layer, of those that may be counted from the end."""
+    check_scalar(layer, "layer", Integral)
+    if not -n_layers <= layer < n_layers:
+        raise ValueError(
+            f"layer={layer} is not there: the network has {n_layers} recurrent "
+            f"layer(s), 0 to {n_layers - 1}."
+        )
+    return layer % n_layers
+
+
+def curves(values, name):
+    """A dict of vectors, by the labels of their lines.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or if one is no vector.
+    """
+    if not values:
+        raise ValueError(f"There is nothing to draw: {name} is empty.")
+    vectors = {
+        label: np.asarray(curve, dtype=np.float64) for label, curve in values.items()
+    }
+    for label, vector in vectors.items():
+        if vector.ndim != 1:
+            raise ValueError(
+                f"{name}[{label!r}] must be a vector, got an array of shape "
+                f"{vector.shape}."
+            )
+    return vectors

@@ -1,0 +1,217 @@
+"""Permutation importance of the features and of the steps of sequences."""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.metrics import check_scoring
+from sklearn.utils import (
+    Bunch,
+    check_consistent_length,
+    check_random_state,
+    check_scalar,
+)
+from sklearn.utils.parallel import Parallel, delayed
+
+from ..sequences import SequenceArray, check_sequences
+
+
+def sequence_permutation_importance(
+    estimator,
+    X,
+    y,
+    *,
+    axis="feature",
+    from_end=False,
+    scoring=None,
+    n_repeats=5,
+    n_jobs=None,
+    random_state=None,
+    sample_weight=None,
+):
+    """How much the score falls when a feature or a step is shuffled [Breiman2001]_.
+
+    What :func:`sklearn.inspection.permutation_importance` does for matrices. The
+    estimator is not fitted again. X may be its training data or, to see what it needs
+    on new data, others.
+
+    Parameters
+    ----------
+    estimator : object
+        A fitted estimator that takes a SequenceArray: any of this package, and
+        pipelines, searches and ensembles of them.
+
+    X : SequenceArray, list of arrays or array of shape (n_samples, n_steps, \
+            n_features) or (n_samples, n_steps)
+        The sequences, in any form that :func:`sklstm.sequences.check_sequences`
+        accepts; NaN may be in them if the estimator can read it.
+
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        The targets. None if the scorer needs none.
+
+    axis : {"feature", "time"}, default="feature"
+        What is shuffled:
+
+        - "feature": the values of one feature, over all steps of all sequences. Its
+          distribution stays; its order in time and its place are lost;
+        - "time": one whole step, all features together, among the sequences that
+          have it. Their values after and before stay.
+
+    from_end : bool, default=False
+        Count the steps from the end of each sequence, so that step 0 is the last one.
+        With unequal lengths these are other steps. Only with ``axis="time"``.
+
+    scoring : str, callable, list, tuple or dict, default=None
+        The score, or several of them, as in
+        :func:`sklearn.inspection.permutation_importance`. None is the estimator's own
+        `score`.
+
+    n_repeats : int, default=5
+        How often each feature or step is shuffled.
+
+    n_jobs : int, default=None
+        Features or steps that are looked at side by side. None means 1 unless in a
+        :func:`joblib.parallel_config` context, -1 all processors. The result does not
+        depend on it.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines the permutations.
+
+    sample_weight : array-like of shape (n_samples,), default=None
+        Sample weights of the score.
+
+    Returns
+    -------
+    result : :class:`~sklearn.utils.Bunch` or dict of such instances
+        With the attributes below, where n is the number of features or the length of
+        the longest sequence. With several scores a dict from their names to Bunches.
+
+        importances_mean : ndarray of shape (n,)
+            Mean over the repeats.
+        importances_std : ndarray of shape (n,)
+            Standard deviation over the repeats.
+        importances : ndarray of shape (n, n_repeats)
+            Score on X less the score on shuffled X.
+        n_sequences : ndarray of shape (n,)
+            Sequences that have the step, or for features those of any steps. A step
+            that one sequence alone has cannot be shuffled: its importance is 0.
+
+    Raises
+    ------
+    ValueError
+        If X, axis, from_end or n_repeats is not valid, or if X, y and sample_weight
+        are not of one length.
+
+    See Also
+    --------
+    sklearn.inspection.permutation_importance : The same for the columns of a matrix.
+
+    Notes
+    -----
+    As with matrices, a low importance does not say that something carries no
+    information: neighbouring steps and correlated features can stand in for each
+    other. The cost is that of n times `n_repeats` scores.
+
+    References
+    ----------
+    .. [Breiman2001] L. Breiman, "Random Forests", Machine Learning 45(1), 2001.
+
+    Examples
+    --------
+    The second of three features decides, and of it the last step:
+
+    >>> import numpy as np
+    >>> from sklstm import RNNClassifier
+    >>> from sklstm.inspection import sequence_permutation_importance
+    >>> rng = np.random.default_rng(0)
+    >>> X = [rng.standard_normal((T, 3)) for T in rng.integers(4, 9, size=300)]
+    >>> y = [x[-1, 1] > 0 for x in X]
+    >>> model = RNNClassifier(16, early_stopping=True, random_state=0).fit(X, y)
+    >>> result = sequence_permutation_importance(model, X, y, random_state=0)
+    >>> int(result.importances_mean.argmax())
+    1
+    >>> result = sequence_permutation_importance(
+    ...     model, X, y, axis="time", from_end=True, random_state=0
+    ... )
+    >>> int(result.importances_mean.argmax())
+    0
+    """
+    if axis not in ("feature", "time"):
+        raise ValueError(f"axis={axis!r} is neither 'feature' nor 'time'.")
+    if from_end and axis == "feature":
+        raise ValueError(
+            "from_end=True says how steps are counted, but axis='feature' shuffles "
+            "features. Use axis='time' or from_end=False."
+        )
+    check_scalar(n_repeats, "n_repeats", Integral, min_val=1)
+    X = check_sequences(X, allow_nan=True)
+    check_consistent_length(X, y, sample_weight)
+    lengths = X.lengths
+    if axis == "feature":
+        shuffle = _with_shuffled_feature
+        n_sequences = np.full(X.n_features, np.count_nonzero(lengths))
+    else:
+        shuffle = _with_shuffled_last_step if from_end else _with_shuffled_step
+        longest = lengths.max(initial=0)
+        n_sequences = len(X) - np.searchsorted(np.sort(lengths), range(1, longest + 1))
+    n = len(n_sequences)
+    seeds = check_random_state(random_state).randint(np.iinfo(np.int32).max, size=n)
+    scorer = check_scoring(estimator, scoring=scoring)
+    baseline = _scores(scorer, estimator, X, y, sample_weight)
+    shuffled = Parallel(n_jobs=n_jobs)(
+        delayed(_shuffled_scores)(
+            scorer, estimator, X, y, sample_weight, shuffle, k, n_repeats, seeds[k]
+        )
+        for k in range(n)
+    )
+    results = {}
+    for name, score in baseline.items():
+        scores = np.array([[one[name] for one in repeats] for repeats in shuffled])
+        importances = score - scores.reshape(n, n_repeats)
+        results[name] = Bunch(
+            importances_mean=importances.mean(axis=1),
+            importances_std=importances.std(axis=1),
+            importances=importances,
+            n_sequences=n_sequences,
+        )
+    return results.get(_ONLY, results)
+
+
+# The name of a score that is the only one.
+_ONLY = None
+
+
+def _scores(scorer, estimator, X, y, sample_weight):
+    """A dict of scores by their names."""
+    weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+    scores = scorer(estimator, X, y, **weights)
+    return scores if isinstance(scores, dict) else {_ONLY: scores}
+
+
+def _shuffled_scores(
+    scorer, estimator, X, y, sample_weight, shuffle, k, n_repeats, seed
+):
+    rng = np.random.RandomState(seed)
+    return [
+        _scores(scorer, estimator, shuffle(X, k, rng), y, sample_weight)
+        for _ in range(n_repeats)
+    ]
+
+
+def _with_shuffled_feature(X, k, rng):
+    data = X.data.copy()
+    data[:, k] = rng.permutation(data[:, k])
+    return SequenceArray(data, X.offsets, X.feature_names)
+
+
+def _with_shuffled_step(X, t, rng):
+    return _with_shuffled_rows(X, X.offsets[:-1][X.lengths > t] + t, rng)
+
+
+def _with_shuffled_last_step(X, t, rng):
+    return _with_shuffled_rows(X, X.offsets[1:][X.lengths > t] - 1 - t, rng)
+
+
+def _with_shuffled_rows(X, rows, rng):
+    data = X.data.copy()
+    data[rows] = data[rng.permutation(rows)]
+    return SequenceArray(data, X.offsets, X.feature_names)
