@@ -18,6 +18,11 @@ class GRUFamily:
         "more": ' With ``pooling="attention"`` also ``attention``.',
     }
 
+    @staticmethod
+    def _cell_parameters(cell):
+        """The parameters by which this cell was chosen: there are none."""
+        return {}
+
 
 @documented
 class GRUClassifier(GRUFamily, RecurrentClassifier):

@@ -32,6 +32,11 @@ class LSTMFamily:
     def _cell(self):
         return "lstm_peephole" if self.peephole else "lstm"
 
+    @staticmethod
+    def _cell_parameters(cell):
+        """The parameters by which this cell was chosen."""
+        return {"peephole": cell == "lstm_peephole"}
+
     def _initial_options(self, lengths):
         return {"forget_bias": self.forget_bias, "longest": int(lengths.max())}
 

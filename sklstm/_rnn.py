@@ -22,6 +22,11 @@ class RNNFamily:
     def _cell(self):
         return f"rnn_{self.activation}"
 
+    @staticmethod
+    def _cell_parameters(cell):
+        """The parameters by which this cell was chosen."""
+        return {"activation": cell.removeprefix("rnn_")}
+
 
 @documented
 class RNNClassifier(RNNFamily, RecurrentClassifier):
