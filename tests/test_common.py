@@ -71,7 +71,6 @@ from sklstm.kernels import (
     openmp_version,
     supported_instruction_sets,
 )
-from sklstm.network.network import Network
 from sklstm.preprocessing import FrameStacker, TimeDistributed
 from sklstm.sequences import SequenceArray
 
@@ -257,7 +256,7 @@ CHECKED = [
     (GRUClassifier, {**SMALL_BOTH_WAYS, "pooling": "attention"}),
     (LSTMRegressor, {**SMALL_BOTH_WAYS, "pooling": "mean"}),
     (RNNClassifier, DROPOUT),
-    (GRURegressor, {**DROPOUT, "pooling": "max"}),
+    (GRUClassifier, {**DROPOUT, "pooling": "max"}),
     (LSTMClassifier, {"peephole": True, "forget_bias": "chrono"}),
     (RNNClassifier, {"activation": "relu", "tbptt": 3}),
 ]
@@ -495,30 +494,6 @@ def test_predict_in_many_threads_of_python(wide):
 
 
 # ---- the second promise: threads ----------------------------------------------------
-
-
-@pytest.fixture
-def threads(monkeypatch):
-    """A context of n OpenMP threads, more than there are processors if need be, and
-    the numbers of threads that layers have used in it."""
-    if not openmp_version():
-        pytest.skip("built without OpenMP")
-    monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    used, original = set(), Network._n_threads
-
-    def record(layer, schedule):
-        n_threads = original(layer, schedule)
-        used.add(n_threads)
-        return n_threads
-
-    monkeypatch.setattr(Network, "_n_threads", staticmethod(record))
-
-    def limit(n):
-        used.clear()
-        return threadpool_limits(n, user_api="openmp")
-
-    limit.used = used
-    return limit
 
 
 @pytest.mark.parametrize("n_threads", [1, 2, 3])
