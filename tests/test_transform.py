@@ -308,7 +308,7 @@ def test_2d():
     ],
 )
 @pytest.mark.filterwarnings("ignore:.*:sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+@pytest.mark.filterwarnings("ignore:X (has|does not have valid) feature names")
 def test_checks_of_transformers(Estimator, check):
     check(Estimator.__name__, Estimator(5, max_iter=2, bidirectional=True))
 
