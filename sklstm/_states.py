@@ -96,8 +96,13 @@ class StatesMixin(_LastStates, auto_wrap_output_keys=None):
         Raises
         ------
         ValueError
-            If the network is bidirectional: one of its directions reads every sequence
-            from its end, which a stream does not have yet.
+            If `n_sequences` is below 1, or if the network is bidirectional: one of its
+            directions reads every sequence from its end, which a stream does not have
+            yet.
+
+        See Also
+        --------
+        predict_step : Read a step and predict.
         """
         check_is_fitted(self)
         if self._architecture["bidirectional"]:
@@ -160,6 +165,20 @@ class StatesMixin(_LastStates, auto_wrap_output_keys=None):
             If X has another shape than the state, a value that is not finite (but for
             NaN where `missing` is not "error"), or if the state is one of a network of
             another architecture.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklstm import GRURegressor
+        >>> rng = np.random.default_rng(0)
+        >>> X = rng.standard_normal((50, 8, 2))
+        >>> y = X[:, :, 0].sum(axis=1)
+        >>> model = GRURegressor(4, tol=0.01, random_state=0).fit(X, y)
+        >>> state = model.initial_state()
+        >>> for x in X[0]:
+        ...     prediction, state = model.predict_step(x, state)
+        >>> bool(prediction == model.predict(X[:1]))
+        True
         """
         if not self.__sklearn_is_fitted__():
             check_is_fitted(self)  # raises
@@ -245,10 +264,11 @@ class StatesMixin(_LastStates, auto_wrap_output_keys=None):
             - "last": the hidden state after the last step of each sequence, as features
               for another estimator;
             - "sequence": the hidden states after every step;
-            - "gates": everything that the network computes on its way, for people.
+            - "gates": everything that the network computes on its way, for people to
+              look at.
 
             Only the first is a table, for which :meth:`set_output` chooses the
-            container.
+            container. `pooling` has no part in any of them.
 
         Returns
         -------
@@ -258,7 +278,30 @@ class StatesMixin(_LastStates, auto_wrap_output_keys=None):
             ``forget_gate_l0``, ``cell_candidate_l0``, ``output_gate_l0`` and
             ``cell_state_l0``, for a GRU ``reset_gate_l0``, ``update_gate_l0`` and
             ``candidate_l0``; and so on for each layer, with the suffix ``_reverse`` for
-            the direction that begins at the end. All of them have the steps of X.
+            the direction that begins at the end. All of them have the steps of X: what
+            that direction knows at a step it has from the steps after it.
+
+        Raises
+        ------
+        ValueError
+            If X is not valid, as in :meth:`predict`, or `output` none of the three.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> from sklearn.pipeline import make_pipeline
+        >>> from sklstm import GRUClassifier
+        >>> X = np.random.default_rng(0).standard_normal((50, 8, 2))
+        >>> y = X[:, -1, 0] > 0
+        >>> network = GRUClassifier(4, tol=0.01, random_state=0).fit(X, y)
+        >>> network.transform(X).shape
+        (50, 4)
+        >>> network.transform(X, output="gates")["update_gate_l0"]
+        <SequenceArray: 50 sequences, 8 steps, 4 features, float32>
+        >>> model = make_pipeline(network, LogisticRegression()).fit(X, y)
+        >>> model.score(X, y) > 0.9
+        True
         """
         if output not in ("last", "sequence", "gates"):
             raise ValueError(
