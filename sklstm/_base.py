@@ -422,6 +422,8 @@ class BaseRecurrent(StatesMixin, BaseEstimator):
         """Say when the network of a fit that continues would be another one."""
         fitted = {**self._architecture, "missing": self._missing}
         asked = {**self._asked_architecture(), "missing": self.missing}
+        for values in (fitted, asked):
+            values |= self._cell_parameters(values.pop("cell"))
         changed = [name for name in fitted if fitted[name] != asked[name]]
         if changed:
             was, now = (
@@ -660,6 +662,7 @@ class BaseRecurrent(StatesMixin, BaseEstimator):
         tags.input_tags.two_d_array = True
         tags.input_tags.three_d_array = True
         tags.input_tags.allow_nan = self.missing != "error"
+        tags.transformer_tags.preserves_dtype = []  # `dtype` says which it is
         return tags
 
 

@@ -19,9 +19,20 @@ def _references(text):
     """Indented references under their keys."""
     parts = re.split(r"^(\w+)\n", text.strip("\n"), flags=re.M)[1:]
     return {
-        key: textwrap.dedent(reference).strip().replace("\n", "\n   ")
-        for key, reference in zip(parts[::2], parts[1::2], strict=True)
+        key: reference for key, reference in zip(parts[::2], parts[1::2], strict=True)
     }
+
+
+def _filled(text, first, indent=None):
+    """A paragraph in lines of the usual width."""
+    return textwrap.fill(
+        " ".join(text.split()),
+        84,
+        initial_indent=first,
+        subsequent_indent=first if indent is None else indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def documented(cls):
@@ -35,11 +46,13 @@ def documented(cls):
     weights = attributes.pop("weights_")
     for key, value in cls._weights_explained.items():
         weights = weights.replace("{" + key + "}", value)
+    name, weights = weights.split("\n", 1)
+    weights = f"{name}\n{_filled(weights, '    ')}"
     doc = inspect.getdoc(cls)
     doc = doc.replace("{parameters}", "\n\n".join(parameters))
     doc = doc.replace("{attributes}", "\n\n".join([weights, *attributes.values()]))
     cited = dict.fromkeys(re.findall(r"\[(\w+\d\w*)\]_", doc))
-    references = [f".. [{key}] {REFERENCES[key]}" for key in cited]
+    references = [_filled(f".. [{key}] {REFERENCES[key]}", "", "   ") for key in cited]
     cls.__doc__ = doc.replace("{references}", "\n".join(references))
     return cls
 
@@ -61,7 +74,8 @@ peephole : bool, default=False
     the output gate the new one [Gers2000b]_.
 
 activation : {"tanh", "relu"}, default="tanh"
-    Activation function of the hidden units.
+    Activation function of the hidden units. "relu" does not saturate, which carries
+    gradients over longer sequences [Le2015]_, but nothing bounds its hidden states.
 
 bidirectional : bool, default=False
     Whether each layer reads the sequences in both directions [Schuster1997]_,
@@ -77,12 +91,14 @@ pooling : {"last", "mean", "max", "attention"}, default="last"
       ``softmax(w @ tanh(h_t))`` over the steps, with w learnt [Zhou2016]_.
 
 dropout : float, default=0.0
-    Share of the outputs of each layer that are set to zero in training, at random for
-    each step, before the next layer or the head reads them [Srivastava2014]_.
+    Share of what each layer hands on that is set to zero in training
+    [Srivastava2014]_: at random for every step to the layer above, after `pooling` to
+    the head. The rest is divided by ``1 - dropout``; predictions drop nothing.
 
 recurrent_dropout : float, default=0.0
     Share of the hidden units that the recurrent weights do not see in training, the
-    same ones at all steps of a sequence [Gal2016]_.
+    same ones at all steps of a sequence [Gal2016]_. The rest is divided by
+    ``1 - recurrent_dropout``.
 
 solver : {"adam", "adamw", "sgd", "rmsprop", "lbfgs"}, default="adam"
     Optimizer: Adam [Kingma2015]_, Adam with decoupled weight decay
@@ -143,8 +159,9 @@ shuffle : bool, default=True
     Whether to take the samples in another order in each epoch.
 
 random_state : int, RandomState instance or None, default=None
-    Determines the initial weights, the order of the samples and the split for early
-    stopping. The same int gives the same bits, whatever the number of threads.
+    Determines the initial weights, the order of the samples, what dropout drops and
+    the split for early stopping. The same int gives the same bits, whatever the
+    number of threads.
 
 tol : float, default=1e-4
     Improvement of the loss (of the validation score with early stopping) that
@@ -206,9 +223,10 @@ weights_ : dict of str to ndarray
     Weights of the recurrent layers under the names and in the shapes of
     ``torch.nn.{torch}``: ``weight_ih_l0`` ({gates}H, F), ``weight_hh_l0``
     ({gates}H, H), ``bias_ih_l0`` ({gates}H,), ``bias_hh_l0`` ({gates}H,) and so on for
-    each layer, with the suffix ``_reverse`` for the direction that begins at the end;
-    {order}{more} With ``missing="indicator"`` the lowest layer reads 2 F features:
-    first the values, then the indicators. Copies, read-only.
+    each layer, which reads the H (of two directions 2 H) outputs of the one below,
+    with the suffix ``_reverse`` for the direction that begins at the end; {order}
+    {more} With ``missing="indicator"`` the lowest layer reads 2 F features: first the
+    values, then the indicators. Copies, read-only.
 
 n_features_in_ : int
     Features per step; for 2-D X the number of columns.
@@ -232,7 +250,8 @@ loss_curve_ : list of float
     Mean loss of each epoch, with "lbfgs" the loss after each iteration.
 
 best_validation_score_ : float or None
-    The best of them, that of the weights kept; None without early stopping.
+    The best of `validation_scores_`, that of the weights kept; None without early
+    stopping.
 """
 )
 

@@ -27,13 +27,19 @@ class GRUFamily:
     _weights_explained = {
         "torch": "GRU",
         "gates": "3 ",
-        "order": "gates in the order reset, update, new. The single bias of the first\n"
-        "    two is in ``bias_ih``.",
-        "more": ' With ``pooling="attention"`` also ``attention``.',
+        "order": "gates in the order reset, update, new. The single bias of the first "
+        "two is in ``bias_ih``; ``bias_hh`` is zero but for the last.",
+        "more": 'With ``pooling="attention"`` also ``attention``, the vector w (H,) or '
+        "(2 H,).",
     }
 
     def _initial_options(self, lengths):
         return {"forget_bias": self.forget_bias, "longest": int(lengths.max())}
+
+    @staticmethod
+    def _cell_parameters(cell):
+        """The parameters by which this cell was chosen: there are none."""
+        return {}
 
 
 @documented
@@ -44,6 +50,9 @@ class GRUClassifier(GRUFamily, RecurrentClassifier):
     know at its end, or on the whole way, goes through a linear head to class
     probabilities. Sequences may have any lengths, each its own. Training minimises the
     log loss.
+
+    A fitted network can also be fed a step at a time (:meth:`predict_step`) and give
+    its hidden states as features (:meth:`transform`).
 
     Parameters
     ----------
@@ -66,8 +75,8 @@ class GRUClassifier(GRUFamily, RecurrentClassifier):
     The form of the unit is that of PyTorch, cuDNN and Keras, in which the reset gate
     acts on the product with the recurrent weights and not on what is multiplied with
     them. Input weights start Glorot-uniform, recurrent weights orthogonal for each
-    gate, biases at zero except that of the update gate. The head's bias
-    starts at the class prior. Training is
+    gate, biases at zero except that of the update gate. The head's bias starts at the
+    class prior. Training is
     back-propagation through time over minibatches of whole sequences; nothing is
     padded. The prediction for a sequence does not depend, to the bit, on the sequences
     beside it. Identical samples of a minibatch are merged and their weights added,
@@ -178,6 +187,9 @@ class GRURegressor(GRUFamily, RecurrentRegressor):
     inside and predictions come back in their units, so the scale of y does not matter
     (with ``loss="poisson"`` targets stay as they are).
 
+    A fitted network can also be fed a step at a time (:meth:`predict_step`) and give
+    its hidden states as features (:meth:`transform`).
+
     Parameters
     ----------
     {parameters}
@@ -199,14 +211,12 @@ class GRURegressor(GRUFamily, RecurrentRegressor):
     The form of the unit is that of PyTorch, cuDNN and Keras, in which the reset gate
     acts on the product with the recurrent weights and not on what is multiplied with
     them. Input weights start Glorot-uniform, recurrent weights orthogonal for each
-    gate, biases at zero except that of the update gate. The head's bias
-    starts at the best constant: the mean
-    of the target, its logarithm for "poisson", the median for "absolute_error" and
-    "huber", the quantiles for "quantile". Training is
-    back-propagation through time over minibatches of whole sequences; nothing is
-    padded. The prediction for a sequence does not depend, to the bit, on the sequences
-    beside it. Identical samples of a minibatch are merged and their weights added,
-    which is the same loss.
+    gate, biases at zero except that of the update gate. The head's bias starts at the
+    best constant: the mean of the target, its logarithm for "poisson", the median for "absolute_error" and "huber",
+    the quantiles for "quantile". Training is back-propagation through time over
+    minibatches of whole sequences; nothing is padded. The prediction for a sequence
+    does not depend, to the bit, on the sequences beside it. Identical samples of a
+    minibatch are merged and their weights added, which is the same loss.
 
     With a list of Q quantiles the raw outputs for each target are, in ascending order
     of the levels, the quantile in the middle (number Q // 2, counted from 0) and the

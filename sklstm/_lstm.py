@@ -22,15 +22,21 @@ class LSTMFamily:
     _weights_explained = {
         "torch": "LSTM",
         "gates": "4 ",
-        "order": "gates in the order input, forget, cell, output. The single bias of\n"
-        "    a gate is in ``bias_ih``.",
-        "more": " With ``peephole=True`` also ``peephole_l0`` (3 H,) of the input,\n"
-        '    forget and output gate. With ``pooling="attention"`` also ``attention``.',
+        "order": "gates in the order input, forget, cell, output. The single bias of "
+        "a gate is in ``bias_ih``, ``bias_hh`` is zero.",
+        "more": "With ``peephole=True`` also ``peephole_l0`` (3 H,) of the input, "
+        'forget and output gate. With ``pooling="attention"`` also ``attention``, the '
+        "vector w (H,) or (2 H,).",
     }
 
     @property
     def _cell(self):
         return "lstm_peephole" if self.peephole else "lstm"
+
+    @staticmethod
+    def _cell_parameters(cell):
+        """The parameters by which this cell was chosen."""
+        return {"peephole": cell == "lstm_peephole"}
 
     def _initial_options(self, lengths):
         return {"forget_bias": self.forget_bias, "longest": int(lengths.max())}
@@ -45,6 +51,9 @@ class LSTMClassifier(LSTMFamily, RecurrentClassifier):
     probabilities. Sequences may have any lengths, each its own. Training minimises the
     log loss.
 
+    A fitted network can also be fed a step at a time (:meth:`predict_step`) and give
+    its hidden states as features (:meth:`transform`).
+
     Parameters
     ----------
     {parameters}
@@ -56,7 +65,7 @@ class LSTMClassifier(LSTMFamily, RecurrentClassifier):
     See Also
     --------
     LSTMRegressor : The same network for numbers.
-    GRUClassifier : Gated recurrent units, which have three quarters of the weights.
+    GRUClassifier : Gated recurrent units, three quarters of an LSTM's weights.
     RNNClassifier : The plain recurrent network.
     sklstm.preprocessing.TimeDistributed : Scale or encode the features of every step.
     sklstm.preprocessing.FrameStacker : Shorten long sequences by stacking steps.
@@ -64,12 +73,11 @@ class LSTMClassifier(LSTMFamily, RecurrentClassifier):
     Notes
     -----
     Input weights start Glorot-uniform, recurrent weights orthogonal for each gate, the
-    forget bias at `forget_bias`, peepholes at zero. The head's bias
-    starts at the class prior. Training is
-    back-propagation through time over minibatches of whole sequences; nothing is
-    padded. The prediction for a sequence does not depend, to the bit, on the sequences
-    beside it. Identical samples of a minibatch are merged and their weights added,
-    which is the same loss.
+    forget bias at `forget_bias`, peepholes at zero. The head's bias starts at the class
+    prior. Training is back-propagation through time over minibatches of whole
+    sequences; nothing is padded. The prediction for a sequence does not depend, to the
+    bit, on the sequences beside it. Identical samples of a minibatch are merged and
+    their weights added, which is the same loss.
 
     References
     ----------
@@ -178,6 +186,9 @@ class LSTMRegressor(LSTMFamily, RecurrentRegressor):
     inside and predictions come back in their units, so the scale of y does not matter
     (with ``loss="poisson"`` targets stay as they are).
 
+    A fitted network can also be fed a step at a time (:meth:`predict_step`) and give
+    its hidden states as features (:meth:`transform`).
+
     Parameters
     ----------
     {parameters}
@@ -189,7 +200,7 @@ class LSTMRegressor(LSTMFamily, RecurrentRegressor):
     See Also
     --------
     LSTMClassifier : The same network for labels.
-    GRURegressor : Gated recurrent units, which have three quarters of the weights.
+    GRURegressor : Gated recurrent units, three quarters of an LSTM's weights.
     RNNRegressor : The plain recurrent network.
     sklstm.preprocessing.TimeDistributed : Scale or encode the features of every step.
     sklstm.preprocessing.FrameStacker : Shorten long sequences by stacking steps.
@@ -197,10 +208,9 @@ class LSTMRegressor(LSTMFamily, RecurrentRegressor):
     Notes
     -----
     Input weights start Glorot-uniform, recurrent weights orthogonal for each gate, the
-    forget bias at `forget_bias`, peepholes at zero. The head's bias
-    starts at the best constant: the mean
-    of the target, its logarithm for "poisson", the median for "absolute_error" and
-    "huber", the quantiles for "quantile". Training is
+    forget bias at `forget_bias`, peepholes at zero. The head's bias starts at the best
+    constant: the mean of the target, its logarithm for "poisson", the median for
+    "absolute_error" and "huber", the quantiles for "quantile". Training is
     back-propagation through time over minibatches of whole sequences; nothing is
     padded. The prediction for a sequence does not depend, to the bit, on the sequences
     beside it. Identical samples of a minibatch are merged and their weights added,

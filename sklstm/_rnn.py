@@ -14,13 +14,19 @@ class RNNFamily:
     _weights_explained = {
         "torch": "RNN",
         "gates": "",
-        "order": "the single bias of a unit is in ``bias_ih``.",
-        "more": ' With ``pooling="attention"`` also ``attention``.',
+        "order": "the single bias of a unit is in ``bias_ih``, ``bias_hh`` is zero.",
+        "more": 'With ``pooling="attention"`` also ``attention``, the vector w (H,) or '
+        "(2 H,).",
     }
 
     @property
     def _cell(self):
         return f"rnn_{self.activation}"
+
+    @staticmethod
+    def _cell_parameters(cell):
+        """The parameters by which this cell was chosen."""
+        return {"activation": cell.removeprefix("rnn_")}
 
 
 @documented
@@ -31,6 +37,9 @@ class RNNClassifier(RNNFamily, RecurrentClassifier):
     know at its end, or on the whole way, goes through a linear head to class
     probabilities. Sequences may have any lengths, each its own. Training minimises the
     log loss.
+
+    A fitted network can also be fed a step at a time (:meth:`predict_step`) and give
+    its hidden states as features (:meth:`transform`).
 
     Parameters
     ----------
@@ -44,7 +53,7 @@ class RNNClassifier(RNNFamily, RecurrentClassifier):
     --------
     RNNRegressor : The same network for numbers.
     LSTMClassifier : Long short-term memory.
-    GRUClassifier : Gated recurrent units, which have three quarters of the weights.
+    GRUClassifier : Gated recurrent units, three quarters of an LSTM's weights.
     sklstm.preprocessing.TimeDistributed : Scale or encode the features of every step.
     sklstm.preprocessing.FrameStacker : Shorten long sequences by stacking steps.
 
@@ -53,12 +62,10 @@ class RNNClassifier(RNNFamily, RecurrentClassifier):
     It forgets within some ten steps, because its gradients vanish [Pascanu2013]_: see
     :func:`sklstm.inspection.gradient_norms`, and use an LSTM or a GRU for anything
     longer. Input weights start Glorot-uniform, recurrent weights orthogonal, biases at
-    zero. The head's bias
-    starts at the class prior. Training is
-    back-propagation through time over minibatches of whole sequences; nothing is
-    padded. The prediction for a sequence does not depend, to the bit, on the sequences
-    beside it. Identical samples of a minibatch are merged and their weights added,
-    which is the same loss.
+    zero. The head's bias starts at the class prior. Training is back-propagation
+    through time over minibatches of whole sequences; nothing is padded. The prediction
+    for a sequence does not depend, to the bit, on the sequences beside it. Identical
+    samples of a minibatch are merged and their weights added, which is the same loss.
 
     References
     ----------
@@ -165,6 +172,9 @@ class RNNRegressor(RNNFamily, RecurrentRegressor):
     inside and predictions come back in their units, so the scale of y does not matter
     (with ``loss="poisson"`` targets stay as they are).
 
+    A fitted network can also be fed a step at a time (:meth:`predict_step`) and give
+    its hidden states as features (:meth:`transform`).
+
     Parameters
     ----------
     {parameters}
@@ -177,7 +187,7 @@ class RNNRegressor(RNNFamily, RecurrentRegressor):
     --------
     RNNClassifier : The same network for labels.
     LSTMRegressor : Long short-term memory.
-    GRURegressor : Gated recurrent units, which have three quarters of the weights.
+    GRURegressor : Gated recurrent units, three quarters of an LSTM's weights.
     sklstm.preprocessing.TimeDistributed : Scale or encode the features of every step.
     sklstm.preprocessing.FrameStacker : Shorten long sequences by stacking steps.
 
@@ -186,14 +196,12 @@ class RNNRegressor(RNNFamily, RecurrentRegressor):
     It forgets within some ten steps, because its gradients vanish [Pascanu2013]_: see
     :func:`sklstm.inspection.gradient_norms`, and use an LSTM or a GRU for anything
     longer. Input weights start Glorot-uniform, recurrent weights orthogonal, biases at
-    zero. The head's bias
-    starts at the best constant: the mean
-    of the target, its logarithm for "poisson", the median for "absolute_error" and
-    "huber", the quantiles for "quantile". Training is
-    back-propagation through time over minibatches of whole sequences; nothing is
-    padded. The prediction for a sequence does not depend, to the bit, on the sequences
-    beside it. Identical samples of a minibatch are merged and their weights added,
-    which is the same loss.
+    zero. The head's bias starts at the best constant: the mean of the target, its
+    logarithm for "poisson", the median for "absolute_error" and "huber", the quantiles
+    for "quantile". Training is back-propagation through time over minibatches of whole
+    sequences; nothing is padded. The prediction for a sequence does not depend, to the
+    bit, on the sequences beside it. Identical samples of a minibatch are merged and
+    their weights added, which is the same loss.
 
     With a list of Q quantiles the raw outputs for each target are, in ascending order
     of the levels, the quantile in the middle (number Q // 2, counted from 0) and the

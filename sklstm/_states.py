@@ -11,6 +11,7 @@ from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from .sequences import SequenceArray
+from .sequences._check import check_step
 
 # What a cell has in its slots after a step (cell.h), by the names of its literature.
 GATES = {
@@ -38,14 +39,43 @@ class State(NamedTuple):
 
     seen : ndarray of shape (n, n_features) or None
         Last value seen of each feature, where missing values are filled.
+
+    network : dict
+        What kind of network it is a state of: no other one can go on from it.
     """
 
     layers: tuple
-    pooled: tuple | None = None
-    seen: np.ndarray | None = None
+    pooled: tuple | None
+    seen: np.ndarray | None
+    network: dict
 
 
-class StatesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
+class _LastStates(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
+    """Last hidden states as features: a table, in the container of `set_output`."""
+
+    def transform(self, X):
+        network, idle, X = self._network_for(X)
+        try:
+            return network.last_outputs(X.data, X.offsets[:-1], X.lengths)
+        finally:
+            network.shrink()
+            idle.append(network)
+
+    def _network_for(self, X):
+        """A network for the valid X, which it reads, and the list to give it back."""
+        check_is_fitted(self)
+        idle = self._idle_networks
+        X = self._check_X(X)
+        return self._take_network(idle), idle, X
+
+    @property
+    def _n_features_out(self):
+        """Columns of `transform`, from which their names are made."""
+        directions = 1 + self._architecture["bidirectional"]
+        return self._architecture["hidden_layer_sizes"][-1] * directions
+
+
+class StatesMixin(_LastStates, auto_wrap_output_keys=None):
     """Streaming and hidden states, for every recurrent estimator."""
 
     # ---- streaming -------------------------------------------------------------
@@ -66,8 +96,13 @@ class StatesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         Raises
         ------
         ValueError
-            If the network is bidirectional: one of its directions reads every sequence
-            from its end, which a stream does not have yet.
+            If `n_sequences` is below 1, or if the network is bidirectional: one of its
+            directions reads every sequence from its end, which a stream does not have
+            yet.
+
+        See Also
+        --------
+        predict_step : Read a step and predict.
         """
         check_is_fitted(self)
         if self._architecture["bidirectional"]:
@@ -77,12 +112,24 @@ class StatesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
                 "bidirectional=False, or call predict on whole sequences."
             )
         check_scalar(n_sequences, "n_sequences", Integral, min_val=1)
-        network = self._take_network(self._idle_networks)
+        n_sequences = int(n_sequences)
+        idle = self._idle_networks
+        network = self._take_network(idle)
         pooled = network.pooling and network.pooling.begin(n_sequences)
+        layers = tuple(network.initial_states(n_sequences))
+        idle.append(network)
         seen = None
         if self._missing != "error":
             seen = np.tile(self._first_value, (n_sequences, 1))
-        return State(tuple(network.initial_states(n_sequences)), pooled, seen)
+        return State(layers, pooled, seen, self._state_of())
+
+    def _state_of(self):
+        """What a state must agree with to be one of this network."""
+        return {
+            **self._architecture,
+            "n_features": self._n_sequence_features,
+            "missing": self._missing,
+        }
 
     def predict_step(self, X, state, *, method="predict"):
         """Read one step of each sequence and predict from all steps so far.
@@ -91,8 +138,9 @@ class StatesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
         Parameters
         ----------
-        X : array-like of shape (n_sequences, n_features) or (n_features,)
-            The next step of each sequence; with one sequence a vector will do.
+        X : array-like of shape (n_sequences, n_features)
+            The next step of each sequence. With one sequence a vector of its features
+            will do, with one feature a vector of its values.
 
         state : State
             What :meth:`initial_state` or the last call returned. It is not changed.
@@ -111,49 +159,90 @@ class StatesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
         Raises
         ------
+        TypeError
+            If `state` is no state, or X cannot be read as an array.
         ValueError
-            If X has another shape than the state, or a value that is not finite.
+            If X has another shape than the state, a value that is not finite (but for
+            NaN where `missing` is not "error"), or if the state is one of a network of
+            another architecture.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklstm import GRURegressor
+        >>> rng = np.random.default_rng(0)
+        >>> X = rng.standard_normal((50, 8, 2))
+        >>> y = X[:, :, 0].sum(axis=1)
+        >>> model = GRURegressor(4, tol=0.01, random_state=0).fit(X, y)
+        >>> state = model.initial_state()
+        >>> for x in X[0]:
+        ...     prediction, state = model.predict_step(x, state)
+        >>> bool(prediction == model.predict(X[:1]))
+        True
         """
+        if not self.__sklearn_is_fitted__():
+            check_is_fitted(self)  # raises
         convert = self._step_methods.get(method)
         if convert is None:
             raise ValueError(
                 f"method={method!r} is none of {', '.join(self._step_methods)}."
             )
+        self._check_state(state)
         idle = self._idle_networks
         x, seen = self._check_step(X, state)
         network = self._take_network(idle)
-        raw, layers, pooled = network.step(x, state.layers, state.pooled)
-        y = convert(self, raw.astype(np.float64))
-        idle.append(network)
-        return y, State(layers, pooled, seen)
+        try:
+            raw, layers, pooled = network.step(x, state.layers, state.pooled)
+            y = convert(self, raw.astype(np.float64))
+        finally:
+            idle.append(network)
+        return y, State(layers, pooled, seen, state.network)
+
+    def _check_state(self, state):
+        """Say when this network cannot go on from the state."""
+        if not isinstance(state, State):
+            raise TypeError(
+                "state must be what initial_state or predict_step returned, got "
+                f"{type(state).__name__}. predict_step returns two values: the "
+                "prediction and the next state."
+            )
+        fitted = self._state_of()
+        if state.network != fitted:
+            changed = [name for name in fitted if state.network[name] != fitted[name]]
+            other, own = (
+                ", ".join(f"{name}={values[name]!r}" for name in changed)
+                for values in (state.network, fitted)
+            )
+            raise ValueError(
+                f"The state is of a network of {other}, this one has {own}. Begin with "
+                "initial_state()."
+            )
 
     def _check_step(self, X, state):
         """One step of each sequence as the network reads it, and the values seen."""
-        n, n_features = len(state.layers[0][0]), self._n_sequence_features
-        x = np.asarray(X, dtype=self._parameters.dtype)
-        if x.ndim < 2 and (n == 1 or n_features == 1):
-            x = x.reshape(n if x.size == n * n_features else -1, n_features)
-        if x.shape != (n, n_features):
-            raise ValueError(
-                f"X has shape {np.shape(X)}, but a step of {n} sequence(s) of "
-                f"{n_features} feature(s) has shape {(n, n_features)}."
-            )
-        x = np.ascontiguousarray(x)
-        # A sum is the quickest look.
-        if math.isfinite(x.sum(dtype=np.float64)) or np.isfinite(x).all():
-            seen = x if state.seen is not None else None
+        n = len(state.layers[0][0])
+        x = check_step(self, X, n, self._parameters.dtype)
+        seen = x if state.seen is not None else None
+        # A sum of squares is the quickest look.
+        if math.isfinite(np.vdot(x, x)) or np.isfinite(x).all():
             if self._missing == "indicator":
                 x = np.hstack([x, np.zeros_like(x)])
             return x, seen
-        missing = np.isnan(x)
-        if state.seen is None or np.isinf(x).any():
-            row, column = np.argwhere(~np.isfinite(x))[0]
+        missing, infinite = np.isnan(x), np.isinf(x)
+        if infinite.any():
+            row, column = np.argwhere(infinite)[0]
             raise ValueError(
-                f"X has {x[row, column]} in sequence {row}, feature {column}."
-                + (" Fit with missing='ffill' or 'indicator'." if missing.any() else "")
+                f"X contains infinity or a value too large for dtype('{x.dtype}'): "
+                f"sequence {row}, feature {column}."
             )
-        seen = np.where(missing, state.seen, x).astype(x.dtype)
-        x = seen
+        if seen is None:
+            row, column = np.argwhere(missing)[0]
+            raise ValueError(
+                f"X contains NaN: sequence {row}, feature {column}. Fit "
+                f"{type(self).__name__} with missing='ffill' or missing='indicator' to "
+                "let it read missing values."
+            )
+        x = seen = np.where(missing, state.seen, x).astype(x.dtype)
         if self._missing == "indicator":
             x = np.hstack([x, missing.astype(x.dtype)])
         return x, seen
@@ -175,7 +264,11 @@ class StatesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             - "last": the hidden state after the last step of each sequence, as features
               for another estimator;
             - "sequence": the hidden states after every step;
-            - "gates": everything that the network computes on its way, for people.
+            - "gates": everything that the network computes on its way, for people to
+              look at.
+
+            Only the first is a table, for which :meth:`set_output` chooses the
+            container. `pooling` has no part in any of them.
 
         Returns
         -------
@@ -185,20 +278,40 @@ class StatesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             ``forget_gate_l0``, ``cell_candidate_l0``, ``output_gate_l0`` and
             ``cell_state_l0``, for a GRU ``reset_gate_l0``, ``update_gate_l0`` and
             ``candidate_l0``; and so on for each layer, with the suffix ``_reverse`` for
-            the direction that begins at the end. All of them have the steps of X.
+            the direction that begins at the end. All of them have the steps of X: what
+            that direction knows at a step it has from the steps after it.
+
+        Raises
+        ------
+        ValueError
+            If X is not valid, as in :meth:`predict`, or `output` none of the three.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> from sklearn.pipeline import make_pipeline
+        >>> from sklstm import GRUClassifier
+        >>> X = np.random.default_rng(0).standard_normal((50, 8, 2))
+        >>> y = X[:, -1, 0] > 0
+        >>> network = GRUClassifier(4, tol=0.01, random_state=0).fit(X, y)
+        >>> network.transform(X).shape
+        (50, 4)
+        >>> network.transform(X, output="gates")["update_gate_l0"]
+        <SequenceArray: 50 sequences, 8 steps, 4 features, float32>
+        >>> model = make_pipeline(network, LogisticRegression()).fit(X, y)
+        >>> model.score(X, y) > 0.9
+        True
         """
-        check_is_fitted(self)
         if output not in ("last", "sequence", "gates"):
             raise ValueError(
                 f"output={output!r} is none of 'last', 'sequence' and 'gates'."
             )
-        idle = self._idle_networks
-        X = self._check_X(X)
-        network = self._take_network(idle)
+        if output == "last":
+            return super().transform(X)
+        network, idle, X = self._network_for(X)
         where = X.data, X.offsets[:-1], X.lengths
         try:
-            if output == "last":
-                return network.last_outputs(*where)
             if output == "sequence":
                 return SequenceArray(network.outputs(*where), X.offsets)
             kept = network.kept(*where, GATES[self._architecture["cell"]])
@@ -226,9 +339,3 @@ class StatesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
         starts, lengths = X.offsets[:-1], X.lengths
         return lengths, network.gradient_norms(X.data, starts, lengths, d_loss)
-
-    @property
-    def _n_features_out(self):
-        """Columns of `transform`, from which their names are made."""
-        directions = 1 + self._architecture["bidirectional"]
-        return self._architecture["hidden_layer_sizes"][-1] * directions

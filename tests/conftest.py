@@ -4,8 +4,10 @@ from importlib import import_module
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
-from sklstm.kernels import supported_instruction_sets
+from sklstm.kernels import openmp_version, supported_instruction_sets
+from sklstm.network.network import Network
 
 
 def kernels_of(instruction_set, dtype):
@@ -23,3 +25,27 @@ def instruction_set(request, monkeypatch):
             lambda dtype: kernels_of(request.param, dtype),
         )
     return request.param
+
+
+@pytest.fixture
+def threads(monkeypatch):
+    """A context of n OpenMP threads, more than there are processors if need be, and
+    the numbers of threads that layers have used in it."""
+    if not openmp_version():
+        pytest.skip("built without OpenMP")
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    used, original = set(), Network._n_threads
+
+    def record(layer, schedule):
+        n_threads = original(layer, schedule)
+        used.add(n_threads)
+        return n_threads
+
+    monkeypatch.setattr(Network, "_n_threads", staticmethod(record))
+
+    def limit(n):
+        used.clear()
+        return threadpool_limits(n, user_api="openmp")
+
+    limit.used = used
+    return limit

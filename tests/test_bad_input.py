@@ -19,10 +19,16 @@ from sklearn.base import is_classifier
 from test_lstm import INVALID
 from test_sequences import MALFORMED
 
-from sklstm import LSTMClassifier, LSTMRegressor
+from sklstm import (
+    GRURegressor,
+    LSTMClassifier,
+    LSTMRegressor,
+    RNNClassifier,
+    RNNRegressor,
+)
 from sklstm.sequences import SequenceArray
 
-ESTIMATORS = [LSTMClassifier, LSTMRegressor]
+ESTIMATORS = [LSTMClassifier, GRURegressor]
 every_estimator = pytest.mark.parametrize("Estimator", ESTIMATORS)
 
 pytestmark = pytest.mark.filterwarnings("ignore:Maximum iterations")
@@ -743,6 +749,48 @@ def test_classes_are_no_argument_of_regressors():
 def test_bad_parameters(Estimator, name, value):
     y = target(Estimator)
     assert_refused(Estimator, lambda e: e.fit(X, y), name, {name: value})
+
+
+OF_FAMILIES = [
+    *((LSTMRegressor, "forget_bias", v) for v in ("gers", None, np.nan, np.inf, [1.0])),
+    *((LSTMClassifier, "peephole", v) for v in ("yes", None, 2)),
+    *(
+        (RNNClassifier, "activation", v)
+        for v in ("sigmoid", "linear", None, 1, np.tanh)
+    ),
+]
+
+
+@pytest.mark.parametrize("Estimator, name, value", OF_FAMILIES)
+def test_bad_parameters_of_a_family(Estimator, name, value):
+    y = target(Estimator)
+    assert_refused(Estimator, lambda e: e.fit(X, y), name, {name: value})
+
+
+COMBINATIONS = [
+    ({"tbptt": 2, "bidirectional": True}, "tbptt=2 .*bidirectional=True.*tbptt=None"),
+    *(
+        ({"tbptt": 7, "pooling": p}, f"tbptt=7 .*pooling='{p}'.*pooling='last'")
+        for p in ("mean", "max", "attention")
+    ),
+    (
+        {"solver": "lbfgs", "dropout": 0.1},
+        "'lbfgs' does not support dropout.*dropout=0",
+    ),
+    (
+        {"solver": "lbfgs", "recurrent_dropout": 0.1},
+        "'lbfgs' does not support dropout.*recurrent_dropout=0",
+    ),
+]
+
+
+@pytest.mark.parametrize("Estimator", [LSTMClassifier, GRURegressor, RNNRegressor])
+@pytest.mark.parametrize("params, match", COMBINATIONS)
+def test_options_that_do_not_go_together(Estimator, params, match):
+    """Told before X is looked at."""
+    y = target(Estimator)
+    assert_refused(Estimator, lambda e: e.fit(X, y), match, params)
+    assert_refused(Estimator, lambda e: e.fit("no sequences", y), match, params)
 
 
 @every_estimator

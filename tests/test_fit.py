@@ -12,7 +12,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
-from sklstm import LSTMClassifier, LSTMRegressor
+from sklstm import (
+    GRUClassifier,
+    GRURegressor,
+    LSTMClassifier,
+    LSTMRegressor,
+    RNNClassifier,
+    RNNRegressor,
+)
 from sklstm.network import network
 from sklstm.network.layers import Dense
 from sklstm.network.network import Network
@@ -54,6 +61,107 @@ def test_goes_on_after_a_loss_that_was_not_finite(monkeypatch, solver):
             model.fit(X, Y)
     model._random_state = other._random_state
     assert_array_equal(model.fit(X, Y)._parameters, other.fit(X, Y)._parameters)
+
+
+# ---- fits that break off, of every family ------------------------------------------
+
+EVERY = {"bidirectional": True, "pooling": "attention"}
+DROPOUT = {"dropout": 0.3, "recurrent_dropout": 0.3}
+VARIED = [
+    (LSTMRegressor, {"peephole": True, "forget_bias": "chrono", **EVERY}),
+    (LSTMClassifier, {**DROPOUT, "tbptt": 3}),
+    (GRUClassifier, {**EVERY, **DROPOUT}),
+    (GRURegressor, {"pooling": "max", "missing": "indicator"}),
+    (RNNRegressor, {"activation": "relu", "pooling": "mean", **DROPOUT}),
+    (RNNClassifier, {"solver": "lbfgs", **EVERY}),
+]
+varied = pytest.mark.parametrize("Estimator, params", VARIED)
+
+
+def target_of(Estimator):
+    return LABELS if "Classifier" in Estimator.__name__ else Y
+
+
+def knows(estimator):
+    """The attributes themselves, their bytes, and what comes out."""
+    return dict(vars(estimator)), pickle.dumps(estimator), estimator.predict(X)
+
+
+def assert_knows(estimator, before):
+    attributes, pickled, predictions = before
+    assert vars(estimator).keys() == attributes.keys()
+    assert all(vars(estimator)[name] is value for name, value in attributes.items())
+    assert pickle.dumps(estimator) == pickled
+    assert_array_equal(estimator.predict(X), predictions)
+
+
+@varied
+@pytest.mark.parametrize("warm_start", [False, True])
+@pytest.mark.parametrize("call", [1, 2])
+@pytest.mark.parametrize("method", ["forward", "backward", "initialize", "load"])
+def test_a_fit_that_breaks_leaves_the_one_before(
+    monkeypatch, Estimator, params, warm_start, call, method
+):
+    """The state of dropout is part of it: what follows is as if nothing had been."""
+    y = target_of(Estimator)
+    arguments = {**SMALL, **params, "warm_start": warm_start}
+    estimator = Estimator(**arguments).fit(X, y)
+    before = knows(estimator)
+    original, calls = getattr(Network, method), []
+
+    def broken(*args, **kwargs):
+        calls.append(method)
+        if len(calls) == call:
+            raise ZeroDivisionError
+        return original(*args, **kwargs)
+
+    initializes = method == "initialize" and (warm_start or call == 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(Network, method, broken)
+        if not initializes:  # which happens once, and only where a fit starts anew
+            with pytest.raises(ZeroDivisionError):
+                estimator.fit(X, y)
+            assert len(calls) == call
+            assert_knows(estimator, before)
+    twin = Estimator(**arguments).fit(X, y)
+    assert_array_equal(estimator.fit(X, y)._parameters, twin.fit(X, y)._parameters)
+
+
+@varied
+def test_an_interrupt_leaves_a_usable_model(monkeypatch, Estimator, params):
+    y = target_of(Estimator)
+    estimator = Estimator(**{**SMALL, **params, "max_iter": 50, "batch_size": 10})
+    backward, calls = Network.backward, []
+
+    def interrupted(self, d_output):
+        calls.append(1)
+        if len(calls) == 8:
+            raise KeyboardInterrupt
+        return backward(self, d_output)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Network, "backward", interrupted)
+        with pytest.warns(UserWarning, match="Training interrupted by user"):
+            estimator.fit(X, y)
+    assert 2 <= estimator.n_iter_ == len(estimator.loss_curve_) <= 7
+    estimator.predict(X)
+    estimator.transform(X, output="gates")
+    done = estimator.n_iter_
+    estimator.set_params(warm_start=True, max_iter=2).fit(X, y)
+    assert len(estimator.loss_curve_) == done + 2
+
+
+@varied
+def test_bad_input_leaves_the_fit_before(Estimator, params):
+    y = target_of(Estimator)
+    estimator = Estimator(**SMALL, **params).fit(X, y)
+    before = knows(estimator)
+    methods = ["fit"] if params.get("solver") == "lbfgs" else ["fit", "partial_fit"]
+    for method in methods:
+        for bad_X, bad_y in ((X[:-1], y), ([*X[:-1], X[0] + np.inf], y), (X, y[:3])):
+            with pytest.raises(ValueError):
+                getattr(estimator, method)(bad_X, bad_y)
+            assert_knows(estimator, before)
 
 
 @pytest.mark.parametrize("weights", [{0: -1.0}, {1: np.nan}, {2: np.inf}])

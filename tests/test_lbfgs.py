@@ -64,8 +64,9 @@ def run(kind, hidden, alpha=0.0, max_iter=8, max_fun=1000, tol=0.0, seed=0):
     penalty = alpha * network.weight_mask() if alpha else None
     samples = training_set(sequences, target)
     train_lbfgs(
-        network, parameters, samples, loss, monitor, penalty, max_iter, max_fun, tol
-    )
+        network, parameters, samples, loss, monitor, penalty, None, max_iter, max_fun,
+        tol,
+    )  # fmt: skip
     return start, parameters, monitor, objective
 
 

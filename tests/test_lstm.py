@@ -21,9 +21,22 @@ from sklearn.exceptions import (
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from test_training import adam_step, reference_training, rmsprop_step, sgd_step
+from test_training import (
+    adam_step,
+    matrix,
+    reference_training,
+    rmsprop_step,
+    sgd_step,
+)
 
-from sklstm import LSTMClassifier, LSTMRegressor
+import sklstm
+from sklstm import (
+    GRURegressor,
+    LSTMClassifier,
+    LSTMRegressor,
+    RNNClassifier,
+    RNNRegressor,
+)
 from sklstm.datasets import load_japanese_vowels
 from sklstm.network.losses import SoftmaxCrossEntropy, SquaredError
 from sklstm.network.network import Network
@@ -505,7 +518,7 @@ def flat(estimator, layout, target_scale=1.0, target_mean=0.0):
     """The parameter vector of a fitted estimator."""
     vector, w = np.empty(layout.size), estimator.weights_
     for k in range(len(w) // 4):
-        layout.view(vector, f"l{k}")[:] = np.vstack(
+        matrix(layout, vector, f"l{k}")[:] = np.vstack(
             [
                 w[f"weight_ih_l{k}"].T,
                 w[f"weight_hh_l{k}"].T,
@@ -513,7 +526,7 @@ def flat(estimator, layout, target_scale=1.0, target_mean=0.0):
             ]
         )
     scale = np.broadcast_to(target_scale, len(estimator.coef_))[:, np.newaxis]
-    head = layout.view(vector, "head")
+    head = matrix(layout, vector, "head")
     head[:-1] = (estimator.coef_ / scale).T
     head[-1] = (estimator.intercept_ - target_mean) / scale[:, 0]
     return vector
@@ -1176,9 +1189,13 @@ def test_warm_start_with_another_solver():
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"hidden_layer_sizes": (6,)}, "hidden_layer_sizes and dtype cannot change"),
-        ({"hidden_layer_sizes": (5, 5)}, "hidden_layer_sizes and dtype cannot change"),
-        ({"dtype": "float64"}, "hidden_layer_sizes and dtype cannot change"),
+        ({"hidden_layer_sizes": (6,)}, r"hidden_layer_sizes cannot .*\(5,\).*\(6,\)"),
+        ({"hidden_layer_sizes": (5, 5)}, r"hidden_layer_sizes cannot .*\(5, 5\)"),
+        ({"dtype": "float64"}, "dtype cannot .*'float32'.*'float64'"),
+        ({"bidirectional": True}, "bidirectional cannot .*=False.*=True"),
+        ({"pooling": "max"}, "pooling cannot .*'last'.*'max'"),
+        ({"peephole": True}, "^peephole cannot .*=False.*=True"),
+        ({"dtype": "float64", "pooling": "mean"}, "dtype, pooling cannot "),
     ],
 )
 def test_warm_start_needs_the_same_network(change, message):
@@ -1515,6 +1532,11 @@ def test_a_number_as_learning_rate(value, method):
 
 
 INVALID = [
+    ("bidirectional", ["yes", None, 2]),
+    ("pooling", ["min", "attn", None, 1, True]),
+    ("dropout", [-0.1, 1, 1.0, 2, "a", None, np.nan, [0.5]]),
+    ("recurrent_dropout", [-0.1, 1, 1.0, "a", None, np.nan]),
+    ("tbptt", [0, -1, 2.5, "a", np.inf]),
     ("hidden_layer_sizes", [0, -3, (), (4, 0), (4, 2.5), 4.0, "64", None, [[3], [4]]]),
     ("solver", ["newton-cg", None, 1]),
     ("alpha", [-1e-9, "a", None, np.nan]),
@@ -1543,7 +1565,7 @@ INVALID = [
 ]
 
 
-@pytest.mark.parametrize("estimator", [LSTMClassifier, LSTMRegressor])
+@pytest.mark.parametrize("estimator", [LSTMClassifier, GRURegressor, RNNClassifier])
 @pytest.mark.parametrize(
     "name, value", [(name, value) for name, values in INVALID for value in values]
 )
@@ -1566,13 +1588,26 @@ def test_invalid_parameters_of_one_estimator():
     for value in ("absolute", None):
         with pytest.raises(ValueError, match="loss"):
             small("single", loss=value).fit(X, y)
+    of_families = [
+        *((LSTMRegressor, "forget_bias", v) for v in ("gers", None, np.nan, np.inf)),
+        *((LSTMRegressor, "peephole", v) for v in ("yes", None, 2)),
+        *((RNNRegressor, "activation", v) for v in ("sigmoid", "linear", None, 1)),
+    ]
+    for Estimator, name, value in of_families:
+        with pytest.raises(ValueError, match=name):
+            Estimator(3, max_iter=1, **{name: value}).fit(X, y)
 
 
 def test_every_parameter_has_a_constraint_and_an_invalid_value_here():
-    for estimator in (LSTMClassifier, LSTMRegressor):
+    own = {
+        "class_weight", "loss", "quantile", "huber_delta", "forget_bias", "peephole",
+        "activation",
+    }  # fmt: skip
+    public = [name for name in sklstm.__all__ if name.endswith(("ifier", "ressor"))]
+    assert len(public) == 6
+    for estimator in map(sklstm.__dict__.get, public):
         names = set(estimator().get_params())
         assert names == set(estimator._parameter_constraints)
-        own = {"class_weight", "loss", "quantile", "huber_delta"}
         assert names - own == {name for name, _ in INVALID}
 
 

@@ -50,7 +50,7 @@ def make_target(X, several=False):
     return np.c_[y, np.arange(len(X)) % 5] if several else y
 
 
-# ---- scikit-learn's contract ---------------------------------------------------------
+# ---- scikit-learn's contract -------------------------------------------------------
 
 # A matrix of quantiles is no vector, and no check knows of counts in several outputs.
 NOT_MEANT = {
@@ -81,7 +81,7 @@ def test_tags(loss):
     )
 
 
-# ---- what is learnt is what predicts ---------------------------------------------------
+# ---- what is learnt is what predicts -----------------------------------------------
 
 
 @every_loss
@@ -218,7 +218,7 @@ def test_training_part_without_events():
     assert_allclose(sorted(starts), np.log([0.5 / 19, 3 / 19]), rtol=1e-12)
 
 
-# ---- weights, going on, pickles ------------------------------------------------------
+# ---- weights, going on, pickles ----------------------------------------------------
 
 
 @every_loss
@@ -322,7 +322,7 @@ def test_parameters_of_other_losses_may_change():
         model.set_params(quantile=[0.1], huber_delta=9.0).partial_fit(X, y)
 
 
-# ---- what is refused -------------------------------------------------------------------
+# ---- what is refused ---------------------------------------------------------------
 
 BAD_COUNTS = {
     "negative": ([3, 1, -2.5, 0, -1] + [1] * 19, "sample 2 has target -2.5"),
@@ -469,19 +469,23 @@ def test_validation_score_is_minus_the_loss(loss, weighted):
     model = small(loss, early_stopping=True, max_iter=30, dtype="float64").fit(
         X, y, X_val=X_val, y_val=y_val, sample_weight_val=weight
     )
-    predicted, unit = model.predict(X_val), y.std()
+    predicted, unit, weights = model.predict(X_val), y.std(), {"sample_weight": weight}
     expected = {
-        "absolute_error": lambda: mean_absolute_error(y_val, predicted, sample_weight=weight) / unit,
+        "absolute_error": lambda: (
+            mean_absolute_error(y_val, predicted, **weights) / unit
+        ),
         "huber": lambda: huber_by_hand(y_val / unit, predicted / unit, weight, 0.5),
-        "poisson": lambda: mean_poisson_deviance(y_val, predicted, sample_weight=weight) / 2,
-        "quantile": lambda: mean_pinball_loss(y_val, predicted, sample_weight=weight, alpha=0.8) / unit,
+        "poisson": lambda: mean_poisson_deviance(y_val, predicted, **weights) / 2,
+        "quantile": lambda: (
+            mean_pinball_loss(y_val, predicted, alpha=0.8, **weights) / unit
+        ),
         "quantiles": lambda: np.mean(
             [
-                mean_pinball_loss(y_val, values, sample_weight=weight, alpha=level)
+                mean_pinball_loss(y_val, values, alpha=level, **weights) / unit
                 for level, values in zip(QUANTILES, predicted.T)
             ]
-        ) / unit,
-    }[loss]()  # fmt: skip
+        ),
+    }[loss]()
     assert model.best_validation_score_ == max(model.validation_scores_)
     assert model.best_validation_score_ == pytest.approx(-expected, rel=1e-9)
 
@@ -495,7 +499,7 @@ def test_quantiles_in_searches():
     assert cross_val_predict(small("quantiles"), X, y, cv=3).shape == (60, 4)
 
 
-# ---- what is learnt -----------------------------------------------------------------
+# ---- what is learnt ----------------------------------------------------------------
 
 
 def noisy(n, seed):

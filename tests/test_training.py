@@ -52,7 +52,7 @@ def only_batch(samples, indices):
 
 def content(samples, batch):
     """A minibatch as a list of (steps, target, weight), in its order."""
-    starts, lengths, target, weight, _ = batch
+    starts, lengths, target, weight = batch[:4]
     weight = np.ones(len(starts)) if weight is None else weight
     return [
         (samples.data[s : s + T].tobytes(), y.tobytes(), w)
@@ -87,35 +87,36 @@ def test_batch_merges_identical_samples_and_nothing_else(case, data):
         key = kinds[i], targets[i]
         expected[key] = expected.get(key, 0) + (1 if weight is None else weight[i])
     batch = only_batch(samples, indices)
-    starts, lengths, target, _, total = batch
     got = content(samples, batch)
     assert len(got) == len(expected)
-    for (_, _, w), T, y in zip(got, lengths, target, strict=True):
+    for (_, _, w), T, y in zip(got, batch.lengths, batch.target, strict=True):
         assert w == expected[T, y]
-    assert total == sum(expected.values())
+    assert batch.total == sum(expected.values())
     other = np.array(data.draw(st.permutations(indices.tolist())))
     assert content(samples, only_batch(samples, other)) == got
 
 
 def test_batch_of_distinct_samples_has_no_weights():
     samples = training_set([np.ones((2, 1)), np.zeros((2, 1))], [0, 0])
-    starts, lengths, target, weight, total = only_batch(samples, np.array([0, 1]))
-    assert sorted(starts) == [0, 2] and weight is None and total == 2
+    batch = only_batch(samples, np.array([0, 1]))
+    assert sorted(batch.starts) == [0, 2] and batch.weight is None and batch.total == 2
 
 
 def test_samples_of_one_content_and_other_targets_stay_apart():
     samples = training_set([np.ones((2, 1))] * 3, [[0.0], [1.0], [0.0]])
-    starts, _, target, weight, total = only_batch(samples, np.arange(3))
-    assert sorted(zip(target[:, 0], weight, strict=True)) == [(0, 2), (1, 1)]
-    assert total == 3
+    batch = only_batch(samples, np.arange(3))
+    weights = zip(batch.target[:, 0], batch.weight, strict=True)
+    assert sorted(weights) == [(0, 2), (1, 1)]
+    assert batch.total == 3
 
 
 def test_samples_of_one_content_and_other_lengths_stay_apart():
     """No steps, one and two steps of zeros: a prefix is not the same sequence."""
     sequences = [np.zeros((T, 1)) for T in (0, 1, 2, 0, 1)]
     samples = training_set(sequences, [5] * 5)
-    _, lengths, _, weight, _ = only_batch(samples, np.arange(5))
-    assert sorted(zip(lengths, weight, strict=True)) == [(0, 2), (1, 2), (2, 1)]
+    batch = only_batch(samples, np.arange(5))
+    weights = zip(batch.lengths, batch.weight, strict=True)
+    assert sorted(weights) == [(0, 2), (1, 2), (2, 1)]
 
 
 def test_order_of_a_batch_is_that_of_its_content():
@@ -139,7 +140,8 @@ def test_weights_and_repetition_make_the_same_batch():
     repeated = training_set([sequences[i] for i in index], index)
     a, b = only_batch(weighted, np.arange(3)), only_batch(repeated, np.arange(6))
     assert content(weighted, a) == content(repeated, b)
-    assert a[-1] == b[-1] == 6
+    assert a.total == b.total == 6
+    assert_array_equal(a.keys, b.keys)
 
 
 # ---- optimizers ------------------------------------------------------------------
@@ -514,6 +516,13 @@ def test_steps_refuse_vectors_of_other_sizes(instruction_set):
 # ---- the loop, against the same written out in NumPy -------------------------------
 
 
+def matrix(layout, vector, part):
+    """The weights of a part as reference.py has them, a view: rows W, R (if any), b."""
+    first, last = layout.slices[f"{part}.w"], layout.slices[f"{part}.b"]
+    (n_columns,) = layout.shapes[f"{part}.b"]
+    return vector[first.start : last.stop].reshape(-1, n_columns)
+
+
 class Reference:
     """Network, loss and gradient of reference.py over the same flat vector."""
 
@@ -525,8 +534,8 @@ class Reference:
     def value_and_gradient(self, parameters, sequences, target):
         """Mean loss over the samples and its gradient, sample by sample."""
         names = [f"l{k}" for k in range(self.n_layers)]
-        weights = [self.layout.view(parameters, name) for name in names]
-        head = self.layout.view(parameters, "head")
+        weights = [matrix(self.layout, parameters, name) for name in names]
+        head = matrix(self.layout, parameters, "head")
         runs, outputs = [], []
         for x in sequences:
             run = []
@@ -539,8 +548,8 @@ class Reference:
             outputs.append(h[-1] @ head[:-1] + head[-1])
         value, d_output = self.loss.value_and_gradient(np.array(outputs), target)
         gradient = np.zeros_like(parameters)
-        d_head = self.layout.view(gradient, "head")
-        d_weights = [self.layout.view(gradient, name) for name in names]
+        d_head = matrix(self.layout, gradient, "head")
+        d_weights = [matrix(self.layout, gradient, name) for name in names]
         for run, d_out in zip(runs, d_output, strict=True):
             d_head[:-1] += np.outer(run[-1][1][-1], d_out)
             d_head[-1] += d_out
@@ -847,7 +856,7 @@ def test_batches_are_cut_in_the_order_given(distinct, weighted):
     samples = training_set(sequences, target, weight)
     order = np.random.default_rng(0).permutation(10)
     batches = list(samples.batches(order, 4))
-    assert [batch[-1] for batch in batches] == [
+    assert [batch.total for batch in batches] == [
         sum(weight[part]) if weighted else len(part)
         for part in (order[:4], order[4:8], order[8:])
     ]
@@ -857,7 +866,7 @@ def test_batches_are_cut_in_the_order_given(distinct, weighted):
             key = sequences[i].tobytes(), target[i].tobytes()
             expected[key] = expected.get(key, 0) + (weight[i] if weighted else 1)
         got = {(x, y): w for x, y, w in content(samples, batch)}
-        assert got == expected and len(batch[0]) == len(got)
+        assert got == expected and len(batch.starts) == len(got)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -938,21 +947,23 @@ def test_initial_parameters():
     """Glorot-uniform W, orthogonal R for each gate, forget bias 1, head at its bias."""
     F, H = 40, 30
     network = Network(F, (H, H), 3, np.float64)
-    parameters = network.initialize(np.random.RandomState(0), np.array([1.0, -2, 3]))
+    parameters = network.initialize(
+        np.random.RandomState(0), np.array([1.0, -2, 3]), forget_bias=1.0
+    )
     for name, n_inputs in (("l0", F), ("l1", H)):
-        matrix = network.layout.view(parameters, name)
+        weights = matrix(network.layout, parameters, name)
         limit = np.sqrt(6 / (n_inputs + H))
-        W = matrix[:n_inputs]
+        W = weights[:n_inputs]
         assert 0.98 * limit < np.abs(W).max() <= limit
         assert np.var(W) == pytest.approx(limit**2 / 3, rel=0.05)
-        gates = matrix[n_inputs:-1].reshape(H, 4, H).transpose(1, 0, 2)
+        gates = weights[n_inputs:-1].reshape(H, 4, H).transpose(1, 0, 2)
         for R in gates:
             assert_allclose(R @ R.T, np.eye(H), atol=1e-12)
         assert np.abs(gates[0] - gates[1]).max() > 0.1
         assert_array_equal(
-            matrix[-1].reshape(4, H), [[0] * H, [1] * H, [0] * H, [0] * H]
+            weights[-1].reshape(4, H), [[0] * H, [1] * H, [0] * H, [0] * H]
         )
-    head = network.layout.view(parameters, "head")
+    head = matrix(network.layout, parameters, "head")
     limit = np.sqrt(6 / (H + 3))
     assert 0.9 * limit < np.abs(head[:-1]).max() <= limit
     assert_array_equal(head[-1], [1, -2, 3])
@@ -962,8 +973,8 @@ def test_weight_mask_is_zero_at_the_biases():
     network = Network(2, (3, 4), 2, np.float64)
     mask = network.weight_mask()
     for name in ("l0", "l1", "head"):
-        assert_array_equal(network.layout.view(mask, name)[:-1], 1)
-        assert_array_equal(network.layout.view(mask, name)[-1], 0)
+        assert_array_equal(matrix(network.layout, mask, name)[:-1], 1)
+        assert_array_equal(matrix(network.layout, mask, name)[-1], 0)
 
 
 # ---- fingerprints ------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import contextlib
 import copy as copy_module
+import math
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -296,6 +297,66 @@ def validate_layout(estimator, X, *, reset, dtype=None, allow_nan=False):
     if not fitted_on_2d and n_steps is None:
         _check_names(estimator, sequences.feature_names)
     return sequences, n_steps
+
+
+def check_step(estimator, X, n_sequences, dtype):
+    """Validate one step of sequences that are read side by side.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        A fitted one, whose features X must have.
+
+    X : array-like of shape (n_sequences, n_features)
+        The step. A vector will do where one of the two is 1.
+
+    n_sequences : int
+        Number of sequences.
+
+    dtype : dtype
+        Type of the result.
+
+    Returns
+    -------
+    x : ndarray of shape (n_sequences, n_features)
+        C-contiguous; shares no memory with X. It may hold NaN and infinity.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If X has another shape or holds anything but real numbers.
+    """
+    if type(X) is not np.ndarray or X.dtype not in FLOATS:
+        if isinstance(X, np.ma.MaskedArray):
+            raise TypeError(
+                "X is a masked array, whose mask would be lost. Mark missing values "
+                "with NaN: X.astype(float).filled(np.nan)."
+            )
+        if issparse(X):
+            raise TypeError(
+                "X is sparse, but dense data is required. Use '.toarray()' to convert "
+                "it."
+            )
+        if hasattr(X, "columns") and estimator._fixed_n_steps is None:
+            names = tuple(X.columns)
+            are_names = all(isinstance(name, str) for name in names)
+            _check_names(estimator, names if are_names else None)
+        try:
+            X = _as_floats(np.asarray(X), None)
+        except OverflowError as error:
+            raise ValueError(f"X holds a number too large: {error}") from error
+    shape = n_sequences, estimator._n_sequence_features
+    if X.ndim < 2 and 1 in shape and X.size == math.prod(shape):
+        X = X.reshape(shape)
+    if X.shape != shape:
+        raise ValueError(
+            f"X has shape {X.shape}, but a step of {shape[0]} sequence(s) of "
+            f"{shape[1]} feature(s) has shape {shape}."
+        )
+    if X.dtype == dtype:
+        return X.copy()
+    with np.errstate(over="ignore"):  # a value too large is told as infinity
+        return X.astype(dtype, order="C")
 
 
 def _check_names(estimator, names):
