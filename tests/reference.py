@@ -7,7 +7,7 @@ One sequence at a time, one step at a time, in the notation of docs/design.md; a
 A slot is a sum that a cell needs. W x goes to the first of them and R h' to the last:
 
     LSTM   i, f, g, o       W x and R h' to all four
-    GRU    n, r, u, q       W x to n, r, u and R h' to r, u, q: n = tanh(z_n + r z_q)
+    GRU    n, r, u, q       W x to n, r, u and R h' to r, u, q
     RNN    z                both
 """
 
@@ -18,7 +18,8 @@ SLOTS = {"lstm": 4, "gru": 4, "rnn_tanh": 1, "rnn_relu": 1, "lstm_peephole": 4}
 GATES = SLOTS | {"gru": 3}
 
 
-# ---- one step: (h, c, what backward needs) from the slots, and (d_z, d_h', d_c', d_p) ---
+# ---- one step: from z (slots, H) to h, c and what backward needs; from d_h and d_c to
+# ---- d_z, d_h' beside what comes through R, d_c' and d_p
 
 
 def lstm_step(z, p, h_before, c_before):
@@ -132,7 +133,7 @@ def backward(cell, weights, x, h, c, kept, d_h_out, d_c_last, mask=1.0):
     return d_weights, d_x, d_h, d_c
 
 
-# ---- an LSTM whose weights are one matrix (F + H + 1, 4 H): rows W, R, b ----------------
+# ---- an LSTM whose weights are one matrix (F + H + 1, 4 H): rows W, R, b -----------
 
 
 def _as_dict(matrix, F):
