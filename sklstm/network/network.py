@@ -224,7 +224,7 @@ class Network:
                 x,
                 x_rows,
                 keep=False,
-                sequence=k < top or "mask" in options,
+                sequence=k < top,
                 h_0=states[k][0],
                 c_0=states[k][1] if layer.cell.has_c else None,
                 h_last=state[0],
