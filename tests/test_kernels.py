@@ -413,10 +413,10 @@ def test_bits_do_not_depend_on_neighbours(instruction_set, cell, dtype, masked):
         other = batch.run(strip_rows=strip_rows, n_threads=2)
         for key in {"h_last", "c_last", "h", "d_x", "d_h_0", "d_c_0"} & other.keys():
             assert_array_equal(other[key], together[key], err_msg=key)
-    # a mask needs the states of all steps
-    for sequence in (True,) if masked else (True, False):
+    for sequence in (True, False):
         without_memory = batch.run(keep=False, sequence=sequence)
-        assert ("h" in without_memory) == sequence
+        # a mask is multiplied with the states of all steps
+        assert ("h" in without_memory) == (sequence or masked)
         for key, value in without_memory.items():
             assert_array_equal(value, together[key], err_msg=key)
 
@@ -564,10 +564,6 @@ def test_shapes_are_checked(instruction_set, cell):
         layer.forward(schedule, batch.x, rows, keep=False, c_0=batch.c_0)
     with pytest.raises(ValueError, match=r"mask has shape \(2, 5\)"):
         layer.forward(schedule, batch.x, rows, keep=True, mask=batch.h_0)
-    with pytest.raises(ValueError, match="A mask needs masked and h"):
-        layer.forward(
-            schedule, batch.x, rows, keep=False, mask=np.ones((2, layer.width))
-        )
     layer.forward(schedule, batch.x, rows, keep=True)
     d_weights = {name: np.empty(shape) for name, shape in layer.shapes.items()}
     for name, array in [
