@@ -212,8 +212,8 @@ class GRURegressor(GRUFamily, RecurrentRegressor):
     acts on the product with the recurrent weights and not on what is multiplied with
     them. Input weights start Glorot-uniform, recurrent weights orthogonal for each
     gate, biases at zero except that of the update gate. The head's bias starts at the
-    best constant: the mean of the target, its logarithm for "poisson", the median for "absolute_error" and "huber",
-    the quantiles for "quantile". Training is back-propagation through time over
+    best constant: the mean of the target, its logarithm for "poisson", the median for
+    "absolute_error" and "huber", the quantiles for "quantile". Training is back-propagation through time over
     minibatches of whole sequences; nothing is padded. The prediction for a sequence
     does not depend, to the bit, on the sequences beside it. Identical samples of a
     minibatch are merged and their weights added, which is the same loss.

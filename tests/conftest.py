@@ -19,7 +19,7 @@ def kernels_of(instruction_set, dtype):
 @pytest.fixture(params=supported_instruction_sets())
 def instruction_set(request, monkeypatch):
     """Run the test on every instruction set that this machine has."""
-    for module in ("layers", "optimizers"):
+    for module in ("layers", "pooling", "optimizers"):
         monkeypatch.setattr(
             f"sklstm.network.{module}.kernels_for",
             lambda dtype: kernels_of(request.param, dtype),

@@ -1,19 +1,20 @@
-"""The recurrent kernels: against the reference, finite differences and PyTorch's frozen
-numbers, on every instruction set; and the promises about bits."""
+"""The recurrent kernels: every cell against the reference, finite differences and
+PyTorch's frozen numbers, on every instruction set; and the promises about bits."""
 
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+import reference
 from conftest import kernels_of
 from numpy.testing import assert_allclose, assert_array_equal
-from reference import lstm_backward, lstm_forward
 
 from sklstm import kernels
-from sklstm.kernels import Schedule, supported_instruction_sets
+from sklstm.kernels import CELLS, Schedule, supported_instruction_sets
 from sklstm.network.layers import Dense, Recurrent
 
 TORCH = Path(__file__).parent / "data" / "torch_lstm.npz"
@@ -36,81 +37,120 @@ SHAPES = [
     # weight gradients: row-steps in chunks, columns in groups, with a rest of each
     (3, 130, [6] * 180),
 ]
+# those that are computed with a mask of recurrent dropout as well: a tile of every
+# height, a lone sequence, a width that is not padded
+MASKED_SHAPES = [(3, 5, [0, 3, 9, 1, 1, 0, 12]), (13, 20, [8, 8, 3]), (4, 37, [49])]
+MASKED_SHAPES += [(2, 64, [3] * 19)]
+
+every_cell = pytest.mark.parametrize("cell", CELLS)
+every_dtype = pytest.mark.parametrize("dtype", [np.float64, np.float32])
+every_shape = pytest.mark.parametrize("F, H, lengths", SHAPES)
 
 
 class Batch:
     """A layer with random weights on a batch of random sequences."""
 
-    def __init__(self, F, H, lengths, dtype=np.float64, seed=0):
+    def __init__(
+        self, cell, F, H, lengths, dtype=np.float64, seed=0, masked=False
+    ):  # fmt: skip
         rng = np.random.default_rng(seed)
-        self.F, self.H, self.B = F, H, len(lengths)
+        self.cell, self.F, self.H, self.B = cell, F, H, len(lengths)
         self.lengths = np.array(lengths, dtype=np.intp)
         self.offsets = np.concatenate([[0], np.cumsum(self.lengths)])
         self.starts = self.offsets[:-1].copy()
         N = self.offsets[-1]
         self.x = rng.standard_normal((N, F)).astype(dtype)
-        self.weights = (0.4 * rng.standard_normal((F + H + 1, 4 * H))).astype(dtype)
+        # R is no larger than what keeps a ReLU from growing without bounds
+        scale = {"w": 0.4, "r": min(0.4, 1 / np.sqrt(H)), "b": 0.4, "p": 0.4}
+        self.weights = {
+            name: (scale[name] * rng.standard_normal(shape)).astype(dtype)
+            for name, shape in Recurrent(F, H, dtype, cell).shapes.items()
+        }
         self.h_0, self.c_0, self.d_last, self.d_c_last = rng.standard_normal(
             (4, self.B, H)
         ).astype(dtype)
         # gradient of the hidden state of every step, in the order of x
         self.d_h = rng.standard_normal((N, H)).astype(dtype)
+        self.mask = None
+        if masked:
+            self.mask = rng.choice([0, 1.5], (self.B, H), p=[1 / 3, 2 / 3])
+            self.mask = self.mask.astype(dtype)
 
-    def run(self, n_threads=1, strip_rows=16, keep=True):
+    def run(self, n_threads=1, strip_rows=16, keep=True, sequence=True, backward=True):
         """All outputs and gradients of the kernels, in the order of the input."""
-        layer = Recurrent(self.F, self.H, self.x.dtype)
+        layer = Recurrent(self.F, self.H, self.x.dtype, self.cell)
         layer.load(self.weights, backward=True, d_x=True)
         schedule = Schedule(self.starts, self.lengths, strip_rows)
         pad = ((0, 0), (0, layer.width - self.H))
         h_0, c_0, d_last, d_c = (
             np.pad(a, pad) for a in (self.h_0, self.c_0, self.d_last, self.d_c_last)
         )
-        c_last = np.empty_like(c_0)
-        h_last, h = layer.forward(
-            schedule, self.x, schedule.data_rows, keep=keep, h_0=h_0, c_0=c_0,
-            c_last=c_last, n_threads=n_threads,
+        options = {"n_threads": n_threads}
+        if self.mask is not None:
+            options["mask"] = np.pad(self.mask, pad)[schedule.order]
+        has_c = layer.cell.has_c
+        c_last = np.empty_like(c_0) if has_c else None
+        h_last, h, h_rows = layer.forward(
+            schedule, self.x, schedule.data_rows, keep=keep, sequence=sequence,
+            h_0=h_0, c_0=c_0 if has_c else None, c_last=c_last, **options,
         )  # fmt: skip
-        result = {"h_last": h_last[:, : self.H].copy(), "c_last": c_last[:, : self.H]}
-        if not keep:
-            return result
+        result = {"h_last": h_last[:, : self.H].copy()}
+        if has_c:
+            result["c_last"] = c_last[:, : self.H]
         at = np.argsort(schedule.data_rows)
-        result["h"] = h[schedule.state_rows[at], : self.H].copy()
-        d_weights = np.empty_like(self.weights)
+        if h is not None:
+            result["h"] = h[h_rows[at], : self.H].copy()
+            finite = h_rows[np.isfinite(h[h_rows, : self.H]).all(axis=1)]
+            assert not h[finite, self.H :].any()  # the padding
+        if not (keep and backward):
+            return result
+        d_weights = {name: np.empty_like(w) for name, w in self.weights.items()}
         d_h_0 = np.zeros_like(h_0)
-        d_c = d_c[schedule.order]
+        d_c = d_c[schedule.order] if has_c else None
         d_x = layer.backward(
-            d_weights, d_last=d_last,
-            d_out=np.pad(self.d_h, pad)[schedule.data_rows], d_c=d_c, d_h_0=d_h_0,
-            d_x=True, n_threads=n_threads,
+            d_weights, d_last=d_last, d_out=np.pad(self.d_h, pad)[schedule.data_rows],
+            d_c=d_c, d_h_0=d_h_0, d_x=True, n_threads=n_threads,
         )  # fmt: skip
         place = np.argsort(schedule.order)
         empty = (self.lengths == 0)[:, np.newaxis]
+        result |= {f"d_{name}": gradient for name, gradient in d_weights.items()}
         result |= {
-            "d_weights": d_weights,
             "d_x": d_x[at, : self.F].copy(),
             "d_h_0": np.where(empty, self.d_last, d_h_0[place, : self.H]),
-            "d_c_0": d_c[place, : self.H],
         }
+        if has_c:
+            result["d_c_0"] = d_c[place, : self.H]
         return result
 
-    def reference(self):
-        """The same from tests/reference.py, in float64."""
-        W = self.weights.astype(np.float64)
-        result = {"d_weights": np.zeros_like(W)}
+    def reference(self, h=None):
+        """The same from tests/reference.py, in float64.
+
+        With `h`, hidden states of all steps in the order of the input, the gradients
+        are taken there.
+        """
+        weights = {name: w.astype(np.float64) for name, w in self.weights.items()}
+        result = {f"d_{name}": np.zeros(w.shape) for name, w in weights.items()}
         rows = {k: [] for k in ("h_last", "c_last", "h", "d_x", "d_h_0", "d_c_0")}
         for i in range(self.B):
             steps = slice(self.offsets[i], self.offsets[i + 1])
-            x = self.x[steps].astype(np.float64)
-            h, c, gates = lstm_forward(W, x, self.h_0[i], self.c_0[i])
-            d_h = np.zeros_like(h)
+            mask = 1.0 if self.mask is None else self.mask[i].astype(np.float64)
+            problem = self.cell, weights, self.x[steps].astype(np.float64)
+            states, c, kept = reference.forward(
+                *problem, self.h_0[i], self.c_0[i], mask
+            )
+            at = states
+            if h is not None:
+                at = np.vstack([states[:1], h[steps]])
+            d_h = np.zeros_like(at)
             d_h[1:] = self.d_h[steps]
             d_h[-1] += self.d_last[i]
-            d_weights, d_x, d_h_0, d_c_0 = lstm_backward(
-                W, x, h, c, gates, d_h, self.d_c_last[i].astype(np.float64)
+            d_weights, d_x, d_h_0, d_c_0 = reference.backward(
+                *problem, at, c, kept, d_h, self.d_c_last[i].astype(np.float64), mask
             )
-            result["d_weights"] += d_weights
+            for name, gradient in d_weights.items():
+                result[f"d_{name}"] += gradient
             for key, value in zip(
-                rows, (h[-1], c[-1], h[1:], d_x, d_h_0, d_c_0), strict=True
+                rows, (states[-1], c[-1], states[1:], d_x, d_h_0, d_c_0), strict=True
             ):
                 rows[key].append(value)
         for key, values in rows.items():
@@ -120,39 +160,73 @@ class Batch:
 
     def loss(self):
         """The scalar whose gradients `run` returns."""
-        result = self.run()
-        return (
-            (result["h_last"] * self.d_last).sum()
-            + (result["c_last"] * self.d_c_last).sum()
-            + (result["h"] * self.d_h).sum()
-        )
+        result = self.run(backward=False)
+        loss = (result["h_last"] * self.d_last).sum()
+        loss += (result["h"] * self.d_h).sum()
+        if "c_last" in result:
+            loss += (result["c_last"] * self.d_c_last).sum()
+        return loss
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("n_threads", [1, 2])
-@pytest.mark.parametrize("F, H, lengths", SHAPES)
-def test_reference(instruction_set, F, H, lengths, n_threads, dtype):
-    batch = Batch(F, H, lengths, dtype)
-    expected = batch.reference()
+@cache
+def expected_of(cell, F, H, lengths, dtype, masked):
+    """The reference, which is the same on every instruction set."""
+    return Batch(cell, F, H, lengths, dtype, masked=masked).reference()
+
+
+def assert_close_to_reference(cell, F, H, lengths, dtype, masked=False):
+    batch = Batch(cell, F, H, lengths, dtype, masked=masked)
+    got = batch.run()
+    expected = expected_of(cell, F, H, tuple(lengths), dtype, masked)
+    if cell == "rnn_relu" and dtype == np.float32:
+        # Which side of its kink a unit is on can turn on the last bit of float32, and
+        # the gradient jumps there; h itself does not.
+        forward = {key: expected[key] for key in ("h", "h_last")}
+        expected = batch.reference(got["h"]) | forward
     tolerance = {np.float64: 1e-13, np.float32: 3e-5}[dtype]
-    for key, value in batch.run(n_threads).items():
+    for key, value in got.items():
         scale = max(1, np.abs(expected[key]).max(initial=0))
         assert value.dtype == dtype
         assert_allclose(value, expected[key], 0, tolerance * scale, err_msg=key)
 
 
+# On one thread: others give the same bits, which is a test of its own below.
+@every_cell
+@every_dtype
+@every_shape
+def test_reference(instruction_set, cell, F, H, lengths, dtype):
+    assert_close_to_reference(cell, F, H, lengths, dtype)
+
+
+@every_cell
+@every_dtype
+@pytest.mark.parametrize("F, H, lengths", MASKED_SHAPES)
+def test_reference_with_recurrent_dropout(
+    instruction_set, cell, F, H, lengths, dtype
+):  # fmt: skip
+    assert_close_to_reference(cell, F, H, lengths, dtype, masked=True)
+
+
+@every_cell
 @pytest.mark.parametrize(
-    "F, H, lengths", [(3, 5, [4, 0, 1, 6]), (2, 17, [3, 2]), (1, 4, [1])]
+    "F, H, lengths, masked",
+    [
+        (3, 5, [4, 0, 1, 6], False),
+        (3, 5, [4, 0, 1, 6], True),
+        (2, 9, [3, 2], True),
+        (1, 4, [1], False),
+        (2, 3, [26], True),
+    ],
 )
-def test_finite_differences(instruction_set, F, H, lengths):
+def test_finite_differences(instruction_set, cell, F, H, lengths, masked):
     """Every element of every gradient, by central differences in float64."""
-    batch = Batch(F, H, lengths)
+    batch = Batch(cell, F, H, lengths, masked=masked)
     gradients = batch.run()
     epsilon = 1e-5
-    for name, d_name in [
-        ("weights", "d_weights"), ("x", "d_x"), ("h_0", "d_h_0"), ("c_0", "d_c_0"),
-    ]:  # fmt: skip
-        array = getattr(batch, name)
+    arrays = {**batch.weights, "x": batch.x, "h_0": batch.h_0}
+    if CELLS[cell].has_c:
+        arrays["c_0"] = batch.c_0
+    for name, array in arrays.items():
         numeric = np.empty_like(array)
         for index in np.ndindex(array.shape):
             value = array[index]
@@ -161,7 +235,12 @@ def test_finite_differences(instruction_set, F, H, lengths):
             array[index] = value - epsilon
             numeric[index] = (above - batch.loss()) / (2 * epsilon)
             array[index] = value
-        assert_allclose(gradients[d_name], numeric, rtol=1e-6, atol=1e-6, err_msg=name)
+        assert_allclose(
+            gradients[f"d_{name}"], numeric, rtol=1e-6, atol=1e-6, err_msg=name
+        )
+
+
+# ---- PyTorch ---------------------------------------------------------------------
 
 
 def torch_case(name):
@@ -174,18 +253,20 @@ def torch_case(name):
 
 
 def from_torch(numbers, k, prefix=""):
-    """The matrix (F + H + 1, 4 H) of layer k."""
-    rows = [
-        numbers[f"{prefix}weight_ih_l{k}"].T,
-        numbers[f"{prefix}weight_hh_l{k}"].T,
-        numbers[f"{prefix}bias_ih_l{k}"],
-    ]
-    return np.ascontiguousarray(np.vstack(rows))
+    """The weights of LSTM layer k, whose bias_hh are zero."""
+    return {
+        "w": numbers[f"{prefix}weight_ih_l{k}"].T.copy(),
+        "r": numbers[f"{prefix}weight_hh_l{k}"].T.copy(),
+        "b": numbers[f"{prefix}bias_ih_l{k}"],
+    }
 
 
 @pytest.mark.parametrize("name", ["one_layer", "wide", "two_layers", "single_step"])
 def test_pytorch(instruction_set, name):
-    """Stacked layers and the head: outputs and every gradient, initial states not 0."""
+    """Stacked LSTM layers and the head: outputs and every gradient, h_0 and c_0 not 0.
+
+    Other cells and both directions are in test_network.py.
+    """
     numbers = torch_case(name)
     lengths = numbers["lengths"].astype(np.intp)
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
@@ -196,25 +277,24 @@ def test_pytorch(instruction_set, name):
     while f"weight_ih_l{len(layers)}" in numbers:
         k = len(layers)
         weights = from_torch(numbers, k)
-        H = weights.shape[1] // 4
-        layer = Recurrent(weights.shape[0] - H - 1, H, np.float64)
+        H = len(weights["r"])
+        layer = Recurrent(len(weights["w"]), H, np.float64)
         layer.load(weights, backward=True, d_x=True)
         pad = ((0, 0), (0, layer.width - H))
-        h_last, h = layer.forward(
+        h_last, h, h_rows = layer.forward(
             schedule, x, x_rows, keep=True,
             h_0=np.pad(numbers[f"h_0_l{k}"], pad),
             c_0=np.pad(numbers[f"c_0_l{k}"], pad),
         )  # fmt: skip
         assert_allclose(h_last[:, :H], numbers[f"h_last_l{k}"], rtol=1e-12)
-        assert_allclose(h[schedule.state_rows[at], :H], numbers[f"h_l{k}"], rtol=1e-12)
+        assert_allclose(h[h_rows[at], :H], numbers[f"h_l{k}"], rtol=1e-12)
         layers.append(layer)
-        x, x_rows = h, schedule.state_rows
+        x, x_rows = h, h_rows
 
     head = Dense(H, len(numbers["head_bias"]), np.float64)
-    head_weights = np.ascontiguousarray(
-        np.vstack([numbers["head_weight"].T, numbers["head_bias"]])
+    head.load(
+        {"w": numbers["head_weight"].T.copy(), "b": numbers["head_bias"]}, backward=True
     )
-    head.load(head_weights, backward=True)
     output = head.forward(h_last)
     assert_allclose(output, numbers["output"], rtol=1e-12)
 
@@ -224,19 +304,20 @@ def test_pytorch(instruction_set, name):
         d_output = (p - np.eye(K)[numbers["target"]]) / B
     else:
         d_output = (output - numbers["target"]) / B
-    d_head = np.empty_like(head_weights)
+    d_head = {name: np.empty(shape) for name, shape in head.shapes.items()}
     gradient = {"d_last": head.backward(d_output, d_head)}
-    assert_allclose(d_head[:-1].T, numbers["d_head_weight"], rtol=1e-9, atol=1e-14)
-    assert_allclose(d_head[-1], numbers["d_head_bias"], rtol=1e-9, atol=1e-14)
+    assert_allclose(d_head["w"].T, numbers["d_head_weight"], rtol=1e-9, atol=1e-14)
+    assert_allclose(d_head["b"], numbers["d_head_bias"], rtol=1e-9, atol=1e-14)
     for k in reversed(range(len(layers))):
         layer = layers[k]
-        d_weights = np.empty(layer.shape)
+        d_weights = {name: np.empty(shape) for name, shape in layer.shapes.items()}
         d_c_0 = np.zeros((B, layer.width))
         d_h_0 = np.zeros((B, layer.width))
         d_x = layer.backward(d_weights, **gradient, d_c=d_c_0, d_h_0=d_h_0, d_x=True)
         H = layer.n_units
         tolerance = {"rtol": 1e-9, "atol": 1e-14}
-        assert_allclose(d_weights, from_torch(numbers, k, "d_"), **tolerance)
+        for key, value in from_torch(numbers, k, "d_").items():
+            assert_allclose(d_weights[key], value, **tolerance, err_msg=key)
         assert_allclose(d_h_0[place, :H], numbers[f"d_h_0_l{k}"], **tolerance)
         assert_allclose(d_c_0[place, :H], numbers[f"d_c_0_l{k}"], **tolerance)
         gradient = {"d_out": d_x}
@@ -244,74 +325,157 @@ def test_pytorch(instruction_set, name):
     assert_allclose(d_x[at, :F], numbers["d_x"], rtol=1e-9, atol=1e-14)
 
 
-def test_by_hand(instruction_set):
-    """One unit, two steps, every gate at one half: numbers for pencil and paper."""
-    batch = Batch(1, 1, [2])
-    batch.weights[:] = 0
-    batch.weights[0, 2] = np.arctanh(0.5)  # g = tanh(x artanh(1/2)) = x / 2 at x = ±1
-    batch.x[:] = [[1], [-1]]
+def by_hand(cell, weights, T=2):
+    """One unit on x = 1, -1 from h = 1/4, c = 1, with these weights and no others."""
+    batch = Batch(cell, 1, 1, [T])
+    for name, values in batch.weights.items():
+        values[:] = 0
+        for index, value in weights.get(name, {}).items():
+            values.flat[index] = value
+    batch.x[:, 0] = [1, -1][:T]
     batch.h_0[:] = 0.25
     batch.c_0[:] = 1
-    result = batch.run()
+    return batch.run()
+
+
+def test_lstm_by_hand(instruction_set):
+    """Every gate at one half: numbers for pencil and paper."""
+    # g = tanh(x artanh(1/2)) = x / 2 at x = ±1
+    result = by_hand("lstm", {"w": {2: np.arctanh(0.5)}})
     c_1 = 0.5 * 1 + 0.5 * 0.5  # 3/4
     c_2 = 0.5 * c_1 - 0.5 * 0.5  # 1/8
     assert_allclose(result["c_last"], [[c_2]], rtol=1e-15)
     assert_allclose(result["h"][:, 0], np.tanh([c_1, c_2]) / 2, rtol=1e-15)
 
 
+def test_peephole_by_hand(instruction_set):
+    """Gates look at the cell state: i and f at the one before, o at the new one."""
+    # i = sigma(log 3 c') and so on; g = 1/2
+    result = by_hand(
+        "lstm_peephole",
+        {"b": {2: np.arctanh(0.5)}, "p": {0: np.log(3), 1: np.log(7), 2: np.log(2)}},
+        T=1,
+    )
+    c = 7 / 8 * 1 + 3 / 4 * 0.5  # 5/4
+    assert_allclose(result["c_last"], [[c]], rtol=1e-15)
+    assert_allclose(result["h"], [[np.tanh(c) * 2**c / (1 + 2**c)]], rtol=1e-15)
+
+
+def test_gru_by_hand(instruction_set):
+    """r = 3/4 acts on R_n h' + b_q, and u = 1/4 of h' is kept."""
+    # slots of the bias n, r, u, q; columns of R r, u, q: q = 8 h' + 2 = 4, z_n = x - 3
+    result = by_hand(
+        "gru",
+        {
+            "w": {0: 1},
+            "r": {2: 8},
+            "b": {0: -3, 1: np.log(3), 2: -np.log(3), 3: 2},
+        },
+        T=1,
+    )
+    n = np.tanh(1 - 3 + 3 / 4 * 4)  # tanh(1)
+    assert_allclose(result["h"], [[3 / 4 * n + 1 / 4 * 0.25]], rtol=1e-15)
+
+
+def test_rnn_by_hand(instruction_set):
+    weights = {"w": {0: 0.5}, "r": {0: 2}, "b": {0: 0.25}}
+    result = by_hand("rnn_relu", weights)
+    assert_array_equal(result["h"], [[1.25], [2.25]])  # 2 / 4 + 1/2 + 1/4, 2.5 - 1/4
+    result = by_hand("rnn_relu", weights | {"b": {0: -1.5}})
+    assert_array_equal(result["h"], [[0], [0]])
+    result = by_hand("rnn_tanh", weights)
+    h_1 = np.tanh(1.25)
+    assert_allclose(result["h"], [[h_1], [np.tanh(2 * h_1 - 0.25)]], rtol=1e-15)
+
+
 # ---- bits ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("F, H, lengths", SHAPES)
-def test_bits_do_not_depend_on_threads(instruction_set, F, H, lengths, dtype):
-    batch = Batch(F, H, lengths, dtype)
+@every_cell
+@every_dtype
+@every_shape
+def test_bits_do_not_depend_on_threads(instruction_set, cell, F, H, lengths, dtype):
+    batch = Batch(cell, F, H, lengths, dtype, masked=lengths[0] > 4)
     expected = batch.run(n_threads=1)
     for n_threads in (2, 3):
         for key, value in batch.run(n_threads).items():
             assert_array_equal(value, expected[key], err_msg=key)
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_bits_do_not_depend_on_neighbours(instruction_set, dtype):
-    batch = Batch(13, 50, [3, 11, 0, 7, 7, 1, 30, 2, 5, 5, 5, 5, 5], dtype)
+@every_cell
+@every_dtype
+@pytest.mark.parametrize("masked", [False, True])
+def test_bits_do_not_depend_on_neighbours(instruction_set, cell, dtype, masked):
+    lengths = [3, 11, 0, 7, 7, 1, 30, 2, 5, 5, 5, 5, 5]
+    batch = Batch(cell, 13, 50, lengths, dtype, masked=masked)
     together = batch.run()
     for strip_rows in (1, 2, 3, 4, 5, 7):
         other = batch.run(strip_rows=strip_rows, n_threads=2)
-        for key in ("h_last", "c_last", "h", "d_x", "d_h_0", "d_c_0"):
+        for key in {"h_last", "c_last", "h", "d_x", "d_h_0", "d_c_0"} & other.keys():
             assert_array_equal(other[key], together[key], err_msg=key)
-    without_memory = batch.run(keep=False)
-    assert_array_equal(without_memory["h_last"], together["h_last"])
-    assert_array_equal(without_memory["c_last"], together["c_last"])
+    for sequence in (True, False):
+        without_memory = batch.run(keep=False, sequence=sequence)
+        # a mask is multiplied with the states of all steps
+        assert ("h" in without_memory) == (sequence or masked)
+        for key, value in without_memory.items():
+            assert_array_equal(value, together[key], err_msg=key)
 
 
 @pytest.mark.skipif(
     "avx512" not in supported_instruction_sets(), reason="needs two sets with FMA"
 )
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("F, H, lengths", SHAPES)
-def test_same_bits_with_avx2_and_avx512(monkeypatch, F, H, lengths, dtype):
+@every_cell
+@every_dtype
+@every_shape
+def test_same_bits_with_avx2_and_avx512(monkeypatch, cell, F, H, lengths, dtype):
     results = []
     for name in ("avx2", "avx512"):
         monkeypatch.setattr(
             "sklstm.network.layers.kernels_for",
             lambda d, name=name: kernels_of(name, d),
         )
-        results.append(Batch(F, H, lengths, dtype).run())
+        batch = Batch(cell, F, H, lengths, dtype, masked=lengths[0] > 4)
+        results.append(batch.run())
     for key, value in results[0].items():
         assert_array_equal(value, results[1][key], err_msg=key)
 
 
+@every_cell
+@every_dtype
+def test_mask_of_ones_changes_nothing(instruction_set, cell, dtype):
+    batch = Batch(cell, 3, 21, [0, 3, 9, 1, 12], dtype)
+    expected = batch.run()
+    batch.mask = np.ones_like(batch.h_0)
+    for key, value in batch.run().items():
+        assert_array_equal(value, expected[key], err_msg=key)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "lstm_peephole"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("z_o", [-20.0, -95.0, -1000.0])
-def test_backward_at_a_closed_output_gate(instruction_set, z_o, dtype):
+def test_backward_at_a_closed_output_gate(instruction_set, cell, z_o, dtype):
     """tanh(c) is h / o there: finite, and no gradient comes through the gate."""
-    batch = Batch(3, 5, [4, 2, 9], dtype)
-    batch.weights[-1, 3 * batch.H :] = z_o
-    for key, value in batch.run().items():
+    batch = Batch(cell, 3, 5, [4, 2, 9], dtype)
+    batch.weights["b"][3 * batch.H :] = z_o
+    result = batch.run()
+    for key, value in result.items():
         assert np.isfinite(value).all(), key
-    d_o = batch.run()["d_weights"][:, 3 * batch.H :]
-    assert np.abs(d_o).max() <= 100 * np.exp(max(z_o, -87) * 0.9)
+    for name in ("d_w", "d_r", "d_b"):
+        d_o = result[name][..., 3 * batch.H :]
+        assert np.abs(d_o).max() <= 100 * np.exp(max(z_o, -87) * 0.9)
+
+
+@every_cell
+@every_dtype
+def test_nan_comes_through(instruction_set, cell, dtype):
+    """To every unit of its sequence from its step on, and to no other sequence."""
+    batch = Batch(cell, 3, 21, [6, 4, 9], dtype)
+    clean = batch.run(backward=False)["h"]
+    batch.x[6 + 2, 1] = np.nan  # the third step of the second sequence
+    h = batch.run(backward=False)["h"]
+    assert np.isnan(h[8:10]).all()
+    others = np.r_[0:8, 10:19]
+    assert_array_equal(h[others], clean[others])
 
 
 # ---- sigma and tanh --------------------------------------------------------------
@@ -320,8 +484,8 @@ def test_backward_at_a_closed_output_gate(instruction_set, z_o, dtype):
 def gates_at(z):
     """sigma(z) and tanh(z) as the kernels compute them: the gates of one step."""
     layer = Recurrent(1, 1, z.dtype)
-    weights = np.zeros((3, 4), dtype=z.dtype)
-    weights[0] = 1
+    weights = {name: np.zeros(shape, z.dtype) for name, shape in layer.shapes.items()}
+    weights["w"][:] = 1
     layer.load(weights, backward=False)
     starts = np.arange(len(z), dtype=np.intp)
     schedule = Schedule(starts, np.ones(len(z), dtype=np.intp))
@@ -366,45 +530,75 @@ def test_activations_at_the_ends(instruction_set, dtype):
 
 def test_denormals_are_flushed_inside_only(instruction_set):
     tiny = np.float32(1e-40)
-    Batch(2, 40, [5] * 40, np.float32).run(n_threads=2)
+    Batch("lstm", 2, 40, [5] * 40, np.float32).run(n_threads=2)
     assert tiny * np.float32(0.5) > 0
 
 
 # ---- the door --------------------------------------------------------------------
 
 
-def test_shapes_are_checked(instruction_set):
-    batch = Batch(3, 5, [2, 4])
-    layer = Recurrent(3, 5, np.float64)
-    with pytest.raises(ValueError, match="do not belong together"):
-        layer.load(batch.weights[:-1].copy(), backward=False)
-    layer.load(batch.weights, backward=True)
+@every_cell
+def test_shapes_are_checked(instruction_set, cell):
+    batch = Batch(cell, 3, 5, [2, 4])
+    layer = Recurrent(3, 5, np.float64, cell)
+    weights, n_gates = batch.weights, CELLS[cell].gates
+    for name, array, message in [
+        ("w", weights["w"][:-1], "do not belong together"),
+        ("w", weights["w"][:, 1:], rf"w has shape \(3, {5 * n_gates - 1}\)"),
+        ("r", weights["r"][:, 1:], rf"r has shape \(5, {5 * n_gates - 1}\)"),
+        ("b", weights["b"][:-1], "do not belong together"),
+        ("b", weights["b"].astype(np.float32), "Buffer dtype mismatch"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            layer.load({**weights, name: array.copy()}, backward=False)
+    layer.load(weights, backward=True)
     schedule = Schedule(batch.starts, batch.lengths)
+    rows = schedule.data_rows
     with pytest.raises(ValueError, match="do not belong together"):
-        layer.forward(schedule, batch.x[:, :2].copy(), schedule.data_rows, keep=False)
+        layer.forward(schedule, batch.x[:, :2].copy(), rows, keep=False)
+    with pytest.raises(ValueError, match="do not belong together"):
+        layer.forward(schedule, batch.x, rows[:-1], keep=False)
     with pytest.raises(ValueError, match=r"h_0 has shape \(2, 5\)"):
-        layer.forward(schedule, batch.x, schedule.data_rows, keep=False, h_0=batch.h_0)
-    layer.forward(schedule, batch.x, schedule.data_rows, keep=True)
-    d_weights = np.empty(layer.shape)
-    with pytest.raises(ValueError, match="d_last has shape"):
-        layer.backward(d_weights, d_last=np.zeros((3, layer.width)))
-    with pytest.raises(ValueError, match="Buffer dtype mismatch"):
-        layer.load(batch.weights.astype(np.float32), backward=False)
+        layer.forward(schedule, batch.x, rows, keep=False, h_0=batch.h_0)
+    with pytest.raises(ValueError, match=r"c_0 has shape \(2, 5\)"):
+        layer.forward(schedule, batch.x, rows, keep=False, c_0=batch.c_0)
+    with pytest.raises(ValueError, match=r"mask has shape \(2, 5\)"):
+        layer.forward(schedule, batch.x, rows, keep=True, mask=batch.h_0)
+    layer.forward(schedule, batch.x, rows, keep=True)
+    d_weights = {name: np.empty(shape) for name, shape in layer.shapes.items()}
+    for name, array in [
+        ("d_last", np.zeros((3, layer.width))),
+        ("d_out", np.zeros((5, layer.width))),
+        ("d_c", np.zeros((2, layer.width - 1))),
+        ("d_h_0", np.zeros((1, layer.width))),
+    ]:
+        with pytest.raises(ValueError, match=f"{name} has shape"):
+            layer.backward(d_weights, **{name: array})
+    with pytest.raises(ValueError, match="d_x needs w_transposed"):
+        layer.backward(d_weights, d_x=True)  # was not loaded for it
+
+
+@pytest.mark.parametrize("number", [-1, len(CELLS)])
+def test_there_is_no_other_cell(instruction_set, number):
+    layer = Recurrent(3, 5, np.float64)
+    layer.cell = layer.cell._replace(number=number)
+    with pytest.raises(ValueError, match=f"There is no cell {number}"):
+        layer.load(Batch("lstm", 3, 5, [2]).weights, backward=False)
 
 
 @pytest.mark.parametrize("n, K, N", [(7, 20, 1), (1, 3, 9), (40, 64, 130)])
 def test_dense(instruction_set, n, K, N):
     rng = np.random.default_rng(0)
     a, d_out = rng.standard_normal((n, K)), rng.standard_normal((n, N))
-    weights = rng.standard_normal((K + 1, N))
+    weights = {"w": rng.standard_normal((K, N)), "b": rng.standard_normal(N)}
     dense = Dense(K, N, np.float64)
     dense.load(weights, backward=True)
-    assert_allclose(dense.forward(a), a @ weights[:-1] + weights[-1], rtol=1e-12)
-    d_weights = np.empty_like(weights)
+    assert_allclose(dense.forward(a), a @ weights["w"] + weights["b"], rtol=1e-12)
+    d_weights = {name: np.empty_like(w) for name, w in weights.items()}
     d_a = dense.backward(d_out, d_weights)
-    assert_allclose(d_weights[:-1], a.T @ d_out, rtol=1e-10, atol=1e-12)
-    assert_allclose(d_weights[-1], d_out.sum(axis=0), rtol=1e-10, atol=1e-12)
-    assert_allclose(d_a[:, :K], d_out @ weights[:-1].T, rtol=1e-10, atol=1e-12)
+    assert_allclose(d_weights["w"], a.T @ d_out, rtol=1e-10, atol=1e-12)
+    assert_allclose(d_weights["b"], d_out.sum(axis=0), rtol=1e-10, atol=1e-12)
+    assert_allclose(d_a[:, :K], d_out @ weights["w"].T, rtol=1e-10, atol=1e-12)
 
 
 # ---- the schedule ----------------------------------------------------------------

@@ -62,7 +62,7 @@ static void pool_step(
         for (ptrdiff_t k = 0; k < width; k++) sum[k] += h[k];
     } else if (mode == POOL_MAX) {
         for (ptrdiff_t k = 0; k < width; k++)
-            if (!(h[k] <= sum[k])) { /* also where h is NaN */
+            if (h[k] > sum[k] || h[k] != h[k]) { /* NaN comes, and stays */
                 sum[k] = h[k];
                 if (where) where[k] = step;
             }

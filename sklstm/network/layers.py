@@ -153,7 +153,9 @@ class Recurrent:
         array, width = self.workspace.array, self.width
         if h_last is None:
             h_last = array("h_last", B, width)
-        h = array("h", N + B, width) if keep or sequence else None
+        # a mask is multiplied with the states of all steps
+        every = keep or sequence or mask is not None
+        h = array("h", N + B, width) if every else None
         c = array("c", N + B, width) if keep and self.cell.has_c else None
         kept = array("kept", N, self.cell.slots * width) if keep else None
         masked = array("masked", N + B, width) if mask is not None else None

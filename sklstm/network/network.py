@@ -243,8 +243,7 @@ class Network:
                 x,
                 x_rows,
                 keep=keep,
-                # a mask is put on states that are kept
-                sequence=sequence or k < top or "mask" in options,
+                sequence=sequence or k < top,
                 n_threads=n_threads,
                 **options,
             )

@@ -1,0 +1,891 @@
+"""The network: gradients, pooling, dropout, both directions, truncated gradients.
+
+Oracles: the network written out in NumPy on top of reference.py, central differences in
+float64, PyTorch's frozen numbers, and bits that must not depend on what is beside a
+sequence, on threads or on strips.
+"""
+
+import tracemalloc
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+import reference
+from conftest import kernels_of
+from hypothesis import example, given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import softmax
+
+from sklstm import GRUClassifier, LSTMClassifier, RNNClassifier
+from sklstm.kernels import (
+    CELLS,
+    Schedule,
+    dropout_mask,
+    philox,
+    supported_instruction_sets,
+)
+from sklstm.network.dropout import Dropout, Noise
+from sklstm.network.layers import Bidirectional, Recurrent
+from sklstm.network.network import Network
+from sklstm.network.pooling import Pooling
+
+TORCH_CELLS = Path(__file__).parent / "data" / "torch_cells.npz"
+POOLINGS = ["last", "mean", "max", "attention"]
+LENGTHS = [4, 0, 1, 6, 3]
+SEED, STEP = 2**40 + 7, 3
+
+every_cell = pytest.mark.parametrize("cell", CELLS)
+every_dtype = pytest.mark.parametrize("dtype", [np.float64, np.float32])
+both_ways = pytest.mark.parametrize("bidirectional", [False, True])
+every_pooling = pytest.mark.parametrize("pooling", POOLINGS)
+
+
+class Problem:
+    """A network with random parameters on a batch of random sequences."""
+
+    def __init__(
+        self, cell, lengths=LENGTHS, *, hidden=(9, 5), dtype=np.float64, rates=(0, 0),
+        strip_rows=2, seed=0, scale=0.4, **options,
+    ):  # fmt: skip
+        rng = np.random.default_rng(seed)
+        self.cell, self.rates = cell, rates
+        self.network = Network(3, hidden, 2, dtype, cell, **options)
+        self.network.strip_rows = strip_rows
+        self.parameters = scale * rng.standard_normal(self.network.layout.size)
+        self.parameters = self.parameters.astype(dtype)
+        self.lengths = np.array(lengths, dtype=np.intp)
+        self.starts = np.concatenate([[0], np.cumsum(self.lengths)[:-1]])
+        self.data = rng.standard_normal((self.lengths.sum(), 3)).astype(dtype)
+        self.d_output = rng.standard_normal((len(lengths), 2)).astype(dtype)
+        self.keys = rng.integers(0, 2**63, (len(lengths), 2)).astype(np.uint64)
+
+    def noise(self, samples=slice(None)):
+        if self.rates != (0, 0):
+            return Noise(SEED, STEP, self.keys[samples], *self.rates)
+
+    def output(self, samples=slice(None), keep=False, **options):
+        """Raw outputs of some of the sequences."""
+        self.network.load(self.parameters, backward=keep)
+        return self.network.forward(
+            self.data, self.starts[samples], self.lengths[samples], keep=keep,
+            noise=self.noise(samples), **options,
+        ).copy()  # fmt: skip
+
+    def gradient(self, **options):
+        """Of sum(output d_output)."""
+        self.output(keep=True, **options)
+        return self.network.backward(self.d_output).copy()
+
+    # ---- the same in NumPy, sequence by sequence
+
+    def mask(self, i, number, rate, width, times=None):
+        """Factors of one layer for sequence i, at these time steps or at all alike."""
+        rows = 1 if times is None else len(times)
+        mask = np.ones((rows, width))
+        if rate:
+            samples = np.full(rows, i)
+            dropout_mask(SEED, STEP, number, self.keys, samples, times, rate, mask)
+        return mask[0] if times is None else mask
+
+    def run(self, i, parameters, states=None, begin=0, end=None):
+        """Output (K,) for sequence i from step `begin` to `end`, from the given states,
+        and the states (h, c) of each layer and direction then."""
+        views, network = self.network.views(parameters), self.network
+        x = self.data[self.starts[i] :][: self.lengths[i]][begin:end]
+        x = x.astype(np.float64)
+        times = np.arange(begin, begin + len(x))
+        rate, recurrent_rate = self.rates
+        after = []
+        for k, layer in enumerate(network.layers):
+            outputs, lasts, H = [], [], layer.n_units
+            for d, (part, suffix) in enumerate(directions(layer)):
+                weights = {
+                    name: np.float64(views[f"l{k}"][name + suffix])
+                    for name in part.shapes
+                }
+                before = states[len(after)] if states else np.zeros((2, H))
+                mask = self.mask(i, 3 * k + 1 + d, recurrent_rate, H)
+                turn = slice(None, None, -1 if d else 1)
+                h, c, _ = reference.forward(self.cell, weights, x[turn], *before, mask)
+                outputs.append(h[1:][turn])
+                lasts.append(h[-1])
+                after.append((h[-1], c[-1]))
+            x, last = np.hstack(outputs), np.concatenate(lasts)
+            if k < len(network.layers) - 1:
+                x = x * self.mask(i, 3 * k, rate, x.shape[1], times)
+        if network.pooling:
+            w = views["pooling"]["w"] if network.pooling.shapes else None
+            last = pooled(network.pooling.mode, x, w, last)
+        last = last * self.mask(i, 3 * len(network.layers), rate, len(last))
+        return last @ views["head"]["w"] + views["head"]["b"], after
+
+
+def directions(layer):
+    """The recurrent layers of a layer, with the ends of the names of their weights."""
+    if isinstance(layer, Bidirectional):
+        return [(part, suffix) for suffix, part in layer.directions.items()]
+    return [(layer, "")]
+
+
+def pooled(mode, h, w, initial):
+    """What the head reads of the outputs (T, H) of a sequence."""
+    if len(h) == 0:
+        return initial
+    if mode == "mean":
+        return h.mean(axis=0)
+    if mode == "max":
+        return h.max(axis=0)
+    return softmax(np.tanh(h) @ w.ravel()) @ h
+
+
+def assert_gradient(problem, gradient, loss, epsilon=1e-5):
+    """Along a random direction of every parameter array, by central differences."""
+    rng = np.random.default_rng(1)
+    layout, parameters = problem.network.layout, problem.parameters.copy()
+    for name, part in layout.slices.items():
+        direction = np.zeros(layout.size)
+        direction[part] = rng.standard_normal(part.stop - part.start)
+        numeric = (
+            loss(parameters + epsilon * direction)
+            - loss(parameters - epsilon * direction)
+        ) / (2 * epsilon)
+        assert_allclose(
+            gradient @ direction, numeric, rtol=1e-6, atol=1e-6, err_msg=name
+        )
+
+
+# ---- the whole network -----------------------------------------------------------
+
+
+@every_cell
+@both_ways
+@every_pooling
+@pytest.mark.parametrize("rates", [(0, 0), (0.4, 0.3), (0.4, 0), (0, 0.3)])
+def test_output(cell, bidirectional, pooling, rates):
+    """Against the network in NumPy: which states, which masks, which weights."""
+    problem = Problem(cell, rates=rates, bidirectional=bidirectional, pooling=pooling)
+    expected = [problem.run(i, problem.parameters)[0] for i in range(len(LENGTHS))]
+    for keep in (False, True):
+        assert_allclose(problem.output(keep=keep), expected, rtol=1e-11, atol=1e-13)
+
+
+@every_cell
+@both_ways
+@every_pooling
+@pytest.mark.parametrize("rates", [(0, 0), (0.4, 0.3)])
+def test_gradient(instruction_set, cell, bidirectional, pooling, rates):
+    problem = Problem(cell, rates=rates, bidirectional=bidirectional, pooling=pooling)
+    gradient = problem.gradient()
+
+    def loss(parameters):
+        problem.parameters = parameters
+        return (problem.output() * problem.d_output).sum()
+
+    assert_gradient(problem, gradient, loss)
+
+
+@pytest.mark.parametrize("rates", [(0.4, 0), (0, 0.3)])
+@both_ways
+def test_gradient_with_one_kind_of_dropout(rates, bidirectional):
+    problem = Problem("gru", rates=rates, bidirectional=bidirectional, hidden=(5, 4, 3))
+    gradient = problem.gradient()
+
+    def loss(parameters):
+        problem.parameters = parameters
+        return (problem.output() * problem.d_output).sum()
+
+    assert_gradient(problem, gradient, loss)
+
+
+@every_pooling
+def test_one_workspace_for_batches_of_any_shape(pooling):
+    """A network that has seen other batches gives the bits of a new one."""
+    options = {"pooling": pooling, "bidirectional": True, "rates": (0.4, 0.3)}
+    used = Problem("gru", **options)
+    for lengths in ([9] * 11, [1], [0, 0], [30, 2], LENGTHS):
+        problem = Problem("gru", lengths, **options)
+        expected = problem.gradient()
+        problem.network = used.network
+        assert_array_equal(problem.gradient(), expected)
+
+
+@pytest.mark.parametrize("rates", [(0, 0), (0.4, 0.3)])
+@both_ways
+@every_pooling
+@every_dtype
+def test_bits(instruction_set, monkeypatch, pooling, bidirectional, rates, dtype):
+    """The output of a sequence is its own, the gradient the same with any threads."""
+    lengths = [3, 11, 0, 7, 7, 1, 30, 2, 5, 5]
+    monkeypatch.setattr("sklstm.network.network.PARALLEL_WORK", 0)
+    problem = Problem(
+        "gru", lengths, dtype=dtype, rates=rates, bidirectional=bidirectional,
+        pooling=pooling,
+    )  # fmt: skip
+    results = []
+    for n_threads in (1, 2, 3):
+        monkeypatch.setattr(
+            "sklstm.network.network.effective_n_threads", lambda n=n_threads: n
+        )
+        results.append((problem.output(), problem.gradient()))
+    for output, gradient in results[1:]:
+        assert_array_equal(output, results[0][0])
+        assert_array_equal(gradient, results[0][1])
+    together = results[0][0]
+    for samples in ([6], [2], [9, 1, 2, 5], list(range(9, -1, -1))):
+        assert_array_equal(problem.output(samples), together[samples])
+    assert_array_equal(problem.output(keep=True), together)
+    problem.network.strip_rows = 7
+    assert_array_equal(problem.output(), together)
+
+
+@pytest.mark.skipif(
+    "avx512" not in supported_instruction_sets(), reason="needs two sets with FMA"
+)
+@every_pooling
+@every_dtype
+def test_same_bits_with_avx2_and_avx512(monkeypatch, pooling, dtype):
+    results = []
+    for name in ("avx2", "avx512"):
+        for module in ("layers", "pooling"):
+            monkeypatch.setattr(
+                f"sklstm.network.{module}.kernels_for",
+                lambda d, name=name: kernels_of(name, d),
+            )
+        problem = Problem(
+            "lstm", [3, 11, 0, 7, 40], hidden=(9, 21), dtype=dtype, rates=(0.4, 0.3),
+            bidirectional=True, pooling=pooling,
+        )  # fmt: skip
+        results.append((problem.output(), problem.gradient()))
+    assert_array_equal(results[0][0], results[1][0])
+    assert_array_equal(results[0][1], results[1][1])
+
+
+# ---- PyTorch ---------------------------------------------------------------------
+
+
+def torch_case(name):
+    with np.load(TORCH_CELLS) as numbers:
+        return {
+            key.split("/")[1]: numbers[key]
+            for key in numbers.files
+            if key.startswith(f"{name}/")
+        }
+
+
+def from_torch(cell, numbers, ending):
+    """The weights of a layer; `ending` is that of PyTorch's names (l0, l1_reverse)."""
+    W, R, b, b_R = (
+        numbers[f"{name}_{ending}"]
+        for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    )
+    if cell != "gru":
+        return {"w": W.T, "r": R.T, "b": b + b_R}
+    W_r, W_u, W_n = np.split(W, 3)
+    (b_r, b_u, b_n), (b_Rr, b_Ru, b_Rn) = np.split(b, 3), np.split(b_R, 3)
+    return {
+        "w": np.vstack([W_n, W_r, W_u]).T,
+        "r": R.T,
+        "b": np.concatenate([b_n, b_r + b_Rr, b_u + b_Ru, b_Rn]),
+    }
+
+
+CASES = ["gru-one", "rnn_tanh-one", "rnn_relu-one", "lstm-stacked", "gru-stacked"]
+CASES += ["lstm-bidirectional", "gru-bidirectional", "rnn_relu-bidirectional"]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_pytorch(instruction_set, name):
+    """Outputs and every gradient, by PyTorch's names: torch.nn.LSTM, GRU and RNN."""
+    cell, case = name.split("-")
+    numbers = torch_case(name)
+    bidirectional = case == "bidirectional"
+    H, n_layers = numbers["weight_hh_l0"].shape[1], 1 if case == "one" else 2
+    network = Network(
+        3, (H,) * n_layers, 1, np.float64, cell, bidirectional=bidirectional
+    )
+    parameters, gradient = np.zeros((2, network.layout.size))
+    views, d_views = network.views(parameters), network.views(gradient)
+    for k, layer in enumerate(network.layers):
+        for part, suffix in directions(layer):
+            weights = from_torch(cell, numbers, f"l{k}{suffix}")
+            for key in part.shapes:
+                views[f"l{k}"][key + suffix][:] = weights[key]
+        layer.load(views[f"l{k}"], backward=True, d_x=True)
+
+    lengths = numbers["lengths"].astype(np.intp)
+    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    schedule = Schedule(starts, lengths, 3)
+    at = np.argsort(schedule.data_rows)
+    tight = {"rtol": 1e-10, "atol": 1e-13}
+    directions_of = 1 + bidirectional
+    x, x_rows = numbers["x"], schedule.data_rows
+    for k, layer in enumerate(network.layers):
+        states = {}
+        if "h_0" in numbers:
+            states["h_0"] = np.pad(numbers["h_0"][0], ((0, 0), (0, layer.width - H)))
+        if "c_n" in numbers:
+            states["c_last"] = np.empty((len(lengths), layer.width))
+        last, h, h_rows = layer.forward(
+            schedule, x, x_rows, keep=True, sequence=True, **states
+        )
+        own = slice(k * directions_of, (k + 1) * directions_of)
+        expected = np.hstack(numbers["h_n"][own])
+        assert_allclose(last[:, : layer.n_outputs], expected, **tight)
+        if "c_n" in numbers:
+            assert_allclose(states["c_last"][:, :H], numbers["c_n"][k], **tight)
+        x, x_rows = h, h_rows
+    assert_allclose(h[h_rows[at], : layer.n_outputs], numbers["h"], **tight)
+
+    d_out = np.zeros((schedule.n_steps, layer.width))
+    d_out[:, : layer.n_outputs] = numbers["d_h"][schedule.data_rows]
+    for k, layer in reversed(list(enumerate(network.layers))):
+        own = slice(k * directions_of, (k + 1) * directions_of)
+        d_last = np.zeros((len(lengths), layer.width))
+        d_last[:, : layer.n_outputs] = np.hstack(numbers["d_h_n"][own])
+        options = {}
+        if "c_n" in numbers:
+            options["d_c"] = np.zeros((len(lengths), layer.width))
+            options["d_c"][:, :H] = numbers["d_c_n"][k][schedule.order]
+        if "h_0" in numbers:
+            options["d_h_0"] = np.zeros((len(lengths), layer.width))
+        d_out = layer.backward(
+            d_views[f"l{k}"], d_last=d_last, d_out=d_out, d_x=True, **options
+        )
+    assert_allclose(d_out[at, :3], numbers["d_x"], **tight)
+    if "h_0" in numbers:
+        d_h_0 = options["d_h_0"][np.argsort(schedule.order), :H]
+        assert_allclose(d_h_0, numbers["d_h_0"][0], **tight)
+
+    weights, d_weights = (
+        network.torch_weights(parameters),
+        network.torch_weights(gradient),
+    )
+    names = {key for key in numbers if key.startswith(("weight_", "bias_"))}
+    assert weights.keys() == d_weights.keys() == names
+    for key in names:
+        assert weights[key].shape == numbers[key].shape, key
+        other = key.replace("bias_ih", "bias_hh")
+        if key.startswith("weight"):
+            assert_array_equal(weights[key], numbers[key], err_msg=key)
+        elif key == other:  # alone where R h' + b goes through r, else in bias_ih
+            alone = slice(2 * H, None) if cell == "gru" else slice(0, 0)
+            expected, d_expected = np.zeros((2, *weights[key].shape))
+            expected[alone] = numbers[key][alone]
+            d_expected[alone] = numbers[f"d_{key}"][alone]
+            assert_array_equal(weights[key], expected, err_msg=key)
+            assert_allclose(d_weights[key], d_expected, **tight, err_msg=key)
+            continue
+        else:
+            shared = slice(None, 2 * H) if cell == "gru" else slice(None)
+            expected = numbers[key].copy()
+            expected[shared] += numbers[other][shared]
+            assert_array_equal(weights[key], expected, err_msg=key)
+        assert_allclose(d_weights[key], numbers[f"d_{key}"], **tight, err_msg=key)
+
+
+# ---- both directions -------------------------------------------------------------
+
+
+@every_cell
+@every_dtype
+def test_backward_direction_is_forward_on_reversed_sequences(
+    instruction_set, cell, dtype
+):
+    """To the bit: outputs, last outputs, gradients of the weights and of the input."""
+    rng = np.random.default_rng(0)
+    lengths = np.array([3, 11, 0, 7, 7, 1, 2], dtype=np.intp)
+    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    schedule = Schedule(starts, lengths, 3)
+    N, F, H = schedule.n_steps, 4, 11
+    x = rng.standard_normal((N, F)).astype(dtype)
+    turned = np.concatenate(
+        [np.arange(s, s + T)[::-1] for s, T in zip(starts, lengths)]
+    )
+    both = Bidirectional(F, H, dtype, cell)
+    weights = {
+        name: (0.4 * rng.standard_normal(shape)).astype(dtype)
+        for name, shape in both.shapes.items()
+    }
+    both.load(weights, backward=True, d_x=True)
+    last, h, h_rows = both.forward(
+        schedule, x, schedule.data_rows, keep=True, sequence=True
+    )
+    rows = np.argsort(schedule.data_rows)  # row-step of each row of the data
+    d_last = rng.standard_normal((len(lengths), both.width)).astype(dtype)
+    d_h = rng.standard_normal((N, both.width)).astype(dtype)  # by row of the data
+    d_last[:, 2 * H :] = d_h[:, 2 * H :] = 0
+    d_weights = {name: np.empty_like(w) for name, w in weights.items()}
+    d_x = both.backward(
+        d_weights, d_last=d_last, d_out=d_h[schedule.data_rows], d_x=True
+    )[rows]
+
+    d_x_expected = 0
+    for d, (suffix, order) in enumerate([("", np.arange(N)), ("_reverse", turned)]):
+        columns = slice(d * H, (d + 1) * H)
+        layer = Recurrent(F, H, dtype, cell)
+        own = {name: weights[name + suffix] for name in layer.shapes}
+        layer.load(own, backward=True, d_x=True)
+        last_one, h_one, rows_one = layer.forward(
+            schedule, x[order], schedule.data_rows, keep=True
+        )
+        assert_array_equal(last[:, columns], last_one[:, :H])
+        assert_array_equal(
+            h[h_rows[rows], columns], h_one[rows_one[rows], :H][order], err_msg=suffix
+        )
+        d_own = {name: np.empty_like(w) for name, w in own.items()}
+        pad = ((0, 0), (0, layer.width - H))
+        d_x_one = layer.backward(
+            d_own, d_last=np.pad(d_last[:, columns], pad),
+            d_out=np.pad(d_h[order][:, columns], pad)[schedule.data_rows], d_x=True,
+        )  # fmt: skip
+        for name, gradient in d_own.items():
+            assert_array_equal(d_weights[name + suffix], gradient, err_msg=name)
+        d_x_expected = d_x_expected + d_x_one[rows][order]
+    assert_array_equal(d_x, d_x_expected)
+
+
+# ---- pooling ---------------------------------------------------------------------
+
+
+class Steps:
+    """Random outputs of a layer, which a pooling reads."""
+
+    def __init__(self, mode, lengths, n_inputs, dtype, scale=1.0, strip_rows=3):
+        rng = np.random.default_rng(0)
+        self.pooling = Pooling(mode, n_inputs, dtype)
+        self.w = (scale * rng.standard_normal((1, n_inputs))).astype(dtype)
+        self.pooling.load({"w": self.w})
+        self.lengths = np.array(lengths, dtype=np.intp)
+        self.starts = np.concatenate([[0], np.cumsum(self.lengths)[:-1]])
+        width = self.pooling.width
+        self.h = np.zeros((self.lengths.sum(), width), dtype)  # by row of the data
+        self.h[:, :n_inputs] = rng.standard_normal((len(self.h), n_inputs))
+        self.initial, self.d_out = np.zeros((2, len(lengths), width), dtype)
+        self.initial[:, :n_inputs] = rng.standard_normal((len(lengths), n_inputs))
+        self.d_out[:, :n_inputs] = rng.standard_normal((len(lengths), n_inputs))
+        self.strip_rows = strip_rows
+
+    def forward(self, samples=slice(None), keep=True, n_threads=1):
+        schedule = Schedule(
+            self.starts[samples], self.lengths[samples], self.strip_rows
+        )
+        return self.pooling.forward(
+            schedule, self.h, schedule.data_rows, self.initial[samples], keep=keep,
+            n_threads=n_threads,
+        )  # fmt: skip
+
+    def backward(self, n_threads=1):
+        """Gradients of all steps, in the order of the data, and of w."""
+        d_w = {"w": np.empty_like(self.w)}
+        d_h = self.pooling.backward(self.d_out, d_w, n_threads=n_threads)
+        schedule = Schedule(self.starts, self.lengths, self.strip_rows)
+        d_h = d_h[np.argsort(schedule.data_rows)].copy()
+        return (d_h, d_w["w"]) if self.pooling.shapes else (d_h,)
+
+
+every_mode = pytest.mark.parametrize("mode", POOLINGS[1:])
+
+
+@every_mode
+@every_dtype
+@pytest.mark.parametrize("n_inputs", [1, 16, 37])
+@pytest.mark.parametrize("scale", [1.0, 1000.0])
+def test_pooling(instruction_set, mode, dtype, n_inputs, scale):
+    """Against NumPy; no steps, one step, and scores that exp would overflow on."""
+    steps = Steps(mode, [3, 0, 1, 7, 300, 0, 2], n_inputs, dtype, scale)
+    for keep in (False, True):
+        out = steps.forward(keep=keep)
+        assert out.dtype == dtype and not out[:, n_inputs:].any()
+        for i, (start, T) in enumerate(zip(steps.starts, steps.lengths, strict=True)):
+            h = steps.h[start : start + T, :n_inputs].astype(np.float64)
+            initial = steps.initial[i, :n_inputs]
+            expected = pooled(mode, h, steps.w.astype(np.float64), initial)
+            if T <= 1 or mode == "max":
+                assert_array_equal(out[i, :n_inputs], expected)
+            # the score has the rounding of a sum of products with w
+            tolerance = np.finfo(dtype).eps * 50 * scale * np.sqrt(n_inputs)
+            assert_allclose(out[i, :n_inputs], expected, rtol=0, atol=tolerance)
+
+
+@every_mode
+def test_gradient_of_pooling(instruction_set, mode):
+    """Of every step and of w, against the formulas written out."""
+    n_inputs = 21
+    steps = Steps(mode, [3, 0, 1, 7, 30, 0, 2], n_inputs, np.float64)
+    steps.forward()
+    d_h, *d_w = steps.backward()
+    assert not d_h[:, n_inputs:].any()
+    d_w_expected = np.zeros(n_inputs)
+    for start, T, d_out in zip(steps.starts, steps.lengths, steps.d_out, strict=True):
+        if T == 0:
+            continue
+        h, d_out = steps.h[start : start + T, :n_inputs], d_out[:n_inputs]
+        if mode == "mean":
+            expected = np.tile(d_out / T, (T, 1))
+        elif mode == "max":
+            expected = np.where(h == h.max(axis=0), d_out, 0)
+        else:
+            a = softmax(np.tanh(h) @ steps.w[0])
+            d_s = a * (h @ d_out - (a @ h) @ d_out)
+            expected = np.outer(a, d_out)
+            expected += np.outer(d_s, steps.w[0]) * (1 - np.tanh(h) ** 2)
+            d_w_expected += d_s @ np.tanh(h)
+        assert_allclose(d_h[start : start + T, :n_inputs], expected, atol=1e-13)
+    if mode == "attention":
+        assert_allclose(d_w[0][0], d_w_expected, atol=1e-12)
+
+
+def test_the_first_of_equal_maxima_gets_the_gradient(instruction_set):
+    steps = Steps("max", [4, 3], 5, np.float64)
+    steps.h[:] = 0  # units of a ReLU that are off
+    assert_array_equal(steps.forward(), np.zeros((2, steps.pooling.width)))
+    (d_h,) = steps.backward()
+    assert_array_equal(d_h[[0, 4]], steps.d_out)
+    assert not d_h[[1, 2, 3, 5, 6]].any()
+
+
+@every_mode
+@every_dtype
+@pytest.mark.parametrize("t", [0, 2, 5])
+def test_nan_comes_through_pooling(instruction_set, mode, dtype, t):
+    """At any step, in its own sequence; the scores of attention are of all units."""
+    steps = Steps(mode, [6, 6, 2], 5, dtype)
+    clean = steps.forward(keep=False).copy()
+    steps.h[6 + t, 3] = np.nan
+    for keep in (False, True):
+        out = steps.forward(keep=keep)
+        assert_array_equal(out[[0, 2]], clean[[0, 2]])
+        if mode == "attention":
+            assert np.isnan(out[1, :5]).all()
+        else:
+            assert np.isnan(out[1, 3])
+            others = [0, 1, 2, 4]
+            assert_array_equal(out[1, others], clean[1, others])
+
+
+@every_mode
+@every_dtype
+def test_bits_of_pooling(instruction_set, mode, dtype):
+    """Neither threads nor strips nor neighbours change them, nor steps in parts."""
+    lengths = [3, 11, 0, 7, 7, 1, 30, 2, 5, 5]
+    steps = Steps(mode, lengths, 21, dtype)
+    together = steps.forward()
+    d_h, *d_w = steps.backward()
+    for n_threads in (2, 3):
+        assert_array_equal(steps.forward(n_threads=n_threads), together)
+        for a, b in zip(steps.backward(n_threads), (d_h, *d_w), strict=True):
+            assert_array_equal(a, b)
+    for strip_rows in (1, 2, 5, 16):
+        steps.strip_rows = strip_rows
+        assert_array_equal(steps.forward(n_threads=2), together)
+        assert_array_equal(steps.backward(2)[0], d_h)
+    for samples in ([6], [2], [9, 1, 2, 5]):
+        assert_array_equal(steps.forward(samples, keep=False), together[samples])
+    sums = steps.pooling.begin(len(lengths))
+    for begin in range(0, 30, 4):
+        part = np.clip(steps.lengths - begin, 0, 4)
+        schedule = Schedule(steps.starts + begin, part, 3)
+        steps.pooling.advance(schedule, steps.h, schedule.data_rows, *sums)
+    assert_array_equal(steps.pooling.finish(*sums, steps.initial), together)
+
+
+def test_shapes_of_pooling_are_checked(instruction_set):
+    steps = Steps("attention", [3, 2], 5, np.float64)
+    schedule = Schedule(steps.starts, steps.lengths)
+    rows, initial = schedule.data_rows, steps.initial
+    forward = steps.pooling.forward
+    with pytest.raises(ValueError, match="do not belong together"):
+        forward(schedule, steps.h[:, 1:].copy(), rows, initial, keep=True)
+    with pytest.raises(ValueError, match="do not belong together"):
+        forward(schedule, steps.h, rows[1:], initial, keep=True)
+    steps.forward()
+    with pytest.raises(ValueError, match="d_out has shape"):
+        steps.pooling.backward(np.zeros((3, steps.pooling.width)), {})
+
+
+# ---- the schedule ----------------------------------------------------------------
+
+
+@given(
+    lengths=st.lists(st.integers(0, 9), min_size=1, max_size=12),
+    strip_rows=st.integers(1, 9),
+)
+@example(lengths=[0], strip_rows=1)
+@example(lengths=[40, 0, 40, 1], strip_rows=3)
+def test_sequence_time_and_mirror(lengths, strip_rows):
+    lengths = np.array(lengths, dtype=np.intp)
+    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    schedule = Schedule(starts, lengths, strip_rows)
+    place = {row: m for m, row in enumerate(schedule.data_rows)}
+    expected = np.empty((3, schedule.n_steps), dtype=np.intp)
+    for i, (start, T) in enumerate(zip(starts, lengths, strict=True)):
+        for t in range(T):
+            expected[:, place[start + t]] = i, t, place[start + T - 1 - t]
+    assert_array_equal(schedule.sequence, expected[0])
+    assert_array_equal(schedule.time, expected[1])
+    assert_array_equal(schedule.mirror, expected[2])
+
+
+# ---- random numbers --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "counter, key, expected",
+    [
+        ([0] * 4, [0] * 2, [0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8]),
+        (
+            [0xFFFFFFFF] * 4,
+            [0xFFFFFFFF] * 2,
+            [0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD],
+        ),
+        (  # digits of pi
+            [0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344],
+            [0xA4093822, 0x299F31D0],
+            [0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1],
+        ),
+    ],
+)
+def test_philox(counter, key, expected):
+    """Known answers of Random123 (Salmon et al. 2011), file kat_vectors."""
+    assert philox(counter, key) == expected
+
+
+def mask_of(keys, *, seed=SEED, step=STEP, layer=0, times=None, rate=0.5, width=64,
+            samples=None, dtype=np.float64, n_threads=1):  # fmt: skip
+    samples = np.arange(len(keys)) if samples is None else np.asarray(samples)
+    mask = np.full((len(samples), width), np.nan, dtype)
+    dropout_mask(seed, step, layer, keys, samples, times, rate, mask, n_threads)
+    return mask
+
+
+def keys_of(n):
+    return np.random.default_rng(0).integers(0, 2**64, (n, 2), dtype=np.uint64)
+
+
+@pytest.mark.parametrize("seed", [0, 5, 2**63 + 11])
+@pytest.mark.parametrize("times", [None, [0, 7, 2**31 - 1]])
+def test_mask_written_out(seed, times):
+    """16 bits for an element, from a counter that is a function of what it is for."""
+    keys, rate, step, layer, width = keys_of(3), 0.3, 2**32 - 2, 5, 13
+    expected = np.empty((3, width))
+    for row, key in enumerate(keys):
+        words = key.astype("<u8").view("<u4").tolist()
+        sample = philox(words, [seed & 0xFFFFFFFF, seed >> 32])
+        time = 0xFFFFFFFF if times is None else times[row]
+        for unit in range(width):
+            counter = [unit // 8, time, layer ^ sample[2], step ^ sample[3]]
+            word = philox(counter, sample[:2])[unit % 8 // 2]
+            draw = word >> 16 * (unit % 2) & 0xFFFF
+            expected[row, unit] = 0 if draw < round(rate * 65536) else 1 / (1 - rate)
+    times = None if times is None else np.array(times, dtype=np.intp)
+    options = {"seed": seed, "step": step, "layer": layer, "times": times}
+    assert_array_equal(mask_of(keys, rate=rate, width=width, **options), expected)
+
+
+@pytest.mark.parametrize("rate", [0.01, 0.3, 0.5, 0.9])
+def test_share_and_scale_of_masks(rate):
+    keys = keys_of(300)
+    mask = mask_of(keys, rate=rate, width=333)
+    assert set(np.unique(mask)) == {0, 1 / (1 - rate)}
+    for zeros in (mask == 0, mask[:, :1] == 0, mask[:1] == 0, mask[:, 7::8] == 0):
+        sigma = np.sqrt(rate * (1 - rate) / zeros.size)
+        assert abs(zeros.mean() - rate) < 4 * sigma
+    single = mask_of(keys, rate=rate, width=333, dtype=np.float32)
+    assert_array_equal(single, mask.astype(np.float32))
+
+
+def test_masks_do_not_depend_on_layout_or_threads():
+    keys, rng = keys_of(50), np.random.default_rng(1)
+    times = rng.integers(0, 9, 50)
+    mask = mask_of(keys, times=times)
+    for n_threads in (2, 3):
+        assert_array_equal(mask_of(keys, times=times, n_threads=n_threads), mask)
+    samples = rng.permutation(50)[:20]
+    part = mask_of(keys, samples=samples, times=times[samples])
+    assert_array_equal(part, mask[samples])
+    alone = mask_of(keys[7:8], times=times[7:8])
+    assert_array_equal(alone, mask[7:8])
+    assert_array_equal(mask_of(keys, times=times, width=11), mask[:, :11])
+
+
+def test_masks_differ_in_everything_they_are_for():
+    """Two masks of rate 1/2 agree in half of their elements, as chance has it."""
+    keys, time = keys_of(100), np.zeros(100, dtype=np.intp)
+    masks = {
+        "base": mask_of(keys),
+        "seed": mask_of(keys, seed=SEED + 1),
+        "upper half of the seed": mask_of(keys, seed=SEED + 2**32),
+        "step": mask_of(keys, step=STEP + 1),
+        "layer": mask_of(keys, layer=1),
+        "time 0": mask_of(keys, times=time),
+        "time 1": mask_of(keys, times=time + 1),
+        "sample": mask_of(keys[::-1].copy()),
+        "half a key": mask_of(keys ^ np.array([0, 1], dtype=np.uint64)),
+        "other half": mask_of(keys ^ np.array([1, 0], dtype=np.uint64)),
+        "unit": np.roll(mask_of(keys), 8, axis=1),
+        "neighbour": np.roll(mask_of(keys), 1, axis=1),
+    }
+    for a, b in product(masks, masks):
+        if a < b:
+            agree = (masks[a] == masks[b]).mean()
+            assert abs(agree - 0.5) < 4.5 * 0.5 / np.sqrt(masks[a].size), (a, b)
+
+
+def test_arguments_of_masks_are_checked():
+    keys, mask = keys_of(3), np.empty((3, 4))
+    rows = np.arange(3)
+    for arguments in (
+        (keys, rows[:2], None, 0.5, mask),
+        (keys[:, :1].copy(), rows, None, 0.5, mask),
+        (keys, rows, rows[:2], 0.5, mask),
+    ):
+        with pytest.raises(ValueError, match="do not belong together"):
+            dropout_mask(SEED, STEP, 0, *arguments)
+
+
+# ---- dropout in the network ------------------------------------------------------
+
+
+def test_steps_of_dropout_are_counted():
+    dropout = Dropout(0.4, 0.3, 11, 0)
+    first, second = dropout.noise(keys_of(2)), dropout.noise(keys_of(2))
+    assert (first.step, second.step) == (1, 2)
+    assert dropout.state == {"seed": 11, "step": 2}
+    assert Dropout(0.4, 0.3, **dropout.state).noise(keys_of(2)).step == 3
+
+
+def test_step_masks_are_of_absolute_times():
+    """A part of the steps has the masks that it has in the whole."""
+    keys = keys_of(3)
+    starts, lengths = np.array([0, 5, 6]), np.array([5, 1, 9])
+    x = np.ones((15, 24))
+
+    def dropped(before, lengths, begin):
+        noise = Noise(SEED, STEP, keys, 0.5, 0.0)
+        if begin:
+            noise.begin(before)
+        schedule = Schedule(starts + before, lengths)
+        y, rows = noise.drop_steps(1, x, schedule.data_rows, schedule, 1)
+        assert_array_equal(y, noise.step_masks[0])  # of ones
+        result = np.full(x.shape, np.nan)
+        result[schedule.data_rows] = y[rows]
+        return result
+
+    whole = dropped(np.zeros(3, dtype=np.intp), lengths, False)
+    assert len(np.unique(whole, axis=0)) == 15
+    before = np.array([2, 0, 4])
+    part = dropped(before, lengths - before, True)
+    rows = [2, 3, 4, 5, *range(10, 15)]
+    assert_array_equal(part[rows], whole[rows])
+    assert np.isnan(np.delete(part, rows, axis=0)).all()
+
+
+@both_ways
+def test_recurrent_masks(bidirectional):
+    """By sorted place; one for all steps, another for each layer and direction."""
+    layer = (Bidirectional if bidirectional else Recurrent)(3, 40, np.float64, "gru")
+    keys = keys_of(4)
+    noise = Noise(SEED, STEP, keys, 0.0, 0.5)
+    lengths = np.array([2, 5, 0, 9], dtype=np.intp)
+    schedule = Schedule(np.zeros(4, dtype=np.intp), lengths)
+    masks = [noise.recurrent_masks(k, layer, schedule) for k in (0, 1)]
+    if bidirectional:
+        masks = [mask for both in masks for mask in both]
+    noise.begin(np.full(4, 3))
+    again = noise.recurrent_masks(0, layer, schedule)
+    assert_array_equal(again[0] if bidirectional else again, masks[0])
+    for mask in masks:
+        assert mask.shape == (4, 40)
+    flat = np.array(masks).reshape(len(masks) * 4, 40)
+    assert len(np.unique(flat, axis=0)) == len(flat)
+    one = Noise(SEED, STEP, keys[3:], 0.0, 0.5).recurrent_masks(
+        0, layer, Schedule(np.zeros(1, dtype=np.intp), lengths[3:])
+    )
+    assert_array_equal(one[0] if bidirectional else one, masks[0][:1])
+
+
+# ---- truncated back-propagation --------------------------------------------------
+
+LONG = [3, 7, 8, 9, 21, 0, 1, 4, 12]
+
+
+@every_cell
+@pytest.mark.parametrize("rates", [(0, 0), (0.4, 0.3)])
+@pytest.mark.parametrize("tbptt", [1, 4, 9])
+def test_gradient_of_tbptt(instruction_set, cell, rates, tbptt):
+    """The states before the last steps are constants."""
+    problem = Problem(cell, LONG, rates=rates, hidden=(5, 4, 3))
+    gradient = problem.gradient(tbptt=tbptt)
+    before = np.maximum(problem.lengths - tbptt, 0)
+    states = [
+        problem.run(i, problem.parameters, end=t)[1] for i, t in enumerate(before)
+    ]
+
+    def loss(parameters):
+        return sum(
+            problem.run(i, parameters, states[i], begin=t)[0] @ problem.d_output[i]
+            for i, t in enumerate(before)
+        )
+
+    assert_gradient(problem, gradient, loss)
+
+
+@every_cell
+@every_dtype
+@pytest.mark.parametrize("rates", [(0, 0), (0.4, 0.3)])
+def test_tbptt_changes_no_output(cell, dtype, rates):
+    problem = Problem(cell, LONG, dtype=dtype, rates=rates)
+    expected = problem.output(keep=True)
+    gradient = problem.gradient()
+    for tbptt in (1, 2, 5, 20, 21, 1000):
+        assert_array_equal(problem.output(keep=True, tbptt=tbptt), expected)
+        same = np.array_equal(problem.gradient(tbptt=tbptt), gradient)
+        if tbptt != 20:  # of a ReLU nothing may reach the first step
+            assert same == (tbptt >= max(LONG))
+
+
+@every_cell
+def test_memory_of_tbptt(cell):
+    """Of a long sequence no more is kept than of a short one."""
+
+    def memory(T):
+        problem = Problem(
+            cell, [T, 5, T // 2], hidden=(8, 8), rates=(0.4, 0.3), scale=0.1
+        )
+        tracemalloc.start()
+        problem.gradient(tbptt=50)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return sum(o.workspace.nbytes for o in problem.network._owners()), peak
+
+    (short, _), (long, peak) = memory(1000), memory(100_000)
+    assert long == short
+    # of all steps 100,000 (slots + 2) 8 units would be kept in each layer
+    assert peak < 2 * 2**20
+
+
+@pytest.mark.parametrize(
+    "Model, options",
+    [
+        (LSTMClassifier, {}),
+        (GRUClassifier, {"dropout": 0.3, "recurrent_dropout": 0.2}),
+        (RNNClassifier, {"hidden_layer_sizes": (5, 4)}),
+    ],
+)
+def test_training_with_tbptt_that_cuts_nothing(Model, options):
+    rng = np.random.default_rng(0)
+    X = [rng.standard_normal((T, 2)) for T in rng.integers(0, 12, 40)]
+    X[3] = rng.standard_normal((12, 2))
+    y = np.arange(40) % 3
+    options = {"hidden_layer_sizes": (6,), **options, "max_iter": 4, "tol": 0}
+    weights = {}
+    for tbptt in (None, 12, 10**6, 11):
+        model = Model(tbptt=tbptt, random_state=0, n_iter_no_change=9, **options)
+        with pytest.warns(match="Maximum iterations"):
+            model.fit(X, y)
+        weights[tbptt] = np.concatenate([w.ravel() for w in model.weights_.values()])
+    assert_array_equal(weights[12], weights[None])
+    assert_array_equal(weights[10**6], weights[None])
+    assert not np.array_equal(weights[11], weights[None])
