@@ -11,6 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import is_classifier
 from sklearn.model_selection import cross_val_score, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -207,7 +208,7 @@ def test_2d(Estimator, missing):
         assert_same_bits(estimator, expected)
         assert_same_outputs(outputs(estimator, form), outputs(expected, filled))
     width = 2 if missing == "indicator" else 1
-    assert estimator.weights_["weight_ih_l0"].shape == (20, width)
+    assert estimator.weights_["weight_ih_l0"].shape[1] == width
 
 
 @every_estimator
@@ -235,7 +236,7 @@ def test_nothing_changes_where_nothing_is_missing(Estimator):
     assert_same_outputs(outputs(estimator, X), outputs(expected, X))
     # the network is as wide where nothing was missing yet
     wide = small(Estimator, missing="indicator").fit(X, y)
-    assert wide.weights_["weight_ih_l0"].shape == (20, 6)
+    assert wide.weights_["weight_ih_l0"].shape[1] == 6
 
 
 @every_estimator
@@ -307,7 +308,7 @@ def test_the_validation_part_is_not_in_the_mean(Estimator, missing):
     estimator = small(
         Estimator, missing=missing, early_stopping=True, validation_fraction=0.3
     ).fit(X, y)
-    stratify = y if Estimator is LSTMClassifier else None
+    stratify = y if is_classifier(Estimator()) else None
     rng = np.random.RandomState(0)
     part, _ = train_test_split(X, test_size=0.3, random_state=rng, stratify=stratify)
     assert_array_equal(estimator._first_value, mean_of(part))
@@ -323,7 +324,7 @@ def test_partial_fit_keeps_the_first_mean(Estimator, missing):
     for X in parts:
         y = make_target(Estimator, X)
         kwargs = {}
-        if Estimator is LSTMClassifier:
+        if is_classifier(Estimator()):
             kwargs = {"classes": [0, 1, 2]}
         estimator.partial_fit(X, y, **kwargs)
         filled = by_hand(X, mean_of(parts[0]), missing)
