@@ -213,10 +213,11 @@ class GRURegressor(GRUFamily, RecurrentRegressor):
     them. Input weights start Glorot-uniform, recurrent weights orthogonal for each
     gate, biases at zero except that of the update gate. The head's bias starts at the
     best constant: the mean of the target, its logarithm for "poisson", the median for
-    "absolute_error" and "huber", the quantiles for "quantile". Training is back-propagation through time over
-    minibatches of whole sequences; nothing is padded. The prediction for a sequence
-    does not depend, to the bit, on the sequences beside it. Identical samples of a
-    minibatch are merged and their weights added, which is the same loss.
+    "absolute_error" and "huber", the quantiles for "quantile". Training is
+    back-propagation through time over minibatches of whole sequences; nothing is
+    padded. The prediction for a sequence does not depend, to the bit, on the sequences
+    beside it. Identical samples of a minibatch are merged and their weights added,
+    which is the same loss.
 
     With a list of Q quantiles the raw outputs for each target are, in ascending order
     of the levels, the quantile in the middle (number Q // 2, counted from 0) and the
