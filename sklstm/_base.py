@@ -575,6 +575,7 @@ class BaseRecurrent(StatesMixin, BaseEstimator):
     def _record(self, network, parameters, monitor):
         """Set the fitted attributes."""
         self._parameters = parameters
+        self._kind = self._kind_of_network()
         self._idle_networks = []
         self.weights_ = network.torch_weights(parameters)
         self.coef_, self.intercept_ = self._head(network, parameters)

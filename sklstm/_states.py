@@ -121,9 +121,9 @@ class StatesMixin(_LastStates, auto_wrap_output_keys=None):
         seen = None
         if self._missing != "error":
             seen = np.tile(self._first_value, (n_sequences, 1))
-        return State(layers, pooled, seen, self._state_of())
+        return State(layers, pooled, seen, self._kind)
 
-    def _state_of(self):
+    def _kind_of_network(self):
         """What a state must agree with to be one of this network."""
         return {
             **self._architecture,
@@ -206,8 +206,8 @@ class StatesMixin(_LastStates, auto_wrap_output_keys=None):
                 f"{type(state).__name__}. predict_step returns two values: the "
                 "prediction and the next state."
             )
-        fitted = self._state_of()
-        if state.network != fitted:
+        fitted = self._kind
+        if state.network is not fitted and state.network != fitted:
             changed = [name for name in fitted if state.network[name] != fitted[name]]
             other, own = (
                 ", ".join(f"{name}={values[name]!r}" for name in changed)
