@@ -30,6 +30,7 @@ from sklstm.network.dropout import Dropout, Noise
 from sklstm.network.layers import Bidirectional, Recurrent
 from sklstm.network.network import Network
 from sklstm.network.pooling import Pooling
+from sklstm.network.workspace import aligned_empty
 
 TORCH_CELLS = Path(__file__).parent / "data" / "torch_cells.npz"
 POOLINGS = ["last", "mean", "max", "attention"]
@@ -209,6 +210,34 @@ def test_one_workspace_for_batches_of_any_shape(pooling):
         expected = problem.gradient()
         problem.network = used.network
         assert_array_equal(problem.gradient(), expected)
+
+
+@pytest.mark.parametrize("cell", ["lstm_peephole", "gru", "rnn_relu"])
+@pytest.mark.parametrize(
+    "bidirectional, pooling, tbptt",
+    [*product([False, True], POOLINGS, [None]), (False, "last", 2)],
+)
+@every_dtype
+def test_memory_that_was_not_written_is_not_read(
+    instruction_set, monkeypatch, cell, bidirectional, pooling, tbptt, dtype
+):
+    """Where new memory holds NaN, the bits are the same: the padding is all zeros."""
+    options = {"bidirectional": bidirectional, "pooling": pooling, "dtype": dtype}
+
+    def results():
+        problem = Problem(cell, rates=(0.4, 0.3), **options)
+        return problem.output(tbptt=tbptt), problem.gradient(tbptt=tbptt)
+
+    def poisoned(shape, dtype):
+        array = aligned_empty(shape, dtype)
+        array.fill(np.nan)
+        return array
+
+    expected = results()
+    for module in ("layers", "network", "workspace"):
+        monkeypatch.setattr(f"sklstm.network.{module}.aligned_empty", poisoned)
+    for got, value in zip(results(), expected, strict=True):
+        assert_array_equal(got, value)
 
 
 @pytest.mark.parametrize("rates", [(0, 0), (0.4, 0.3)])
