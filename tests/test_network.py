@@ -30,6 +30,7 @@ from sklstm.network.dropout import Dropout, Noise
 from sklstm.network.layers import Bidirectional, Recurrent
 from sklstm.network.network import Network
 from sklstm.network.pooling import Pooling
+from sklstm.network.workspace import aligned_empty
 
 TORCH_CELLS = Path(__file__).parent / "data" / "torch_cells.npz"
 POOLINGS = ["last", "mean", "max", "attention"]
@@ -211,6 +212,34 @@ def test_one_workspace_for_batches_of_any_shape(pooling):
         assert_array_equal(problem.gradient(), expected)
 
 
+@pytest.mark.parametrize("cell", ["lstm_peephole", "gru", "rnn_relu"])
+@pytest.mark.parametrize(
+    "bidirectional, pooling, tbptt",
+    [*product([False, True], POOLINGS, [None]), (False, "last", 2)],
+)
+@every_dtype
+def test_memory_that_was_not_written_is_not_read(
+    instruction_set, monkeypatch, cell, bidirectional, pooling, tbptt, dtype
+):
+    """Where new memory holds NaN, the bits are the same: the padding is all zeros."""
+    options = {"bidirectional": bidirectional, "pooling": pooling, "dtype": dtype}
+
+    def results():
+        problem = Problem(cell, rates=(0.4, 0.3), **options)
+        return problem.output(tbptt=tbptt), problem.gradient(tbptt=tbptt)
+
+    def poisoned(shape, dtype):
+        array = aligned_empty(shape, dtype)
+        array.fill(np.nan)
+        return array
+
+    expected = results()
+    for module in ("layers", "network", "workspace"):
+        monkeypatch.setattr(f"sklstm.network.{module}.aligned_empty", poisoned)
+    for got, value in zip(results(), expected, strict=True):
+        assert_array_equal(got, value)
+
+
 @pytest.mark.parametrize("rates", [(0, 0), (0.4, 0.3)])
 @both_ways
 @every_pooling
@@ -383,6 +412,42 @@ def test_pytorch(instruction_set, name):
             expected[shared] += numbers[other][shared]
             assert_array_equal(weights[key], expected, err_msg=key)
         assert_allclose(d_weights[key], numbers[f"d_{key}"], **tight, err_msg=key)
+
+
+@every_cell
+@both_ways
+@every_pooling
+def test_weights_by_name(cell, bidirectional, pooling):
+    """Every parameter but the head's has one place, in an array of its own."""
+    network = Network(
+        3, (5, 4), 2, np.float64, cell, bidirectional=bidirectional, pooling=pooling
+    )
+    parameters = np.arange(1.0, network.layout.size + 1)
+    views = network.views(parameters)
+    weights = network.torch_weights(parameters)
+    gates = CELLS[cell].gates
+    shapes = {}
+    for k, (F, H) in enumerate([(3, 5), (10 if bidirectional else 5, 4)]):
+        for ending in [f"l{k}", f"l{k}_reverse"][: 1 + bidirectional]:
+            shapes |= {
+                f"weight_ih_{ending}": (gates * H, F),
+                f"weight_hh_{ending}": (gates * H, H),
+                f"bias_ih_{ending}": (gates * H,),
+                f"bias_hh_{ending}": (gates * H,),
+            }
+            if cell == "lstm_peephole":
+                shapes[f"peephole_{ending}"] = (3 * H,)
+                own = "p_reverse" if ending.endswith("reverse") else "p"
+                p = views[f"l{k}"][own]  # i, f, o
+                assert_array_equal(weights[f"peephole_{ending}"], p.ravel())
+    if pooling == "attention":
+        shapes["attention"] = (8 if bidirectional else 4,)
+        assert_array_equal(weights["attention"], views["pooling"]["w"][0])
+    assert {name: w.shape for name, w in weights.items()} == shapes
+    values = np.concatenate([w.ravel() for w in weights.values()])
+    begin_of_head = network.layout.slices["head.w"].start
+    assert_array_equal(np.sort(values[values != 0]), parameters[:begin_of_head])
+    assert not any(np.shares_memory(w, parameters) for w in weights.values())
 
 
 # ---- both directions -------------------------------------------------------------
