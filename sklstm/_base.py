@@ -49,9 +49,7 @@ class BaseRecurrent(StatesMixin, BaseEstimator):
             StrOptions({"auto"}),
             Interval(Integral, 1, None, closed="left"),
         ],
-        "learning_rate": [
-            StrOptions({"constant", "invscaling", "adaptive", "cosine", "one_cycle"})
-        ],
+        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive", "cosine"})],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "power_t": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -200,8 +198,8 @@ class BaseRecurrent(StatesMixin, BaseEstimator):
         if isinstance(self.learning_rate, Real):
             raise ValueError(
                 f"learning_rate={self.learning_rate!r} is a number, but learning_rate "
-                "is the name of a schedule ('constant', 'invscaling', 'adaptive', "
-                "'cosine' or 'one_cycle'). Did you mean "
+                "is the name of a schedule ('constant', 'invscaling', 'adaptive' or "
+                "'cosine'). Did you mean "
                 f"learning_rate_init={self.learning_rate!r}?"
             )
         self._validate_params()
@@ -520,7 +518,7 @@ class BaseRecurrent(StatesMixin, BaseEstimator):
 
     def _make_learning_rate(self, incremental):
         schedule = self.learning_rate
-        if incremental and schedule in ("cosine", "one_cycle"):
+        if incremental and schedule == "cosine":
             schedule = "constant"  # a single pass is no part of a planned fit
         return LearningRate(
             schedule, self.learning_rate_init, self.power_t, self.max_iter

@@ -117,7 +117,7 @@ alpha : float, default=0.0
 batch_size : int or "auto", default=32
     Sequences in a minibatch, at the most all of them. "auto" is 200.
 
-learning_rate : {"constant", "invscaling", "adaptive", "cosine", "one_cycle"}, \
+learning_rate : {"constant", "invscaling", "adaptive", "cosine"}, \
         default="constant"
     Schedule of the learning rate, for every solver but "lbfgs":
 
@@ -126,14 +126,10 @@ learning_rate : {"constant", "invscaling", "adaptive", "cosine", "one_cycle"}, \
     - "adaptive": divided by 5 whenever `n_iter_no_change` epochs brought no
       improvement of `tol`, until it is below 1e-6;
     - "cosine": from `learning_rate_init` down to 0 along half a cosine over
-      `max_iter` epochs;
-    - "one_cycle": from ``learning_rate_init / 25`` up to `learning_rate_init` along
-      half a cosine over 0.3 of `max_iter` epochs, then along another down to
-      ``learning_rate_init / 250_000``, from minibatch to minibatch
-      [Smith2019]_. Made for a `learning_rate_init` above that of "constant".
+      `max_iter` epochs.
 
-learning_rate_init : float, default=0.005
-    Learning rate at the start; with "one_cycle" the highest.
+learning_rate_init : float, default=0.002
+    Learning rate at the start.
 
 power_t : float, default=0.5
     Exponent of "invscaling".
@@ -413,9 +409,6 @@ Pascanu2013
 Schuster1997
     M. Schuster and K. K. Paliwal, "Bidirectional Recurrent Neural Networks", IEEE
     Transactions on Signal Processing 45(11), 1997.
-Smith2019
-    L. N. Smith and N. Topin, "Super-Convergence: Very Fast Training of Neural
-    Networks Using Large Learning Rates", SPIE 11006, 2019.
 Srivastava2014
     N. Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from
     Overfitting", Journal of Machine Learning Research 15, 2014.

@@ -156,7 +156,7 @@ def test_integer_weights_are_repetition(task, dtype):
 @pytest.mark.parametrize(
     "params",
     [
-        {"learning_rate_init": 1.0}, {"learning_rate": "one_cycle"}, {"batch_size": 3},
+        {"learning_rate_init": 1.0}, {"learning_rate": "cosine"}, {"batch_size": 3},
         {"max_grad_norm": 1e-9}, {"shuffle": False}, {"n_iter_no_change": 1},
         {"momentum": 0.1, "beta_1": 0.1, "beta_2": 0.1, "epsilon": 1.0},
     ],

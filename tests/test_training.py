@@ -27,7 +27,6 @@ from sklstm.network.training import (
     LoopOptions,
     Monitor,
     TrainingSet,
-    one_cycle,
     train,
 )
 
@@ -316,44 +315,6 @@ def test_learning_rates_by_hand():
     )
 
 
-@pytest.mark.parametrize("n_steps", [1, 2, 3, 4, 10, 37, 200])
-def test_one_cycle_as_in_pytorch(n_steps):
-    """Epoch by epoch and minibatch by minibatch: the rates of OneCycleLR."""
-    with np.load(TORCH) as file:
-        expected = file[f"one_cycle/{n_steps}"]
-    for n_batches in (1, 2, 5):
-        if n_steps % n_batches:
-            continue
-        n_epochs = n_steps // n_batches
-        rate = LearningRate("one_cycle", 0.8, 0.5, n_epochs)
-        got = []
-        for epoch in range(n_epochs):
-            rate.begin_epoch(epoch, 9 * epoch, n_batches)
-            got += [rate.of_batch(k) for k in range(n_batches)]
-        assert_allclose(got, expected, rtol=1e-12)
-
-
-def test_one_cycle_by_hand():
-    """20 steps: from 1/25 to 1 in 5, half-way up at 2.5, and down to 1/250,000."""
-    rate = LearningRate("one_cycle", 1.0, 0.5, 20)
-    rate.begin_epoch(0, 0, 1)
-    rates = [rate.of_batch(step) for step in range(20)]
-    assert rates[0] == pytest.approx(1 / 25)
-    assert rates[5] == max(rates) == 1
-    assert rates[2] + rates[3] == pytest.approx(1 + 1 / 25)
-    assert rates[12] == pytest.approx((1 + 1 / 250_000) / 2)
-    assert rates[19] == pytest.approx(1 / 250_000)
-    assert all(a < b for a, b in pairwise(rates[:6]))
-    assert all(a > b for a, b in pairwise(rates[5:]))
-
-
-@pytest.mark.parametrize("schedule", ["constant", "adaptive", "invscaling", "cosine"])
-def test_other_schedules_know_no_minibatches(schedule):
-    rate = LearningRate(schedule, 0.8, 0.5, 4)
-    rate.begin_epoch(2, 18, 3)
-    assert [rate.of_batch(k) for k in range(3)] == [rates(schedule, 3)[2]] * 3
-
-
 def test_invscaling_goes_on_with_samples_seen():
     assert rates("invscaling", 5)[3:] == rates("invscaling", 2, t=27)
 
@@ -364,7 +325,7 @@ def test_reduce():
     assert rate.rate == pytest.approx(1e-4 / 125)
     rate.begin_epoch(7, 1000)
     assert rate.rate == pytest.approx(1e-4 / 125)
-    for schedule in ("constant", "invscaling", "cosine", "one_cycle"):
+    for schedule in ("constant", "invscaling", "cosine"):
         rate = LearningRate(schedule, 1.0, 0.5, 10)
         assert not rate.reduce() and rate.rate == 1.0
 
@@ -770,16 +731,6 @@ def small_training(optimizer, max_iter=5, batch_size=5, **kwargs):
     options = LoopOptions(max_iter, batch_size, True, None)
     result = start(network, parameters, samples, loss, optimizer, options, **kwargs)
     return *result, parameters
-
-
-@pytest.mark.filterwarnings("ignore:Maximum iterations")
-def test_one_cycle_goes_from_minibatch_to_minibatch():
-    """10 samples by 4 are 3 minibatches: 12 steps in 4 epochs, as PyTorch has them."""
-    optimizer = Recorder()
-    small_training(optimizer, 4, 4, rate=LearningRate("one_cycle", 0.8, 0.5, 4))
-    expected = [0.8 * one_cycle(step, 12) for step in range(12)]
-    assert_allclose(optimizer.rates, expected, rtol=1e-12)
-    assert max(optimizer.rates) > 0.79 > 0.04 > min(optimizer.rates)
 
 
 def test_adaptive_divides_by_5_and_stops_at_the_least():

@@ -36,10 +36,13 @@ def levels(name, *values):
     return [{name: value} for value in values]
 
 
-#: Changes of the defaults; n_frames is the FrameStacker's, the rest the network's.
+#: What is changed one at a time: the defaults as they were before this ablation.
+BASE = {"learning_rate_init": 0.005}
+
+#: Changes of these; n_frames is the FrameStacker's, the rest the network's.
 FACTORS = {
     "learning rate": levels("learning_rate_init", 0.001, 0.002, 0.005, 0.01, 0.02),
-    "schedule": levels("learning_rate", "constant", "cosine", "adaptive", "one_cycle"),
+    "schedule": levels("learning_rate", "constant", "cosine", "adaptive"),
     "batch": levels("batch_size", 16, 32, 64, 128),
     "epochs": levels("max_iter", 50, 100, 200, 400),
     "patience": levels("n_iter_no_change", 5, 10, 20, np.inf),
@@ -68,7 +71,7 @@ FACTORS = {
 
 
 def recipe_of(level, family):
-    level = dict(level)
+    level = {**BASE, **level}
     n_frames = level.pop("n_frames", 1)
     return Recipe(family, level, n_frames)
 
@@ -182,7 +185,7 @@ def print_factor(factor, recipes, defaults, sets, keys, results):
         is_default = keys[str(recipe)] == keys[str(defaults)]
         difference = "default" if is_default else points(scores - baseline)
         rows.append([
-            str(recipe).removeprefix(f"{recipe.family}, "),
+            label_of(recipe),
             *(f"{score:.3f}" for score in scores),
             f"{rank:.1f}",
             difference,
@@ -190,6 +193,12 @@ def print_factor(factor, recipes, defaults, sets, keys, results):
         ])  # fmt: skip
     print(f"### {factor}, {total:.0f} s of fits\n")
     print_table([factor, *sets, "rank", "points", "seconds"], rows)
+
+
+def label_of(recipe):
+    """What is changed, as text."""
+    changed = {k: v for k, v in recipe.parameters.items() if BASE.get(k) != v}
+    return str(recipe._replace(parameters=changed)).removeprefix(f"{recipe.family}, ")
 
 
 def points(differences):
@@ -218,7 +227,7 @@ def main():
             sets[name] = training_data(name, arguments.cache)
         except data.Unavailable as unavailable:
             skip(name, str(unavailable))
-    defaults = Recipe(arguments.family, {})
+    defaults = Recipe(arguments.family, BASE)
     keys = {str(defaults): keys_of(defaults, sets, arguments.seeds)}
     factors = {}
     for factor in arguments.factors:

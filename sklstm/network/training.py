@@ -134,27 +134,13 @@ def _as_bytes(array):
     return array.reshape(-1).view(np.uint8).reshape(len(array), row)
 
 
-def one_cycle(step, n_steps):
-    """Share of the highest rate at a step (Smith & Topin 2019).
-
-    Along half a cosine from 1/25 up to 1 over the first 0.3 of the steps, along another
-    down to 1/250,000, as `torch.optim.lr_scheduler.OneCycleLR`.
-    """
-    start, end, top, last = 1 / 25, 1 / 250_000, 0.3 * n_steps - 1, n_steps - 1
-    if step <= top:
-        return 1 + (start - 1) * (1 + math.cos(math.pi * step / top)) / 2
-    fall = (step - top) / (last - top)
-    return end + (1 - end) * (1 + math.cos(math.pi * fall)) / 2
-
-
 class LearningRate:
-    """The learning rate of an epoch, or of a minibatch.
+    """The learning rate of an epoch.
 
     - constant: `initial`
     - invscaling: initial / (t + 1)^power_t with t samples seen so far
     - adaptive: divided by 5 when the monitor sees no improvement, down to 1e-6
     - cosine: initial (1 + cos(pi epoch / max_iter)) / 2 (Loshchilov & Hutter 2017)
-    - one_cycle: up to `initial` and down again, from minibatch to minibatch
     """
 
     def __init__(self, schedule, initial, power_t, max_iter):
@@ -163,21 +149,12 @@ class LearningRate:
         self.power_t = power_t
         self.max_iter = max_iter
         self.rate = initial
-        self._step = self._n_steps = 0
 
-    def begin_epoch(self, epoch, t, n_batches=1):
-        self._step, self._n_steps = epoch * n_batches, self.max_iter * n_batches
+    def begin_epoch(self, epoch, t):
         if self.schedule == "invscaling":
             self.rate = self.initial / (t + 1) ** self.power_t
         elif self.schedule == "cosine":
             self.rate = self.initial * (1 + np.cos(np.pi * epoch / self.max_iter)) / 2
-
-    def of_batch(self, batch):
-        """The rate of a minibatch of the epoch that has begun."""
-        if self.schedule == "one_cycle":
-            share = one_cycle(self._step + batch, self._n_steps)
-            self.rate = self.initial * share
-        return self.rate
 
     def reduce(self):
         """Lower the rate if there is a lower one; say whether there was."""
@@ -276,12 +253,10 @@ def value_and_gradient(
     return value, gradient
 
 
-def run_epoch(
-    network, parameters, samples, loss, optimizer, learning_rate, order, options
-):
+def run_epoch(network, parameters, samples, loss, optimizer, rate, order, options):
     """One pass over the samples; the mean loss, not finite if training broke down."""
     total_loss = total_weight = 0.0
-    for k, batch in enumerate(samples.batches(order, options.batch_size)):
+    for batch in samples.batches(order, options.batch_size):
         value, gradient = value_and_gradient(
             network, parameters, samples.data, batch, loss, options.penalty,
             options.dropout, options.tbptt,
@@ -291,7 +266,7 @@ def run_epoch(
         scale = 1.0
         if options.max_grad_norm is not None:
             scale = clip_scale(gradient, options.max_grad_norm)
-        optimizer.step(parameters, gradient, learning_rate.of_batch(k), scale)
+        optimizer.step(parameters, gradient, rate, scale)
         total_loss += value * batch.total
         total_weight += batch.total
     return total_loss / total_weight
@@ -338,7 +313,6 @@ def train(
     """
     epochs = 1 if incremental else options.max_iter
     n_samples = len(samples)
-    n_batches = -(-n_samples // options.batch_size)
     order = np.arange(n_samples)
     before = parameters.copy()
     epoch = 0
@@ -346,13 +320,13 @@ def train(
         for epoch in range(epochs):
             before[:] = parameters
             state_before = copy.deepcopy(optimizer.state)
-            learning_rate.begin_epoch(epoch, t + epoch * n_samples, n_batches)
+            learning_rate.begin_epoch(epoch, t + epoch * n_samples)
             if options.shuffle:
                 order = rng.permutation(n_samples)
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
                 value = run_epoch(
-                    network, parameters, samples, loss, optimizer, learning_rate,
-                    order, options,
+                    network, parameters, samples, loss, optimizer,
+                    learning_rate.rate, order, options,
                 )  # fmt: skip
             if not (np.isfinite(value) and np.isfinite(parameters).all()):
                 parameters[:] = before

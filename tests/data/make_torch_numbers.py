@@ -1,8 +1,7 @@
 """Freeze PyTorch's numbers: `python tests/data/make_torch_numbers.py` in an environment
 with PyTorch writes beside this file, in float64 and on ragged sequences, torch_lstm.npz
 (stacked layers one by one) and torch_cells.npz (GRU and RNN, layers stacked and in both
-directions by PyTorch itself), and torch_optim.npz (steps of RMSprop, rates of
-OneCycleLR)."""
+directions by PyTorch itself), and torch_optim.npz (steps of RMSprop)."""
 
 from pathlib import Path
 
@@ -178,21 +177,6 @@ def rmsprop():
     return {f"rmsprop/{key}": value for key, value in numbers.items()}
 
 
-def one_cycle(n_steps):
-    """The learning rate of each step, with PyTorch's defaults and a maximum of 0.8."""
-    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=0.8, total_steps=n_steps, cycle_momentum=False
-    )
-    rates = []
-    for step in range(n_steps):
-        rates.append(schedule.get_last_lr()[0])
-        optimizer.step()
-        if step < n_steps - 1:
-            schedule.step()
-    return {f"one_cycle/{n_steps}": np.array(rates)}
-
-
 if __name__ == "__main__":
     numbers = {"torch_version": torch.__version__}
     for seed, (name, case) in enumerate(CASES.items()):
@@ -201,6 +185,4 @@ if __name__ == "__main__":
     numbers = {"torch_version": torch.__version__, **cells()}
     np.savez_compressed(Path(__file__).parent / "torch_cells.npz", **numbers)
     numbers = {"torch_version": torch.__version__, **rmsprop()}
-    for n_steps in (1, 2, 3, 4, 10, 37, 200):
-        numbers |= one_cycle(n_steps)
     np.savez_compressed(Path(__file__).parent / "torch_optim.npz", **numbers)
