@@ -9,8 +9,13 @@ from models import Recipe
 
 
 def lstm(n_frames=1, **parameters):
-    cosine = {"learning_rate": "cosine", "n_iter_no_change": np.inf}  # to its end
-    return Recipe("LSTM", {**cosine, **parameters}, n_frames)
+    """An LSTM whose learning rate falls along a cosine, to its end."""
+    common = {
+        "learning_rate": "cosine",
+        "learning_rate_init": 0.005,
+        "n_iter_no_change": np.inf,
+    }
+    return Recipe("LSTM", {**common, **parameters}, n_frames)
 
 
 def bilstm(n_frames=1, **parameters):
