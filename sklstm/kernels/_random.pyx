@@ -3,8 +3,6 @@
 Philox 4x32 with 10 rounds (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2,
 3"). There is no stream that threads or minibatches could take from in another order.
 """
-import numpy as np
-
 from cython.parallel cimport prange
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy
@@ -18,9 +16,9 @@ cdef enum:
 
 
 cdef inline void philox_rounds(uint32_t* c, uint32_t k0, uint32_t k1) noexcept nogil:
-    cdef int i
+    cdef int _round
     cdef uint64_t a, b
-    for i in range(10):
+    for _round in range(10):
         a = <uint64_t>0xD2511F53 * c[0]
         b = <uint64_t>0xCD9E8D57 * c[2]
         c[0] = <uint32_t>(b >> 32) ^ c[1] ^ k0
