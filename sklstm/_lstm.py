@@ -234,14 +234,19 @@ class LSTMRegressor(LSTMFamily, RecurrentRegressor):
     >>> rng = np.random.default_rng(0)
     >>> X = [rng.standard_normal((T, 1)) for T in rng.integers(5, 15, size=200)]
     >>> y = [1000 * x.mean() for x in X]
-    >>> model = LSTMRegressor(16, random_state=0).fit(X[:150], y[:150])
+    >>> model = LSTMRegressor(16, learning_rate_init=0.01, random_state=0)
+    >>> model = model.fit(X[:150], y[:150])
     >>> model.score(X[150:], y[150:]) > 0.9
     True
 
     A median and an interval that holds four fifths of the targets:
 
     >>> model = LSTMRegressor(
-    ...     16, loss="quantile", quantile=[0.5, 0.1, 0.9], random_state=0
+    ...     16,
+    ...     loss="quantile",
+    ...     quantile=[0.5, 0.1, 0.9],
+    ...     learning_rate_init=0.01,
+    ...     random_state=0,
     ... ).fit(X[:150], y[:150])
     >>> middle, low, high = model.predict(X[150:]).T
     >>> bool((low <= middle).all() and (middle <= high).all())

@@ -254,7 +254,10 @@ CHECKED = [
     (LSTMClassifier, {"missing": "ffill"}),
     (GRURegressor, {"missing": "indicator"}),
     (GRUClassifier, {**SMALL_BOTH_WAYS, "pooling": "attention"}),
-    (LSTMRegressor, {**SMALL_BOTH_WAYS, "pooling": "mean"}),
+    (
+        LSTMRegressor,
+        {**SMALL_BOTH_WAYS, "pooling": "mean", "learning_rate_init": 0.005},
+    ),
     (RNNClassifier, DROPOUT),
     (GRUClassifier, {**DROPOUT, "pooling": "max"}),
     (LSTMClassifier, {"peephole": True, "forget_bias": "chrono"}),

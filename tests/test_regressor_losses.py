@@ -517,7 +517,7 @@ def test_quantiles_are_calibrated():
     X_test, y_test = noisy(4000, seed=1)
     model = LSTMRegressor(
         16, loss="quantile", quantile=levels, max_iter=20, learning_rate="cosine",
-        random_state=0,
+        learning_rate_init=0.005, random_state=0,
     ).fit(X, y)  # fmt: skip
     predicted = model.predict(X_test)
     assert_allclose(
