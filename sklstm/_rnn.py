@@ -221,7 +221,7 @@ class RNNRegressor(RNNFamily, RecurrentRegressor):
     >>> rng = np.random.default_rng(0)
     >>> X = [rng.standard_normal((T, 1)) for T in rng.integers(5, 15, size=200)]
     >>> y = [1000 * x.mean() for x in X]
-    >>> model = RNNRegressor(16, learning_rate_init=0.01, random_state=0)
+    >>> model = RNNRegressor(16, learning_rate_init=0.005, random_state=0)
     >>> model = model.fit(X[:150], y[:150])
     >>> model.score(X[150:], y[150:]) > 0.9
     True
