@@ -705,7 +705,7 @@ def test_nothing_imports_matplotlib_before_it_is_needed():
         "import sklstm.inspection\n"
         "assert 'matplotlib' not in sys.modules\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    subprocess.run([sys.executable, "-P", "-c", code], check=True)
 
 
 def test_displays_say_that_they_need_matplotlib(monkeypatch):
