@@ -223,13 +223,19 @@ class BaseRecurrent(StatesMixin, BaseEstimator):
         if self.solver == "lbfgs" and self.early_stopping:
             raise ValueError(
                 "solver='lbfgs' does not support early_stopping=True: it goes on until "
-                "the gradient is within tol. Use early_stopping=False, or another "
+                "it has converged. Use early_stopping=False, or another "
                 "solver."
             )
         if self.solver == "lbfgs" and (self.dropout or self.recurrent_dropout):
             raise ValueError(
                 "solver='lbfgs' does not support dropout: it needs a loss that is the "
                 "same at every evaluation. Use dropout=0 and recurrent_dropout=0, or "
+                "another solver."
+            )
+        if self.solver == "lbfgs" and self.tbptt is not None:
+            raise ValueError(
+                f"solver='lbfgs' does not support tbptt={self.tbptt!r}: its line "
+                "search needs the whole gradient of the loss. Use tbptt=None, or "
                 "another solver."
             )
         if self.tbptt is not None and self.bidirectional:
@@ -323,7 +329,7 @@ class BaseRecurrent(StatesMixin, BaseEstimator):
         if self.solver == "lbfgs":
             train_lbfgs(
                 network, parameters, samples, self._make_loss(), monitor, penalty,
-                self.tbptt, self.max_iter, self.max_fun, self.tol,
+                self.max_iter, self.max_fun, self.tol,
             )  # fmt: skip
         else:
             optimizer = self._make_optimizer(network, going_on)
@@ -467,6 +473,8 @@ class BaseRecurrent(StatesMixin, BaseEstimator):
             n_features=self._n_network_features,
             n_outputs=self._n_raw_outputs,
             n_float64_vectors=LBFGS_VECTORS if full else 0,
+            dropout=bool(self.dropout),
+            recurrent_dropout=bool(self.recurrent_dropout),
             **self._architecture,
         )
         available = _physical_memory()

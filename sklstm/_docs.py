@@ -107,7 +107,8 @@ solver : {"adam", "adamw", "sgd", "rmsprop", "lbfgs"}, default="adam"
     at once, which suits small data: it has neither minibatches, learning rate nor
     clipping, so that `batch_size`, `learning_rate`, `learning_rate_init`,
     `max_grad_norm`, `shuffle` and `n_iter_no_change` have no effect, cannot be
-    combined with `early_stopping` or dropout, and leaves no :meth:`partial_fit`.
+    combined with `early_stopping`, dropout or `tbptt`, and leaves no
+    :meth:`partial_fit`.
 
 alpha : float, default=0.0
     Strength of the L2 penalty on the weights (not the biases). For "adamw" the rate
@@ -161,7 +162,8 @@ random_state : int, RandomState instance or None, default=None
 
 tol : float, default=1e-4
     Improvement of the loss (of the validation score with early stopping) that
-    counts as one. "lbfgs" stops where no component of the gradient is larger.
+    counts as one. "lbfgs" stops where no component of the gradient is larger,
+    or where an iteration lowers the loss by no more than 2.2e-9 of it.
 
 n_iter_no_change : int, default=10
     Epochs without such an improvement after which training stops.
@@ -246,8 +248,9 @@ loss_curve_ : list of float
     Mean loss of each epoch, with "lbfgs" the loss after each iteration.
 
 best_validation_score_ : float or None
-    The best of `validation_scores_`, that of the weights kept; None without early
-    stopping.
+    The best validation score of the last fit, that of the weights kept; where the fit
+    went on from another one, perhaps that of the weights it began with. None without
+    early stopping.
 """
 )
 

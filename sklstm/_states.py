@@ -134,7 +134,8 @@ class StatesMixin(_LastStates, auto_wrap_output_keys=None):
     def predict_step(self, X, state, *, method="predict"):
         """Read one step of each sequence and predict from all steps so far.
 
-        The prediction is the one of `method` for the sequences up to here, to the bit.
+        The prediction is the one of `method` for the sequences up to here, as a list of
+        arrays, to the bit.
 
         Parameters
         ----------

@@ -774,6 +774,10 @@ COMBINATIONS = [
         for p in ("mean", "max", "attention")
     ),
     (
+        {"solver": "lbfgs", "tbptt": 3},
+        "'lbfgs' does not support tbptt=3.*tbptt=None",
+    ),
+    (
         {"solver": "lbfgs", "dropout": 0.1},
         "'lbfgs' does not support dropout.*dropout=0",
     ),

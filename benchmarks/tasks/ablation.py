@@ -1,6 +1,6 @@
 """What each default is worth: one factor at a time, on training data only.
 
-    python benchmarks/tasks/ablation.py > docs/performance/ablation.md
+    python benchmarks/tasks/ablation.py
     python benchmarks/tasks/ablation.py --only GunPoint "digit rows" --seeds 1
     python benchmarks/tasks/ablation.py --factors pooling dropout
 

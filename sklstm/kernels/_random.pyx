@@ -55,7 +55,7 @@ def dropout_mask(
     An element depends on nothing but seed, step, layer, sample, time and unit.
     """
     cdef Py_ssize_t n = mask.shape[0], i
-    cdef uint32_t limit = <uint32_t>(rate * 65536 + 0.5)
+    cdef uint32_t limit = <uint32_t>min(65535, rate * 65536 + 0.5)  # of 16 bits
     cdef real scale = <real>(1 / (1 - rate))
     if samples.shape[0] != n or keys.shape[1] != 2 or (
         times is not None and times.shape[0] != n

@@ -13,8 +13,9 @@
    W moved on by one. For backward a cell keeps what it likes in memory of the same
    slots, and replaces it with d_z there.
 
-   A new cell is a pair `NAME_forward`, `NAME_backward` and a row in the table of cells
-   below. */
+   A new cell is a pair `NAME_forward`, `NAME_backward`, a line CELL_ROWS and a row in the
+   table of cells below. Where its gates and slots are none of (4, 4), (3, 4), (1, 1),
+   forward_step needs them as well. */
 #ifndef SKLSTM_CELL_H
 #define SKLSTM_CELL_H
 
@@ -89,7 +90,7 @@ INLINE vec tanh_vec(vec z)
 /* What all pairs share:
 
    forward  z        IN vectors of the slots
-            own      IN (., units) parameters of the cell itself, or NULL
+            own      IN (n_own, units) parameters of the cell itself
             c_before IN (LANES,) the state c', or h' for a cell without a state of its own
             kept     OUT for backward, slots `units` apart, or NULL
             h        OUT (LANES,)

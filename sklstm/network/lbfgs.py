@@ -19,9 +19,10 @@ class _NotFinite(Exception):
 
 
 def train_lbfgs(
-    network, parameters, samples, loss, monitor, penalty, tbptt, max_iter, max_fun, tol
+    network, parameters, samples, loss, monitor, penalty, max_iter, max_fun, tol
 ):
-    """Train in place until no part of the gradient is larger than `tol`.
+    """Train in place until no part of the gradient is larger than `tol`, or until an
+    iteration lowers the loss by no more than 2.2e-9 of it, scipy's `ftol`.
 
     By L-BFGS-B (Byrd et al. 1995; Zhu et al. 1997), which is L-BFGS where there are no
     bounds. The monitor records the loss after every iteration. At the end, whichever it
@@ -49,7 +50,7 @@ def train_lbfgs(
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             parameters[:] = x
             value, gradient = value_and_gradient(
-                network, parameters, samples.data, batch, loss, penalty, tbptt=tbptt
+                network, parameters, samples.data, batch, loss, penalty
             )
         if gradient is None or not (
             np.isfinite(gradient).all() and np.isfinite(parameters).all()

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..kernels import CELLS, Schedule, effective_n_threads
+from ..kernels import CELLS, Schedule, effective_n_threads, kernels_for
 from .layers import Bidirectional, Dense, Recurrent
 from .optimizers import n_threads_for
 from .parameters import Layout
@@ -355,7 +355,9 @@ class Network:
             pooled = tuple(part.copy() for part in pooled)
             self.pooling.advance(schedule, x, rows, *pooled)
             x = self.pooling.finish(*pooled, x)
-        return self.head.forward(x), tuple(after), pooled
+        output = self.head.forward(x)
+        self.head.forget()
+        return output, tuple(after), pooled
 
     # ---- what the layers know on the way ---------------------------------------
 
@@ -406,7 +408,6 @@ class Network:
                         np.zeros((len(data), layer.n_units), dtype=self.dtype),
                     )
                     whole[rows] = values
-                layer.forget()
         return every
 
     def gradient_norms(self, data, starts, lengths, d_loss):
@@ -445,6 +446,8 @@ class Network:
     def shrink(self):
         """Give large workspaces back, and keep small ones for the next call."""
         self.head.forget()
+        for _, layer, _ in self._directions():
+            layer.forget()
         for layer in self._owners():
             if layer.workspace.nbytes > IDLE_BYTES:
                 layer.workspace.clear()
@@ -468,11 +471,13 @@ class Network:
 
 def training_bytes(
     n_sequences, n_steps, *, n_features, hidden_layer_sizes, n_outputs, dtype, cell,
-    bidirectional, pooling, n_float64_vectors=0,
+    bidirectional, pooling, n_float64_vectors=0, dropout=False,
+    recurrent_dropout=False,
 ):  # fmt: skip
     """Memory that training on minibatches of this size takes, without the data.
 
-    What is kept, c, h and the gradient of the input for each row-step of each layer;
+    What is kept, c, h and the gradient of the input for each row-step of each layer,
+    copies of outputs for both directions, pooling and dropout;
     seven vectors of parameters (gradient, moments, copies), the packed weights, and
     what a solver has in float64. Computed before anything is built, in Python's
     integers, which do not overflow.
@@ -480,15 +485,19 @@ def training_bytes(
     cell, directions = CELLS[cell], 1 + bool(bidirectional)
     states = n_parameters = 0
     F = n_features
-    for H in hidden_layer_sizes:
-        a_step = cell.slots + 1 + cell.has_c
-        states += directions * (n_steps * (a_step * H + F) + 2 * n_sequences * H)
+    lanes = kernels_for(dtype).lanes
+    for k, H in enumerate(hidden_layer_sizes):
+        width = -(-H // lanes) * lanes
+        a_step = cell.slots + 1 + cell.has_c + bool(recurrent_dropout) + cell.n_own
+        states += directions * (n_steps * (a_step * width + F) + 2 * n_sequences * H)
         if bidirectional:  # outputs side by side and their gradients, apart
-            states += n_steps * 4 * H
+            states += n_steps * 4 * width
+        if dropout and k + 1 < len(hidden_layer_sizes):  # masks and what they leave
+            states += n_steps * 2 * directions * width
         n_parameters += directions * (F + H + 1) * cell.slots * H
         F = directions * H
     if pooling != "last":
-        states += n_steps * F
+        states += n_steps * directions * (F + width)
     n_parameters += (F + 1) * n_outputs
     in_float64 = 8 * n_float64_vectors * n_parameters
     return (states + 9 * n_parameters) * np.dtype(dtype).itemsize + in_float64

@@ -5,6 +5,7 @@ of Adam, clipping, weight decay or keeping the best weights is a loop over one a
 """
 
 import math
+import threading
 from functools import cache
 
 import numpy as np
@@ -48,9 +49,33 @@ def _thread_pools():
     return ThreadpoolController()
 
 
+class _OneBlasThread:
+    """A limit for the process, that the first thread sets and the last one lifts."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._n_inside = 0
+        self._limit = None
+
+    def __enter__(self):
+        with self._lock:
+            if self._n_inside == 0:
+                self._limit = _thread_pools().limit(limits=1, user_api="blas")
+            self._n_inside += 1
+
+    def __exit__(self, *error):
+        with self._lock:
+            self._n_inside -= 1
+            if self._n_inside == 0:
+                self._limit.restore_original_limits()
+
+
+_ONE_BLAS_THREAD = _OneBlasThread()
+
+
 def one_blas_thread():
     """A context with one thread for BLAS: its last bits depend on their number."""
-    return _thread_pools().limit(limits=1, user_api="blas")
+    return _ONE_BLAS_THREAD
 
 
 def orthogonal(rng, n):

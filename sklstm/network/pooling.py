@@ -10,6 +10,9 @@ from .workspace import Workspace
 class Pooling:
     """Mean, maximum or attention over the steps of each sequence.
 
+    Sums are in the precision of the network: a mean over more than about a million
+    float32 steps loses digits.
+
     Attention is the one of Zhou et al. (2016): weights softmax(w . tanh(h_t)), with w
     (1, H) as its only parameter. A sequence without steps has its initial state.
 
