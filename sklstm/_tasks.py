@@ -623,9 +623,12 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
     # ---- predictions -----------------------------------------------------------
 
     def _in_units_of_y(self, raw):
+        scale, mean = self._target_scale, self._target_mean
+        if self._fitted_loss[0] in ("squared_error", "absolute_error", "huber"):
+            values = raw * scale + mean  # no link: a stream does this at every step
+            return values[:, 0] if self._target_ndim == 1 else values
         loss = self._make_loss()
         values = loss.inverse_link(raw)
-        scale, mean = self._target_scale, self._target_mean
         if isinstance(loss, Pinball):
             values = values * scale[:, np.newaxis] + mean[:, np.newaxis]
             if self._has_many_quantiles:
