@@ -3,19 +3,30 @@
 import doctest
 import inspect
 import json
+import re
 import subprocess
 import sys
+import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.cluster import KMeans
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
+from sklearn.feature_selection import SelectKBest
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
+from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.preprocessing import (
+    Binarizer,
+    FunctionTransformer,
+    MinMaxScaler,
+    OrdinalEncoder,
+    StandardScaler,
+)
 
 from sklstm import (
     GRUClassifier,
@@ -303,6 +314,8 @@ TRANSFORMERS = {
     "columns": ColumnTransformer(
         [("scale", StandardScaler(), [2, 0])], remainder="passthrough"
     ),
+    "union": FeatureUnion([("scale", StandardScaler()), ("select", SelectKBest(k=1))]),
+    "integers": make_pipeline(Binarizer(), OrdinalEncoder(dtype=np.int64)),
 }
 
 
@@ -343,7 +356,8 @@ def test_several_steps():
 def test_frame_stacker(n_frames, step, remainder):
     X = ragged(n=40)
     model = make_pipeline(
-        FrameStacker(n_frames, step=step, remainder=remainder), RNNClassifier(4, **FIT)
+        FrameStacker(n_frames, step=step, remainder=remainder),
+        RNNClassifier(4, pooling="max", missing="ffill", **FIT),
     )
     model.fit(X, np.resize([0, 1, 2], len(X)))
     session = session_of(model)
@@ -394,6 +408,7 @@ def test_stream(cell, pooling):
     model = make((3, 5), pooling=pooling, **options, **FIT)
     session = session_of(model.fit(X, np.resize([0, 1, 2], len(X))), stream=True)
     for outputs, so_far in read_in_pieces(session, X, (0, 1, 1, 3, 1, 4)):
+        assert all(np.isfinite(value).all() for value in outputs.values())
         np.testing.assert_allclose(
             outputs["probabilities"], model.predict_proba(so_far), atol=TOLERANCE
         )
@@ -406,15 +421,35 @@ def test_stream_with_missing_values(missing, pooling):
     X = ragged(missing=0.4)
     y = np.array([np.nansum(x) for x in X])
     model = make_pipeline(
-        TimeDistributed(StandardScaler()),
+        TimeDistributed(StandardScaler(with_mean=False)),
         LSTMRegressor(5, pooling=pooling, missing=missing, **FIT),
     ).fit(X, y)
+    assert model[-1]._first_value.max() > 1, "what is seen does not begin as zero"
     session = session_of(model, stream=True)
     for outputs, so_far in read_in_pieces(session, X, (1, 1, 0, 2, 6)):
         assert not any(np.isnan(value).any() for value in outputs.values())
         np.testing.assert_allclose(
             outputs["variable"], model.predict(so_far), atol=TOLERANCE
         )
+
+
+def test_stream_of_large_scores():
+    """Scores of attention whose exponentials are no numbers."""
+    X = ragged(empty=False)
+    model = GRUClassifier(3, pooling="attention", **FIT)
+    model.fit(X, np.resize([0, 1], len(X)))
+    network = model._make_network()
+    for size in (1e3, -1e3):
+        network.views(model._parameters)["pooling"]["w"][:] = size
+        model.weights_ = network.torch_weights(model._parameters)
+        model._idle_networks = []
+        h = model.transform(X, output="sequence").data
+        assert np.abs(np.tanh(h).sum(axis=1)).max() * 1e3 > 200
+        session = session_of(model, stream=True)
+        for outputs, so_far in read_in_pieces(session, X, (1, 2, 7)):
+            np.testing.assert_allclose(
+                outputs["probabilities"], model.predict_proba(so_far), atol=TOLERANCE
+            )
 
 
 def test_stream_as_predict_step():
@@ -515,6 +550,14 @@ def test_other_estimators():
     with pytest.raises(ValueError, match="skl2onnx cannot convert FunctionTransformer"):
         steps = TimeDistributed(FunctionTransformer(np.arctan))
         to_onnx(make_pipeline(steps, network).fit(X, y))
+    # skl2onnx would write a model, of the labels of clusters
+    for inner in (
+        KMeans(2),
+        make_pipeline(KMeans(2), StandardScaler()),
+        ColumnTransformer([("clusters", KMeans(2), [0])]),
+    ):
+        with pytest.raises(TypeError, match=r"KMeans\(n_clusters=2\), which"):
+            to_onnx(make_pipeline(TimeDistributed(inner), network).fit(X, y))
 
 
 def test_what_cannot_be_streamed():
@@ -557,3 +600,14 @@ def test_docstring():
     runner = doctest.DocTestRunner()
     runner.run(example)
     assert runner.summarize(verbose=False).failed == 0
+
+
+def test_user_guide(tmp_path, monkeypatch):
+    """The code of the page runs from its top to its end."""
+    page = Path(__file__).parents[1] / "docs" / "user_guide" / "onnx.rst"
+    blocks = page.read_text().split(".. code-block:: python\n")[1:]
+    assert len(blocks) == 3
+    code = [re.match(r"(?:\n| {3}.*\n)+", block)[0] for block in blocks]
+    monkeypatch.chdir(tmp_path)
+    exec(textwrap.dedent("".join(code)), {})
+    assert (tmp_path / "speakers.onnx").stat().st_size > 10_000

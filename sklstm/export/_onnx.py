@@ -183,7 +183,7 @@ def _exportable(estimator):
         check_is_fitted(estimator)
         raise ValueError(
             f"{type(estimator).__name__} has no best_estimator_, because refit="
-            f"{estimator.refit!r}. Search with refit=True, or fit the best one yourself."
+            f"{estimator.refit!r}. Search with refit=True, or fit the best and pass it."
         )
     if isinstance(estimator, Pipeline):
         inner, end = _exportable(estimator[-1])

@@ -269,9 +269,10 @@ def _attend(graph, w, h, exists, count, stream):
     if stream:
         stream.output("score", graph.squeeze(finite, 1))
         old = graph.node("Exp", graph.node("Sub", before, finite))
-        norm_before = graph.unsqueeze(stream.input("norm", F32), 1)
-        norm_before = graph.where(count.begun, norm_before, F32(0))
-        norm = graph.node("Add", graph.node("Mul", norm_before, old), norm)
+        norm_before = graph.node(
+            "Mul", graph.unsqueeze(stream.input("norm", F32), 1), old
+        )
+        norm = graph.node("Add", norm_before, norm)
         stream.output("norm", graph.squeeze(norm, 1))
     return graph.node("Mul", h, factor), norm, old
 

@@ -3,15 +3,23 @@
 import numpy as np
 from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType
+from sklearn.compose import ColumnTransformer
+from sklearn.feature_selection import SelectorMixin
+from sklearn.pipeline import FeatureUnion, Pipeline
 
 from ._onnx_graph import tensor_type
-
-FIRST = np.array(0)
 
 
 def write_time_distributed(graph, step, sequences, prefix, n_features_out):
     """Every step (T, B, F) through what skl2onnx makes of the transformer."""
     transformer, F = step.transformer_, step._n_sequence_features
+    for part in _parts(transformer):
+        if hasattr(part, "predict") and not isinstance(part, SelectorMixin):
+            raise TypeError(
+                f"{part!r}, which TimeDistributed applies to every step, cannot be "
+                "exported: skl2onnx writes the predict of what has one, not its "
+                "transform. Apply it before the exported pipeline."
+            )
     try:
         model = convert_sklearn(
             transformer,
@@ -20,10 +28,10 @@ def write_time_distributed(graph, step, sequences, prefix, n_features_out):
         )
     except (RuntimeError, NotImplementedError, TypeError, ValueError) as error:
         raise ValueError(
-            f"skl2onnx cannot convert {transformer!r}, which {step!r} applies to every "
-            f"step: {error}\nUse a transformer that it knows, register a converter "
-            "with skl2onnx.update_registered_converter, or apply this one before the "
-            "exported pipeline."
+            f"skl2onnx cannot convert {transformer!r}, which TimeDistributed applies "
+            f"to every step: {error}\nUse a transformer that it knows, register a "
+            "converter with skl2onnx.update_registered_converter, or apply this one "
+            "before the exported pipeline."
         ) from error
     rows = graph.reshape(sequences.x, -1, F)
     rows, dtype = graph.embed(model, prefix, rows)
@@ -33,6 +41,19 @@ def write_time_distributed(graph, step, sequences, prefix, n_features_out):
     shape = graph.node("Concat", n_rows, [n_features_out], axis=0)
     x = graph.node("Reshape", rows, shape)
     return graph.sequences(x, sequences.lengths)
+
+
+def _parts(transformer):
+    """The transformers that one is made of."""
+    if isinstance(transformer, Pipeline):
+        inner = [part for _, part in transformer.steps]
+    elif isinstance(transformer, ColumnTransformer):
+        inner = [part for _, part, _ in transformer.transformers_]
+    elif isinstance(transformer, FeatureUnion):
+        inner = [part for _, part in transformer.transformer_list]
+    else:
+        return [transformer]
+    return [leaf for part in inner for leaf in _parts(part)]
 
 
 def write_frame_stacker(graph, step, sequences):
@@ -61,10 +82,10 @@ def write_frame_stacker(graph, step, sequences):
 def _frame_counts(graph, step, lengths):
     """How many frames the sequences have (`FrameStacker._count`)."""
     k, s = step.n_frames, step._step()
-    # Div of integers goes towards zero, so that its numerators are kept at zero or more
+    # Div of integers rounds towards zero, so that what it divides must not be negative.
     if step.remainder != "repeat":
-        whole = graph.node("Max", graph.node("Sub", lengths, k - s), 0)
-        whole = graph.node("Div", whole, s)
+        # floor((T - k) / s) + 1
+        whole = graph.node("Div", graph.node("Sub", lengths, k - s), s)
         enough = graph.node("GreaterOrEqual", lengths, k)
         return graph.where(enough, whole, 0)
     # ceil(max(T - k, 0) / s) + 1, but at the most ceil(T / s)
