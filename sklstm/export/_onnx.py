@@ -15,7 +15,7 @@ import sklstm
 from .._base import BaseRecurrent
 from ..preprocessing import FrameStacker, TimeDistributed
 
-# Of 2023: ONNX Runtime 1.14 and what came later read it.
+# Of 2023: ONNX Runtime 1.15 and what came later run it.
 DEFAULT_OPSET = 18
 # The operators have had the form they are written in since this set.
 LEAST_OPSET = 15
@@ -110,7 +110,7 @@ def to_onnx(estimator, *, target_opset=None, name=None, stream=False):
     ...     [rng.standard_normal((T, 2)) for T in rng.integers(3, 9, size=60)]
     ... )
     >>> y = ["up" if x[:, 0].sum() > 0 else "down" for x in X]
-    >>> model = GRUClassifier(8, max_iter=10, random_state=0, tol=1).fit(X, y)
+    >>> model = GRUClassifier(8, tol=0.1, random_state=0).fit(X, y)
     >>> session = onnxruntime.InferenceSession(
     ...     to_onnx(model).SerializeToString()
     ... )  # doctest: +SKIP
@@ -133,7 +133,12 @@ def to_onnx(estimator, *, target_opset=None, name=None, stream=False):
             "`pip install 'sklstm[onnx]'`."
         ) from error
     from ._onnx_graph import Graph
-    from ._onnx_network import Stream, write_classifier, write_network, write_regressor
+    from ._onnx_network import (
+        Stream,
+        write_classifier,
+        write_network,
+        write_regressor,
+    )
     from ._onnx_steps import write_frame_stacker, write_time_distributed
 
     steps, end = _exportable(estimator)

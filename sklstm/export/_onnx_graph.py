@@ -125,7 +125,7 @@ class Graph:
         return self.node("Range", np.array(0), n, np.array(1))
 
     def at_least_one(self, x):
-        """x (T, B, F) of at least one step: not every operator can do with none."""
+        """x (T, B, F) of at least one step: runtimes do not scan or reduce none."""
         lacking = self.node("Max", self.node("Sub", 1, self.size(x, 0)), 0)
         pads = self.node(
             "Concat", [0, 0, 0], self.unsqueeze(lacking, 0), [0, 0], axis=0

@@ -143,8 +143,8 @@ def _check(graph, x, h_before):
 
 
 def _layers(graph, estimator, sequences, stream):
-    """Outputs of the uppermost layer (T, B, H), the last of them (B, H), and what is
-    added to anything computed from them (`_check`)."""
+    """Outputs of the uppermost layer (T, B, H), which a pooling reads, the last of them
+    (B, H), and what is added to anything computed from them (`_check`)."""
     architecture = estimator._architecture
     cell, sizes = architecture["cell"], architecture["hidden_layer_sizes"]
     directions = 1 + architecture["bidirectional"]
@@ -167,6 +167,7 @@ def _layers(graph, estimator, sequences, stream):
         initial = [graph.unsqueeze(s, 0) if stream else "" for s in before.values()]
         weights = _weights(estimator.weights_, k, directions, order)
         peepholes = [weights.pop("P")] if "P" in weights else []
+        is_read = k + 1 < len(sizes) or architecture["pooling"] != "last"
         every, *after = graph.nodes_of(
             op,
             h,
@@ -174,13 +175,17 @@ def _layers(graph, estimator, sequences, stream):
             lengths,
             *initial,
             *peepholes,
-            outputs=[f"Y_l{k}", *(f"Y_{state}_l{k}" for state in states)],
+            outputs=[
+                f"Y_l{k}" if is_read else "",
+                *(f"Y_{state}_l{k}" for state in states),
+            ],
             hidden_size=size,
             **attributes,
         )
-        # (T, directions, B, H) to (T, B, H of both)
-        every = graph.node("Transpose", every, perm=[0, 2, 1, 3])
-        h = graph.reshape(every, 0, 0, directions * size)
+        if is_read:
+            # (T, directions, B, H) to (T, B, H of both)
+            every = graph.node("Transpose", every, perm=[0, 2, 1, 3])
+            h = graph.reshape(every, 0, 0, directions * size)
         last = graph.node("Transpose", after[0], perm=[1, 0, 2])
         last = graph.reshape(last, 0, directions * size)
         # ONNX does not say what a sequence of no steps leaves behind
@@ -225,8 +230,8 @@ def _weights(weights, k, directions, order):
 def _pool(graph, mode, w, h, exists, count, size, stream):
     """Mean, maximum or attention over the steps; of none of them anything.
 
-    With a stream what was pooled before goes in: as Milakov & Gimelshein (2018) do,
-    sums of exponentials are kept with the largest score, which they are divided by.
+    A stream brings what was pooled before: sums of exponentials divided by that of the
+    largest score so far (Milakov & Gimelshein 2018).
     """
     before = None
     if stream:
@@ -353,9 +358,11 @@ def _quantiles(graph, estimator, raw, levels):
     Q = len(levels)
     K, m = len(estimator._target_mean), Q // 2
     raw = graph.reshape(raw, 0, K, Q)
-    is_middle = np.arange(Q) == m
-    steps = graph.node("Softplus", raw)
-    steps = graph.where(is_middle, raw, steps)
+    # softplus(a) = max(a, 0) + log(1 + exp(-|a|)): not all have Softplus in float64
+    small = graph.node("Exp", graph.node("Neg", graph.node("Abs", raw)))
+    steps = graph.node("Log", graph.node("Add", small, 1.0))
+    steps = graph.node("Add", graph.node("Max", raw, 0.0), steps)
+    steps = graph.where(np.arange(Q) == m, raw, steps)
     j, q = np.indices((Q, Q))
     sums = np.where((m < j) & (j <= q), 1.0, 0.0) - ((q <= j) & (j < m))
     sums[m] = 1
