@@ -51,7 +51,7 @@ def to_onnx(estimator, *, target_opset=None, name=None, stream=False):
 
     target_opset : int, default=None
         Version of ONNX' operators, 15 or later. None is 18, which runtimes from 2023 on
-        read. skl2onnx may not know the newest.
+        read. skl2onnx warns of versions later than those it was tested with.
 
     name : str, default=None
         Name of the graph. None is that of the class.

@@ -1,10 +1,15 @@
 """An ONNX graph that is being written: nodes, constants, inputs and outputs by name."""
 
+from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
-import onnx
-from onnx import helper, numpy_helper
+
+# to_onnx tells its callers what is missing; who only imports every module, as doctest
+# does, needs no onnx.
+with suppress(ImportError):
+    import onnx
+    from onnx import helper, numpy_helper
 
 # From this operator set on, ReduceMax takes its axes as an input, as ReduceSum does.
 AXES_ARE_INPUTS = 18
@@ -131,6 +136,36 @@ class Graph:
             "Concat", [0, 0, 0], self.unsqueeze(lacking, 0), [0, 0], axis=0
         )
         return self.node("Pad", x, pads)
+
+    def fill_forward(self, x, first):
+        """Every NaN of x (T, B, F) as the last number before it; `first` (B, F) before
+        all of them.
+
+        Returns
+        -------
+        last, filled : str
+            What was seen last (B, F), and x without NaN.
+        """
+        before, x_t, after, x_filled = (
+            helper.make_tensor_value_info(name, tensor_type(np.float32), ["B", "F"])
+            for name in ("seen_before", "x_t", "seen_after", "x_filled")
+        )
+        step = helper.make_graph(
+            [
+                helper.make_node("IsNaN", ["x_t"], ["is_missing"]),
+                helper.make_node(
+                    "Where", ["is_missing", "seen_before", "x_t"], ["x_filled"]
+                ),
+                helper.make_node("Identity", ["x_filled"], ["seen_after"]),
+            ],
+            "fill_forward",
+            [before, x_t],
+            [after, x_filled],
+        )
+        return self.nodes_of(
+            "Scan", first, x, outputs=["seen_last", "filled"], body=step,
+            num_scan_inputs=1,
+        )  # fmt: skip
 
     def sequences(self, x, lengths):
         """Padded steps (T, B, F) and their lengths, without what stands in the padding.

@@ -1,7 +1,6 @@
 """The network of an estimator as ONNX nodes: missing values, layers, pooling, head."""
 
 import numpy as np
-from onnx import TensorProto, helper
 
 from ..network.losses import LOG_MAX
 
@@ -99,31 +98,13 @@ def _fill(graph, estimator, sequences, count, stream):
         first = graph.node("Expand", first, shape)
     # Padding counts as missing, so that what was seen last stands at the end.
     x = graph.where(sequences.exists, sequences.x, F32(np.nan))
-    step = helper.make_graph(
-        [
-            helper.make_node("IsNaN", ["x_t"], ["is_missing"]),
-            helper.make_node(
-                "Where", ["is_missing", "seen_before", "x_t"], ["x_filled"]
-            ),
-            helper.make_node("Identity", ["x_filled"], ["seen_after"]),
-        ],
-        "fill_forward",
-        [_float_value("seen_before"), _float_value("x_t")],
-        [_float_value("seen_after"), _float_value("x_filled")],
-    )
-    seen, filled = graph.nodes_of(
-        "Scan", first, x, outputs=["seen_last", "filled"], body=step, num_scan_inputs=1
-    )
+    seen, filled = graph.fill_forward(x, first)
     if stream:
         stream.output("seen", seen)
     if estimator._missing == "indicator":
         indicator = graph.cast(graph.node("IsNaN", sequences.x), F32)
         filled = graph.node("Concat", filled, indicator, axis=2)
     return sequences._replace(x=filled)
-
-
-def _float_value(name):
-    return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", "features"])
 
 
 # ---- recurrent layers --------------------------------------------------------------

@@ -1,8 +1,6 @@
 """Steps of a Pipeline before the network, as ONNX nodes."""
 
 import numpy as np
-from skl2onnx import convert_sklearn
-from skl2onnx.common.data_types import FloatTensorType
 from sklearn.compose import ColumnTransformer
 from sklearn.feature_selection import SelectorMixin
 from sklearn.pipeline import FeatureUnion, Pipeline
@@ -12,6 +10,9 @@ from ._onnx_graph import tensor_type
 
 def write_time_distributed(graph, step, sequences, prefix, n_features_out):
     """Every step (T, B, F) through what skl2onnx makes of the transformer."""
+    from skl2onnx import convert_sklearn
+    from skl2onnx.common.data_types import FloatTensorType
+
     transformer, F = step.transformer_, step._n_sequence_features
     for part in _parts(transformer):
         if hasattr(part, "predict") and not isinstance(part, SelectorMixin):
