@@ -296,7 +296,10 @@ def test_regressor(options, n_targets):
     if n_targets:
         y = y[:, np.newaxis] * np.arange(1, 1 + n_targets)
     model = LSTMRegressor(5, **options, **FIT).fit(X, y)
-    assert_same_regressor(session_of(model), model, X)
+    session = session_of(model)
+    assert_same_regressor(session, model, X)
+    broken = SequenceArray(np.full((2, 3), np.nan), [0, 2])
+    assert np.isnan(outputs_of(session, broken)["variable"]).all()
 
 
 def test_targets_that_are_large_beside_what_they_vary_by():

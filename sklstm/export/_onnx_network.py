@@ -319,7 +319,9 @@ def write_regressor(graph, estimator, features):
     loss, levels = estimator._fitted_loss
     shape = [len(estimator._target_mean)]
     if loss == "poisson":
-        y = graph.node("Exp", graph.node("Min", y, np.float64(LOG_MAX)))
+        # not Min, which need not hand NaN on
+        y = graph.where(graph.node("Greater", y, LOG_MAX), LOG_MAX, y)
+        y = graph.node("Exp", y)
     elif isinstance(levels, tuple):
         y = _quantiles(graph, estimator, y, np.asarray(levels))
         shape.append(len(levels))
