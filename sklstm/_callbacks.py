@@ -45,9 +45,8 @@ class CallbackSupport(CallbackSupportMixin or NoCallbacks):
 
     def _commit(self, *args, **kwargs):
         """Fit a draft with `_fit`, take over what it has become, return the result."""
-        draft = copy.copy(self)
-        if hasattr(self, "_parent_callback_ctx"):  # its place in a meta-estimator
-            draft._parent_callback_ctx = self._parent_callback_ctx
+        draft = object.__new__(type(self))
+        draft.__dict__ = self.__dict__.copy()
         result = draft._fit(*args, **kwargs)
         self.__dict__ = draft.__dict__
         return result
