@@ -184,6 +184,13 @@ class BaseRecurrent(StatesMixin, CallbackSupport, BaseEstimator):
         UserWarning
             If training was interrupted from the keyboard; the estimator is fitted
             with the weights of that moment.
+
+        Notes
+        -----
+        Callbacks of scikit-learn >= 1.9, attached with ``set_callbacks``, are told of
+        every epoch ("lbfgs": iteration) and may end training, without a warning; the
+        weights are those of that moment, with `early_stopping` the best ones. See the
+        user guide.
         """
         validation = (X_val, y_val, sample_weight_val)
         self._commit(X, y, sample_weight, validation=validation, groups=groups)

@@ -877,6 +877,8 @@ def test_callbacks_of_transformers(transformer):
     result = transformer.fit_transform(X)
     names = [name for name in listener.story if name[1] == "fit"]
     assert names == [(hook, "fit") for hook in ("setup", "begin", "end", "teardown")]
+    inner = getattr(transformer, "transformer", None)
+    assert listener.heard[0][1].max_subtasks == isinstance(inner, StandardScaler)
     (given,) = listener.given("end", "fit")
     assert given["X"] == SequenceArray.from_list(X)
     got = given["fitted_estimator"].transform(X)
