@@ -45,8 +45,9 @@ class CallbackSupport(CallbackSupportMixin or NoCallbacks):
 
     def _commit(self, *args, **kwargs):
         """Fit a draft with `_fit`, take over what it has become, return the result."""
-        draft = object.__new__(type(self))
-        draft.__dict__ = self.__dict__.copy()
+        draft = copy.copy(self)
+        if hasattr(self, "_parent_callback_ctx"):  # its place in a meta-estimator
+            draft._parent_callback_ctx = self._parent_callback_ctx
         result = draft._fit(*args, **kwargs)
         self.__dict__ = draft.__dict__
         return result
@@ -143,12 +144,12 @@ def fit_task(transformer, inner=None, **given):
     inner : estimator, default=None
         What it wraps, whose fit is a subtask if it supports callbacks.
     **given
-        X and y of the task.
+        X, y and metadata of the task.
 
     Yields
     ------
     subtask : callable
-        X and y of `inner` to the context to fit it in.
+        X, y and metadata of `inner` to the context to fit it in.
     """
     has_subtask = CallbackSupportMixin is not None and hasattr(inner, "set_callbacks")
     if not has_subtask and not hasattr(transformer, "_skl_callbacks"):

@@ -888,6 +888,23 @@ def test_callbacks_of_transformers(transformer):
 
 
 @since_1_9
+def test_wrapped_transformers_get_steps():
+    X = ragged()
+    lengths = [len(x) for x in X]
+    y, weight = np.arange(24), np.arange(24) % 4
+    listener = Everywhere()
+    transformer = TimeDistributed(StandardScaler()).set_callbacks(listener)
+    transformer.fit(X, y, weight)
+    inner, outer = listener.given("begin", "fit")[::-1]
+    assert_array_equal(inner["X"], np.vstack(X))
+    assert_array_equal(inner["y"], np.repeat(y, lengths))
+    assert_array_equal(inner["metadata"]["sample_weight"], np.repeat(weight, lengths))
+    assert outer["X"] == SequenceArray.from_list(X)
+    assert_array_equal(outer["y"], y)
+    assert_array_equal(outer["metadata"]["sample_weight"], weight)
+
+
+@since_1_9
 @pytest.mark.filterwarnings("error", "ignore:Maximum iterations")
 def test_scoring_monitor_in_a_pipeline():
     X = ragged()

@@ -32,8 +32,8 @@ def train_lbfgs(
 
     By L-BFGS-B (Byrd et al. 1995; Zhu et al. 1997), which is L-BFGS where there are no
     bounds. The monitor records the loss after every iteration, which is an epoch to the
-    observer and begins with its first evaluation. At the end, whichever it
-    is, the parameters are those of the last whole iteration.
+    observer and begins with its first evaluation. At the end, whichever it is, the
+    parameters are those of the last whole iteration.
 
     Parameters
     ----------

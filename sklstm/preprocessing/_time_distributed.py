@@ -173,6 +173,7 @@ class TimeDistributed(
         sequences, features = inspect_sequences(self, X, allow_nan=True)
         transformer = clone(self.transformer)
         lengths, params = sequences.lengths, {}
+        given = {"X": sequences, "y": y}
         if sample_weight is not None:
             if not has_fit_parameter(transformer, "sample_weight"):
                 raise TypeError(
@@ -180,18 +181,16 @@ class TimeDistributed(
                 )
             check_consistent_length(sequences, sample_weight)
             params["sample_weight"] = np.repeat(np.asarray(sample_weight), lengths, 0)
+            given["metadata"] = {"sample_weight": sample_weight}
         if y is not None:
             check_consistent_length(sequences, y)
-        steps = {
-            "X": sequences.data,
-            "y": None if y is None else np.repeat(np.asarray(y), lengths, axis=0),
-        }
-        with fit_task(self, transformer, X=sequences, y=y) as subtask:
+            y = np.repeat(np.asarray(y), lengths, axis=0)
+        with fit_task(self, transformer, **given) as subtask:
             with (
-                subtask(**steps),
+                subtask(X=sequences.data, y=y, metadata=params or None),
                 _naming_nan(transformer, sequences, features.fixed_n_steps),
             ):
-                result = getattr(transformer, method)(*steps.values(), **params)
+                result = getattr(transformer, method)(sequences.data, y, **params)
             if method == "fit_transform":
                 result = _as_matrix(result, sequences, transformer)
             self.transformer_ = transformer
