@@ -242,6 +242,7 @@ def test_a_row_does_not_depend_on_its_neighbours(
     assert_expected(padded(X, 30))
     with monkeypatch.context() as patch:
         patch.setattr("sklstm.network.network.PREDICT_STEPS", 20)
+        patch.setattr("sklstm.network.network.KEPT_STEPS", 20)
         assert_expected(X)
     monkeypatch.setattr("sklstm.network.network.PARALLEL_WORK", 0)
     with threads(3):
