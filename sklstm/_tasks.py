@@ -156,7 +156,8 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
             `classes` is missing at the first call or differs at a later one, or with
             ``early_stopping=True``.
         """
-        return self._commit(X, y, sample_weight, classes=classes, incremental=True)
+        self._commit(X, y, sample_weight, classes=classes, incremental=True)
+        return self
 
     # ---- targets ---------------------------------------------------------------
 
@@ -467,7 +468,8 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
         ValueError
             As :meth:`fit`; also with ``early_stopping=True``.
         """
-        return self._commit(X, y, sample_weight, incremental=True)
+        self._commit(X, y, sample_weight, incremental=True)
+        return self
 
     # ---- targets ---------------------------------------------------------------
 

@@ -11,12 +11,15 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.validation import check_is_fitted
 
+from .._callbacks import CallbackSupport, fit_task, with_callbacks
 from ..sequences._check import inspect_sequences, record_features, validate_layout
 from ..sequences._stacking import as_offsets
 from ._containers import is_array, names_in, restore
 
 
-class FrameStacker(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+class FrameStacker(
+    CallbackSupport, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
+):
     """Stack consecutive steps into one, for shorter sequences of wider steps.
 
     A sequence of T steps with F features becomes one of about T / ``step`` steps with
@@ -112,6 +115,11 @@ class FrameStacker(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         ValueError
             If a parameter is out of its range or X is not valid.
         """
+        self._commit(X, y)
+        return self
+
+    @with_callbacks
+    def _fit(self, X, y):
         validate_parameter_constraints(
             {
                 "n_frames": [Interval(Integral, 1, None, closed="left")],
@@ -121,9 +129,9 @@ class FrameStacker(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
             self.get_params(deep=False),
             caller_name=type(self).__name__,
         )
-        _, features = inspect_sequences(self, X, allow_nan=True)
-        record_features(self, features)
-        return self
+        sequences, features = inspect_sequences(self, X, allow_nan=True)
+        with fit_task(self, X=sequences, y=y):
+            record_features(self, features)
 
     def transform(self, X):
         """Stack the steps of every sequence.

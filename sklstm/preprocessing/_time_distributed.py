@@ -14,6 +14,7 @@ from sklearn.utils.validation import (
     has_fit_parameter,
 )
 
+from .._callbacks import CallbackSupport, fit_task, with_callbacks
 from ..sequences import SequenceArray, check_sequences
 from ..sequences._check import inspect_sequences, record_features, validate_layout
 from ._containers import is_array, names_in, restore
@@ -28,7 +29,9 @@ def _transformer_has(method):
     return check
 
 
-class TimeDistributed(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+class TimeDistributed(
+    CallbackSupport, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
+):
     """Apply a transformer of matrices to every step of sequences.
 
     The transformer sees the steps of all sequences as the rows of one matrix of shape
@@ -124,7 +127,7 @@ class TimeDistributed(TransformerMixin, BaseEstimator, auto_wrap_output_keys=Non
         ValueError
             If X is not valid, or y or sample_weight are not as many as the sequences.
         """
-        self._fit(X, y, sample_weight, "fit")
+        self._commit(X, y, sample_weight, "fit")
         return self
 
     def fit_transform(self, X, y=None, sample_weight=None):
@@ -156,11 +159,12 @@ class TimeDistributed(TransformerMixin, BaseEstimator, auto_wrap_output_keys=Non
         """
         if not hasattr(self.transformer, "fit_transform"):
             return self.fit(X, y, sample_weight).transform(X)
-        sequences, data = self._fit(X, y, sample_weight, "fit_transform")
+        sequences, data = self._commit(X, y, sample_weight, "fit_transform")
         return self._restore(data, sequences, X, self._fixed_n_steps)
 
+    @with_callbacks
     def _fit(self, X, y, sample_weight, method):
-        """Call ``fit`` or ``fit_transform`` of a clone; keep it if nothing fails."""
+        """Call ``fit`` or ``fit_transform`` of a clone."""
         validate_parameter_constraints(
             {"transformer": [HasMethods(["fit", "transform"])]},
             self.get_params(deep=False),
@@ -169,6 +173,7 @@ class TimeDistributed(TransformerMixin, BaseEstimator, auto_wrap_output_keys=Non
         sequences, features = inspect_sequences(self, X, allow_nan=True)
         transformer = clone(self.transformer)
         lengths, params = sequences.lengths, {}
+        given = {"X": sequences, "y": y}
         if sample_weight is not None:
             if not has_fit_parameter(transformer, "sample_weight"):
                 raise TypeError(
@@ -176,15 +181,20 @@ class TimeDistributed(TransformerMixin, BaseEstimator, auto_wrap_output_keys=Non
                 )
             check_consistent_length(sequences, sample_weight)
             params["sample_weight"] = np.repeat(np.asarray(sample_weight), lengths, 0)
+            given["metadata"] = {"sample_weight": sample_weight}
         if y is not None:
             check_consistent_length(sequences, y)
             y = np.repeat(np.asarray(y), lengths, axis=0)
-        with _naming_nan(transformer, sequences, features.fixed_n_steps):
-            result = getattr(transformer, method)(sequences.data, y, **params)
-        if method == "fit_transform":
-            result = _as_matrix(result, sequences, transformer)
-        self.transformer_ = transformer
-        record_features(self, features)
+        with fit_task(self, transformer, **given) as subtask:
+            with (
+                subtask(X=sequences.data, y=y, metadata=params or None),
+                _naming_nan(transformer, sequences, features.fixed_n_steps),
+            ):
+                result = getattr(transformer, method)(sequences.data, y, **params)
+            if method == "fit_transform":
+                result = _as_matrix(result, sequences, transformer)
+            self.transformer_ = transformer
+            record_features(self, features)
         return sequences, result
 
     def transform(self, X):
