@@ -241,7 +241,9 @@ def test_it_is_what_fit_computes(monkeypatch, estimator, loss):
         if mask:
             seed, step = mask
             assert step == number
-            dropout = Dropout(estimator.dropout, estimator.recurrent_dropout, seed, step)
+            dropout = Dropout(
+                estimator.dropout, estimator.recurrent_dropout, seed, step
+            )
         indices = np.searchsorted(X.offsets, batch.starts)
         value, gradient, weight = minibatch_gradient(
             architecture, parameters, X[indices], batch.target, batch.weight, loss,
