@@ -53,11 +53,16 @@ GRID = {"learning_rate_init": [0.001, 0.01, 0.03, 0.1]}
 def without_threads_of_the_shell():
     """What the shell says about threads counts more than what Dask says."""
     with pytest.MonkeyPatch.context() as patch:
-        # set first, so that it is put back: Dask writes to the environment as well
-        for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        # Dask writes them to the environment; what is set and deleted here is put back.
+        for name in (
+            "MALLOC_TRIM_THRESHOLD_",
+            "MKL_NUM_THREADS",
+            "OMP_NUM_THREADS",
+            "OPENBLAS_NUM_THREADS",
+            "PYTHONHASHSEED",
+        ):
             patch.setenv(name, "1")
             patch.delenv(name)
-        patch.setenv("MALLOC_TRIM_THRESHOLD_", "65536")
         yield
 
 
