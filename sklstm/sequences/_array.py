@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from ..kernels import digests
 from ._long import stack_long
 from ._stacking import FLOATS, as_offsets, float_dtype, stack_items
 
@@ -64,7 +65,9 @@ class SequenceArray:
     length are no array; use :meth:`to_padded` or :meth:`to_list`.
 
     Pickles hold the sequences of this array only, also where it is a slice of a
-    larger one; with protocol 5 the numbers can go out of band.
+    larger one; with protocol 5 the numbers can go out of band. Dask names an array that
+    it scatters by its content, and joblib sends one to a Dask cluster once for a call,
+    not with every task (see :doc:`/user_guide/cluster`).
 
     Examples
     --------
@@ -83,7 +86,8 @@ class SequenceArray:
     array([1, 3])
     """
 
-    __slots__ = ("_data", "_feature_names", "_offsets")
+    # joblib keeps what it has sent to a cluster by weak references.
+    __slots__ = ("__weakref__", "_data", "_feature_names", "_offsets")
     __hash__ = None
 
     def __init__(self, data, offsets, feature_names=None):
@@ -452,6 +456,21 @@ class SequenceArray:
 
     def __reduce__(self):
         return type(self), (self._data, self._offsets, self._feature_names)
+
+    def __sizeof__(self):
+        return object.__sizeof__(self) + self.nbytes
+
+    def __dask_tokenize__(self):
+        steps = np.ascontiguousarray(self._data).view(np.uint8)
+        one = np.array([len(steps)], dtype=np.intp)
+        (key,) = digests(
+            steps.reshape(len(steps), self.n_features * self.dtype.itemsize),
+            np.zeros_like(one),
+            one,
+            self._offsets.view(np.uint8)[np.newaxis],
+        )
+        name = f"{type(self).__module__}.{type(self).__qualname__}"
+        return name, self.dtype.str, self.n_features, self._feature_names, key.tobytes()
 
     def __repr__(self):
         n, lengths = len(self), self.lengths
