@@ -12,6 +12,7 @@ from scipy.sparse import issparse
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from ._array import SequenceArray
+from ._peers import package_of
 from ._stacking import FLOATS, float_dtype, stack_items
 
 
@@ -438,6 +439,7 @@ def _matrix_or_items(X):
             "X is a masked array, whose mask would be lost. Mark padding with NaN: "
             "X.astype(float).filled(np.nan)."
         )
+    _refuse_unsaid_layout(X)
     if issparse(X) or hasattr(X, "columns"):
         return X
     if X is None or isinstance(X, (str, bytes, dict, set, frozenset, Iterator)):
@@ -457,6 +459,34 @@ def _matrix_or_items(X):
     if X.ndim == 1 and X.dtype == object:
         return _items_or_vector(list(X))
     return X
+
+
+def _refuse_unsaid_layout(X):
+    """Raise for containers of other packages that need to be converted."""
+    package = package_of(X)
+    is_table = hasattr(X, "columns")
+    if package == "awkward" or (package == "pyarrow" and not is_table):
+        raise TypeError(
+            f"X is of type {package}.{type(X).__name__}. Convert it first: "
+            f"SequenceArray.from_{'awkward' if package == 'awkward' else 'arrow'}(X)."
+        )
+    if is_table and getattr(getattr(X, "index", None), "nlevels", 1) > 1:
+        raise ValueError(
+            "X is a DataFrame whose index has several levels: "
+            f"{list(X.index.names)}. With one row per step, convert it first: "
+            "SequenceArray.from_sktime(X) for an index of instance and time, "
+            "SequenceArray.from_long(X.reset_index(), by=...) for any other. With one "
+            "row per sequence and one column per step, pass X.reset_index(drop=True)."
+        )
+
+
+def _holds_lists(frame):
+    """Whether a DataFrame has a list in a cell of its first row."""
+    cells = np.asarray(frame[:1])
+    return cells.dtype == object and any(
+        hasattr(cell, "__len__") and not isinstance(cell, (str, bytes))
+        for cell in cells.flat
+    )
 
 
 def _raise_no_sequences(X):
@@ -494,6 +524,12 @@ def _as_floats(X, dtype):
 
 def _check_2d(X, dtype, ensure_min_samples, estimator):
     """Return X as a matrix of floats, after scikit-learn's own checks."""
+    if hasattr(X, "columns") and len(X) and _holds_lists(X):
+        raise ValueError(
+            "X is a table with a list in each cell. Convert it first: "
+            "SequenceArray.from_nested(X), with columns=[...] if some columns are no "
+            "features."
+        )
     if type(X) is not np.ndarray or X.ndim != 2 or X.dtype not in FLOATS or not X.size:
         X = check_array(
             X,
