@@ -767,7 +767,11 @@ def test_2d_is_a_table_with_names_and_index(library):
     X_new = FrameStacker(2).set_output(transform=library).fit_transform(X)
     assert type(X_new) is SequenceArray
     assert X_new.feature_names == ("x_lag1", "x_lag0")
-    encoder = TimeDistributed(KBinsDiscretizer(2, encode="onehot-dense"))
+    encoder = TimeDistributed(
+        KBinsDiscretizer(
+            2, encode="onehot-dense", quantile_method="averaged_inverted_cdf"
+        )
+    )
     bins = encoder.set_output(transform=library).fit_transform(X)
     assert bins.shape == (4, None, 2)
     assert bins.feature_names == ("x0_0.0", "x0_1.0")

@@ -304,7 +304,7 @@ class TimeDistributed(
 
     def set_output(self, *, transform=None):
         super().set_output(transform=transform)
-        # not that of transformer_, whose parts may rely on the names they were fitted by
+        # not that of transformer_, whose parts may rely on the names of its fit
         if hasattr(self.transformer, "set_output"):
             self.transformer.set_output(transform=transform)
         return self
