@@ -272,6 +272,7 @@ def validate_layout(estimator, X, *, reset, dtype=None, allow_nan=False):
     fitted_on_2d = estimator._fixed_n_steps is not None
     if fitted_on_2d and hasattr(X, "columns"):
         # before the content: wrong names are the reason for what else may be wrong
+        _refuse_foreign(X)
         validate_data(estimator, X, reset=False, skip_check_array=True)
     sequences, n_steps = _convert(X, dtype, allow_nan, 1, estimator)
     if n_steps is not None and fitted_on_2d:
@@ -439,7 +440,7 @@ def _matrix_or_items(X):
             "X is a masked array, whose mask would be lost. Mark padding with NaN: "
             "X.astype(float).filled(np.nan)."
         )
-    _refuse_unsaid_layout(X)
+    _refuse_foreign(X)
     if issparse(X) or hasattr(X, "columns"):
         return X
     if X is None or isinstance(X, (str, bytes, dict, set, frozenset, Iterator)):
@@ -461,8 +462,8 @@ def _matrix_or_items(X):
     return X
 
 
-def _refuse_unsaid_layout(X):
-    """Raise for containers of other packages that need to be converted."""
+def _refuse_foreign(X):
+    """Raise for containers of other packages that have to be converted first."""
     package = package_of(X)
     is_table = hasattr(X, "columns")
     if package == "awkward" or (package == "pyarrow" and not is_table):
@@ -470,7 +471,9 @@ def _refuse_unsaid_layout(X):
             f"X is of type {package}.{type(X).__name__}. Convert it first: "
             f"SequenceArray.from_{'awkward' if package == 'awkward' else 'arrow'}(X)."
         )
-    if is_table and getattr(getattr(X, "index", None), "nlevels", 1) > 1:
+    if package is None or not is_table:
+        return
+    if getattr(getattr(X, "index", None), "nlevels", 1) > 1:
         raise ValueError(
             "X is a DataFrame whose index has several levels: "
             f"{list(X.index.names)}. With one row per step, convert it first: "
@@ -478,15 +481,16 @@ def _refuse_unsaid_layout(X):
             "SequenceArray.from_long(X.reset_index(), by=...) for any other. With one "
             "row per sequence and one column per step, pass X.reset_index(drop=True)."
         )
-
-
-def _holds_lists(frame):
-    """Whether a DataFrame has a list in a cell of its first row."""
-    cells = np.asarray(frame[:1])
-    return cells.dtype == object and any(
+    cells = np.asarray(X[:1])
+    if cells.dtype == object and any(
         hasattr(cell, "__len__") and not isinstance(cell, (str, bytes))
         for cell in cells.flat
-    )
+    ):
+        raise ValueError(
+            "X is a table with a list in each cell. Convert it first: "
+            "SequenceArray.from_nested(X), with columns=[...] if some columns are no "
+            "features."
+        )
 
 
 def _raise_no_sequences(X):
@@ -524,12 +528,6 @@ def _as_floats(X, dtype):
 
 def _check_2d(X, dtype, ensure_min_samples, estimator):
     """Return X as a matrix of floats, after scikit-learn's own checks."""
-    if hasattr(X, "columns") and len(X) and _holds_lists(X):
-        raise ValueError(
-            "X is a table with a list in each cell. Convert it first: "
-            "SequenceArray.from_nested(X), with columns=[...] if some columns are no "
-            "features."
-        )
     if type(X) is not np.ndarray or X.ndim != 2 or X.dtype not in FLOATS or not X.size:
         X = check_array(
             X,

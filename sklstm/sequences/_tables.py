@@ -61,9 +61,10 @@ def stack_sktime(frame):
     falls = np.flatnonzero(same & np.asarray(time[1:] < time[:-1], dtype=bool))
     if len(falls):
         row = int(order[falls[0] + 1])
+        instance, when = index[[row]].tolist()[0]
         raise ValueError(
-            f"Time does not rise within instance {index[row][0]!r}: row {row} has "
-            f"{index[row][1]!r} behind a later one. Use frame.sort_index()."
+            f"Time falls within instance {instance!r}: row {row} has {when!r} behind a "
+            "later one. Use frame.sort_index()."
         )
     # by position, because a name may come twice
     features = [as_numbers(frame.iloc[:, j], name) for j, name in enumerate(names)]
