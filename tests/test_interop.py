@@ -638,7 +638,7 @@ from sklstm.preprocessing import FrameStacker, TimeDistributed
 from sklstm.sequences import SequenceArray
 from sklearn.preprocessing import StandardScaler
 X = SequenceArray.from_aeon([np.ones((2, 3)), np.ones((2, 5))])
-X = TimeDistributed(StandardScaler()).set_output(transform="pandas").fit_transform(X)
+X = TimeDistributed(StandardScaler()).fit_transform(X)
 X = FrameStacker(2).set_output(transform="polars").fit_transform(X)
 print(X.lengths, X.feature_names)
 """
