@@ -68,7 +68,7 @@ class SetOutputMixin:
 
             - "default": sequences in the container that X came in;
             - "pandas" or "polars": sequences, which fit in no table, as a
-              :class:`~sklstm.sequences.SequenceArray` that bears the names of
+              :class:`~sklstm.SequenceArray` that bears the names of
               :meth:`get_feature_names_out`. Where the result is a table, of shape
               (n, T) for an X of this shape, it is a DataFrame;
             - None: leave it as it is, at first what
