@@ -4,8 +4,6 @@ from importlib import import_module
 
 from sklearn import get_config
 
-LIBRARIES = ("pandas", "polars")
-
 
 def output_of(estimator):
     """Return what `transform` is asked to give.
@@ -52,6 +50,26 @@ def as_frame(data, names, library, index=None):
     return frames.DataFrame(data, schema=list(names), orient="row")
 
 
+def check_output(transform):
+    """Check what `set_output` is told.
+
+    Parameters
+    ----------
+    transform : object
+        The argument.
+
+    Raises
+    ------
+    ValueError
+        If it is not one that :meth:`SetOutputMixin.set_output` takes.
+    """
+    if transform not in (None, "default", "pandas", "polars"):
+        raise ValueError(
+            f"transform={transform!r} is none of 'default', 'pandas', 'polars' and "
+            "None."
+        )
+
+
 class SetOutputMixin:
     """`set_output` for transformers of sequences, which scikit-learn's does not know.
 
@@ -84,11 +102,7 @@ class SetOutputMixin:
         ValueError
             If `transform` is none of these.
         """
-        if transform not in (None, "default", *LIBRARIES):
-            raise ValueError(
-                f"transform={transform!r} is none of 'default', 'pandas', 'polars' and "
-                "None."
-            )
+        check_output(transform)
         if transform is not None:
             self._sklearn_output_config = {"transform": transform}
         return self

@@ -274,6 +274,9 @@ def test_long():
     assert frame["patient"].tolist() == ["q", "q", "p"]
     assert frame["hour"].tolist() == [0, 1, 0]
     assert_equal(SequenceArray.from_long(frame, by="patient", sort="hour"), X)
+    pytest.importorskip("polars")
+    frame = X.to_long(ids=["q", "p"], library="polars")
+    assert frame["sequence"].to_list() == ["q", "q", "p"]
 
 
 @pytest.mark.parametrize(
@@ -378,6 +381,9 @@ def test_bad_nested(library, columns, message):
 
 
 def test_bad_nested_otherwise():
+    for empty in (nan, pd.NA, pd.NaT):
+        with pytest.raises(ValueError, match="'a'.*sample 1, .*, is missing"):
+            SequenceArray.from_nested(pd.DataFrame({"a": [[1], empty]}))
     with pytest.raises(TypeError, match="got list"):
         SequenceArray.from_nested([[1]])
     with pytest.raises(ValueError, match="No column 'b' among"):
@@ -407,6 +413,8 @@ def test_awkward_types():
     X = read(ak.Array(cube))
     assert_equal(X, SequenceArray.from_padded(cube))
     assert np.shares_memory(X.data, cube)
+    assert read(ak.Array(cube[:0])).shape == (0, None, 4)
+    assert read(ak.Array(cube)[:0]).shape == (0, None, 4)
     # indices and masks leave data where they are
     assert_equal(read(ak.Array(nested)[[2, 1, 0]]), expected[[2, 1, 0]])
     assert_equal(read(ak.Array(nested)[[True, False, True]]), expected[[0, 2]])
@@ -582,6 +590,8 @@ def test_bad_arrow(values, message):
 
 def test_bad_arrow_otherwise():
     pa = pytest.importorskip("pyarrow")
+    with pytest.raises(TypeError, match="got ListScalar"):
+        SequenceArray.from_arrow(pa.scalar([1.0]))
     with pytest.raises(TypeError, match="got ndarray"):
         SequenceArray.from_arrow(np.ones(3))
     with pytest.raises(ValueError, match="No step is there to tell"):
@@ -701,6 +711,11 @@ def test_the_conversion_is_named(name, conversion):
             (TypeError, ValueError), match=f"SequenceArray.{conversion}"
         ):
             call()
+
+
+def test_an_index_of_floats_is_no_matter():
+    frame = pd.DataFrame(np.eye(3), index=[2.5, 0.5, 7.0])
+    assert check_sequences(frame).lengths.tolist() == [3, 3, 3]
 
 
 def test_ways_out_of_an_index_of_several_levels():

@@ -850,6 +850,11 @@ def test_a_transformer_without_names():
 def test_bad_output(model, transform):
     with pytest.raises(ValueError, match="transform=.* is none of 'default', 'pandas'"):
         model.set_output(transform=transform)
+    # nothing has changed, also not in the transformer
+    assert type(clone(model).fit_transform(random_list())) is list
+    if isinstance(model, TimeDistributed):
+        inner = clone(model.transformer).fit_transform(np.eye(3))
+        assert type(inner) is np.ndarray
 
 
 @pytest.mark.parametrize("container", CONTAINERS)

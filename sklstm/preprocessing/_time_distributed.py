@@ -15,7 +15,7 @@ from sklearn.utils.validation import (
     has_fit_parameter,
 )
 
-from .._set_output import SetOutputMixin, as_frame, output_of
+from .._set_output import SetOutputMixin, as_frame, check_output, output_of
 from ..sequences import SequenceArray, check_sequences
 from ..sequences._check import inspect_sequences, record_features, validate_layout
 from ._containers import deliver, is_array, names_in, restore
@@ -303,11 +303,11 @@ class TimeDistributed(
         return names if len(inner) == 1 else inner
 
     def set_output(self, *, transform=None):
-        super().set_output(transform=transform)
+        check_output(transform)
         # not that of transformer_, whose parts may rely on the names of its fit
         if hasattr(self.transformer, "set_output"):
             self.transformer.set_output(transform=transform)
-        return self
+        return super().set_output(transform=transform)
 
     set_output.__doc__ = SetOutputMixin.set_output.__doc__
 

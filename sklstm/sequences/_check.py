@@ -481,7 +481,7 @@ def _refuse_foreign(X):
             "SequenceArray.from_long(X.reset_index(), by=...) for any other. With one "
             "row per sequence and one column per step, pass X.reset_index(drop=True)."
         )
-    cells = np.asarray(X[:1])
+    cells = np.asarray(X.head(1) if hasattr(X, "head") else X[:1])
     if cells.dtype == object and any(
         hasattr(cell, "__len__") and not isinstance(cell, (str, bytes))
         for cell in cells.flat

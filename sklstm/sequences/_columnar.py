@@ -211,9 +211,7 @@ def stack_arrow(X):
     data, offsets, names
         As :func:`~sklstm.sequences._stacking.stack_items` returns them.
     """
-    if package_of(X) != "pyarrow" and not (
-        hasattr(X, "__arrow_c_stream__") or hasattr(X, "__arrow_c_array__")
-    ):
+    if not (hasattr(X, "__arrow_c_stream__") or hasattr(X, "__arrow_c_array__")):
         raise TypeError(
             "Expected a pyarrow Array or ChunkedArray of lists, or an object that "
             f"exports one (polars.Series), got {type(X).__name__}."

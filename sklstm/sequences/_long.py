@@ -103,7 +103,7 @@ def _key(frame, column):
     """Return a column of ``by`` or ``sort``, which must be complete."""
     values = np.asarray(frame[column])
     if values.dtype.kind == "O":
-        missing = [_is_missing(value) for value in values]
+        missing = [is_missing(value) for value in values]
     elif values.dtype.kind in "Mm":
         missing = np.isnat(values)
     else:
@@ -117,7 +117,8 @@ def _key(frame, column):
     return values
 
 
-def _is_missing(value):
+def is_missing(value):
+    """Whether a cell of a table is empty: None, NaN, NaT or NA."""
     # pandas.NA and NaT by name, without an import: they have no class in common.
     return (
         value is None

@@ -7,7 +7,7 @@ makes one of a SequenceArray. Long tables are read in `_long.py`.
 import numpy as np
 
 from ._columnar import columns_as_matrix, raise_missing_sample, stack_arrow
-from ._long import as_numbers, count_by_first_row
+from ._long import as_numbers, count_by_first_row, is_missing
 from ._peers import import_peer, package_of, unique_names
 from ._stacking import as_offsets, stack_items
 
@@ -249,7 +249,7 @@ def _column_of_lists(column):
     values = list(column)
     for i, cell in enumerate(values):
         if np.ndim(cell) == 0:
-            what = "is missing" if cell is None or cell != cell else "is no list"
+            what = "is missing" if is_missing(cell) else "is no list"
             raise ValueError(
                 f"the cell of sample {i}, {cell!r}, {what}. Name the columns of lists "
                 "in columns=[...]; a sequence of no steps is an empty list."
@@ -271,13 +271,14 @@ def _polars_lists(column):
             "columns=[...]."
         )
     inner = column.dtype.inner
-    if not (inner.is_numeric() or type(inner).__name__ in ("Boolean", "Null")):
+    kind = str(inner).partition("(")[0]
+    if not (inner.is_numeric() or kind in ("Boolean", "Null")):
         raise ValueError(f"holds lists of {inner}, which are not numbers.")
     if column.null_count():
         raise_missing_sample(column.is_null().to_numpy())
     lengths = column.list.len().to_numpy().astype(np.intp)
     # explode makes a null of an empty list
     values = column.filter(lengths > 0).explode()
-    if type(inner).__name__ in ("Boolean", "Decimal", "Null"):
+    if kind in ("Boolean", "Decimal", "Null"):
         values = values.cast(import_peer("polars", "from_nested").Float64)
     return as_numbers(values, column.name), lengths
