@@ -10,6 +10,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
+from ._set_output import output_of
 from .sequences import SequenceArray
 from .sequences._check import check_step
 
@@ -269,7 +270,8 @@ class StatesMixin(_LastStates, auto_wrap_output_keys=None):
               look at.
 
             Only the first is a table, for which :meth:`set_output` chooses the
-            container. `pooling` has no part in any of them.
+            container; with "pandas" or "polars" the second bears the names of
+            :meth:`get_feature_names_out`. `pooling` has no part in any of them.
 
         Returns
         -------
@@ -314,7 +316,10 @@ class StatesMixin(_LastStates, auto_wrap_output_keys=None):
         where = X.data, X.offsets[:-1], X.lengths
         try:
             if output == "sequence":
-                return SequenceArray(network.outputs(*where), X.offsets)
+                names = None
+                if output_of(self) != "default":
+                    names = self.get_feature_names_out()
+                return SequenceArray(network.outputs(*where), X.offsets, names)
             kept = network.kept(*where, GATES[self._architecture["cell"]])
             return {name: SequenceArray(a, X.offsets) for name, a in kept.items()}
         finally:

@@ -349,6 +349,9 @@ def test_set_output():
         assert type(got) is kind
         with config_context(transform_output="pandas"):
             assert type(plain.transform(X, output=output)) is kind
+    assert plain.transform(X, output="sequence").feature_names is None
+    names = framed.transform(X, output="sequence").feature_names
+    assert list(names) == framed.get_feature_names_out().tolist()
     with config_context(transform_output="pandas"):
         assert isinstance(plain.transform(X), pd.DataFrame)
         # a prediction is no transform

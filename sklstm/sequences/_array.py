@@ -5,11 +5,12 @@ from itertools import pairwise
 import numpy as np
 
 from ..kernels import digests
+from ._interop import ConversionsMixin
 from ._long import stack_long
 from ._stacking import FLOATS, as_offsets, float_dtype, stack_items
 
 
-class SequenceArray:
+class SequenceArray(ConversionsMixin):
     """Sequences of unequal length, stored without padding.
 
     All steps lie in one matrix, one sequence after the other; ``offsets`` says where
