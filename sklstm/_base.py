@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
+from ._persistence import Versioned
 from ._samples import Samples, check_groups, check_sample_weight
 from ._states import StatesMixin
 from .network.dropout import Dropout
@@ -26,7 +27,7 @@ from .sequences._check import validate_sequences
 from .sequences._missing import fill_forward, observed_mean
 
 
-class BaseRecurrent(StatesMixin, BaseEstimator):
+class BaseRecurrent(StatesMixin, Versioned, BaseEstimator):
     """Base class of the recurrent estimators.
 
     `fit` works on a shallow copy of the estimator and hands over what it has become at
@@ -603,8 +604,8 @@ class BaseRecurrent(StatesMixin, BaseEstimator):
         for array in (*self.weights_.values(), self.coef_, self.intercept_):
             array.flags.writeable = False
 
-    def __getstate__(self):
-        state = dict(super().__getstate__())
+    def _state(self):
+        state = super()._state()
         state.pop("_idle_networks", None)
         return state
 

@@ -11,12 +11,15 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.validation import check_is_fitted
 
+from .._persistence import Versioned
 from ..sequences._check import inspect_sequences, record_features, validate_layout
 from ..sequences._stacking import as_offsets
 from ._containers import is_array, names_in, restore
 
 
-class FrameStacker(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+class FrameStacker(
+    Versioned, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
+):
     """Stack consecutive steps into one, for shorter sequences of wider steps.
 
     A sequence of T steps with F features becomes one of about T / ``step`` steps with

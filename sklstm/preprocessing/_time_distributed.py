@@ -14,6 +14,7 @@ from sklearn.utils.validation import (
     has_fit_parameter,
 )
 
+from .._persistence import Versioned
 from ..sequences import SequenceArray, check_sequences
 from ..sequences._check import inspect_sequences, record_features, validate_layout
 from ._containers import is_array, names_in, restore
@@ -28,7 +29,9 @@ def _transformer_has(method):
     return check
 
 
-class TimeDistributed(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+class TimeDistributed(
+    Versioned, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
+):
     """Apply a transformer of matrices to every step of sequences.
 
     The transformer sees the steps of all sequences as the rows of one matrix of shape
