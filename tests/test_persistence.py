@@ -278,6 +278,22 @@ def test_a_stream_goes_on(pooling, saved_and_loaded):
     assert_array_equal(last, model.predict_proba([steps]))
 
 
+@pytest.mark.parametrize("pooling", ["last", "mean", "max", "attention"])
+def test_a_stream_goes_on_where_vectors_have_another_width(
+    pooling, instruction_set, monkeypatch
+):
+    options = {**SMALL, "hidden_layer_sizes": (3, 9), "pooling": pooling}
+    model = LSTMRegressor(**options, dtype="float64").fit(X, NUMBERS)
+    _, there = model.predict_step(np.ones(2), model.initial_state())
+    before = model.initial_state()
+    monkeypatch.undo()
+    here = through_pickle(model, None)
+    expected = here.predict(np.ones((1, 2, 2)))
+    assert_allclose(here.predict_step(np.ones(2), there)[0], expected, 1e-12)
+    _, state = here.predict_step(np.ones(2), before)
+    assert_allclose(here.predict_step(np.ones(2), state)[0], expected, 1e-12)
+
+
 # ---- what skops has to trust -------------------------------------------------------
 
 

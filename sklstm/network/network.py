@@ -349,10 +349,13 @@ class Network:
         schedule, rows = self._one_step
         after = []
         for layer, state in zip(self.layers, layers, strict=True):
+            state = _of_width(state, layer.width)
             after.append(layer.step(schedule, x, rows, state))
             x = after[-1][0]
         if pooled:
-            pooled = tuple(part.copy() for part in pooled)
+            sums, norms = pooled
+            (sums,) = _of_width((sums,), self.pooling.width)
+            pooled = sums.copy(), norms.copy()
             self.pooling.advance(schedule, x, rows, *pooled)
             x = self.pooling.finish(*pooled, x)
         output = self.head.forward(x)
@@ -467,6 +470,17 @@ class Network:
         columns = layer.n_inputs + layer.n_units + ACTIVATION_COLUMNS
         work = schedule.n_steps * layer.n_units * columns
         return effective_n_threads() if work > PARALLEL_WORK else 1
+
+
+def _of_width(states, width):
+    """States in the padded width of these kernels: others may have saved them."""
+    n, given = states[0].shape
+    if given == width:
+        return states
+    padded = [np.zeros((n, width), part.dtype) for part in states]
+    for new, part in zip(padded, states):
+        new[:, :given] = part[:, :width]
+    return tuple(padded)
 
 
 def training_bytes(
