@@ -143,6 +143,25 @@ class Network:
             weights["attention"] = views["pooling"]["w"].ravel().copy()
         return weights
 
+    def from_torch_weights(self, weights, head_weight, head_bias):
+        """A parameter vector of the weights of `torch.nn` modules, by their names.
+
+        Parameters
+        ----------
+        weights : list of dict of str to ndarray
+            For each layer weight_ih, weight_hh, bias_ih and bias_hh, for the direction
+            that begins at the end with the suffix _reverse.
+        head_weight, head_bias : ndarray of shape (K, H), (K,)
+            Those of a `torch.nn.Linear`.
+        """
+        parameters = aligned_empty((self.layout.size,), self.dtype)
+        views = self.views(parameters)
+        for k, (layer, torch) in enumerate(zip(self.layers, weights, strict=True)):
+            layer.set_torch_weights(views[f"l{k}"], torch)
+        views["head"]["w"][:] = head_weight.T
+        views["head"]["b"][:] = head_bias
+        return parameters
+
     def load(self, parameters, *, backward):
         """Pack the parameters for the kernels: once for each optimizer step."""
         if self._viewed[0] is not parameters:  # the views of the last vector are kept
