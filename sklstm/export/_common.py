@@ -150,10 +150,10 @@ def _outputs_of_classes(weight, bias, classes, key):
     n_classes = len(labels)
     if n_classes != max(2, n_outputs):
         raise ValueError(
-            f"classes has {n_classes} labels, but {key} has {n_outputs} outputs. Pass a "
-            "label for each output, in their order, and two for a single output, which "
-            "is the log-odds of the second. For a network of several labels at once "
-            "set multilabel=True."
+            f"classes has {n_classes} labels, but {key} has {n_outputs} outputs. Pass "
+            "a label for each output, in their order, and two for a single output, "
+            "which is the log-odds of the second. For a network of several labels at "
+            "once set multilabel=True."
         )
     if n_outputs == 1:
         sign = 1 if order[1] == 1 else -1
