@@ -16,6 +16,7 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from ._callbacks import CallbackSupport, observer_of, with_callbacks
+from ._persistence import Versioned
 from ._samples import Samples, check_groups, check_sample_weight
 from ._states import StatesMixin
 from .network.dropout import Dropout
@@ -27,7 +28,7 @@ from .sequences._check import validate_sequences
 from .sequences._missing import fill_forward, observed_mean
 
 
-class BaseRecurrent(StatesMixin, CallbackSupport, BaseEstimator):
+class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
     """Base class of the recurrent estimators.
 
     `fit` works on a shallow copy of the estimator and hands over what it has become at
@@ -625,8 +626,8 @@ class BaseRecurrent(StatesMixin, CallbackSupport, BaseEstimator):
         for array in (*self.weights_.values(), self.coef_, self.intercept_):
             array.flags.writeable = False
 
-    def __getstate__(self):
-        state = dict(super().__getstate__())
+    def _state(self):
+        state = super()._state()
         state.pop("_idle_networks", None)
         return state
 

@@ -329,6 +329,26 @@ class Recurrent:
             torch["peephole"] = weights["p"].ravel().copy()
         return torch
 
+    def set_torch_weights(self, weights, torch):
+        """Fill the parameters from PyTorch's, by the beginning of its names.
+
+        Its two biases of a gate are added, except where R h' has one of its own. There
+        are no peepholes among them.
+        """
+        _, gates, slots, *_ = self.cell
+        H, alone = self.n_units, slots - gates
+        columns = torch["weight_ih"].T.reshape(-1, gates, H)
+        weights["w"][:] = np.roll(columns, alone, axis=1).reshape(-1, gates * H)
+        weights["r"][:] = torch["weight_hh"].T
+        bias_ih, bias_hh = (
+            torch[name].reshape(gates, H) for name in ("bias_ih", "bias_hh")
+        )
+        both = bias_ih + bias_hh
+        both[gates - alone :] = bias_ih[gates - alone :]
+        bias = weights["b"].reshape(slots, H)
+        bias[:gates] = np.roll(both, alone, axis=0)
+        bias[gates:] = bias_hh[gates - alone :]
+
 
 class Bidirectional:
     """Two recurrent layers, one of which reads every sequence from its own end
@@ -436,6 +456,15 @@ class Bidirectional:
             for suffix, (layer, own) in zip(self.directions, self._each(weights))
             for name, value in layer.torch_weights(own).items()
         }
+
+    def set_torch_weights(self, weights, torch):
+        for suffix, (layer, own) in zip(self.directions, self._each(weights)):
+            ends = {
+                name.removesuffix(suffix): value
+                for name, value in torch.items()
+                if name.endswith(suffix)
+            }
+            layer.set_torch_weights(own, ends)
 
 
 def _padded(layer, name, both, rows, columns):

@@ -143,6 +143,25 @@ class Network:
             weights["attention"] = views["pooling"]["w"].ravel().copy()
         return weights
 
+    def from_torch_weights(self, weights, head_weight, head_bias):
+        """A parameter vector of the weights of `torch.nn` modules, by their names.
+
+        Parameters
+        ----------
+        weights : list of dict of str to ndarray
+            For each layer weight_ih, weight_hh, bias_ih and bias_hh, for the direction
+            that begins at the end with the suffix _reverse.
+        head_weight, head_bias : ndarray of shape (K, H), (K,)
+            Those of a `torch.nn.Linear`.
+        """
+        parameters = aligned_empty((self.layout.size,), self.dtype)
+        views = self.views(parameters)
+        for k, (layer, torch) in enumerate(zip(self.layers, weights, strict=True)):
+            layer.set_torch_weights(views[f"l{k}"], torch)
+        views["head"]["w"][:] = head_weight.T
+        views["head"]["b"][:] = head_bias
+        return parameters
+
     def load(self, parameters, *, backward):
         """Pack the parameters for the kernels: once for each optimizer step."""
         if self._viewed[0] is not parameters:  # the views of the last vector are kept
@@ -349,10 +368,13 @@ class Network:
         schedule, rows = self._one_step
         after = []
         for layer, state in zip(self.layers, layers, strict=True):
+            state = _of_width(state, layer.width)
             after.append(layer.step(schedule, x, rows, state))
             x = after[-1][0]
         if pooled:
-            pooled = tuple(part.copy() for part in pooled)
+            sums, norms = pooled
+            (sums,) = _of_width((sums,), self.pooling.width)
+            pooled = sums.copy(), norms.copy()
             self.pooling.advance(schedule, x, rows, *pooled)
             x = self.pooling.finish(*pooled, x)
         output = self.head.forward(x)
@@ -467,6 +489,17 @@ class Network:
         columns = layer.n_inputs + layer.n_units + ACTIVATION_COLUMNS
         work = schedule.n_steps * layer.n_units * columns
         return effective_n_threads() if work > PARALLEL_WORK else 1
+
+
+def _of_width(states, width):
+    """States in the padded width of these kernels: others may have saved them."""
+    n, given = states[0].shape
+    if given == width:
+        return states
+    padded = [np.zeros((n, width), part.dtype) for part in states]
+    for new, part in zip(padded, states):
+        new[:, :given] = part[:, :width]
+    return tuple(padded)
 
 
 def training_bytes(

@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import (
 from sklearn.utils.validation import check_is_fitted
 
 from .._callbacks import CallbackSupport, fit_task, with_callbacks
+from .._persistence import Versioned
 from .._set_output import SetOutputMixin
 from ..sequences._check import inspect_sequences, record_features, validate_layout
 from ..sequences._stacking import as_offsets
@@ -21,6 +22,7 @@ from ._containers import deliver, is_array, names_in
 class FrameStacker(
     CallbackSupport,
     SetOutputMixin,
+    Versioned,
     TransformerMixin,
     BaseEstimator,
     auto_wrap_output_keys=None,

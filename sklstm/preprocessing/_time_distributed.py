@@ -16,6 +16,7 @@ from sklearn.utils.validation import (
 )
 
 from .._callbacks import CallbackSupport, fit_task, with_callbacks
+from .._persistence import Versioned
 from .._set_output import SetOutputMixin, as_frame, check_output, output_of
 from ..sequences import SequenceArray, check_sequences
 from ..sequences._check import inspect_sequences, record_features, validate_layout
@@ -34,6 +35,7 @@ def _transformer_has(method):
 class TimeDistributed(
     CallbackSupport,
     SetOutputMixin,
+    Versioned,
     TransformerMixin,
     BaseEstimator,
     auto_wrap_output_keys=None,

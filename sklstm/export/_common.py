@@ -1,0 +1,291 @@
+"""What the networks of every other library need to become one of ours, and back.
+
+Between the two a network is a list of its layers, each a dict of PyTorch's names and
+arrays in PyTorch's shapes, and a linear head.
+"""
+
+import copy
+
+import numpy as np
+from sklearn.base import clone, is_classifier
+from sklearn.utils.validation import check_is_fitted
+
+from .._base import BaseRecurrent
+from .._tasks import _valid_classes
+from ..kernels import CELLS
+from ..network.training import Monitor
+from ..sequences._check import Features, record_features
+
+GATES = {1: "a plain RNN (1)", 3: "a GRU (3)", 4: "an LSTM (4)"}
+
+
+def as_weights(key, value):
+    """One array of weights, whatever library it comes from; errors name its key."""
+    if hasattr(value, "detach"):  # a tensor of PyTorch, perhaps on another device
+        value = value.detach().cpu()
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"{key} cannot be read as an array: {error}. Convert the model to float32 "
+            "or float64 first."
+        ) from error
+    if array.dtype.kind not in "fiu":
+        raise TypeError(
+            f"{key} holds {array.dtype}, not real numbers. Pass the weights as arrays "
+            "or tensors of float32 or float64."
+        )
+    if not np.isfinite(array).all():
+        raise ValueError(f"{key} holds NaN or infinity.")
+    return array.astype(np.result_type(array.dtype, np.float32))
+
+
+def check_shape(key, array, expected, what):
+    """An error if an array has another shape than its place in the network."""
+    if array.shape != expected:
+        raise ValueError(
+            f"{key} has shape {array.shape}, but {what} must have {expected}."
+        )
+
+
+def check_gates(key, recurrent, model, axis):
+    """The units of a layer, by its recurrent matrix, if it is of the right family.
+
+    `axis` is the one along which the gates lie.
+    """
+    shape = recurrent.shape
+    gates = CELLS[model._cell].gates
+    n_units = shape[1 - axis] if recurrent.ndim == 2 else 0
+    found = shape[axis] / n_units if n_units else 0
+    if found not in GATES:
+        sides = ("H", "gates * H") if axis else ("gates * H", "H")
+        raise ValueError(
+            f"{key} has shape {shape}, but a recurrent matrix must have "
+            f"({', '.join(sides)}) with 4, 3 or 1 gates."
+        )
+    if found != gates:
+        raise ValueError(
+            f"{key} has shape {shape}: {n_units} units with {int(found)} gates, so the "
+            f"network is {GATES[found]}. {type(model).__name__} is {GATES[gates]}. "
+            "Pass an estimator of that family."
+        )
+    return n_units
+
+
+def check_units(found, bidirectional, model):
+    """An error if the layers are not those that the estimator says it has."""
+    name, sizes = type(model).__name__, model._hidden_sizes()
+    if tuple(found) != sizes or bidirectional != model.bidirectional:
+        units = found[0] if len(found) == 1 else tuple(found)
+        raise ValueError(
+            f"The weights are of hidden_layer_sizes={tuple(found)}, bidirectional="
+            f"{bidirectional}, the estimator has hidden_layer_sizes={sizes}, "
+            f"bidirectional={model.bidirectional}. Pass {name}(hidden_layer_sizes="
+            f"{units}, bidirectional={bidirectional})."
+        )
+
+
+def _is_ours(estimator, which):
+    """An error if this is no estimator of a recurrent network."""
+    if isinstance(estimator, BaseRecurrent):
+        return
+    if isinstance(estimator, type):
+        advice = f"Pass an instance, such as {estimator.__name__}(hidden_layer_sizes=8)"
+    elif hasattr(estimator, "best_estimator_"):
+        advice = "Pass its best_estimator_, or the last step of that"
+    elif hasattr(estimator, "steps"):
+        advice = "Pass its last step, pipeline[-1]: the weights are of that alone"
+    else:
+        advice = "Pass an LSTM, GRU or RNN classifier or regressor"
+    name = getattr(estimator, "__name__", type(estimator).__name__)
+    raise TypeError(
+        f"estimator must be {which} recurrent estimator of sklstm, got {name}. "
+        f"{advice}."
+    )
+
+
+def _without_counterpart(values):
+    """What no other library has, of the values of parameters."""
+    if values["cell"] == "lstm_peephole":
+        yield "peephole=True", "peepholes, the weights from the cell to the gates"
+    if values["pooling"] == "attention":
+        yield "pooling='attention'", "a layer of this attention"
+
+
+def _check_counterpart(estimator, values, library):
+    for parameter, missing in _without_counterpart(values):
+        raise ValueError(
+            f"{type(estimator).__name__} has {parameter}, but {library} has not "
+            f"{missing}. Only estimators without it can be exchanged."
+        )
+    levels = values["quantiles"]
+    if isinstance(levels, (tuple, list, np.ndarray)):
+        raise ValueError(
+            f"{type(estimator).__name__} has quantile={list(levels)}: its outputs are "
+            "increments between quantiles, which the head alone does not make. Only "
+            "networks of one quantile can be exchanged: use one for each."
+        )
+
+
+def unfitted(estimator, library):
+    """A clone of an estimator that says what a network is, once it is valid."""
+    _is_ours(estimator, "an unfitted")
+    model = clone(estimator)
+    model._check_parameters((None, None, None), None, False)
+    values = {"cell": model._cell, "pooling": model.pooling, "quantiles": None}
+    if not is_classifier(model) and model.loss == "quantile":
+        values["quantiles"] = model.quantile
+    _check_counterpart(model, values, library)
+    return model
+
+
+def _outputs_of_classes(weight, bias, classes, key):
+    """Head and labels in the order of `classes_`; of two classes the log-odds."""
+    n_outputs = len(weight)
+    if classes is None:
+        classes = np.arange(max(2, n_outputs))
+    labels, order = _valid_classes(classes), np.argsort(classes, kind="stable")
+    if len(labels) < len(order):
+        raise ValueError(f"classes={classes!r} holds a label twice.")
+    n_classes = len(labels)
+    if n_classes != max(2, n_outputs):
+        raise ValueError(
+            f"classes has {n_classes} labels, but {key} has {n_outputs} outputs. Pass "
+            "a label for each output, in their order, and two for a single output, "
+            "which is the log-odds of the second. For a network of several labels at "
+            "once set multilabel=True."
+        )
+    if n_outputs == 1:
+        sign = 1 if order[1] == 1 else -1
+        return labels, sign * weight, sign * bias
+    weight, bias = weight[order], bias[order]
+    if n_classes == 2:
+        # softmax(a, b)_2 = sigmoid(b - a)
+        weight, bias = weight[1:] - weight[:1], bias[1:] - bias[:1]
+    return labels, weight, bias
+
+
+def _target_units(model, n_targets, mean, scale):
+    """Mean and scale of the targets, a number for each."""
+    if (mean is not None or scale is not None) and model.loss == "poisson":
+        raise ValueError(
+            "target_mean and target_scale are given, but loss='poisson' does not "
+            "standardise targets. Leave them out."
+        )
+    units = []
+    for name, given, default in (
+        ("target_mean", mean, 0.0),
+        ("target_scale", scale, 1.0),
+    ):
+        values = np.asarray(default if given is None else given, dtype=np.float64)
+        values = values.ravel() if values.size == n_targets else values
+        if values.ndim > 1 or values.size not in (1, n_targets):
+            raise ValueError(
+                f"{name} has shape {values.shape}, but the head has {n_targets} "
+                "outputs: pass a number, or one for each."
+            )
+        least = 0 if name == "target_scale" else -np.inf
+        if not (np.isfinite(values).all() and (values > least).all()):
+            wanted = "positive numbers" if least == 0 else "numbers"
+            raise ValueError(f"{name} must be {wanted}, got {given!r}.")
+        units.append(np.array(np.broadcast_to(values, n_targets)))
+    return units
+
+
+def fitted(
+    model, n_inputs, weights, head, *, classes, multilabel, target_mean, target_scale
+):
+    """The estimator with the weights of a network.
+
+    Parameters
+    ----------
+    model : estimator
+        What `unfitted` returned.
+    n_inputs : int
+        Features that the lowest layer reads.
+    weights : list of dict
+        Layers, as `Network.from_torch_weights` takes them.
+    head : tuple of str, ndarray and ndarray
+        What to call it in errors, weight (K, H) and bias (K,).
+    """
+    key, weight, bias = head
+    if is_classifier(model):
+        if target_mean is not None or target_scale is not None:
+            raise ValueError(
+                f"target_mean and target_scale are of regressors, but "
+                f"{type(model).__name__} is a classifier. Leave them out."
+            )
+        if multilabel:
+            if classes is not None or len(weight) < 2:
+                raise ValueError(
+                    "multilabel=True needs a head of two outputs or more, the labels, "
+                    f"and no classes; {key} has {len(weight)}, classes={classes!r}."
+                )
+            y = np.eye(len(weight), dtype=int)
+        else:
+            labels, weight, bias = _outputs_of_classes(weight, bias, classes, key)
+            classes = y = model._check_y(labels)
+    else:
+        if classes is not None or multilabel:
+            raise ValueError(
+                f"classes and multilabel are of classifiers, but {type(model).__name__}"
+                " is a regressor. Leave them out."
+            )
+        units = _target_units(model, len(weight), target_mean, target_scale)
+        y = np.ones((1, len(weight))) if len(weight) > 1 else np.ones(1)
+    n_features = n_inputs
+    if model.missing == "indicator":
+        n_features, odd = divmod(n_inputs, 2)
+        if odd:
+            raise ValueError(
+                f"The network reads {n_inputs} features, but with missing='indicator' "
+                "half of them are the indicators. Use missing='error' or 'ffill'."
+            )
+
+    rng = model._begin(y, None, classes, False, False)
+    if not is_classifier(model):
+        model._target_mean, model._target_scale = units
+    record_features(model, Features(n_features, n_features, None, None))
+    if model.missing != "error":  # as for features that were never observed
+        model._first_value = np.zeros(n_features, dtype=model._architecture["dtype"])
+    network = model._make_network()
+    with np.errstate(over="ignore"):
+        parameters = network.from_torch_weights(weights, weight, bias)
+    if not np.isfinite(parameters).all():
+        raise ValueError(
+            f"The weights hold numbers too large for dtype={model.dtype!r}. Use "
+            "dtype='float64'."
+        )
+    # Nothing is known of the training; what goes on begins with a new optimizer.
+    model.n_iter_ = 0
+    model._random_state = copy.deepcopy(rng)
+    model._optimizer_state = {"solver": None}
+    monitor = Monitor(model.tol, model.n_iter_no_change, model.verbose)
+    model._record(network, parameters, monitor)
+    return model
+
+
+def taken_apart(estimator, library, standardized):
+    """Layers, weight and bias of the head, and units of the targets or None."""
+    _is_ours(estimator, "a fitted")
+    check_is_fitted(estimator)
+    quantiles = None
+    if not is_classifier(estimator) and estimator._has_many_quantiles:
+        quantiles = estimator._fitted_loss[1]
+    values = {**estimator._architecture, "quantiles": quantiles}
+    _check_counterpart(estimator, values, library)
+    network = estimator._make_network()
+    views = network.views(estimator._parameters)
+    layers = [
+        layer.torch_weights(views[f"l{k}"]) for k, layer in enumerate(network.layers)
+    ]
+    if is_classifier(estimator):
+        units = None
+    else:
+        units = estimator._target_mean.copy(), estimator._target_scale.copy()
+    weight, bias = views["head"]["w"].T, views["head"]["b"]
+    if not standardized:  # in the units of y
+        weight, bias = estimator.coef_, estimator.intercept_
+        units = None
+    dtype = network.dtype
+    return layers, weight.astype(dtype, order="C"), bias.astype(dtype), units

@@ -1,0 +1,414 @@
+"""Weights from and to the modules of PyTorch, without PyTorch."""
+
+import re
+from collections.abc import Mapping
+
+import numpy as np
+
+from ._common import (
+    as_weights,
+    check_gates,
+    check_shape,
+    check_units,
+    fitted,
+    taken_apart,
+    unfitted,
+)
+
+# rnn.weight_ih_l0_reverse; torch.nn.LSTMCell and the like have no _l0.
+_RECURRENT = re.compile(
+    r"(?:(?P<path>.+)\.)?(?P<kind>(?:weight|bias)_(?:ih|hh|hr))"
+    r"(?:_l(?P<layer>\d+)(?P<reverse>_reverse)?)?"
+)
+_UNITS = ("target_mean", "target_scale")
+
+
+def from_torch(
+    state_dict,
+    estimator,
+    *,
+    classes=None,
+    multilabel=False,
+    target_mean=None,
+    target_scale=None,
+    recurrent=None,
+    head=None,
+):
+    """Make a fitted estimator of the weights of a PyTorch model.
+
+    The model is one that reads sequences with :class:`torch.nn.LSTM`,
+    :class:`torch.nn.GRU` or :class:`torch.nn.RNN` and sends the last hidden states
+    (``h_n``), or with `pooling` the mean or maximum of all, through one
+    :class:`torch.nn.Linear`. What comes back predicts, transforms and is saved like any
+    fitted estimator, and goes on training with ``partial_fit``, or with ``fit`` where
+    ``warm_start=True``. PyTorch itself is not needed.
+
+    Parameters
+    ----------
+    state_dict : mapping of str to array or tensor
+        What ``model.state_dict()`` returns: tensors on any device, or arrays.
+
+    estimator : estimator
+        An unfitted estimator that says what the weights are of: its class is the family
+        of cells and the task, ``hidden_layer_sizes``, ``bidirectional``, ``pooling``
+        and (of an RNN) ``activation`` the network, ``dtype`` the precision. The rest of
+        its parameters is for what comes after. It is not changed.
+
+    classes : array-like of shape (n_classes,), default=None
+        Labels of the outputs of the head, in their order; with one output two labels,
+        of which it is the log-odds of the second. None is 0, 1, ... Only for
+        classifiers.
+
+    multilabel : bool, default=False
+        Whether each output is a label of its own, with a logistic function. Only for
+        classifiers.
+
+    target_mean : float or array-like of shape (n_outputs,), default=None
+        Mean that was taken off the targets before the model was trained on them. None
+        is that of `state_dict` if it holds ``target_mean``, else 0. Only for
+        regressors.
+
+    target_scale : float or array-like of shape (n_outputs,), default=None
+        What targets were divided by then: predictions are ``target_scale * output +
+        target_mean``. None is that of `state_dict`, else 1. Only for regressors.
+
+    recurrent : str or list of str, default=None
+        Path of the recurrent module in the model, as
+        :meth:`torch.nn.Module.get_submodule` takes it, or a list of paths, the lowest
+        first. None looks for it: there must be one, or several that are numbered from 0
+        (those of a :class:`torch.nn.ModuleList`).
+
+    head : str, default=None
+        Path of the linear module. None looks for it: there must be one.
+
+    Returns
+    -------
+    model : estimator
+        A fitted clone of `estimator`.
+
+    Raises
+    ------
+    TypeError
+        If `state_dict` is no mapping, `estimator` no recurrent estimator, or weights
+        are not real numbers.
+    ValueError
+        If weights are missing or left over, or of another shape than `estimator` has
+        them, if `classes` do not fit the head, or if `estimator` has what PyTorch has
+        not: peepholes, ``pooling="attention"``, a list of quantiles. The message names
+        key and shape.
+
+    See Also
+    --------
+    to_torch : The way back.
+    from_keras : The same from Keras.
+
+    Notes
+    -----
+    Weights do not tell what a network is for, nor how it reads a sequence: an estimator
+    does. So it is passed, as to any other tool of scikit-learn, and checked against the
+    shapes instead of being guessed from them: the result has exactly the parameters
+    that are written in the program, and ``clone(model).fit`` trains the same network
+    anew. An error says which parameters fit the weights.
+
+    PyTorch has two biases, which are added for an LSTM and an RNN, for a GRU but for
+    that of its candidate. A head of two outputs for two classes becomes one of their
+    difference, which has the same probabilities. Layers without biases get zeros.
+
+    The state of PyTorch's optimizer is left: the first step is that of a new one.
+    There is no history, so ``loss_curve_`` is empty. With ``missing="ffill"`` or
+    "indicator" features that were not seen yet are 0.
+
+    Dropout has no weights: set `dropout` for more training. Of a bidirectional model
+    ``output[:, -1]`` is not its last hidden states, because in it the backward
+    direction has read one step; those are ``h_n``, which both directions end with, and
+    ``pooling="last"`` reads them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklstm import RNNClassifier
+    >>> from sklstm.export import from_torch
+    >>> rng = np.random.default_rng(0)
+    >>> state_dict = {
+    ...     "rnn.weight_ih_l0": rng.standard_normal((4, 2)),
+    ...     "rnn.weight_hh_l0": rng.standard_normal((4, 4)),
+    ...     "rnn.bias_ih_l0": rng.standard_normal(4),
+    ...     "rnn.bias_hh_l0": rng.standard_normal(4),
+    ...     "fc.weight": rng.standard_normal((3, 4)),
+    ...     "fc.bias": rng.standard_normal(3),
+    ... }
+    >>> model = from_torch(state_dict, RNNClassifier(4), classes=["lo", "mid", "hi"])
+    >>> model.predict(np.zeros((2, 5, 2))).shape
+    (2,)
+    """
+    model = unfitted(estimator, "PyTorch")
+    if not isinstance(state_dict, Mapping):
+        advice = ""
+        if hasattr(state_dict, "state_dict"):
+            advice = " Pass model.state_dict()."
+        raise TypeError(
+            "state_dict must be a mapping of names to arrays or tensors, got "
+            f"{type(state_dict).__name__}.{advice}"
+        )
+    arrays = {key: as_weights(key, state_dict[key]) for key in state_dict}
+    given = {"target_mean": target_mean, "target_scale": target_scale}
+    for name in _UNITS:
+        value = arrays.pop(name, None)
+        if given[name] is None:
+            given[name] = value
+    modules = _recurrent_modules(arrays)
+    layers = []
+    for path in _paths(modules, recurrent):
+        layers += _layers(path, modules.pop(path))
+    n_features, weights = _checked(layers, arrays, model)
+    linear = _linear(arrays, head, model)
+    if arrays:
+        raise ValueError(
+            f"state_dict holds {', '.join(map(repr, arrays))}, which have no place in "
+            f"{type(model).__name__}: it is recurrent layers and one linear layer. If "
+            "the predictions do not need them, leave them out of state_dict."
+        )
+    return fitted(
+        model,
+        n_features,
+        weights,
+        linear,
+        classes=classes,
+        multilabel=multilabel,
+        **given,
+    )
+
+
+def _recurrent_modules(arrays):
+    """Keys of each recurrent module, by layer and by the beginning of their names."""
+    modules = {}
+    for key in arrays:
+        match = _RECURRENT.fullmatch(key)
+        if match is None:
+            continue
+        if match["kind"] == "weight_hr":
+            raise ValueError(
+                f"{key} is a projection of an LSTM (proj_size), which sklstm does not "
+                "have."
+            )
+        layers = modules.setdefault(match["path"] or "", {})
+        names = layers.setdefault(int(match["layer"] or 0), {})
+        names[match["kind"] + (match["reverse"] or "")] = key
+    return modules
+
+
+def _paths(modules, recurrent):
+    """Paths of the recurrent modules, the lowest first."""
+    found = sorted(modules)
+    if not found:
+        raise ValueError(
+            "state_dict holds no recurrent layer: no key ends in weight_ih_l0."
+        )
+    if recurrent is not None:
+        paths = [recurrent] if isinstance(recurrent, str) else list(recurrent)
+        for path in paths:
+            if path not in modules:
+                raise ValueError(
+                    f"recurrent={recurrent!r}: there is no recurrent layer at "
+                    f"{path!r}, but at {', '.join(map(repr, found))}."
+                )
+        return paths
+    if len(found) == 1:
+        return found
+    numbered = [re.fullmatch(r"(?:(.+)\.)?(\d+)", path) for path in found]
+    if all(numbered) and len({match[1] for match in numbered}) == 1:
+        ordered = sorted(found, key=lambda path: int(path.rpartition(".")[2]))
+        if [int(path.rpartition(".")[2]) for path in ordered] == list(
+            range(len(found))
+        ):
+            return ordered
+    raise ValueError(
+        f"state_dict holds recurrent layers at {', '.join(map(repr, found))}. Say "
+        "which are stacked, the lowest first: recurrent=[...]."
+    )
+
+
+def _layers(path, layers):
+    """Keys of the layers of one module in their order."""
+    for k in range(len(layers)):
+        if k not in layers:
+            key = f"{path}.weight_ih_l{k}".lstrip(".")
+            raise ValueError(f"state_dict holds no {key!r}, but layers above it.")
+    return [layers[k] for k in range(len(layers))]
+
+
+def _checked(layers, arrays, model):
+    """Features of the lowest layer, and the arrays of each, once all shapes are right.
+
+    What is used is taken out of `arrays`.
+    """
+    bidirectional = any("weight_hh_reverse" in layer for layer in layers)
+    suffixes = ("", "_reverse") if bidirectional else ("",)
+    for layer in layers:
+        some = next(iter(layer.values()))
+        kinds = ["weight_ih", "weight_hh"]
+        if any(name.startswith("bias") for name in layer):
+            kinds += ["bias_ih", "bias_hh"]
+        for name in (kind + suffix for suffix in suffixes for kind in kinds):
+            if name not in layer:
+                raise ValueError(f"state_dict holds {some!r} but no {name} beside it.")
+    units = []
+    for layer in layers:
+        key = layer["weight_hh"]
+        units.append(check_gates(key, arrays[key], model, axis=0))
+    check_units(units, bidirectional, model)
+    lowest = arrays[layers[0]["weight_ih"]]
+    n_inputs = n_features = lowest.shape[1] if lowest.ndim == 2 else 1
+    weights = []
+    for layer, H in zip(layers, units):
+        rows = len(arrays[layer["weight_hh"]])
+        shapes = {
+            "weight_ih": (rows, n_inputs),
+            "weight_hh": (rows, H),
+            "bias_ih": (rows,),
+            "bias_hh": (rows,),
+        }
+        taken = {}
+        for suffix in suffixes:
+            for kind, shape in shapes.items():
+                key = layer.get(kind + suffix)
+                if key is None:  # bias=False
+                    taken[kind + suffix] = np.zeros(shape, lowest.dtype)
+                    continue
+                what = f"{kind} of {H} units that read {n_inputs} features"
+                check_shape(key, arrays[key], shape, what)
+                taken[kind + suffix] = arrays.pop(key)
+        weights.append(taken)
+        n_inputs = H * len(suffixes)
+    return n_features, weights
+
+
+def _linear(arrays, head, model):
+    """Key, weight and bias of the head, which are taken out of `arrays`."""
+    if head is None:
+        found = [
+            key.removesuffix("weight").removesuffix(".")
+            for key, array in arrays.items()
+            if re.fullmatch(r"(.+\.)?weight", key) and array.ndim == 2
+        ]
+        if not found:
+            raise ValueError(
+                "state_dict holds no linear layer for the head, which maps the hidden "
+                "states to outputs: no key ends in .weight. Add its weight and bias as "
+                "'head.weight' and 'head.bias'."
+            )
+        if len(found) > 1:
+            raise ValueError(
+                f"state_dict holds linear layers at {', '.join(map(repr, found))}, but "
+                f"{type(model).__name__} has one after its recurrent layers. If the "
+                "predictions need only one of them, leave the others out of state_dict."
+            )
+        (head,) = found
+    key, bias_key = (f"{head}.{name}".lstrip(".") for name in ("weight", "bias"))
+    if key not in arrays:
+        raise ValueError(
+            f"head={head!r}: there is no {key!r} in state_dict, which holds "
+            f"{', '.join(map(repr, arrays)) or 'nothing'} beside the recurrent layers."
+        )
+    weight = arrays.pop(key)
+    n_outputs = len(weight) if weight.ndim else 0
+    H = model._hidden_sizes()[-1] * (1 + model.bidirectional)
+    what = f"a head that reads {H} hidden states"
+    check_shape(key, weight, (max(1, n_outputs), H), what)
+    bias = arrays.pop(bias_key, None)
+    if bias is None:  # bias=False
+        bias = np.zeros(n_outputs, weight.dtype)
+    check_shape(bias_key, bias, (n_outputs,), f"the bias of {key}")
+    return key, weight, bias
+
+
+def to_torch(estimator, *, standardized=False, recurrent=None, head="head"):
+    """Weights of a fitted estimator as the state of a PyTorch model.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted recurrent classifier or regressor. Of a pipeline pass the last step.
+
+    standardized : bool, default=False
+        Which outputs the head of a regressor has. False: predictions, in the units of
+        y. True: those it was trained on, in units of the standardised targets; then the
+        dict also has ``target_mean`` and ``target_scale``, the buffers of a model that
+        computes ``target_scale * output + target_mean``. For a classifier there is no
+        difference.
+
+    recurrent : str, default=None
+        Path of the recurrent module in the model. None is "lstm", "gru" or "rnn".
+
+    head : str, default="head"
+        Path of the linear module.
+
+    Returns
+    -------
+    state_dict : dict of str to ndarray
+        Arrays by the names that ``load_state_dict`` of the model expects once they are
+        tensors: ``{k: torch.from_numpy(v) for k, v in state_dict.items()}``. Layers of
+        the same size are one module of several layers; of different sizes they are as
+        many modules, "lstm.0", "lstm.1" and so on, those of a
+        :class:`torch.nn.ModuleList`. The arrays are copies.
+
+    Raises
+    ------
+    TypeError
+        If `estimator` is no recurrent estimator.
+    NotFittedError
+        If it is not fitted.
+    ValueError
+        If it has what PyTorch has not: peepholes, ``pooling="attention"``, a list of
+        quantiles.
+
+    See Also
+    --------
+    from_torch : The way back.
+    to_keras : The same for Keras.
+
+    Notes
+    -----
+    The model has to do the rest: send the last hidden states (``h_n`` of the uppermost
+    layer, of both directions side by side) to the head, or with `pooling` their mean or
+    maximum over the steps of each sequence, and fill in missing values. Its outputs are
+    those of ``decision_function``: for two classes the log-odds of the second. With
+    ``loss="poisson"`` they are logarithms of the predictions.
+
+    Where targets vary little around a large mean, the units of y need more digits than
+    float32 has: use ``standardized=True``, or ``dtype="float64"``. ``from_torch`` makes
+    the same bits of the weights again with ``standardized=True``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklstm import GRUClassifier
+    >>> from sklstm.export import to_torch
+    >>> X = np.random.default_rng(0).standard_normal((50, 8, 2))
+    >>> y = X[:, -1, 0] > 0
+    >>> model = GRUClassifier(4, tol=0.01, random_state=0).fit(X, y)
+    >>> for name, weight in to_torch(model).items():
+    ...     print(name, weight.shape)
+    gru.weight_ih_l0 (12, 2)
+    gru.weight_hh_l0 (12, 4)
+    gru.bias_ih_l0 (12,)
+    gru.bias_hh_l0 (12,)
+    head.weight (1, 4)
+    head.bias (1,)
+    """
+    layers, weight, bias, units = taken_apart(estimator, "PyTorch", standardized)
+    if recurrent is None:
+        recurrent = estimator._architecture["cell"].partition("_")[0]
+    one_module = len(set(estimator._architecture["hidden_layer_sizes"])) == 1
+    prefix = f"{recurrent}." if recurrent else ""
+    state_dict = {}
+    for k, layer in enumerate(layers):
+        path, number = (prefix, k) if one_module else (f"{prefix}{k}.", 0)
+        for name, value in layer.items():
+            base, reverse, _ = name.partition("_reverse")
+            state_dict[f"{path}{base}_l{number}{reverse}"] = value
+    prefix = f"{head}." if head else ""
+    state_dict |= {f"{prefix}weight": weight, f"{prefix}bias": bias}
+    if units is not None:
+        state_dict |= dict(zip(_UNITS, units))
+    return state_dict

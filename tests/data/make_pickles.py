@@ -1,0 +1,163 @@
+"""Save estimators as this version of sklstm pickles them: `python
+tests/data/make_pickles.py`, run at the release of a minor version, writes beside this
+file pickles_0_1.npz, or whatever the version is. It is never written again: every later
+version has to load it.
+
+There is nothing of scikit-learn in it, which promises no such thing for its own. The
+pickles are vectors of bytes; beside them lie X, y, what the estimators predict and what
+they predict after one more pass over the data."""
+
+import pickle
+import re
+import warnings
+from pathlib import Path
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+import sklstm
+from sklstm import (
+    GRUClassifier,
+    GRURegressor,
+    LSTMClassifier,
+    LSTMRegressor,
+    RNNClassifier,
+    RNNRegressor,
+    SequenceArray,
+)
+from sklstm.preprocessing import FrameStacker
+
+SMALL = {"hidden_layer_sizes": 3, "max_iter": 3, "batch_size": 8, "random_state": 0}
+
+
+def data():
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(1, 6, size=24)
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    X = rng.standard_normal((offsets[-1], 2))
+    X[rng.random(X.shape) < 0.05] = np.nan
+    return SequenceArray(X, offsets, ["pulse", "pressure"])
+
+
+def cases(X):
+    """Name, estimator, X and y."""
+    rng = np.random.default_rng(1)
+    whole = SequenceArray(np.nan_to_num(X.data), X.offsets, X.feature_names)
+    labels = rng.permutation(24) % 3
+    numbers = rng.standard_normal(24)
+    several = rng.standard_normal((24, 2))
+    deep = {"hidden_layer_sizes": (3, 2), "bidirectional": True}
+    yield (
+        "lstm_classifier",
+        LSTMClassifier(
+            **SMALL | deep,
+            peephole=True,
+            pooling="attention",
+            dropout=0.2,
+            recurrent_dropout=0.2,
+            class_weight="balanced",
+        ),
+        whole,
+        labels,
+    )
+    yield (
+        "lstm_multilabel",
+        LSTMClassifier(**SMALL, solver="rmsprop", tbptt=2, dtype="float64"),
+        whole,
+        rng.integers(0, 2, (24, 2)),
+    )
+    yield (
+        "lstm_regressor",
+        LSTMRegressor(
+            **SMALL, loss="quantile", quantile=[0.9, 0.1], solver="sgd", alpha=0.01
+        ),
+        whole,
+        100 + 5 * numbers,
+    )
+    yield (
+        "gru_classifier",
+        GRUClassifier(
+            **SMALL,
+            missing="indicator",
+            solver="adamw",
+            forget_bias="chrono",
+            learning_rate="invscaling",
+        ),
+        X,
+        np.array(["no", "yes", "perhaps"])[labels],
+    )
+    yield (
+        "gru_regressor",
+        GRURegressor(**SMALL | deep, loss="poisson", solver="lbfgs", dtype="float64"),
+        whole,
+        labels,
+    )
+    yield (
+        "rnn_classifier",
+        RNNClassifier(**SMALL, activation="relu", pooling="max", early_stopping=True),
+        whole,
+        labels > 0,
+    )
+    yield (
+        "rnn_regressor",
+        RNNRegressor(**SMALL, missing="ffill", pooling="mean", dtype="float64"),
+        X,
+        several,
+    )
+
+
+def predictions(estimator, X):
+    """Numbers, for a classifier too."""
+    name = "predict_proba" if hasattr(estimator, "predict_proba") else "predict"
+    return getattr(estimator, name)(X)
+
+
+def go_on(estimator, X, y):
+    """One more pass, or for a solver without minibatches one more fit."""
+    estimator.set_params(early_stopping=False)
+    if estimator.solver == "lbfgs":
+        return estimator.set_params(warm_start=True).fit(X, y)
+    return estimator.partial_fit(X, y)
+
+
+def saved(thing):
+    return np.frombuffer(pickle.dumps(thing, protocol=4), dtype=np.uint8)
+
+
+def main():
+    X = data()
+    contents = {
+        "version": sklstm.__version__,
+        "X/data": X.data,
+        "X/offsets": X.offsets,
+        "X/pickle": saved(X),
+        "unfitted/pickle": saved(LSTMClassifier(hidden_layer_sizes=(7, 5), alpha=0.5)),
+    }
+    for name, estimator, given, y in cases(X):
+        estimator.fit(given, y)
+        contents |= {
+            f"{name}/pickle": saved(estimator),
+            f"{name}/y": y,
+            f"{name}/predictions": predictions(estimator, given),
+            f"{name}/predictions_later": predictions(go_on(estimator, given, y), given),
+        }
+    _, streamed, given, y = list(cases(X))[-1]
+    streamed.fit(given, y)
+    step, state = np.ones((1, 2)), streamed.initial_state()
+    _, state = streamed.predict_step(step, state)
+    stacker = FrameStacker(n_frames=2).fit(X)
+    contents |= {
+        "state/pickle": saved(state),
+        "state/predictions": streamed.predict_step(step, state)[0],
+        "stacker/pickle": saved(stacker),
+        "stacker/data": stacker.transform(X).data,
+    }
+    major, minor = re.match(r"(\d+)\.(\d+)", sklstm.__version__).groups()
+    path = Path(__file__).parent / f"pickles_{major}_{minor}.npz"
+    np.savez_compressed(path, **contents)
+
+
+if __name__ == "__main__":
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        main()
