@@ -29,7 +29,12 @@ FLAGS = ["-O3", "-std=gnu99", "-fno-math-errno", "-fno-trapping-math"]
 FLAGS += ["-ffp-contract=off", "-Wno-unused-function"]
 
 DEBUG = os.environ.get("SKLSTM_DEBUG") == "1"
-FLAGS += ["-g"] if DEBUG else ["-g0"]
+SANITIZE = os.environ.get("SKLSTM_SANITIZE") == "1"
+FLAGS += ["-g"] if DEBUG or SANITIZE else ["-g0"]
+SANITIZERS = ["-fsanitize=address,undefined"] if SANITIZE else []
+if SANITIZE:  # at the first finding of either, stop
+    FLAGS += ["-O1", "-fno-omit-frame-pointer", *SANITIZERS]
+    FLAGS += ["-fno-sanitize-recover=undefined"]
 DIRECTIVES = {
     "language_level": 3,
     "boundscheck": DEBUG,
@@ -120,7 +125,7 @@ def kernel(name, source, build_dir, flags=()):
     extension.depends = [f"{KERNELS}/{h}.h" for h in HEADERS]
     extension.include_dirs = [KERNELS]
     extension.extra_compile_args = [*FLAGS, *flags]
-    extension.extra_link_args = []
+    extension.extra_link_args = [*SANITIZERS]
     extension.define_macros = []
     return extension
 
