@@ -53,14 +53,14 @@ thread. sklstm stops here rather than install a slow build in silence.
 - To build without threads on purpose, set SKLSTM_NO_OPENMP=1.
 """
 NO_CLANG_MESSAGE = """
-The kernels are written in vectors that GCC and Clang know, and Microsoft's compiler does
-not. Install LLVM, or "C++ Clang tools for Windows" of Visual Studio, so that clang-cl is
-on PATH.
+The kernels are written in vectors that GCC and Clang know and Microsoft's compiler does
+not. Install LLVM, or "C++ Clang tools for Windows" of Visual Studio, so that clang-cl
+is on PATH.
 """
 
 
 class BuildExt(build_ext):
-    """Build with OpenMP where the platform has it by itself, or stop and say why not."""
+    """Build with OpenMP where the platform has it, or stop and say why not."""
 
     def build_extensions(self):
         if self.compiler.compiler_type == "msvc":

@@ -79,7 +79,7 @@ def test_the_import_brings_back_no_lock():
     assert (done.stdout, done.stderr) == ("False\n", "")
 
 
-# ---- fits -----------------------------------------------------------------------------
+# ---- fits ----------------------------------------------------------------------------
 
 
 def test_different_estimators_fit_at_once(switch_often):
@@ -112,7 +112,7 @@ def test_fits_of_one_estimator_at_once(switch_often):
             assert everything(model) in expected
 
 
-# ---- predictions ------------------------------------------------------------------------
+# ---- predictions ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: type(model).__name__)
@@ -207,7 +207,7 @@ def test_predictions_while_another_thread_fits(model, params, other, switch_ofte
     assert set().union(*(result.result() for result in results)) == set(expected)
 
 
-# ---- shared state of the package ------------------------------------------------------------
+# ---- shared state of the package -----------------------------------------------------
 
 
 def test_networks_of_many_threads_are_kept_once_each():
