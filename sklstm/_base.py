@@ -644,12 +644,20 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
 
     # ---- predict ---------------------------------------------------------------
 
-    def _raw_outputs(self, X):
-        """Outputs of the network (n, K), in float64."""
+    def _as_fitted(self):
+        """This estimator with what it has now, whatever another thread fits meanwhile.
+
+        A prediction reads the network, its parameters and what turns outputs into
+        predictions one after the other: all of them have to be of one fit.
+        """
         if not self.__sklearn_is_fitted__():
             check_is_fitted(self)  # raises
-        # The list is looked up once: a fit that ends meanwhile brings another one, and
-        # this network must not get into it.
+        fitted = object.__new__(type(self))
+        fitted.__dict__.update(self.__dict__)
+        return fitted
+
+    def _raw_outputs(self, X):
+        """Outputs of the network (n, K), in float64."""
         idle = self._idle_networks
         X = self._check_X(X)
         network = self._take_network(idle)
