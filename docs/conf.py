@@ -7,6 +7,7 @@ import warnings
 from docutils import nodes
 from docutils.utils.math import MathError
 from docutils.utils.math.latex2mathml import tex2mathml
+from sklearn.exceptions import ConvergenceWarning
 from sphinx.addnodes import pending_xref
 from sphinx.ext.autosummary import autosummary_table
 from sphinx_gallery.sorting import FunctionSortKey
@@ -32,13 +33,12 @@ root_doc = "index"
 exclude_patterns = ["README.md", "examples/*", "**/GALLERY_HEADER.rst", "_build"]
 templates_path = ["_templates"]
 nitpicky = True
-# Objects of other projects: their pages are linked with SKLSTM_DOCS_INTERSPHINX=1, which
-# needs the network; without it their names are text.
+# Objects of other projects: their pages are linked with SKLSTM_DOCS_INTERSPHINX=1,
+# which needs the network; without it their names are text.
 nitpick_ignore_regex = [
-    (r"py:.*", r"(dask|distributed|joblib|keras|matplotlib|numpy|onnx|pandas|polars)\..*"),
-    (r"py:.*", r"(python|scipy|sklearn|skops|torch|numbers|pickle|collections)\..*"),
-    # built-ins
-    (r"py:(class|exc)", r"[A-Z]\w*(Error|Warning)|dict|float|int|list|object|str|tuple"),
+    (r"py:.*", r"(dask|distributed|joblib|keras|matplotlib|numpy|onnx\w*|pandas)\..*"),
+    (r"py:.*", r"(polars|scipy|sklearn|skops|torch|collections|numbers|pickle)\..*"),
+    (r"py:exc", r"\w+(Error|Warning)"),
 ]
 if os.environ.get("SKLSTM_DOCS_INTERSPHINX"):
     extensions.append("sphinx.ext.intersphinx")
@@ -99,8 +99,9 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
     "copyfile_regex": r".*\.svg",
 }
-# In an example a warning is a mistake of the example.
-warnings.filterwarnings("error", module=r"sklstm|sklearn")
+# In an example such a warning is a mistake of the example.
+for category in (ConvergenceWarning, FutureWarning, RuntimeWarning):
+    warnings.simplefilter("error", category)
 
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
@@ -126,7 +127,7 @@ html_theme_options = {
 }
 
 
-# ---- mathematics without a script ------------------------------------------------------
+# ---- mathematics without a script ----------------------------------------------------
 # docutils turns LaTeX into MathML, which browsers show without MathJax and its server.
 
 
@@ -151,7 +152,7 @@ def _display_math(translator, node):
         translator.body.append("</div>\n")
 
 
-# ---- text that comes from elsewhere ----------------------------------------------------
+# ---- text that comes from elsewhere --------------------------------------------------
 
 
 SCIKIT_LEARN = "https://scikit-learn.org/stable"
@@ -210,9 +211,7 @@ def _repository_links(app, docname, source):
 
 
 def setup(app):
-    app.add_html_math_renderer(
-        "mathml", (_inline_math, None), (_display_math, None)
-    )
+    app.add_html_math_renderer("mathml", (_inline_math, None), (_display_math, None))
     # before numpydoc takes the docstrings apart
     app.connect("autodoc-process-docstring", _literal_attributes, priority=100)
     app.connect("autodoc-process-docstring", _scikit_learn_links, priority=100)

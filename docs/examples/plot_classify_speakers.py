@@ -3,13 +3,13 @@ Who is speaking?
 ================
 
 Nine men say a Japanese vowel; each utterance is 7 to 29 steps of 12 cepstral
-coefficients. :class:`~sklstm.LSTMClassifier` stands at the end of a pipeline whose first
-step scales every coefficient, and is used like any other classifier.
+coefficients. :class:`~sklstm.LSTMClassifier` stands at the end of a pipeline whose
+first step scales every coefficient, and is used like any other classifier.
 """
 
 # %%
-# The utterances come as a :class:`~sklstm.SequenceArray`, one matrix of steps that knows
-# where each sequence begins. A list of arrays would do as well.
+# The utterances come as a :class:`~sklstm.SequenceArray`, one matrix of steps that
+# knows where each sequence begins. A list of arrays would do as well.
 
 import matplotlib.pyplot as plt
 from sklearn.metrics import ConfusionMatrixDisplay, classification_report

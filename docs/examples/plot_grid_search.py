@@ -24,10 +24,6 @@ from sklstm.preprocessing import TimeDistributed
 X_train, y_train = load_japanese_vowels(subset="train", return_X_y=True)
 X_test, y_test = load_japanese_vowels(subset="test", return_X_y=True)
 
-# The learning rate falls to zero over twenty epochs, so that every network has the same
-# time and has come to rest when it is over. A warning that this was max_iter is not
-# needed then.
-warnings.simplefilter("ignore", ConvergenceWarning)
 model = make_pipeline(
     TimeDistributed(StandardScaler()),
     LSTMClassifier(learning_rate="cosine", max_iter=20, random_state=0),
@@ -41,14 +37,18 @@ search = GridSearchCV(
     },
     cv=3,
 )
-search.fit(X_train, y_train)
+with warnings.catch_warnings():
+    # The learning rate falls to zero over twenty epochs, so that every network has the
+    # same time and has come to rest when it is over: to end at max_iter is meant.
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    search.fit(X_train, y_train)
 print("best:", search.best_params_)
 print(f"its accuracy in cross-validation: {search.best_score_:.3f}")
 
 # %%
-# The mean accuracy of the folds. Small networks need the larger rates to get anywhere in
-# twenty epochs; among the larger ones many are as good as each other, and the best of
-# them is the best by a few utterances of 270.
+# The mean accuracy of the folds. Small networks need the larger rates to get anywhere
+# in twenty epochs; among the larger ones many are as good as each other, and the best
+# of them is the best by a few utterances of 270.
 
 scores = search.cv_results_["mean_test_score"].reshape(len(sizes), len(rates))
 figure, ax = plt.subplots(figsize=(6, 5), layout="constrained")

@@ -2,8 +2,8 @@
 When to stop?
 =============
 
-Loss and validation accuracy of RNN, GRU and LSTM, epoch by epoch: nine speakers are told
-apart (Japanese vowels), with early stopping on a fifth of the training utterances.
+Loss and validation accuracy of RNN, GRU and LSTM, epoch by epoch: nine speakers are
+told apart (Japanese vowels), with early stopping on a fifth of the training utterances.
 """
 
 import matplotlib.pyplot as plt

@@ -8,9 +8,9 @@ the readings taken out.
 """
 
 # %%
-# 24 hours of PM2.5 and weather, from which PM2.5 six hours later is to be told. Readings
-# of PM2.5 are taken out at random, in training and in test windows; weather and targets
-# stay. Every second window will do.
+# 24 hours of PM2.5 and weather, from which PM2.5 six hours later is to be told.
+# Readings of PM2.5 are taken out at random, in training and in test windows; weather
+# and targets stay. Every second window will do.
 
 import warnings
 
@@ -44,9 +44,6 @@ def take_out(X, share, rng):
 # Beside it the mean of the feature, as ``SimpleImputer`` puts it in, and no network at
 # all: the last reading as the forecast.
 
-# Ten epochs for each of them, over which the learning rate falls to zero: to end at
-# max_iter is meant.
-warnings.simplefilter("ignore", ConvergenceWarning)
 settings = {
     "hidden_layer_sizes": 32,
     "batch_size": 64,
@@ -79,7 +76,12 @@ for share in shares:
     test = take_out(X_test, share, np.random.default_rng(1))
     forecasts = {"last reading": last_reading(test, y_train.mean())}
     for name, model in models.items():
-        forecasts[name] = model.fit(train, y_train).predict(test)
+        with warnings.catch_warnings():
+            # Ten epochs for each of them, over which the learning rate falls to zero:
+            # to end at max_iter is meant.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(train, y_train)
+        forecasts[name] = model.predict(test)
     for name, forecast in forecasts.items():
         errors[name].append(root_mean_squared_error(y_test, forecast))
 
@@ -89,9 +91,9 @@ for name, values in errors.items():
 
 # %%
 # A mean in the middle of a heavy day misleads the network: it does worse than the last
-# reading alone. Who goes on from the last value does better, and the network that is also
-# told what was missing loses the least. (Where nothing is missing the networks differ by
-# their random starts alone, which is what a difference of 1 is worth.)
+# reading alone. Who goes on from the last value does better, and the network that is
+# also told what was missing loses the least. (Where nothing is missing the networks
+# differ by their random starts alone, which is what a difference of 1 is worth.)
 
 figure, ax = plt.subplots(figsize=(7, 4.2), layout="constrained")
 for name, values in errors.items():

@@ -55,7 +55,9 @@ axes[0].boxplot(
 )
 axes[0].set(title="A feature shuffled", xlabel="R² lost")
 axes[1].plot(np.arange(24), by_step.importances_mean, "o-")
-axes[1].set(title="A step shuffled", xlabel="Hours before the last one", ylabel="R² lost")
+axes[1].set(
+    title="A step shuffled", xlabel="Hours before the last one", ylabel="R² lost"
+)
 axes[1].invert_xaxis()
 plt.show()
 

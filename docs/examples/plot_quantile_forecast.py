@@ -3,8 +3,8 @@ Quantile forecasts
 ==================
 
 How much fine dust in six hours, and how sure is that? One
-:class:`~sklstm.LSTMRegressor` with ``loss="quantile"`` and a list of levels predicts all
-of the quantiles, which never cross.
+:class:`~sklstm.LSTMRegressor` with ``loss="quantile"`` and a list of levels predicts
+all of the quantiles, which never cross.
 """
 
 # %%
@@ -50,8 +50,8 @@ print(f"{model.n_iter_} epochs; quantiles: {quantiles.shape}")
 print("quantiles in order:", bool((np.diff(quantiles, axis=1) >= 0).all()))
 
 # %%
-# Two weeks of 2014: the median, and intervals that are to hold one half, 80 % and 90 % of
-# the hours.
+# Two weeks of 2014: the median, and intervals that are to hold one half, 80 % and 90 %
+# of the hours.
 
 start = np.datetime64("2014-10-06T00")
 weeks = (test.time >= start) & (test.time < start + np.timedelta64(14, "D"))
@@ -81,7 +81,9 @@ print(f"80 % interval: {below[5] - below[1]:.3f} of the hours")
 figure, ax = plt.subplots(figsize=(4.6, 4.4), layout="constrained")
 ax.plot([0, 1], [0, 1], color="0.7", linestyle="--", label="ideal")
 ax.plot(levels, below, "o-", label="LSTM")
-ax.set(xlabel="Level of the quantile", ylabel="Share of the hours below", aspect="equal")
+ax.set(
+    xlabel="Level of the quantile", ylabel="Share of the hours below", aspect="equal"
+)
 ax.legend()
 plt.show()
 

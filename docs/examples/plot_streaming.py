@@ -28,8 +28,8 @@ model = LSTMClassifier(random_state=0).fit(X_train, y_train)
 print(f"test accuracy on whole utterances: {model.score(X_test, y_test):.3f}")
 
 # %%
-# Now the test utterances step by step, as a microphone would bring them. What is said of
-# the steps so far is, to the bit, what ``predict_proba`` says of them.
+# Now the test utterances step by step, as a microphone would bring them. What is said
+# of the steps so far is, to the bit, what ``predict_proba`` says of them.
 
 
 def stream(x):
@@ -51,9 +51,10 @@ prefixes = [x[: t + 1] for t in range(len(x))]
 print("the same bits:", np.array_equal(streams[0], model.predict_proba(prefixes)))
 
 # %%
-# On the left one utterance: after the first step no speaker stands out, after five there
-# is little doubt. On the right the share of all test utterances whose speaker is the
-# most probable one after t steps; an utterance that is over keeps its last prediction.
+# On the left one utterance: after the first step no speaker stands out, after five
+# there is little doubt. On the right the share of all test utterances whose speaker is
+# the most probable one after t steps; an utterance that is over keeps its last
+# prediction.
 
 longest = X_test.lengths.max()
 right = np.empty((len(X_test), longest))

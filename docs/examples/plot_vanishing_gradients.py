@@ -5,9 +5,8 @@ How far back does the gradient reach?
 RNN, GRU and LSTM on sequences of 100 steps. Temporal order (Hochreiter & Schmidhuber
 1997, experiment 6a): symbols come at random, and two of the steps, one early and one in
 the middle, hold X or Y. The class is which of the four pairs it was. To learn it, the
-gradient of the loss at the last step has to reach the steps that matter, 90 and 50 steps
-before.
-"""
+gradient of the loss at the last step has to reach the steps that matter, 90 and 50
+steps before."""
 
 # %%
 # The data, one-hot.
@@ -40,7 +39,7 @@ X_test, y_test = temporal_order(500, rng)
 
 # %%
 # To look at a network before it has learnt, give it one pass with a learning rate that
-# leaves the weights where they begin. All four get as many epochs as the LSTMs need.
+# leaves the weights where they begin. All four get 60 epochs, more than the LSTMs need.
 
 families = {
     "RNN": RNNClassifier(32),
@@ -52,19 +51,21 @@ before, after = {}, {}
 for name, model in families.items():
     model.set_params(random_state=0, learning_rate_init=1e-10)
     before[name] = clone(model).partial_fit(X, y, classes=range(4))
-    model.set_params(learning_rate_init=0.005, max_iter=40, n_iter_no_change=20)
+    model.set_params(learning_rate_init=0.005, max_iter=60, n_iter_no_change=20)
     with warnings.catch_warnings():
-        # RNN and GRU have not converged after 40 epochs, which is the point.
+        # RNN and GRU have not converged after 60 epochs, which is the point.
         warnings.simplefilter("ignore", ConvergenceWarning)
         trained = clone(model).fit(X, y)
     accuracy = trained.score(X_test, y_test)
-    print(f"{name:13} accuracy {trained.score(X, y):.2f} in training, {accuracy:.2f} new")
+    print(
+        f"{name:13} accuracy {trained.score(X, y):.2f} in training, {accuracy:.2f} new"
+    )
     after[f"{name}: accuracy {accuracy:.2f}"] = trained
 
 # %%
 # A line is the norm of the gradient of the loss with respect to the pre-activations, by
-# the number of steps before the end, relative to the last step. The steps that matter are
-# shaded.
+# the number of steps before the end, relative to the last step. The steps that matter
+# are shaded.
 
 figure, axes = plt.subplots(1, 2, figsize=(10, 4.2), sharey=True, layout="constrained")
 for panel, title, models in zip(
