@@ -10,6 +10,7 @@ from docutils.utils.math.latex2mathml import tex2mathml
 from sklearn.exceptions import ConvergenceWarning
 from sphinx.addnodes import pending_xref
 from sphinx.ext.autosummary import autosummary_table
+from sphinx.util.logging import getLogger
 from sphinx_gallery.sorting import FunctionSortKey
 
 import sklstm
@@ -133,10 +134,10 @@ html_theme_options = {
 
 def _mathml(translator, node, block):
     try:
-        mathml = tex2mathml(node.astext(), as_block=block)
+        translator.body.append(tex2mathml(node.astext(), as_block=block))
     except MathError as error:
-        raise ValueError(f"{node.source}, line {node.line}: {error}") from error
-    translator.body.append(mathml)
+        page = translator.builder.current_docname
+        getLogger(__name__).warning("%s in %s", error, node.astext(), location=page)
     raise nodes.SkipNode
 
 
@@ -145,7 +146,7 @@ def _inline_math(translator, node):
 
 
 def _display_math(translator, node):
-    translator.body.append('<div class="math">')
+    translator.body.append('<div class="equation">')
     try:
         _mathml(translator, node, block=True)
     finally:
@@ -204,6 +205,21 @@ def _no_citations_in_tables(app, doctree):
                 paragraph += nodes.Text(text)
 
 
+def _same_class(app, env, node, contnode):
+    """The container under its other name."""
+    target, also = node.get("reftarget", ""), "sklstm.sequences.SequenceArray"
+    if node.get("refdomain") == "py" and target.startswith(also):
+        return env.domains["py"].resolve_xref(
+            env,
+            node["refdoc"],
+            app.builder,
+            node["reftype"],
+            target.replace(also, "sklstm.SequenceArray"),
+            node,
+            contnode,
+        )
+
+
 def _repository_links(app, docname, source):
     """Links that are right in the repository, to where the page is on the site."""
     if docname == "performance/README":
@@ -216,8 +232,8 @@ def setup(app):
     app.connect("autodoc-process-docstring", _literal_attributes, priority=100)
     app.connect("autodoc-process-docstring", _scikit_learn_links, priority=100)
     app.connect("doctree-read", _no_citations_in_tables)
+    app.connect("missing-reference", _same_class)
     app.connect("source-read", _repository_links)
-    return {"parallel_read_safe": True}
 
 
 html_math_renderer = "mathml"

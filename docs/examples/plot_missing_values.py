@@ -91,9 +91,10 @@ for name, values in errors.items():
 
 # %%
 # A mean in the middle of a heavy day misleads the network: it does worse than the last
-# reading alone. Who goes on from the last value does better, and the network that is
-# also told what was missing loses the least. (Where nothing is missing the networks
-# differ by their random starts alone, which is what a difference of 1 is worth.)
+# reading alone. To go on from the last value is as good as the last reading, and better
+# when much is missing; the network that is also told what was missing loses the least.
+# (Where nothing is missing the networks differ by their random starts alone, which is
+# what a difference of 1 is worth.)
 
 figure, ax = plt.subplots(figsize=(7, 4.2), layout="constrained")
 for name, values in errors.items():
