@@ -36,9 +36,13 @@ templates_path = ["_templates"]
 nitpicky = True
 # Objects of other projects: their pages are linked with SKLSTM_DOCS_INTERSPHINX=1,
 # which needs the network; without it their names are text.
+OTHERS = (
+    "aeon awkward cloudpickle collections dask distributed joblib keras matplotlib "
+    "numpy onnx onnxruntime pandas pickle polars pyarrow scipy skl2onnx sklearn skops "
+    "skorch sktime threadpoolctl torch"
+)
 nitpick_ignore_regex = [
-    (r"py:.*", r"(dask|distributed|joblib|keras|matplotlib|numpy|onnx\w*|pandas)\..*"),
-    (r"py:.*", r"(polars|scipy|sklearn|skops|torch|collections|numbers|pickle)\..*"),
+    (r"py:.*", rf"({OTHERS.replace(' ', '|')})(\..*)?"),
     (r"py:exc", r"\w+(Error|Warning)"),
 ]
 if os.environ.get("SKLSTM_DOCS_INTERSPHINX"):
@@ -62,7 +66,6 @@ toc_object_entries_show_parents = "hide"
 numpydoc_class_members_toctree = False
 numpydoc_attributes_as_param_list = True
 
-myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 # Tables that a script prints begin at the level of its report.
 suppress_warnings = ["myst.header"]

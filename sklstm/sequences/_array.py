@@ -53,7 +53,8 @@ class SequenceArray:
 
     See Also
     --------
-    sklstm.sequences.check_sequences : Make a SequenceArray of any accepted input, and validate it.
+    sklstm.sequences.check_sequences : Make a SequenceArray of any accepted input, and
+        validate it.
 
     Notes
     -----
