@@ -15,9 +15,10 @@ class SequenceArray(ConversionsMixin):
 
     All steps lie in one matrix, one sequence after the other; ``offsets`` says where
     each begins, so that sequence ``i`` is ``data[offsets[i]:offsets[i + 1]]``. It is
-    what :func:`check_sequences` makes of any input, and it can be passed wherever
-    scikit-learn takes an array-like X: cross-validation, search and ensembles index
-    it like an array of sequences. The length of a sequence travels inside X.
+    what :func:`~sklstm.sequences.check_sequences` makes of any input, and it can be
+    passed wherever scikit-learn takes an array-like X: cross-validation, search and
+    ensembles index it like an array of sequences. The length of a sequence travels
+    inside X.
 
     Instances are meant to be immutable: data may be shared with the arrays they were
     made from and with slices of themselves.
@@ -54,7 +55,8 @@ class SequenceArray(ConversionsMixin):
 
     See Also
     --------
-    check_sequences : Make a SequenceArray of any accepted input, and validate it.
+    sklstm.sequences.check_sequences : Make a SequenceArray of any accepted input, and
+        validate it.
 
     Notes
     -----

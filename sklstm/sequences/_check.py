@@ -53,7 +53,7 @@ def check_sequences(
     - a list, tuple or 1-D object array of n arrays of shape (T_i, F), or of n arrays of
       shape (T_i,) for univariate sequences. DataFrames are welcome as items. Each has
       the length it has: NaN at its end is a missing value, no padding;
-    - a :class:`SequenceArray`;
+    - a :class:`~sklstm.SequenceArray`;
     - an array, DataFrame or list of lists of numbers of shape (n, T), as scikit-learn
       reads it: n univariate sequences of T steps.
 
@@ -100,7 +100,7 @@ def check_sequences(
 
     See Also
     --------
-    SequenceArray : The container returned.
+    sklstm.SequenceArray : The container returned.
 
     Examples
     --------
