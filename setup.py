@@ -14,9 +14,10 @@ from setuptools.command.build_ext import build_ext
 KERNELS = "sklstm/kernels"
 HEADERS = ("tile", "cell", "pooling", "optimizer")
 X86 = platform.machine().lower() in {"x86_64", "amd64"}
+MACOS = sys.platform == "darwin"
 # The same source is built once for each; `kernels/__init__.py` picks at import.
 INSTRUCTION_SETS = {"baseline": []}
-if X86 and sys.platform != "darwin":
+if X86 and not MACOS:
     INSTRUCTION_SETS["avx2"] = ["-mavx2", "-mfma"]
     INSTRUCTION_SETS["avx512"] = [
         *INSTRUCTION_SETS["avx2"],
@@ -28,7 +29,12 @@ FLAGS = ["-O3", "-std=gnu99", "-fno-math-errno", "-fno-trapping-math"]
 FLAGS += ["-ffp-contract=off", "-Wno-unused-function"]
 
 DEBUG = os.environ.get("SKLSTM_DEBUG") == "1"
-FLAGS += ["-g"] if DEBUG else ["-g0"]
+SANITIZE = os.environ.get("SKLSTM_SANITIZE") == "1"
+FLAGS += ["-g"] if DEBUG or SANITIZE else ["-g0"]
+SANITIZERS = ["-fsanitize=address,undefined"] if SANITIZE else []
+if SANITIZE:  # at the first finding of either, stop
+    FLAGS += ["-O1", "-fno-omit-frame-pointer", *SANITIZERS]
+    FLAGS += ["-fno-sanitize-recover=undefined"]
 DIRECTIVES = {
     "language_level": 3,
     "boundscheck": DEBUG,
@@ -46,21 +52,46 @@ thread. sklstm stops here rather than install a slow build in silence.
 - On Linux, install GCC with its OpenMP library (Debian: apt-get install gcc).
 - To build without threads on purpose, set SKLSTM_NO_OPENMP=1.
 """
+NO_CLANG_MESSAGE = """
+The kernels are written in vectors that GCC and Clang know and Microsoft's compiler does
+not. Install LLVM, or "C++ Clang tools for Windows" of Visual Studio, so that clang-cl
+is on PATH.
+"""
 
 
 class BuildExt(build_ext):
-    """Build with OpenMP, or stop and say why not."""
+    """Build with OpenMP where the platform has it, or stop and say why not."""
 
     def build_extensions(self):
-        if not NO_OPENMP:
-            self.check_openmp()
+        if self.compiler.compiler_type == "msvc":
+            self.use_clang_cl()
+        elif not NO_OPENMP and self.has_openmp():
             for extension in self.extensions:
                 extension.extra_compile_args.append("-fopenmp")
                 extension.extra_link_args.append("-fopenmp")
         self.parallel = self.parallel or os.cpu_count()
         super().build_extensions()
 
-    def check_openmp(self):
+    def use_clang_cl(self):
+        """clang-cl with the libraries and the linker of Visual Studio, one thread."""
+        compiler, clang_cl = self.compiler, shutil.which("clang-cl")
+        if clang_cl is None:
+            raise SystemExit(NO_CLANG_MESSAGE)
+        if not compiler.initialized:
+            compiler.initialize(self.plat_name)
+        compiler.cc = clang_cl
+        # As system headers: before its own, clang-cl would find Microsoft's intrinsics.
+        os.environ["INCLUDE"] = os.pathsep.join(type(compiler).include_dirs)
+        type(compiler).include_dirs = []
+        for extension in self.extensions:
+            extension.extra_compile_args = [
+                f"/clang:{flag}"
+                for flag in extension.extra_compile_args
+                if not flag.startswith("-std=")
+            ]
+
+    def has_openmp(self):
+        """Whether the compiler does OpenMP; Apple's does not, elsewhere it has to."""
         folder = Path(tempfile.mkdtemp())
         source = folder / "openmp.c"
         source.write_text(
@@ -74,9 +105,13 @@ class BuildExt(build_ext):
                 objects, "openmp", output_dir=str(folder), extra_postargs=["-fopenmp"]
             )
         except Exception as error:
+            if MACOS:
+                print("sklstm: no OpenMP, the kernels run on one thread.")
+                return False
             raise SystemExit(f"{error}\n{NO_OPENMP_MESSAGE}") from error
         finally:
             shutil.rmtree(folder)
+        return True
 
 
 def kernel(name, source, build_dir, flags=()):
@@ -90,7 +125,7 @@ def kernel(name, source, build_dir, flags=()):
     extension.depends = [f"{KERNELS}/{h}.h" for h in HEADERS]
     extension.include_dirs = [KERNELS]
     extension.extra_compile_args = [*FLAGS, *flags]
-    extension.extra_link_args = []
+    extension.extra_link_args = [*SANITIZERS]
     extension.define_macros = []
     return extension
 

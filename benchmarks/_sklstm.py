@@ -10,6 +10,7 @@ from _work import (
     LEARNING_RATE,
     MAX_GRAD_NORM,
     Work,
+    check_outputs,
     make_data,
 )
 from sklearn.pipeline import make_pipeline
@@ -147,6 +148,21 @@ def predict_kernel(shape):
     data = X[0].copy()
     starts, lengths = np.array([0]), np.array([len(data)])
     return repeated(lambda: network.forward(data, starts, lengths, keep=False))
+
+
+def stream(shape):
+    """The public call for every step of one sequence."""
+    model, X = trained(shape)
+    steps = X[0][:, np.newaxis].copy()
+
+    def read():
+        state = model.initial_state(1)
+        for x in steps:
+            y, state = model.predict_step(x, state)
+        return y
+
+    check_outputs(read(), model.predict(X[:1]))
+    return repeated(read)
 
 
 # ---- Japanese vowels ---------------------------------------------------------------

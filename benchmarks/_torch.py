@@ -114,16 +114,21 @@ def layer(work):
     return repeated(step)
 
 
-def predict(path, batch_size):
-    """Inference of the weights that sklstm has written."""
+def load(path):
+    """The model with the weights that sklstm has written, and what else is there."""
     with np.load(path) as file:
         saved = {name: torch.from_numpy(file[name]) for name in file.files}
-    X = saved["X"]
-    model = Model(X.shape[2], saved["weight_hh_l0"].shape[1])
+    model = Model(saved["X"].shape[2], saved["weight_hh_l0"].shape[1])
     state = {f"recurrent.{name}": saved[name] for name in saved if name.endswith("_l0")}
     state |= {"head.weight": saved["coef"], "head.bias": saved["intercept"]}
     model.load_state_dict(state)
-    model.eval()
+    return model.eval(), saved
+
+
+def predict(path, batch_size):
+    """Inference with the weights of sklstm."""
+    model, saved = load(path)
+    X = saved["X"]
 
     @torch.inference_mode()
     def step():
@@ -131,6 +136,23 @@ def predict(path, batch_size):
 
     check_outputs(step().numpy(), saved["predictions"].numpy())
     return repeated(step)
+
+
+def stream(path):
+    """Inference for every step of one sequence, the states handed on."""
+    model, saved = load(path)
+    steps = saved["X"][0][:, None, None]
+
+    @torch.inference_mode()
+    def read():
+        state = None
+        for x in steps:
+            h, state = model.recurrent(x, state)
+            y = model.head(h[:, -1])
+        return y
+
+    check_outputs(read().numpy(), saved["predictions"].numpy()[:1])
+    return repeated(read)
 
 
 def import_time():

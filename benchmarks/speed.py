@@ -130,6 +130,12 @@ PREDICT_ONE = [
 PREDICT_KERNEL = Ratio(2)
 PREDICT_MANY = [(shape, Ratio(bar)) for shape, bar in zip(SHAPES[1:4], [1.5, 1.5, 1.1])]
 PREDICT_BATCH = 256
+# For one step of one sequence.
+STREAM = [
+    (Shape(100, 8, 32, 1), None),
+    (Shape(100, 16, 64, 1), Limit(10e-6)),
+    (Shape(100, 32, 128, 1), None),
+]
 SEARCH_EPOCHS = 40
 SEARCH_BAR = Ratio(5)
 IMPORT_BAR = Ratio(1)
@@ -405,6 +411,29 @@ def predict_one(crew, threads):
             names = onnx.name, str(n_threads)
             yield Row(f"{work}: kernel", *names, kernel, theirs, PREDICT_KERNEL)
             yield Row(f"{work}: predict(X)", *names, call, theirs, bar)
+
+
+@section(
+    "A stream: one step of one sequence with its prediction, the state handed on, µs, "
+    "float32. Work: F, H.",
+    "sklstm",
+    "PyTorch",
+    unit=MICROSECONDS,
+)
+def stream(crew, threads):
+    for n_threads in threads:
+        workers = crew.present(["sklstm", "PyTorch"], n_threads)
+        if len(workers) < 2:
+            return
+        for shape, bar in crew.some(STREAM):
+            with tempfile.TemporaryDirectory() as folder:
+                path = str(Path(folder) / "weights.npz")
+                workers[0].ask(("export", shape, 1, path))
+                turns = list(zip(workers, [("stream", shape), ("stream", path)]))
+                seconds, _ = alternate(turns, crew.repeats)
+            ours, theirs = ([value / shape.T for value in row] for row in seconds)
+            work = f"{shape.F}, {shape.H}"
+            yield Row(work, "PyTorch", str(n_threads), ours, theirs, bar)
 
 
 @section(

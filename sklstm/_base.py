@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
+from ._callbacks import CallbackSupport, observer_of, with_callbacks
 from ._persistence import Versioned
 from ._samples import Samples, check_groups, check_sample_weight
 from ._states import StatesMixin
@@ -27,7 +28,7 @@ from .sequences._check import validate_sequences
 from .sequences._missing import fill_forward, observed_mean
 
 
-class BaseRecurrent(StatesMixin, Versioned, BaseEstimator):
+class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
     """Base class of the recurrent estimators.
 
     `fit` works on a shallow copy of the estimator and hands over what it has become at
@@ -184,14 +185,16 @@ class BaseRecurrent(StatesMixin, Versioned, BaseEstimator):
         UserWarning
             If training was interrupted from the keyboard; the estimator is fitted
             with the weights of that moment.
+
+        Notes
+        -----
+        Callbacks of scikit-learn >= 1.9, attached with ``set_callbacks``, are told of
+        every epoch ("lbfgs": iteration) and may end training, without a warning; the
+        weights are those of that moment, with `early_stopping` the best ones. See the
+        user guide.
         """
         validation = (X_val, y_val, sample_weight_val)
-        return self._commit(X, y, sample_weight, validation=validation, groups=groups)
-
-    def _commit(self, *args, **kwargs):
-        draft = copy.copy(self)
-        draft._fit(*args, **kwargs)
-        self.__dict__ = draft.__dict__
+        self._commit(X, y, sample_weight, validation=validation, groups=groups)
         return self
 
     def _check_parameters(self, validation, groups, incremental):
@@ -278,6 +281,7 @@ class BaseRecurrent(StatesMixin, Versioned, BaseEstimator):
             int(size) for size in np.atleast_1d(self.hidden_layer_sizes).tolist()
         )
 
+    @with_callbacks
     def _fit(
         self,
         X,
@@ -325,16 +329,40 @@ class BaseRecurrent(StatesMixin, Versioned, BaseEstimator):
         penalty = None
         if self.alpha and self.solver != "adamw":
             penalty = (self.alpha * network.weight_mask()).astype(parameters.dtype)
-        n_before = len(monitor.loss_curve)
-        optimizer_state = {}
+        optimizer = dropout = None
+        if self.solver != "lbfgs":
+            optimizer = self._make_optimizer(network, going_on)
+            dropout = self._make_dropout(rng)
+        n_before, t_before = len(monitor.loss_curve), self.t_
+        # they grow while callbacks look at them
+        self.loss_curve_ = monitor.loss_curve
+        self.validation_scores_ = monitor.validation_scores
+
+        def finish(estimator, parameters):
+            """Set the fitted attributes, as if training ended with these parameters."""
+            estimator.n_iter_ = len(monitor.loss_curve) - n_before
+            estimator.t_ = t_before + estimator.n_iter_ * len(samples)
+            # a copy, since the generator may be the user's or NumPy's global one
+            estimator._random_state = copy.deepcopy(rng)
+            estimator._optimizer_state = {"solver": estimator.solver}
+            if optimizer is not None:
+                estimator._optimizer_state |= optimizer.state
+                estimator._dropout_state = dropout and dropout.state
+            estimator._record(network, parameters, monitor)
+
+        observer = observer_of(
+            self,
+            given,
+            1 if incremental else self.max_iter,
+            "partial_fit" if incremental else "fit",
+            finish,
+        )
         if self.solver == "lbfgs":
             train_lbfgs(
                 network, parameters, samples, self._make_loss(), monitor, penalty,
-                self.max_iter, self.max_fun, self.tol,
+                self.max_iter, self.max_fun, self.tol, observer,
             )  # fmt: skip
         else:
-            optimizer = self._make_optimizer(network, going_on)
-            dropout = self._make_dropout(rng)
             train(
                 network,
                 parameters,
@@ -353,20 +381,14 @@ class BaseRecurrent(StatesMixin, Versioned, BaseEstimator):
                     self.tbptt,
                 ),
                 rng,
+                observer,
                 t=self.t_,
                 incremental=incremental,
             )
-            optimizer_state = optimizer.state
-            self._dropout_state = dropout and dropout.state
         if monitor.best_parameters is not None:
             parameters = monitor.best_parameters
-        self.n_iter_ = len(monitor.loss_curve) - n_before
-        self.t_ += self.n_iter_ * len(samples)
-        # a copy, since the generator may be the user's or NumPy's global one
-        self._random_state = copy.deepcopy(rng)
-        self._optimizer_state = {"solver": self.solver, **optimizer_state}
-        self._record(network, parameters, monitor)
-        return self
+        finish(self, parameters)
+        observer.end_fit()
 
     def _validate(self, X, y, sample_weight, groups=None, *, reset):
         """Valid samples, without those whose weight is zero."""
@@ -589,9 +611,9 @@ class BaseRecurrent(StatesMixin, Versioned, BaseEstimator):
         self._protect()
         self.n_layers_ = len(network.layers) + 2
         self.out_activation_ = self._make_loss().link
-        self.loss_curve_ = monitor.loss_curve
+        self.loss_curve_ = list(monitor.loss_curve)
         self.loss_ = monitor.loss
-        self.validation_scores_ = monitor.validation_scores
+        self.validation_scores_ = copy.copy(monitor.validation_scores)
         if monitor.score is None:
             self.best_loss_ = monitor.best_loss
             self.best_validation_score_ = None
@@ -622,12 +644,20 @@ class BaseRecurrent(StatesMixin, Versioned, BaseEstimator):
 
     # ---- predict ---------------------------------------------------------------
 
-    def _raw_outputs(self, X):
-        """Outputs of the network (n, K), in float64."""
+    def _as_fitted(self):
+        """This estimator with what it has now, whatever another thread fits meanwhile.
+
+        A prediction reads the network, its parameters and what turns outputs into
+        predictions one after the other: all of them have to be of one fit.
+        """
         if not self.__sklearn_is_fitted__():
             check_is_fitted(self)  # raises
-        # The list is looked up once: a fit that ends meanwhile brings another one, and
-        # this network must not get into it.
+        fitted = object.__new__(type(self))
+        fitted.__dict__.update(self.__dict__)
+        return fitted
+
+    def _raw_outputs(self, X):
+        """Outputs of the network (n, K), in float64."""
         idle = self._idle_networks
         X = self._check_X(X)
         network = self._take_network(idle)

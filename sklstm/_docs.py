@@ -7,6 +7,7 @@ the sections together for a class, in the order of its signature.
 import inspect
 import re
 import textwrap
+from typing import NamedTuple
 
 
 def _entries(text):
@@ -36,25 +37,41 @@ def _filled(text, first, indent=None):
 
 
 def documented(cls):
-    """Fill {parameters}, {attributes} and {references} in the docstring of a class."""
+    """Fill what stands in braces in the docstring of a class."""
     task = (
         CLASSIFIER if "class_weight" in inspect.signature(cls).parameters else REGRESSOR
     )
-    explained = {**PARAMETERS, **task[0], **cls._explained}
+    explained = {**PARAMETERS, **task.parameters, **cls._explained}
     parameters = [explained[name] for name in inspect.signature(cls).parameters]
-    attributes = {**ATTRIBUTES, **task[1]}
+    attributes = {**ATTRIBUTES, **task.attributes}
     weights = attributes.pop("weights_")
     for key, value in cls._weights_explained.items():
         weights = weights.replace("{" + key + "}", value)
     name, weights = weights.split("\n", 1)
     weights = f"{name}\n{_filled(weights, '    ')}"
     doc = inspect.getdoc(cls)
-    doc = doc.replace("{parameters}", "\n\n".join(parameters))
-    doc = doc.replace("{attributes}", "\n\n".join([weights, *attributes.values()]))
+    for name, text in {
+        "introduction": task.introduction,
+        "parameters": "\n\n".join(parameters),
+        "attributes": "\n\n".join([weights, *attributes.values()]),
+        "training": task.training,
+        "examples": task.examples.replace("{Estimator}", cls.__name__),
+    }.items():
+        doc = doc.replace("{" + name + "}", text.strip("\n"))
     cited = dict.fromkeys(re.findall(r"\[(\w+\d\w*)\]_", doc))
     references = [_filled(f".. [{key}] {REFERENCES[key]}", "", "   ") for key in cited]
     cls.__doc__ = doc.replace("{references}", "\n".join(references))
     return cls
+
+
+class Task(NamedTuple):
+    """What a task adds to the docstrings of its estimators."""
+
+    introduction: str
+    parameters: dict
+    attributes: dict
+    training: str
+    examples: str
 
 
 #: Parameters that mean the same in every estimator.
@@ -255,8 +272,17 @@ best_validation_score_ : float or None
 )
 
 #: Parameters and attributes of a task, in place of those above or besides.
-CLASSIFIER = (
-    _entries(
+CLASSIFIER = Task(
+    introduction="""
+Each sequence is read step by step by one or several recurrent layers; what they
+know at its end, or on the whole way, goes through a linear head to class
+probabilities. Sequences may have any lengths, each its own. Training minimises the
+log loss.
+
+A fitted network can also be fed a step at a time (:meth:`predict_step`) and give
+its hidden states as features (:meth:`transform`).
+""",
+    parameters=_entries(
         """
 early_stopping : bool, default=False
     Whether to set a part of the samples aside, to stop when the score on them no
@@ -269,7 +295,7 @@ class_weight : dict, "balanced" or None, default=None
     class the same total weight.
 """
     ),
-    _entries(
+    attributes=_entries(
         """
 classes_ : ndarray of shape (n_classes,)
     The labels; for multilabel targets the numbers of the columns.
@@ -293,10 +319,40 @@ out_activation_ : str
     "softmax" for more than two classes, otherwise "logistic".
 """
     ),
+    training="""
+The head's bias starts at the class prior. Training is back-propagation through time
+over minibatches of whole sequences; nothing is padded. The prediction for a sequence
+does not depend, to the bit, on the sequences beside it. Identical samples of a
+minibatch are merged and their weights added, which is the same loss.
+""",
+    examples="""
+>>> from sklearn.pipeline import make_pipeline
+>>> from sklearn.preprocessing import StandardScaler
+>>> from sklstm import {Estimator}
+>>> from sklstm.datasets import load_japanese_vowels
+>>> from sklstm.preprocessing import TimeDistributed
+>>> X_train, y_train = load_japanese_vowels(subset="train", return_X_y=True)
+>>> X_test, y_test = load_japanese_vowels(subset="test", return_X_y=True)
+>>> model = make_pipeline(
+...     TimeDistributed(StandardScaler()), {Estimator}(random_state=0)
+... )
+>>> model.fit(X_train, y_train).score(X_test, y_test) > 0.9
+True
+""",
 )
 
-REGRESSOR = (
-    _entries(
+REGRESSOR = Task(
+    introduction="""
+Each sequence is read step by step by one or several recurrent layers; what they
+know at its end, or on the whole way, goes through a linear head to one or several
+numbers. Sequences may have any lengths, each its own. Targets are standardised
+inside and predictions come back in their units, so the scale of y does not matter
+(with ``loss="poisson"`` targets stay as they are).
+
+A fitted network can also be fed a step at a time (:meth:`predict_step`) and give
+its hidden states as features (:meth:`transform`).
+""",
+    parameters=_entries(
         """
 loss : {"squared_error", "absolute_error", "huber", "poisson", "quantile"}, \
         default="squared_error"
@@ -329,7 +385,7 @@ early_stopping : bool, default=False
     to :meth:`fit`, whole groups are set aside. Not for "lbfgs".
 """
     ),
-    _entries(
+    attributes=_entries(
         """
 coef_ : ndarray of shape (n_outputs_, H) or (n_outputs_, 2 H)
     Weights of the head, as in ``torch.nn.Linear``, in the units of y (those of its
@@ -356,6 +412,45 @@ out_activation_ : str
     of several quantiles, otherwise "identity".
 """
     ),
+    training="""
+The head's bias starts at the best constant: the mean of the target, its logarithm for
+"poisson", the median for "absolute_error" and "huber", the quantiles for "quantile".
+Training is back-propagation through time over minibatches of whole sequences; nothing
+is padded. The prediction for a sequence does not depend, to the bit, on the sequences
+beside it. Identical samples of a minibatch are merged and their weights added, which
+is the same loss.
+
+With a list of Q quantiles the raw outputs for each target are, in ascending order of
+the levels, the quantile in the middle (number Q // 2, counted from 0) and the steps to
+it or from it, of which the softplus is added upwards and subtracted downwards, in
+units of the standardised target. So quantiles cannot cross. This is the incremental
+quantile function of [Park2022]_, started from the middle instead of from the lowest
+quantile, and with softplus instead of ReLU.
+""",
+    examples="""
+>>> import numpy as np
+>>> from sklstm import {Estimator}
+>>> rng = np.random.default_rng(0)
+>>> X = [rng.standard_normal((T, 1)) for T in rng.integers(5, 15, size=200)]
+>>> y = [1000 * x.mean() for x in X]
+>>> model = {Estimator}(16, learning_rate_init=0.005, random_state=0)
+>>> model = model.fit(X[:150], y[:150])
+>>> model.score(X[150:], y[150:]) > 0.9
+True
+
+A median and an interval that holds four fifths of the targets:
+
+>>> model = {Estimator}(
+...     16,
+...     loss="quantile",
+...     quantile=[0.5, 0.1, 0.9],
+...     learning_rate_init=0.005,
+...     random_state=0,
+... ).fit(X[:150], y[:150])
+>>> middle, low, high = model.predict(X[150:]).T
+>>> bool((low <= middle).all() and (middle <= high).all())
+True
+""",
 )
 
 #: By author and year, as they are cited.

@@ -1,21 +1,15 @@
 """Long short-term memory: the public estimators of the family."""
 
-from numbers import Real
-
-from sklearn.utils._param_validation import Interval, StrOptions
-
 from ._docs import documented
+from ._gated import Gated
 from ._tasks import RecurrentClassifier, RecurrentRegressor
 
 
-class LSTMFamily:
+class LSTMFamily(Gated):
     """The cell of the LSTM estimators and its parameters."""
 
     _family_constraints = {
-        "forget_bias": [
-            Interval(Real, None, None, closed="neither"),
-            StrOptions({"chrono"}),
-        ],
+        **Gated._family_constraints,
         "peephole": ["boolean"],
     }
     _explained = {}
@@ -38,21 +32,12 @@ class LSTMFamily:
         """The parameters by which this cell was chosen."""
         return {"peephole": cell == "lstm_peephole"}
 
-    def _initial_options(self, lengths):
-        return {"forget_bias": self.forget_bias, "longest": int(lengths.max())}
-
 
 @documented
 class LSTMClassifier(LSTMFamily, RecurrentClassifier):
     """Classifier of sequences with an LSTM network [Hochreiter1997]_, [Gers2000]_.
 
-    Each sequence is read step by step by one or several recurrent layers; what they
-    know at its end, or on the whole way, goes through a linear head to class
-    probabilities. Sequences may have any lengths, each its own. Training minimises the
-    log loss.
-
-    A fitted network can also be fed a step at a time (:meth:`predict_step`) and give
-    its hidden states as features (:meth:`transform`).
+    {introduction}
 
     Parameters
     ----------
@@ -72,12 +57,10 @@ class LSTMClassifier(LSTMFamily, RecurrentClassifier):
 
     Notes
     -----
-    Input weights start Glorot-uniform, recurrent weights orthogonal for each gate, the
-    forget bias at `forget_bias`, peepholes at zero. The head's bias starts at the class
-    prior. Training is back-propagation through time over minibatches of whole
-    sequences; nothing is padded. The prediction for a sequence does not depend, to the
-    bit, on the sequences beside it. Identical samples of a minibatch are merged and
-    their weights added, which is the same loss.
+    Input weights start Glorot-uniform, recurrent weights orthogonal for each gate,
+    the forget bias at `forget_bias`, peepholes at zero.
+
+    {training}
 
     References
     ----------
@@ -85,18 +68,7 @@ class LSTMClassifier(LSTMFamily, RecurrentClassifier):
 
     Examples
     --------
-    >>> from sklearn.pipeline import make_pipeline
-    >>> from sklearn.preprocessing import StandardScaler
-    >>> from sklstm import LSTMClassifier
-    >>> from sklstm.datasets import load_japanese_vowels
-    >>> from sklstm.preprocessing import TimeDistributed
-    >>> X_train, y_train = load_japanese_vowels(subset="train", return_X_y=True)
-    >>> X_test, y_test = load_japanese_vowels(subset="test", return_X_y=True)
-    >>> model = make_pipeline(
-    ...     TimeDistributed(StandardScaler()), LSTMClassifier(random_state=0)
-    ... )
-    >>> model.fit(X_train, y_train).score(X_test, y_test) > 0.9
-    True
+    {examples}
     """
 
     _parameter_constraints = {
@@ -180,14 +152,7 @@ class LSTMClassifier(LSTMFamily, RecurrentClassifier):
 class LSTMRegressor(LSTMFamily, RecurrentRegressor):
     """Regressor on sequences with an LSTM network [Hochreiter1997]_, [Gers2000]_.
 
-    Each sequence is read step by step by one or several recurrent layers; what they
-    know at its end, or on the whole way, goes through a linear head to one or several
-    numbers. Sequences may have any lengths, each its own. Targets are standardised
-    inside and predictions come back in their units, so the scale of y does not matter
-    (with ``loss="poisson"`` targets stay as they are).
-
-    A fitted network can also be fed a step at a time (:meth:`predict_step`) and give
-    its hidden states as features (:meth:`transform`).
+    {introduction}
 
     Parameters
     ----------
@@ -207,21 +172,10 @@ class LSTMRegressor(LSTMFamily, RecurrentRegressor):
 
     Notes
     -----
-    Input weights start Glorot-uniform, recurrent weights orthogonal for each gate, the
-    forget bias at `forget_bias`, peepholes at zero. The head's bias starts at the best
-    constant: the mean of the target, its logarithm for "poisson", the median for
-    "absolute_error" and "huber", the quantiles for "quantile". Training is
-    back-propagation through time over minibatches of whole sequences; nothing is
-    padded. The prediction for a sequence does not depend, to the bit, on the sequences
-    beside it. Identical samples of a minibatch are merged and their weights added,
-    which is the same loss.
+    Input weights start Glorot-uniform, recurrent weights orthogonal for each gate,
+    the forget bias at `forget_bias`, peepholes at zero.
 
-    With a list of Q quantiles the raw outputs for each target are, in ascending order
-    of the levels, the quantile in the middle (number Q // 2, counted from 0) and the
-    steps to it or from it, of which the softplus is added upwards and subtracted
-    downwards, in units of the standardised target. So quantiles cannot cross. This is
-    the incremental quantile function of [Park2022]_, started from the middle instead of
-    from the lowest quantile, and with softplus instead of ReLU.
+    {training}
 
     References
     ----------
@@ -229,28 +183,7 @@ class LSTMRegressor(LSTMFamily, RecurrentRegressor):
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from sklstm import LSTMRegressor
-    >>> rng = np.random.default_rng(0)
-    >>> X = [rng.standard_normal((T, 1)) for T in rng.integers(5, 15, size=200)]
-    >>> y = [1000 * x.mean() for x in X]
-    >>> model = LSTMRegressor(16, learning_rate_init=0.01, random_state=0)
-    >>> model = model.fit(X[:150], y[:150])
-    >>> model.score(X[150:], y[150:]) > 0.9
-    True
-
-    A median and an interval that holds four fifths of the targets:
-
-    >>> model = LSTMRegressor(
-    ...     16,
-    ...     loss="quantile",
-    ...     quantile=[0.5, 0.1, 0.9],
-    ...     learning_rate_init=0.01,
-    ...     random_state=0,
-    ... ).fit(X[:150], y[:150])
-    >>> middle, low, high = model.predict(X[150:]).T
-    >>> bool((low <= middle).all() and (middle <= high).all())
-    True
+    {examples}
     """
 
     _parameter_constraints = {

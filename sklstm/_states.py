@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_scalar
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_consistent_length
 
+from ._set_output import output_of
 from .sequences import SequenceArray
 from .sequences._check import check_step
 
@@ -63,10 +64,8 @@ class _LastStates(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
     def _network_for(self, X):
         """A network for the valid X, which it reads, and the list to give it back."""
-        check_is_fitted(self)
-        idle = self._idle_networks
         X = self._check_X(X)
-        return self._take_network(idle), idle, X
+        return self._take_network(self._idle_networks), self._idle_networks, X
 
     @property
     def _n_features_out(self):
@@ -104,8 +103,8 @@ class StatesMixin(_LastStates, auto_wrap_output_keys=None):
         --------
         predict_step : Read a step and predict.
         """
-        check_is_fitted(self)
-        if self._architecture["bidirectional"]:
+        fitted = self._as_fitted()
+        if fitted._architecture["bidirectional"]:
             raise ValueError(
                 "A bidirectional network cannot be streamed: one of its directions "
                 "reads every sequence from its end, which is not there yet. Fit with "
@@ -113,15 +112,15 @@ class StatesMixin(_LastStates, auto_wrap_output_keys=None):
             )
         check_scalar(n_sequences, "n_sequences", Integral, min_val=1)
         n_sequences = int(n_sequences)
-        idle = self._idle_networks
-        network = self._take_network(idle)
+        idle = fitted._idle_networks
+        network = fitted._take_network(idle)
         pooled = network.pooling and network.pooling.begin(n_sequences)
         layers = tuple(network.initial_states(n_sequences))
         idle.append(network)
         seen = None
-        if self._missing != "error":
-            seen = np.tile(self._first_value, (n_sequences, 1))
-        return State(layers, pooled, seen, self._kind)
+        if fitted._missing != "error":
+            seen = np.tile(fitted._first_value, (n_sequences, 1))
+        return State(layers, pooled, seen, fitted._kind)
 
     def _kind_of_network(self):
         """What a state must agree with to be one of this network."""
@@ -181,20 +180,19 @@ class StatesMixin(_LastStates, auto_wrap_output_keys=None):
         >>> bool(prediction == model.predict(X[:1]))
         True
         """
-        if not self.__sklearn_is_fitted__():
-            check_is_fitted(self)  # raises
+        fitted = self._as_fitted()
         convert = self._step_methods.get(method)
         if convert is None:
             raise ValueError(
                 f"method={method!r} is none of {', '.join(self._step_methods)}."
             )
-        self._check_state(state)
-        idle = self._idle_networks
-        x, seen = self._check_step(X, state)
-        network = self._take_network(idle)
+        fitted._check_state(state)
+        idle = fitted._idle_networks
+        x, seen = fitted._check_step(X, state)
+        network = fitted._take_network(idle)
         try:
             raw, layers, pooled = network.step(x, state.layers, state.pooled)
-            y = convert(self, raw.astype(np.float64))
+            y = convert(fitted, raw.astype(np.float64))
         finally:
             idle.append(network)
         return y, State(layers, pooled, seen, state.network)
@@ -269,7 +267,8 @@ class StatesMixin(_LastStates, auto_wrap_output_keys=None):
               look at.
 
             Only the first is a table, for which :meth:`set_output` chooses the
-            container. `pooling` has no part in any of them.
+            container; with "pandas" or "polars" the second bears the names of
+            :meth:`get_feature_names_out`. `pooling` has no part in any of them.
 
         Returns
         -------
@@ -308,14 +307,18 @@ class StatesMixin(_LastStates, auto_wrap_output_keys=None):
             raise ValueError(
                 f"output={output!r} is none of 'last', 'sequence' and 'gates'."
             )
+        fitted = self._as_fitted()
         if output == "last":
-            return super().transform(X)
-        network, idle, X = self._network_for(X)
+            return super(StatesMixin, fitted).transform(X)
+        network, idle, X = fitted._network_for(X)
         where = X.data, X.offsets[:-1], X.lengths
         try:
             if output == "sequence":
-                return SequenceArray(network.outputs(*where), X.offsets)
-            kept = network.kept(*where, GATES[self._architecture["cell"]])
+                names = None
+                if output_of(self) != "default":
+                    names = fitted.get_feature_names_out()
+                return SequenceArray(network.outputs(*where), X.offsets, names)
+            kept = network.kept(*where, GATES[fitted._architecture["cell"]])
             return {name: SequenceArray(a, X.offsets) for name, a in kept.items()}
         finally:
             network.shrink()
@@ -326,13 +329,13 @@ class StatesMixin(_LastStates, auto_wrap_output_keys=None):
 
         In float64, because what vanishes may be less than float32 can hold.
         """
-        check_is_fitted(self)
-        X, y = self._check_X(X), self._check_y(y)
+        fitted = self._as_fitted()
+        X, y = fitted._check_X(X), fitted._check_y(y)
         check_consistent_length(X, y)
-        self._check_same_target(y, None)
-        X, target, loss = X.astype("float64"), self._encode_target(y), self._make_loss()
-        network = self._make_network(dtype="float64")
-        network.load(self._parameters.astype(np.float64), backward=True)
+        fitted._check_same_target(y, None)
+        X, target = X.astype("float64"), fitted._encode_target(y)
+        loss, network = fitted._make_loss(), fitted._make_network(dtype="float64")
+        network.load(fitted._parameters.astype(np.float64), backward=True)
 
         def d_loss(output, batch):
             # the gradient of the mean over the batch, back to that of each sequence

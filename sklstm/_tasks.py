@@ -156,7 +156,8 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
             `classes` is missing at the first call or differs at a later one, or with
             ``early_stopping=True``.
         """
-        return self._commit(X, y, sample_weight, classes=classes, incremental=True)
+        self._commit(X, y, sample_weight, classes=classes, incremental=True)
+        return self
 
     # ---- targets ---------------------------------------------------------------
 
@@ -358,7 +359,8 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
             For two classes the log-odds of ``classes_[1]``; otherwise one column for
             each class or label.
         """
-        return self._scores(self._raw_outputs(X))
+        fitted = self._as_fitted()
+        return fitted._scores(fitted._raw_outputs(X))
 
     def predict(self, X):
         """Predict labels.
@@ -375,7 +377,8 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
             The most probable class of each sequence; for multilabel targets the labels
             of probability above one half.
         """
-        return self._labels(self._raw_outputs(X))
+        fitted = self._as_fitted()
+        return fitted._labels(fitted._raw_outputs(X))
 
     def predict_proba(self, X):
         """Predict probabilities of the classes.
@@ -392,7 +395,8 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
             In the order of `classes_`. For multilabel targets the probability of each
             label.
         """
-        return self._probabilities(self._raw_outputs(X))
+        fitted = self._as_fitted()
+        return fitted._probabilities(fitted._raw_outputs(X))
 
     def predict_log_proba(self, X):
         """Predict logarithms of the probabilities of the classes.
@@ -409,7 +413,8 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
             Computed without going through the probabilities, so finite where these
             round to zero.
         """
-        return self._log_probabilities(self._raw_outputs(X))
+        fitted = self._as_fitted()
+        return fitted._log_probabilities(fitted._raw_outputs(X))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -467,7 +472,8 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
         ValueError
             As :meth:`fit`; also with ``early_stopping=True``.
         """
-        return self._commit(X, y, sample_weight, incremental=True)
+        self._commit(X, y, sample_weight, incremental=True)
+        return self
 
     # ---- targets ---------------------------------------------------------------
 
@@ -659,7 +665,8 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
             shape (n_quantiles,), in the order of `quantile`; the values along it never
             cross.
         """
-        return self._in_units_of_y(self._raw_outputs(X))
+        fitted = self._as_fitted()
+        return fitted._in_units_of_y(fitted._raw_outputs(X))
 
     def score(self, X, y, sample_weight=None):
         """R² of the predictions; with a list of quantiles the mean of their D².
@@ -686,13 +693,14 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
         score : float
             The score.
         """
-        predicted = self.predict(X)
-        if not self._has_many_quantiles:
+        fitted = self._as_fitted()
+        predicted = fitted.predict(X)
+        if not fitted._has_many_quantiles:
             return r2_score(y, predicted, sample_weight=sample_weight)
         scores = [
             d2_pinball_score(y, values, sample_weight=sample_weight, alpha=level)
             for level, values in zip(
-                self._fitted_loss[1], np.moveaxis(predicted, -1, 0), strict=True
+                fitted._fitted_loss[1], np.moveaxis(predicted, -1, 0), strict=True
             )
         ]
         return float(np.mean(scores))

@@ -9,6 +9,7 @@ import sklstm.datasets
 import sklstm.inspection
 import sklstm.preprocessing
 import sklstm.sequences
+import sklstm.utils
 
 numpydoc_validate = pytest.importorskip("numpydoc.validate")
 
@@ -18,6 +19,7 @@ MODULES = (
     sklstm.inspection,
     sklstm.preprocessing,
     sklstm.sequences,
+    sklstm.utils,
 )
 
 # GL01: the summary begins on the line of the quotes. GL02, GL03: blank lines are ruff's

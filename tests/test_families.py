@@ -283,6 +283,7 @@ def test_a_prediction_does_not_depend_on_what_is_beside_it(
         assert_equal_rows(everything(estimator, padded(new, 37)), expected)
     with monkeypatch.context() as patch:
         patch.setattr("sklstm.network.network.PREDICT_STEPS", 50)
+        patch.setattr("sklstm.network.network.KEPT_STEPS", 50)
         assert_equal_rows(everything(estimator, new), expected)
     monkeypatch.setattr("sklstm.network.network.PARALLEL_WORK", 0)
     for n_threads in (2, 3):

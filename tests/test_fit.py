@@ -24,6 +24,7 @@ from sklstm.network import network
 from sklstm.network.layers import Dense
 from sklstm.network.network import Network
 from sklstm.network.workspace import Workspace, aligned_empty
+from sklstm.sequences import SequenceArray
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -365,3 +366,25 @@ def test_workspace_reuses_what_is_large_enough():
     assert workspace.nbytes == 4 * (100 + 12)
     workspace.clear()
     assert workspace.nbytes == 0 and workspace.array("a", 2).shape == (2,)
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "rmsprop"])
+def test_memory_that_cannot_be_written(solver):
+    """What arrives from another process may lie in such memory: data and a model."""
+    model = LSTMClassifier(**SMALL, solver=solver, dropout=0.3).fit(X, LABELS)
+
+    def received(thing):
+        buffers = []
+        head = pickle.dumps(thing, protocol=5, buffer_callback=buffers.append)
+        return pickle.loads(head, buffers=[bytes(buffer.raw()) for buffer in buffers])
+
+    data, labels = received(SequenceArray.from_list(X)), received(LABELS)
+    there = received(model)
+    assert not data.data.flags.writeable
+    assert not there._parameters.flags.writeable
+    model.partial_fit(X, LABELS)
+    assert_array_equal(there.predict_proba(data), there.predict_proba(X))
+    there.partial_fit(data, labels)
+    assert_array_equal(there._parameters, model._parameters)
+    afresh = there.fit(data, labels)._parameters
+    assert_array_equal(afresh, model.fit(X, LABELS)._parameters)

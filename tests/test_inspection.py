@@ -175,7 +175,7 @@ def test_gradient_norms_do_not_depend_on_batches(monkeypatch):
     X, y = ragged(np.random.default_rng(2), 60, 3, low=0, high=12)
     model = fitted(LSTMClassifier((5, 4), max_iter=2, random_state=0), X, y)
     whole = gradient_norms(model, X, y)
-    monkeypatch.setattr(network_module, "BACKWARD_STEPS", 20)
+    monkeypatch.setattr(network_module, "KEPT_STEPS", 20)
     in_batches = gradient_norms(model, X, y)
     for name in whole.norms:
         assert_allclose(in_batches.norms[name], whole.norms[name], rtol=1e-12)

@@ -36,7 +36,7 @@ from sklstm.datasets import load_japanese_vowels
 from sklstm.network import lbfgs
 from sklstm.network.lbfgs import train_lbfgs
 from sklstm.network.network import Network
-from sklstm.network.training import Monitor
+from sklstm.network.training import Monitor, Observer
 from sklstm.preprocessing import TimeDistributed
 
 pytestmark = pytest.mark.filterwarnings("ignore:Maximum iterations")
@@ -65,7 +65,7 @@ def run(kind, hidden, alpha=0.0, max_iter=8, max_fun=1000, tol=0.0, seed=0):
     samples = training_set(sequences, target)
     train_lbfgs(
         network, parameters, samples, loss, monitor, penalty, max_iter, max_fun,
-        tol,
+        tol, Observer(),
     )  # fmt: skip
     return start, parameters, monitor, objective
 

@@ -2,7 +2,9 @@
 
 import copy
 import pickle
+import sys
 import warnings
+import weakref
 from collections import deque
 from decimal import Decimal
 from itertools import pairwise
@@ -148,6 +150,30 @@ def test_pickle_protocol_5_takes_numbers_out_of_band():
     back = pickle.loads(head, buffers=buffers)
     assert back == X
     assert np.shares_memory(back.data, X.data)
+
+
+def test_what_dask_and_joblib_ask_of_data_that_they_send():
+    """A name by content, the size, and a weak reference by which to know it again."""
+    X = SequenceArray.from_list(random_list([5, 0, 3]))
+    name = X.__dask_tokenize__()
+    assert SequenceArray(X.data.copy(), X.offsets.copy()).__dask_tokenize__() == name
+    assert pickle.loads(pickle.dumps(X)).__dask_tokenize__() == name
+    changed = X.data.copy()
+    changed[7] = np.nextafter(changed[7], np.inf)
+    others = [
+        SequenceArray(changed, X.offsets),
+        SequenceArray(X.data, [0, 5, 8, 8]),
+        SequenceArray(X.data, X.offsets, feature_names=("a", "b", "c")),
+        X[[1, 0, 2]],
+        X.astype("float32"),
+        SequenceArray(X.data.reshape(24, 1), [0, 15, 15, 24]),
+        SequenceArray(X.data[:0], [0, 0, 0]),
+        SequenceArray(X.data[:0], [0]),
+    ]
+    names = {name, *(other.__dask_tokenize__() for other in others)}
+    assert len(names) == 1 + len(others)
+    assert X.nbytes <= sys.getsizeof(X) <= X.nbytes + 200
+    assert weakref.ref(X)() is X
 
 
 def test_equality_is_one_bool():

@@ -26,6 +26,7 @@ from sklstm.network.training import (
     LearningRate,
     LoopOptions,
     Monitor,
+    Observer,
     TrainingSet,
     train,
 )
@@ -639,7 +640,7 @@ def start(network, parameters, samples, loss, optimizer, options, **kwargs):
     rng = kwargs.pop("rng", None) or np.random.RandomState(0)
     n_epochs = train(
         network, parameters, samples, loss, optimizer, rate, monitor, options, rng,
-        t=0, **kwargs,
+        Observer(), t=0, **kwargs,
     )  # fmt: skip
     return n_epochs, monitor
 

@@ -242,6 +242,7 @@ def test_a_row_does_not_depend_on_its_neighbours(
     assert_expected(padded(X, 30))
     with monkeypatch.context() as patch:
         patch.setattr("sklstm.network.network.PREDICT_STEPS", 20)
+        patch.setattr("sklstm.network.network.KEPT_STEPS", 20)
         assert_expected(X)
     monkeypatch.setattr("sklstm.network.network.PARALLEL_WORK", 0)
     with threads(3):
@@ -348,6 +349,9 @@ def test_set_output():
         assert type(got) is kind
         with config_context(transform_output="pandas"):
             assert type(plain.transform(X, output=output)) is kind
+    assert plain.transform(X, output="sequence").feature_names is None
+    names = framed.transform(X, output="sequence").feature_names
+    assert list(names) == framed.get_feature_names_out().tolist()
     with config_context(transform_output="pandas"):
         assert isinstance(plain.transform(X), pd.DataFrame)
         # a prediction is no transform

@@ -18,15 +18,22 @@ class _NotFinite(Exception):
     """The loss or its gradient is not finite: there is no going on."""
 
 
+class _Stopped(Exception):
+    """The observer asked to stop."""
+
+
 def train_lbfgs(
-    network, parameters, samples, loss, monitor, penalty, max_iter, max_fun, tol
-):
+    network, parameters, samples, loss, monitor, penalty, max_iter, max_fun, tol,
+    observer,
+):  # fmt: skip
     """Train in place until no part of the gradient is larger than `tol`, or until an
-    iteration lowers the loss by no more than 2.2e-9 of it, scipy's `ftol`.
+    iteration lowers the loss by no more than 2.2e-9 of it, scipy's `ftol`, or until
+    the observer asks to stop.
 
     By L-BFGS-B (Byrd et al. 1995; Zhu et al. 1997), which is L-BFGS where there are no
-    bounds. The monitor records the loss after every iteration. At the end, whichever it
-    is, the parameters are those of the last whole iteration.
+    bounds. The monitor records the loss after every iteration, which is an epoch to the
+    observer and begins with its first evaluation. At the end, whichever it is, the
+    parameters are those of the last whole iteration.
 
     Parameters
     ----------
@@ -45,8 +52,13 @@ def train_lbfgs(
     """
     (batch,) = samples.batches(np.arange(len(samples)), len(samples))
     reached = parameters.copy()
+    under_way = False
 
     def objective(x):
+        nonlocal under_way
+        if not under_way:
+            under_way = True
+            observer.begin_epoch(reached)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             parameters[:] = x
             value, gradient = value_and_gradient(
@@ -61,8 +73,12 @@ def train_lbfgs(
     n_before = len(monitor.loss_curve)
 
     def end_iteration(intermediate_result):
+        nonlocal under_way
+        under_way = False
         reached[:] = intermediate_result.x
         monitor.update(intermediate_result.fun, reached)
+        if observer.end_epoch(reached):
+            raise _Stopped
 
     try:
         with one_blas_thread():
@@ -78,6 +94,9 @@ def train_lbfgs(
         category = ConvergenceWarning
         if problem is None:
             monitor.say(f"{result.message}. Stopping.")
+    except _Stopped:
+        problem = category = None
+        monitor.say("Training was asked to stop. Stopping.")
     except _NotFinite:
         problem = (
             "The loss was not finite in iteration "
@@ -90,7 +109,7 @@ def train_lbfgs(
         problem, category = "Training interrupted by user.", UserWarning
     parameters[:] = reached
     if problem is not None:
-        warnings.warn(problem, category, stacklevel=5)
+        warnings.warn(problem, category, stacklevel=6)
 
 
 def _what_stopped(result, max_iter, max_fun, tol):

@@ -25,8 +25,8 @@ PARALLEL_WORK = 250_000
 ACTIVATION_COLUMNS = 24
 # Row-steps of a batch of `predict`, which bounds its memory.
 PREDICT_STEPS = 65_536
-# Row-steps of a batch of `gradient_norms`, for which far more is kept.
-BACKWARD_STEPS = 8192
+# Row-steps of a batch of `kept` and `gradient_norms`, for which layers keep far more.
+KEPT_STEPS = 8192
 # Bytes of workspace that a layer keeps between two calls of `predict`.
 IDLE_BYTES = 1 << 20
 
@@ -417,7 +417,7 @@ class Network:
             each layer and direction.
         """
         every = {}
-        for batch in self._batches(lengths):
+        for batch in self._batches(lengths, KEPT_STEPS):
             schedule = Schedule(starts[batch], lengths[batch], self.strip_rows)
             self._recur(schedule, data, keep=True)
             for name, layer, mirrored in self._directions():
@@ -448,7 +448,7 @@ class Network:
             that begins at the end has its steps in the order in which it reads them.
         """
         norms = {name: np.zeros(len(data)) for name, _, _ in self._directions()}
-        for batch in self._batches(lengths, BACKWARD_STEPS):
+        for batch in self._batches(lengths, KEPT_STEPS):
             output = self.forward(data, starts[batch], lengths[batch], keep=True)
             self.backward(d_loss(output, batch))
             rows = self._kept[0].data_rows

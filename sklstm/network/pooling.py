@@ -54,11 +54,14 @@ class Pooling:
         norms[:, 1] = -np.inf  # the largest score
         return total, norms
 
-    def advance(self, schedule, h, h_rows, total, norms, where=None, scores=None):
+    def advance(
+        self, schedule, h, h_rows, total, norms, where=None, scores=None, n_threads=1
+    ):
         """Take the steps of a batch into the running sums."""
         self.kernels.pool_forward(
-            self.number, schedule, h, h_rows, self._w, total, norms, where, scores
-        )
+            self.number, schedule, h, h_rows, self._w, total, norms, where, scores,
+            n_threads,
+        )  # fmt: skip
 
     def finish(self, total, norms, initial):
         """What was pooled (n, width); `initial` is for sequences without steps."""
@@ -77,10 +80,7 @@ class Pooling:
             where = np.full(total.shape, -1, dtype=np.intp)
         if keep and self.mode == "attention":
             scores = self.workspace.array("scores", schedule.n_steps)
-        self.kernels.pool_forward(
-            self.number, schedule, h, h_rows, self._w, total, norms, where, scores,
-            n_threads,
-        )  # fmt: skip
+        self.advance(schedule, h, h_rows, total, norms, where, scores, n_threads)
         out = self.finish(total, norms, initial)
         if keep:
             self._kept = schedule, h, h_rows, norms, where, scores, out

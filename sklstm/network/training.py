@@ -225,6 +225,20 @@ class Monitor:
             print(line)
 
 
+class Observer:
+    """Is told of every epoch and may end training. This one does not listen."""
+
+    def begin_epoch(self, parameters):
+        """Before an epoch."""
+
+    def end_epoch(self, parameters):
+        """After an epoch that the monitor has recorded; say whether to stop."""
+        return False
+
+    def end_fit(self):
+        """After the last epoch, however it ended, when the estimator is fitted."""
+
+
 def value_and_gradient(
     network, parameters, data, batch, loss, penalty=None, dropout=None, tbptt=None
 ):
@@ -287,9 +301,10 @@ class LoopOptions:
 
 def train(
     network, parameters, samples, loss, optimizer, learning_rate, monitor, options, rng,
-    *, t, incremental=False,
+    observer, *, t, incremental=False,
 ):  # fmt: skip
-    """Train in place until the monitor is satisfied or the epochs are used up.
+    """Train in place until the monitor is satisfied, the observer asks to stop or the
+    epochs are used up.
 
     Parameters
     ----------
@@ -318,6 +333,7 @@ def train(
     epoch = 0
     try:
         for epoch in range(epochs):
+            observer.begin_epoch(parameters)
             before[:] = parameters
             state_before = copy.deepcopy(optimizer.state)
             learning_rate.begin_epoch(epoch, t + epoch * n_samples)
@@ -337,10 +353,14 @@ def train(
                     f"learning_rate_init, a smaller max_grad_norm, or scale X, for "
                     f"example with TimeDistributed(StandardScaler()).",
                     ConvergenceWarning,
-                    stacklevel=5,
+                    stacklevel=6,
                 )
                 return epoch
-            if monitor.update(value, parameters):
+            enough = monitor.update(value, parameters)
+            if observer.end_epoch(parameters):
+                monitor.say("Training was asked to stop. Stopping.")
+                return epoch + 1
+            if enough:
                 if learning_rate.reduce():
                     monitor.epochs_without_change = 0
                     monitor.say(
@@ -355,9 +375,9 @@ def train(
                 f"Maximum iterations ({epochs}) reached and the optimization hasn't "
                 "converged yet.",
                 ConvergenceWarning,
-                stacklevel=5,
+                stacklevel=6,
             )
     except KeyboardInterrupt:
-        warnings.warn("Training interrupted by user.", stacklevel=5)
+        warnings.warn("Training interrupted by user.", stacklevel=6)
         return epoch
     return epochs

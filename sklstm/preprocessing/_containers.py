@@ -1,7 +1,8 @@
-"""The way back: transformed steps in the container that X came in."""
+"""The way back: transformed steps in the container of X, or the one asked for."""
 
 import numpy as np
 
+from .._set_output import as_frame, output_of
 from ..sequences import SequenceArray
 
 
@@ -89,3 +90,40 @@ def restore(data, offsets, X, n_steps, names=None, padded_to=None):
     if F == 1 and np.ndim(X[0]) == 1:
         data = data[:, 0]
     return np.split(data, offsets[1:-1])
+
+
+def deliver(estimator, data, offsets, X, n_steps, *, names, columns, padded_to=None):
+    """Return a matrix of steps in the container that is asked for.
+
+    Parameters
+    ----------
+    estimator : fitted transformer
+        Has `set_output`.
+
+    data, offsets, X, n_steps, padded_to
+        See :func:`restore`.
+
+    names : callable
+        Returns the names of the features, or None, given those of X or None for those
+        seen in fit.
+
+    columns : callable
+        Returns the names of the columns where the result is 2-D.
+
+    Returns
+    -------
+    X_new : SequenceArray, list of ndarray, ndarray or DataFrame
+        By default what :func:`restore` makes. Else a table if there was one in `fit`
+        too, for which there are names; and a SequenceArray.
+    """
+    library = output_of(estimator)
+    if library == "default":
+        given = getattr(X, "feature_names", None)
+        names = None if given is None else names(given)
+        return restore(data, offsets, X, n_steps, names, padded_to)
+    fitted_on_table = estimator._fixed_n_steps is not None
+    if fitted_on_table and n_steps is not None and data.shape[1] == 1:
+        index = X.index if hasattr(X, "iloc") else None
+        table = data.reshape(len(offsets) - 1, n_steps)
+        return as_frame(table, columns(), library, index)
+    return SequenceArray(data, offsets, names(None))

@@ -11,14 +11,21 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.validation import check_is_fitted
 
+from .._callbacks import CallbackSupport, fit_task, with_callbacks
 from .._persistence import Versioned
+from .._set_output import SetOutputMixin
 from ..sequences._check import inspect_sequences, record_features, validate_layout
 from ..sequences._stacking import as_offsets
-from ._containers import is_array, names_in, restore
+from ._containers import deliver, is_array, names_in
 
 
 class FrameStacker(
-    Versioned, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
+    CallbackSupport,
+    SetOutputMixin,
+    Versioned,
+    TransformerMixin,
+    BaseEstimator,
+    auto_wrap_output_keys=None,
 ):
     """Stack consecutive steps into one, for shorter sequences of wider steps.
 
@@ -33,6 +40,7 @@ class FrameStacker(
 
     The result comes in the container that X came in, as in :class:`TimeDistributed`;
     an array (n, T) becomes an array (n, T', n_frames), or (n, T') if ``n_frames=1``.
+    :meth:`set_output` has it otherwise.
 
     Parameters
     ----------
@@ -115,6 +123,11 @@ class FrameStacker(
         ValueError
             If a parameter is out of its range or X is not valid.
         """
+        self._commit(X, y)
+        return self
+
+    @with_callbacks
+    def _fit(self, X, y):
         validate_parameter_constraints(
             {
                 "n_frames": [Interval(Integral, 1, None, closed="left")],
@@ -124,9 +137,9 @@ class FrameStacker(
             self.get_params(deep=False),
             caller_name=type(self).__name__,
         )
-        _, features = inspect_sequences(self, X, allow_nan=True)
-        record_features(self, features)
-        return self
+        sequences, features = inspect_sequences(self, X, allow_nan=True)
+        with fit_task(self, X=sequences, y=y):
+            record_features(self, features)
 
     def transform(self, X):
         """Stack the steps of every sequence.
@@ -138,8 +151,9 @@ class FrameStacker(
 
         Returns
         -------
-        X_new : SequenceArray, list of ndarray or ndarray
-            The stacked sequences, in the container X came in and with its dtype.
+        X_new : SequenceArray, list of ndarray, ndarray or DataFrame
+            The stacked sequences, in the container X came in and with its dtype, or in
+            the one of :meth:`set_output`.
 
         Raises
         ------
@@ -165,14 +179,18 @@ class FrameStacker(
         steps = np.maximum(end[:, np.newaxis] - np.arange(k)[::-1], 0)
         rows = steps + np.repeat(sequences.offsets[:-1], counts)[:, np.newaxis]
         data = sequences.data[rows].reshape(len(rows), k * sequences.n_features)
-        names = None
-        if sequences.feature_names is not None:
-            names = self._stacked_names(sequences.feature_names)
         T = n_steps if n_steps is not None else np.shape(X)[1] if is_array(X) else None
         if T is not None:
             T = int(self._count(np.array([T]))[0])
-        return restore(
-            data, offsets, X, None if n_steps is None else T, names, padded_to=T
+        return deliver(
+            self,
+            data,
+            offsets,
+            X,
+            None if n_steps is None else T,
+            names=self._names_of_steps,
+            columns=self.get_feature_names_out,
+            padded_to=T,
         )
 
     def get_feature_names_out(self, input_features=None):
@@ -199,10 +217,10 @@ class FrameStacker(
         check_is_fitted(self)
         names = names_in(self, input_features)
         if self._fixed_n_steps is None:
-            return self._stacked_names(names)
+            return self._names_of_steps(names)
         if self.n_frames == 1:
             return names[:: -self._step()][::-1]
-        return self._stacked_names(["x"])
+        return self._names_of_steps(["x"])
 
     def _step(self):
         return self.n_frames if self.step is None else self.step
@@ -216,7 +234,10 @@ class FrameStacker(
         reaching = np.maximum(-((k - lengths) // s), 0) + 1
         return np.where(lengths > 0, np.minimum(reaching, (lengths - 1) // s + 1), 0)
 
-    def _stacked_names(self, names):
+    def _names_of_steps(self, names):
+        """Names of the features of a step that is made of others."""
+        if names is None:
+            names = ["x"] if self._fixed_n_steps is not None else names_in(self, None)
         lags = range(self.n_frames - 1, -1, -1)
         return np.array([f"{n}_lag{lag}" for lag in lags for n in names], dtype=object)
 

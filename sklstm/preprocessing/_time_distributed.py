@@ -1,6 +1,7 @@
 """TimeDistributed: a transformer of matrices, applied to every step of sequences."""
 
 from contextlib import contextmanager, suppress
+from functools import partial
 
 import numpy as np
 from scipy.sparse import issparse
@@ -14,10 +15,12 @@ from sklearn.utils.validation import (
     has_fit_parameter,
 )
 
+from .._callbacks import CallbackSupport, fit_task, with_callbacks
 from .._persistence import Versioned
+from .._set_output import SetOutputMixin, as_frame, check_output, output_of
 from ..sequences import SequenceArray, check_sequences
 from ..sequences._check import inspect_sequences, record_features, validate_layout
-from ._containers import is_array, names_in, restore
+from ._containers import deliver, is_array, names_in, restore
 
 
 def _transformer_has(method):
@@ -30,7 +33,12 @@ def _transformer_has(method):
 
 
 class TimeDistributed(
-    Versioned, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
+    CallbackSupport,
+    SetOutputMixin,
+    Versioned,
+    TransformerMixin,
+    BaseEstimator,
+    auto_wrap_output_keys=None,
 ):
     """Apply a transformer of matrices to every step of sequences.
 
@@ -42,14 +50,14 @@ class TimeDistributed(
     The result comes in the container that X came in: SequenceArray, list of arrays
     (also for a tuple or an object array), array of shape (n, T, F') with the same
     padding, and array of shape (n, T) if X is 2-D and there is one output feature,
-    else (n, T, F').
+    else (n, T, F'). :meth:`set_output` has it otherwise.
 
     Parameters
     ----------
     transformer : estimator
         A transformer for matrices, such as StandardScaler, PCA or a ColumnTransformer
-        with columns given by number. Its parameters are searched as
-        ``timedistributed__transformer__n_components``.
+        with columns given by number (by name: see Notes). Its parameters are searched
+        as ``timedistributed__transformer__n_components``.
 
     Attributes
     ----------
@@ -77,8 +85,11 @@ class TimeDistributed(
     impute them (SimpleImputer), ignore them (StandardScaler) or refuse them (PCA). In
     a 3-D array trailing steps whose features are all NaN are padding and stay so.
 
-    ``set_output`` is not available: sequences fit in no table. Sparse results of the
-    transformer are made dense, DataFrames are made arrays.
+    The transformer is given arrays. Where ``set_output(transform="pandas")`` or
+    "polars" was called before `fit` and X has names, it is given DataFrames, so that
+    columns can be chosen by name. Its own ``set_output`` is called with the same, as
+    in a Pipeline. Sparse results of the transformer are made dense, DataFrames are
+    made arrays.
 
     References
     ----------
@@ -94,6 +105,18 @@ class TimeDistributed(
     >>> scaler = TimeDistributed(StandardScaler()).fit(X)
     >>> scaler.transform(X)[1].round(2)
     array([[1.22, 0.  ]])
+
+    Columns by name:
+
+    >>> from sklearn.compose import make_column_transformer
+    >>> from sklstm.sequences import SequenceArray
+    >>> X = SequenceArray([[1, 10], [3, 30], [5, 20]], [0, 2, 3], ["hour", "pulse"])
+    >>> columns = make_column_transformer(
+    ...     (StandardScaler(), ["pulse"]), verbose_feature_names_out=False
+    ... )
+    >>> model = TimeDistributed(columns).set_output(transform="pandas")
+    >>> model.fit_transform(X).feature_names
+    ('pulse',)
     """
 
     def __init__(self, transformer):
@@ -127,7 +150,7 @@ class TimeDistributed(
         ValueError
             If X is not valid, or y or sample_weight are not as many as the sequences.
         """
-        self._fit(X, y, sample_weight, "fit")
+        self._commit(X, y, sample_weight, "fit")
         return self
 
     def fit_transform(self, X, y=None, sample_weight=None):
@@ -149,8 +172,8 @@ class TimeDistributed(
 
         Returns
         -------
-        X_new : SequenceArray, list of ndarray or ndarray
-            The transformed sequences, in the container X came in.
+        X_new : SequenceArray, list of ndarray, ndarray or DataFrame
+            See :meth:`transform`.
 
         Raises
         ------
@@ -159,11 +182,12 @@ class TimeDistributed(
         """
         if not hasattr(self.transformer, "fit_transform"):
             return self.fit(X, y, sample_weight).transform(X)
-        sequences, data = self._fit(X, y, sample_weight, "fit_transform")
-        return self._restore(data, sequences, X, self._fixed_n_steps)
+        sequences, data = self._commit(X, y, sample_weight, "fit_transform")
+        return self._deliver(data, sequences, X, self._fixed_n_steps)
 
+    @with_callbacks
     def _fit(self, X, y, sample_weight, method):
-        """Call ``fit`` or ``fit_transform`` of a clone; keep it if nothing fails."""
+        """Call ``fit`` or ``fit_transform`` of a clone."""
         validate_parameter_constraints(
             {"transformer": [HasMethods(["fit", "transform"])]},
             self.get_params(deep=False),
@@ -172,6 +196,7 @@ class TimeDistributed(
         sequences, features = inspect_sequences(self, X, allow_nan=True)
         transformer = clone(self.transformer)
         lengths, params = sequences.lengths, {}
+        given = {"X": sequences, "y": y}
         if sample_weight is not None:
             if not has_fit_parameter(transformer, "sample_weight"):
                 raise TypeError(
@@ -179,15 +204,24 @@ class TimeDistributed(
                 )
             check_consistent_length(sequences, sample_weight)
             params["sample_weight"] = np.repeat(np.asarray(sample_weight), lengths, 0)
+            given["metadata"] = {"sample_weight": sample_weight}
         if y is not None:
             check_consistent_length(sequences, y)
             y = np.repeat(np.asarray(y), lengths, axis=0)
-        with _naming_nan(transformer, sequences, features.fixed_n_steps):
-            result = getattr(transformer, method)(sequences.data, y, **params)
-        if method == "fit_transform":
-            result = _as_matrix(result, sequences, transformer)
-        self.transformer_ = transformer
-        record_features(self, features)
+        names = sequences.feature_names
+        library = "default" if names is None else output_of(self)
+        steps = _as_input(sequences.data, names, library)
+        with fit_task(self, transformer, **given) as subtask:
+            with (
+                subtask(X=steps, y=y, metadata=params or None),
+                _naming_nan(transformer, sequences, features.fixed_n_steps),
+            ):
+                result = getattr(transformer, method)(steps, y, **params)
+            if method == "fit_transform":
+                result = _as_matrix(result, sequences, transformer)
+            self.transformer_ = transformer
+            self._input_library = library
+            record_features(self, features)
         return sequences, result
 
     def transform(self, X):
@@ -200,9 +234,10 @@ class TimeDistributed(
 
         Returns
         -------
-        X_new : SequenceArray, list of ndarray or ndarray
-            The transformed sequences, in the container X came in; with the dtype the
-            transformer gives, but floats in a SequenceArray or with padding.
+        X_new : SequenceArray, list of ndarray, ndarray or DataFrame
+            The transformed sequences, in the container X came in or in the one of
+            :meth:`set_output`; with the dtype the transformer gives, but floats in a
+            SequenceArray or with padding.
 
         Raises
         ------
@@ -212,9 +247,14 @@ class TimeDistributed(
         """
         check_is_fitted(self)
         sequences, n_steps = validate_layout(self, X, reset=False, allow_nan=True)
+        as_fitted = partial(
+            _as_input,
+            names=getattr(self, "feature_names_in_", None),
+            library=self._input_library,
+        )
         with _naming_nan(self.transformer_, sequences, n_steps):
-            data = _call(self.transformer_, "transform", sequences)
-        return self._restore(data, sequences, X, n_steps)
+            data = _call(self.transformer_.transform, sequences, as_fitted)
+        return self._deliver(data, sequences, X, n_steps)
 
     @available_if(_transformer_has("inverse_transform"))
     def inverse_transform(self, X):
@@ -240,7 +280,7 @@ class TimeDistributed(
         check_is_fitted(self)
         stand_in = TimeDistributed(self.transformer_)
         sequences, n_steps = validate_layout(stand_in, X, reset=True, allow_nan=True)
-        data = _call(self.transformer_, "inverse_transform", sequences)
+        data = _call(self.transformer_.inverse_transform, sequences)
         if n_steps is None and self._fixed_n_steps is not None and is_array(X):
             n, T = np.shape(X)[:2]
             if data.shape == (n * T, 1):
@@ -276,13 +316,32 @@ class TimeDistributed(
         inner = self.transformer_.get_feature_names_out()
         return names if len(inner) == 1 else inner
 
-    def _restore(self, data, sequences, X, n_steps):
-        names = None
-        if sequences.feature_names is not None:
-            # Names are an extra: a Pipeline can have the method and yet not know them.
-            with suppress(AttributeError, ValueError):
-                names = self.transformer_.get_feature_names_out(sequences.feature_names)
-        return restore(data, sequences.offsets, X, n_steps, names)
+    def set_output(self, *, transform=None):
+        check_output(transform)
+        # not that of transformer_, whose parts may rely on the names of its fit
+        if hasattr(self.transformer, "set_output"):
+            self.transformer.set_output(transform=transform)
+        return super().set_output(transform=transform)
+
+    set_output.__doc__ = SetOutputMixin.set_output.__doc__
+
+    def _deliver(self, data, sequences, X, n_steps):
+        return deliver(
+            self,
+            data,
+            sequences.offsets,
+            X,
+            n_steps,
+            names=self._names_of_steps,
+            columns=partial(names_in, self, None),
+        )
+
+    def _names_of_steps(self, names):
+        # Names are an extra: a Pipeline can have the method and yet not know them.
+        with suppress(AttributeError, ValueError):
+            if names is None and self._fixed_n_steps is None:
+                return self.get_feature_names_out()
+            return self.transformer_.get_feature_names_out(names)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -300,15 +359,20 @@ class TimeDistributed(
         return tags
 
 
-def _call(transformer, method, sequences):
+def _as_input(data, names, library):
+    """Return steps as the transformer is given them."""
+    return data if library == "default" else as_frame(data, names, library)
+
+
+def _call(method, sequences, as_input=np.asarray):
     """Return the matrix a method of the transformer makes of all steps."""
     if len(sequences.data):
-        result = getattr(transformer, method)(sequences.data)
-        return _as_matrix(result, sequences, transformer)
+        result = method(as_input(sequences.data))
+        return _as_matrix(result, sequences, method.__self__)
     # Most transformers refuse an empty matrix; a row of zeros tells them the columns.
     zeros = np.zeros((1, sequences.n_features), sequences.dtype)
     row = SequenceArray(zeros, [0, 1])
-    return _as_matrix(getattr(transformer, method)(zeros), row, transformer)[:0]
+    return _as_matrix(method(as_input(zeros)), row, method.__self__)[:0]
 
 
 def _as_matrix(result, sequences, transformer):

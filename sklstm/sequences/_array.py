@@ -4,18 +4,21 @@ from itertools import pairwise
 
 import numpy as np
 
+from ..kernels import digests
+from ._interop import ConversionsMixin
 from ._long import stack_long
 from ._stacking import FLOATS, as_offsets, float_dtype, stack_items
 
 
-class SequenceArray:
+class SequenceArray(ConversionsMixin):
     """Sequences of unequal length, stored without padding.
 
     All steps lie in one matrix, one sequence after the other; ``offsets`` says where
     each begins, so that sequence ``i`` is ``data[offsets[i]:offsets[i + 1]]``. It is
-    what :func:`check_sequences` makes of any input, and it can be passed wherever
-    scikit-learn takes an array-like X: cross-validation, search and ensembles index
-    it like an array of sequences. The length of a sequence travels inside X.
+    what :func:`~sklstm.sequences.check_sequences` makes of any input, and it can be
+    passed wherever scikit-learn takes an array-like X: cross-validation, search and
+    ensembles index it like an array of sequences. The length of a sequence travels
+    inside X.
 
     Instances are meant to be immutable: data may be shared with the arrays they were
     made from and with slices of themselves.
@@ -52,7 +55,8 @@ class SequenceArray:
 
     See Also
     --------
-    check_sequences : Make a SequenceArray of any accepted input, and validate it.
+    sklstm.sequences.check_sequences : Make a SequenceArray of any accepted input, and
+        validate it.
 
     Notes
     -----
@@ -64,7 +68,9 @@ class SequenceArray:
     length are no array; use :meth:`to_padded` or :meth:`to_list`.
 
     Pickles hold the sequences of this array only, also where it is a slice of a
-    larger one; with protocol 5 the numbers can go out of band.
+    larger one; with protocol 5 the numbers can go out of band. Dask names an array that
+    it scatters by its content, and joblib sends one to a Dask cluster once for a call,
+    not with every task (see :doc:`/user_guide/cluster`).
 
     Examples
     --------
@@ -83,7 +89,8 @@ class SequenceArray:
     array([1, 3])
     """
 
-    __slots__ = ("_data", "_feature_names", "_offsets")
+    # joblib keeps what it has sent to a cluster by weak references.
+    __slots__ = ("__weakref__", "_data", "_feature_names", "_offsets")
     __hash__ = None
 
     def __init__(self, data, offsets, feature_names=None):
@@ -452,6 +459,21 @@ class SequenceArray:
 
     def __reduce__(self):
         return type(self), (self._data, self._offsets, self._feature_names)
+
+    def __sizeof__(self):
+        return object.__sizeof__(self) + self.nbytes
+
+    def __dask_tokenize__(self):
+        steps = np.ascontiguousarray(self._data).view(np.uint8)
+        one = np.array([len(steps)], dtype=np.intp)
+        (key,) = digests(
+            steps.reshape(len(steps), self.n_features * self.dtype.itemsize),
+            np.zeros_like(one),
+            one,
+            self._offsets.view(np.uint8)[np.newaxis],
+        )
+        name = f"{type(self).__module__}.{type(self).__qualname__}"
+        return name, self.dtype.str, self.n_features, self._feature_names, key.tobytes()
 
     def __repr__(self):
         n, lengths = len(self), self.lengths

@@ -12,6 +12,7 @@ from scipy.sparse import issparse
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from ._array import SequenceArray
+from ._peers import package_of
 from ._stacking import FLOATS, float_dtype, stack_items
 
 
@@ -52,7 +53,7 @@ def check_sequences(
     - a list, tuple or 1-D object array of n arrays of shape (T_i, F), or of n arrays of
       shape (T_i,) for univariate sequences. DataFrames are welcome as items. Each has
       the length it has: NaN at its end is a missing value, no padding;
-    - a :class:`SequenceArray`;
+    - a :class:`~sklstm.SequenceArray`;
     - an array, DataFrame or list of lists of numbers of shape (n, T), as scikit-learn
       reads it: n univariate sequences of T steps.
 
@@ -87,17 +88,19 @@ def check_sequences(
     ------
     TypeError
         If X is of a type that cannot hold sequences, such as a sparse matrix, a masked
-        array, a dict or an iterator.
+        array, a dict or an iterator, or has to be converted first, as awkward and
+        Arrow arrays.
 
     ValueError
-        If X has the wrong rank, no or too few samples, no features, sequences of
-        unequal number of features, values that are no real numbers, infinity, values
-        too large for ``dtype`` or, unless ``allow_nan``, missing values. The message
-        names sample, step and feature.
+        If X is a table with a list in each cell or with an index of several levels,
+        which have to be converted first, or if X has the wrong rank, no or too few
+        samples, no features, sequences of unequal number of features, values that are
+        no real numbers, infinity, values too large for ``dtype`` or, unless
+        ``allow_nan``, missing values. The message names sample, step and feature.
 
     See Also
     --------
-    SequenceArray : The container returned.
+    sklstm.SequenceArray : The container returned.
 
     Examples
     --------
@@ -271,6 +274,7 @@ def validate_layout(estimator, X, *, reset, dtype=None, allow_nan=False):
     fitted_on_2d = estimator._fixed_n_steps is not None
     if fitted_on_2d and hasattr(X, "columns"):
         # before the content: wrong names are the reason for what else may be wrong
+        _refuse_foreign(X)
         validate_data(estimator, X, reset=False, skip_check_array=True)
     sequences, n_steps = _convert(X, dtype, allow_nan, 1, estimator)
     if n_steps is not None and fitted_on_2d:
@@ -438,6 +442,7 @@ def _matrix_or_items(X):
             "X is a masked array, whose mask would be lost. Mark padding with NaN: "
             "X.astype(float).filled(np.nan)."
         )
+    _refuse_foreign(X)
     if issparse(X) or hasattr(X, "columns"):
         return X
     if X is None or isinstance(X, (str, bytes, dict, set, frozenset, Iterator)):
@@ -457,6 +462,37 @@ def _matrix_or_items(X):
     if X.ndim == 1 and X.dtype == object:
         return _items_or_vector(list(X))
     return X
+
+
+def _refuse_foreign(X):
+    """Raise for containers of other packages that have to be converted first."""
+    package = package_of(X)
+    is_table = hasattr(X, "columns")
+    if package == "awkward" or (package == "pyarrow" and not is_table):
+        raise TypeError(
+            f"X is of type {package}.{type(X).__name__}. Convert it first: "
+            f"SequenceArray.from_{'awkward' if package == 'awkward' else 'arrow'}(X)."
+        )
+    if package is None or not is_table:
+        return
+    if getattr(getattr(X, "index", None), "nlevels", 1) > 1:
+        raise ValueError(
+            "X is a DataFrame whose index has several levels: "
+            f"{list(X.index.names)}. With one row per step, convert it first: "
+            "SequenceArray.from_sktime(X) for an index of instance and time, "
+            "SequenceArray.from_long(X.reset_index(), by=...) for any other. With one "
+            "row per sequence and one column per step, pass X.reset_index(drop=True)."
+        )
+    cells = np.asarray(X.head(1) if hasattr(X, "head") else X[:1])
+    if cells.dtype == object and any(
+        hasattr(cell, "__len__") and not isinstance(cell, (str, bytes))
+        for cell in cells.flat
+    ):
+        raise ValueError(
+            "X is a table with a list in each cell. Convert it first: "
+            "SequenceArray.from_nested(X), with columns=[...] if some columns are no "
+            "features."
+        )
 
 
 def _raise_no_sequences(X):

@@ -57,32 +57,53 @@ def stack_long(frame, by, sort=None):
             f"No feature column is left beside by={by} and sort={sort} of {columns}."
         )
 
-    # One integer per row that counts the sequences in order of first appearance.
     code = np.zeros(len(frame), dtype=np.intp)
     for column in by:
         levels, inverse = np.unique(_key(frame, column), return_inverse=True)
         code = np.unique(code * len(levels) + inverse, return_inverse=True)[1]
-    first = np.unique(code, return_index=True)[1]
-    rank = np.empty(len(first), dtype=np.intp)
-    rank[np.argsort(first)] = np.arange(len(first))
-    code = rank[code]
+    code = count_by_first_row(code)
 
     # lexsort is stable and takes its last key first.
     keys = [np.unique(_key(frame, c), return_inverse=True)[1] for c in reversed(sort)]
     order = np.lexsort([*keys, code])
-    features = [_numbers(frame, name) for name in names]
+    features = [
+        as_numbers(
+            frame[name],
+            name,
+            "Encode it first, or name it in 'by' or 'sort'.",
+        )
+        for name in names
+    ]
     data = np.empty((len(frame), len(names)), float_dtype(*(f.dtype for f in features)))
     for j, feature in enumerate(features):
         data[:, j] = feature[order]
-    offsets = as_offsets(np.bincount(code, minlength=len(first)))
-    return data, offsets, tuple(map(str, names))
+    return data, as_offsets(np.bincount(code)), tuple(map(str, names))
+
+
+def count_by_first_row(code):
+    """Return one integer per row that counts the sequences.
+
+    Parameters
+    ----------
+    code : ndarray of int, shape (n_rows,)
+        Equal for the rows of one sequence.
+
+    Returns
+    -------
+    rank : ndarray of intp, shape (n_rows,)
+        0 for all rows of the sequence whose first row comes first, and so on.
+    """
+    _, first, inverse = np.unique(code, return_index=True, return_inverse=True)
+    rank = np.empty(len(first), dtype=np.intp)
+    rank[np.argsort(first)] = np.arange(len(first))
+    return rank[inverse]
 
 
 def _key(frame, column):
     """Return a column of ``by`` or ``sort``, which must be complete."""
     values = np.asarray(frame[column])
     if values.dtype.kind == "O":
-        missing = [_is_missing(value) for value in values]
+        missing = [is_missing(value) for value in values]
     elif values.dtype.kind in "Mm":
         missing = np.isnat(values)
     else:
@@ -96,7 +117,8 @@ def _key(frame, column):
     return values
 
 
-def _is_missing(value):
+def is_missing(value):
+    """Whether a cell of a table is empty: None, NaN, NaT or NA."""
     # pandas.NA and NaT by name, without an import: they have no class in common.
     return (
         value is None
@@ -105,9 +127,30 @@ def _is_missing(value):
     )
 
 
-def _numbers(frame, column):
-    """Return a feature column as floats, missing values as NaN."""
-    values = frame[column]
+def as_numbers(values, name, way_out="Encode it first."):
+    """Return a column of a DataFrame as floats.
+
+    Parameters
+    ----------
+    values : Series (pandas, polars or alike)
+        The values of a feature.
+
+    name : str
+        Its name, for messages.
+
+    way_out : str, default="Encode it first."
+        What to do if it is not numeric, for messages.
+
+    Returns
+    -------
+    values : ndarray of float32 or float64, shape (n_rows,)
+        Missing values are NaN.
+
+    Raises
+    ------
+    ValueError
+        If the column is not numeric.
+    """
     try:
         if hasattr(values, "iloc"):  # pandas: nullable types know their own way to NaN
             if getattr(values.dtype, "kind", "O") not in "biufO":
@@ -120,6 +163,5 @@ def _numbers(frame, column):
         return values.astype(float_dtype(values.dtype), copy=False)
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"Column {column!r} is not numeric: {error}. Encode it first, or name it "
-            "in 'by' or 'sort'."
+            f"Column {name!r} is not numeric: {error}. {way_out}"
         ) from error

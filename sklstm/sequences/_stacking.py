@@ -98,7 +98,7 @@ def stack_items(items, dtype=None):
             raise ValueError(
                 f"Sample {i} has {arrays[i].shape[1]} features, but {n_features} are "
                 "expected as in sample 0. All sequences need the same features in "
-                "every step; only the number of steps may differ."
+                f"every step; only the number of steps may differ.{_hint_aeon(arrays)}"
             )
     offsets = as_offsets(np.fromiter(map(len, arrays), np.intp, len(arrays)))
     with np.errstate(over="ignore"):  # a value too large is told by the finite check
@@ -109,6 +109,17 @@ def stack_items(items, dtype=None):
     if data.ndim == 1:
         data = data[:, np.newaxis]
     return np.require(data, requirements=["C", "A"]), offsets, names
+
+
+def _hint_aeon(arrays):
+    """What to do if sequences look as if time came last."""
+    n_channels = len(arrays[0])
+    if any(len(array) != n_channels for array in arrays):
+        return ""
+    return (
+        f" All arrays have {n_channels} row(s): if those are the features, as in aeon, "
+        "use SequenceArray.from_aeon."
+    )
 
 
 def _item_as_array(i, item):

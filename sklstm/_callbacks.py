@@ -1,0 +1,178 @@
+"""scikit-learn's callbacks (from 1.9 on): what they see of a fit, and how they stop it.
+
+The fit is their root task and every epoch a subtask of it. Estimators are fitted as
+drafts, which take the place of the estimator when nothing has failed; callbacks are
+given the draft.
+"""
+
+import copy
+import functools
+from contextlib import contextmanager
+
+import sklearn
+
+from .network.training import Observer
+
+try:
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ImportError:  # scikit-learn 1.8
+    CallbackSupportMixin = None
+
+    def with_callbacks(method):
+        """Call the method through one frame, as where there are callbacks."""
+
+        @functools.wraps(method)
+        def without_callbacks(estimator, *args, **kwargs):
+            return method(estimator, *args, **kwargs)
+
+        return without_callbacks
+
+
+class NoCallbacks:
+    """What stands for callbacks where scikit-learn has none."""
+
+    @property
+    def set_callbacks(self):
+        raise AttributeError(
+            f"set_callbacks needs scikit-learn >= 1.9, this is {sklearn.__version__}. "
+            "Update scikit-learn. For the progress of recurrent networks there are "
+            "verbose=True and loss_curve_, which need no callbacks."
+        )
+
+
+class CallbackSupport(CallbackSupportMixin or NoCallbacks):
+    """Callbacks for an estimator that is fitted as a draft."""
+
+    def _commit(self, *args, **kwargs):
+        """Fit a draft with `_fit`, take over what it has become, return the result."""
+        draft = copy.copy(self)
+        if hasattr(self, "_parent_callback_ctx"):  # its place in a meta-estimator
+            draft._parent_callback_ctx = self._parent_callback_ctx
+        result = draft._fit(*args, **kwargs)
+        self.__dict__ = draft.__dict__
+        return result
+
+    def __getstate__(self):
+        # The tasks of a fit that is under way are no part of what a callback stores
+        # of it, or copies.
+        state = dict(super().__getstate__())
+        for name in (
+            "_callback_fit_ctx",
+            "_parent_callback_ctx",
+            "_skl_callbacks_to_teardown",
+        ):
+            state.pop(name, None)
+        return state
+
+
+class Epochs(Observer):
+    """Tells the callbacks of an estimator of its epochs.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The draft that is being fitted.
+    samples : Samples
+        What it is trained on, valid, before anything is encoded.
+    n_epochs : int
+        How many there may be.
+    task_name : str
+        Name of the whole fit.
+    finish : callable
+        What makes a fitted estimator of a draft and the parameters of now.
+    """
+
+    def __init__(self, estimator, samples, n_epochs, task_name, finish):
+        self.estimator = estimator
+        self.finish = finish
+        # ScoringMonitor hands all metadata on to its scorers: nothing else fits in.
+        weight = samples.weight
+        metadata = None if weight is None else {"sample_weight": weight}
+        self.given = {"X": samples.X, "y": samples.y, "metadata": metadata}
+        self.epoch = None
+        self.fit = estimator._init_callback_context(
+            task_name=task_name, max_subtasks=n_epochs
+        )
+        self.fit.call_on_fit_task_begin(estimator=estimator, **self.given)
+
+    def begin_epoch(self, parameters):
+        self.epoch = self.fit.subcontext(task_name="epoch")
+        self.epoch.call_on_fit_task_begin(
+            estimator=self.estimator,
+            reconstruction_attributes=lambda: self.fitted_attributes(parameters),
+            **self.given,
+        )
+
+    def end_epoch(self, parameters):
+        epoch, self.epoch = self.epoch, None
+        return epoch.call_on_fit_task_end(
+            estimator=self.estimator,
+            reconstruction_attributes=lambda: self.fitted_attributes(parameters),
+            **self.given,
+        )
+
+    def fitted_attributes(self, parameters):
+        """Those that make a fitted estimator of the draft; training goes on without."""
+        stopped = copy.copy(self.estimator)
+        self.finish(stopped, parameters.copy())
+        stopped._optimizer_state = copy.deepcopy(stopped._optimizer_state)
+        return vars(stopped)
+
+    def end_fit(self):
+        if self.epoch is not None:  # begun, but it broke down or was interrupted
+            self.epoch.call_on_fit_task_end(estimator=self.estimator)
+        self.fit.call_on_fit_task_end(
+            estimator=self.estimator, reconstruction_attributes={}, **self.given
+        )
+
+
+def observer_of(estimator, *args):
+    """Who is to be told of the epochs: nobody, unless callbacks are attached."""
+    if CallbackSupportMixin is None or not hasattr(estimator, "_skl_callbacks"):
+        return Observer()
+    return Epochs(estimator, *args)
+
+
+@contextmanager
+def fit_task(transformer, inner=None, **given):
+    """The fit of a transformer, as a task of its callbacks.
+
+    Parameters
+    ----------
+    transformer : estimator
+        The draft that is being fitted: at the end of the block it is.
+    inner : estimator, default=None
+        What it wraps, whose fit is a subtask if it supports callbacks.
+    **given
+        X, y and metadata of the task.
+
+    Yields
+    ------
+    subtask : callable
+        X, y and metadata of `inner` to the context to fit it in.
+    """
+    has_subtask = CallbackSupportMixin is not None and hasattr(inner, "set_callbacks")
+    if not has_subtask and not hasattr(transformer, "_skl_callbacks"):
+        yield no_task
+        return
+    fit = transformer._init_callback_context(max_subtasks=int(has_subtask))
+    fit.call_on_fit_task_begin(estimator=transformer, **given)
+
+    @contextmanager
+    def subtask(**given):
+        task = fit.subcontext(task_name="fit-transformer")
+        with task.propagate_callback_context(inner):
+            task.call_on_fit_task_begin(estimator=transformer, **given)
+            yield
+            task.call_on_fit_task_end(estimator=transformer, **given)
+
+    yield subtask if has_subtask else no_task
+    fit.call_on_fit_task_end(
+        estimator=transformer, reconstruction_attributes={}, **given
+    )
+
+
+@contextmanager
+def no_task(**given):
+    """Stands for a subtask that nobody is told of."""
+    yield

@@ -1,0 +1,108 @@
+"""set_output where the output can be sequences: they get names, tables a DataFrame."""
+
+from importlib import import_module
+
+from sklearn import get_config
+
+
+def output_of(estimator):
+    """Return what `transform` is asked to give.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A transformer.
+
+    Returns
+    -------
+    output : {"default", "pandas", "polars"}
+        What `set_output` was told, else ``sklearn.set_config(transform_output=...)``.
+    """
+    config = getattr(estimator, "_sklearn_output_config", {})  # `clone` knows this name
+    return config.get("transform", get_config()["transform_output"])
+
+
+def as_frame(data, names, library, index=None):
+    """Return a matrix as a DataFrame.
+
+    Parameters
+    ----------
+    data : ndarray of shape (n_rows, n_columns)
+        The values.
+
+    names : sequence of str
+        The columns.
+
+    library : {"pandas", "polars"}
+        Whose DataFrame.
+
+    index : Index or None
+        The rows' names, which only pandas knows.
+
+    Returns
+    -------
+    frame : DataFrame of shape (n_rows, n_columns)
+        With the dtype of data.
+    """
+    frames = import_module(library)
+    if library == "pandas":
+        return frames.DataFrame(data, columns=list(names), index=index)
+    return frames.DataFrame(data, schema=list(names), orient="row")
+
+
+def check_output(transform):
+    """Check what `set_output` is told.
+
+    Parameters
+    ----------
+    transform : object
+        The argument.
+
+    Raises
+    ------
+    ValueError
+        If it is not one that :meth:`SetOutputMixin.set_output` takes.
+    """
+    if transform not in (None, "default", "pandas", "polars"):
+        raise ValueError(
+            f"transform={transform!r} is none of 'default', 'pandas', 'polars' and "
+            "None."
+        )
+
+
+class SetOutputMixin:
+    """`set_output` for transformers of sequences, which scikit-learn's does not know.
+
+    For use with ``auto_wrap_output_keys=None``.
+    """
+
+    def set_output(self, *, transform=None):
+        """Set the output of :meth:`transform` and :meth:`fit_transform`.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"}, default=None
+            What to give:
+
+            - "default": sequences in the container that X came in;
+            - "pandas" or "polars": sequences, which fit in no table, as a
+              :class:`~sklstm.SequenceArray` that bears the names of
+              :meth:`get_feature_names_out`. Where the result is a table, of shape
+              (n, T) for an X of this shape, it is a DataFrame;
+            - None: leave it as it is, at first what
+              ``sklearn.set_config(transform_output=...)`` says.
+
+        Returns
+        -------
+        self : estimator
+            The same object.
+
+        Raises
+        ------
+        ValueError
+            If `transform` is none of these.
+        """
+        check_output(transform)
+        if transform is not None:
+            self._sklearn_output_config = {"transform": transform}
+        return self

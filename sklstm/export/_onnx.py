@@ -1,0 +1,250 @@
+"""to_onnx: a fitted estimator as an ONNX model."""
+
+import json
+from itertools import pairwise
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import is_classifier
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_scalar
+from sklearn.utils.validation import check_is_fitted
+
+import sklstm
+
+from .._base import BaseRecurrent
+from ..preprocessing import FrameStacker, TimeDistributed
+
+# Of 2023: ONNX Runtime 1.15 and what came later run it.
+DEFAULT_OPSET = 18
+# The operators have had the form they are written in since this set.
+LEAST_OPSET = 15
+
+
+def to_onnx(estimator, *, target_opset=None, name=None, stream=False):
+    """Write a fitted estimator as an ONNX model, for programs without Python.
+
+    The model has the network itself, with one node of ONNX for each recurrent layer
+    (LSTM, GRU or RNN), what the estimator makes of its outputs, and the steps of a
+    Pipeline before it. It computes in float32. It takes padded sequences:
+
+    - ``X``: float32 (batch, time, features). What stands behind the end of a sequence
+      does not matter, whatever it is, NaN included.
+    - ``sequence_lens``: int32 (batch,), the numbers of steps.
+
+    Batch and time may have any size at every call. A classifier has two outputs, a
+    regressor one:
+
+    - ``label``: (batch,), int64, string, bool or float64, as `classes_` are; for
+      multilabel targets int64 (batch, n_outputs).
+    - ``probabilities``: float32 (batch, n_classes), as of `predict_proba`.
+    - ``variable``: float64, in the shape of `predict`.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted classifier or regressor of sklstm, a Pipeline of
+        :class:`~sklstm.preprocessing.TimeDistributed` and
+        :class:`~sklstm.preprocessing.FrameStacker` that ends in one, or a fitted search
+        (GridSearchCV) over one of these, of which the best is taken. The transformers
+        in TimeDistributed must be some that skl2onnx knows.
+
+    target_opset : int, default=None
+        Version of ONNX' operators, 15 or later. None is 18, which runtimes from 2023 on
+        read. skl2onnx warns of versions later than those it was tested with.
+
+    name : str, default=None
+        Name of the graph. None is that of the class.
+
+    stream : bool, default=False
+        Whether the sequences come in pieces, of one or several steps. The model then
+        has an input for every state, and behind the other outputs one of the same shape
+        whose name has ``next_`` before it, to be passed on with the next piece. All
+        states begin as zeros. Predictions are those for the sequences up to there.
+
+    Returns
+    -------
+    model : onnx.ModelProto
+        The model, checked by ``onnx.checker``. ``model.SerializeToString()`` gives the
+        bytes that runtimes and files take.
+
+    Raises
+    ------
+    ImportError
+        If onnx or skl2onnx is missing: ``pip install 'sklstm[onnx]'``.
+    NotFittedError
+        If the estimator is not fitted.
+    TypeError
+        If the estimator, or a step of the Pipeline, is of a kind that cannot be
+        exported.
+    ValueError
+        If skl2onnx cannot convert a transformer, if ONNX has no type for the labels, if
+        `target_opset` is out of its range, or if a bidirectional network or a
+        FrameStacker shall be streamed.
+
+    See Also
+    --------
+    sklstm.LSTMClassifier.predict_step : Streaming in Python.
+
+    Notes
+    -----
+    Labels and numbers agree with `predict` up to the rounding of float32, in which the
+    steps of the Pipeline are computed too: features that are large beside what they
+    vary by should be shifted before. An estimator of ``dtype="float64"`` is exported in
+    float32 as well, because ONNX Runtime computes recurrent layers in nothing else.
+
+    The model raises no errors of its own. Where a sequence has a missing value, or
+    infinity, `probabilities` or `variable` are NaN and `label` means nothing, unless
+    `missing` of the estimator or an imputer fills it; in a stream also for the pieces
+    after it. A FrameStacker of ``remainder="error"`` drops what is left over.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import onnxruntime  # doctest: +SKIP
+    >>> from sklstm import GRUClassifier
+    >>> from sklstm.export import to_onnx
+    >>> from sklstm.sequences import SequenceArray
+    >>> rng = np.random.default_rng(0)
+    >>> X = SequenceArray.from_list(
+    ...     [rng.standard_normal((T, 2)) for T in rng.integers(3, 9, size=60)]
+    ... )
+    >>> y = ["up" if x[:, 0].sum() > 0 else "down" for x in X]
+    >>> model = GRUClassifier(8, tol=0.1, random_state=0).fit(X, y)
+    >>> session = onnxruntime.InferenceSession(
+    ...     to_onnx(model).SerializeToString()
+    ... )  # doctest: +SKIP
+    >>> label, probabilities = session.run(
+    ...     None,
+    ...     {
+    ...         "X": X.to_padded().astype("float32"),
+    ...         "sequence_lens": X.lengths.astype("int32"),
+    ...     },
+    ... )  # doctest: +SKIP
+    >>> bool((label == model.predict(X)).all())  # doctest: +SKIP
+    True
+    """
+    try:
+        import onnx
+        import skl2onnx  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            f"to_onnx requires onnx and skl2onnx: {error}. You can install them with "
+            "`pip install 'sklstm[onnx]'`."
+        ) from error
+    from ._onnx_graph import Graph
+    from ._onnx_network import (
+        Stream,
+        write_classifier,
+        write_network,
+        write_regressor,
+    )
+    from ._onnx_steps import write_frame_stacker, write_time_distributed
+
+    steps, end = _exportable(estimator)
+    if stream:
+        _check_stream(steps, end)
+    target_opset = check_scalar(
+        DEFAULT_OPSET if target_opset is None else target_opset,
+        "target_opset",
+        Integral,
+        min_val=LEAST_OPSET,
+        max_val=onnx.defs.onnx_opset_version(),
+    )
+    graph = Graph(int(target_opset))
+    features = [step._n_sequence_features for step in (*steps, end)]
+    x = graph.input("X", np.float32, ["batch", "time", features[0]])
+    lengths = graph.input("sequence_lens", np.int32, ["batch"])
+    x = graph.node("Transpose", x, perm=[1, 0, 2])
+    sequences = graph.sequences(graph.at_least_one(x), graph.cast(lengths, np.int64))
+    for k, (step, (_, n_features_out)) in enumerate(zip(steps, pairwise(features))):
+        if isinstance(step, FrameStacker):
+            sequences = write_frame_stacker(graph, step, sequences)
+        else:
+            sequences = write_time_distributed(
+                graph, step, sequences, f"step{k}_", n_features_out
+            )
+    states = Stream(graph) if stream else None
+    pooled = write_network(graph, end, sequences, states)
+    write_head = write_classifier if is_classifier(end) else write_regressor
+    write_head(graph, end, pooled)
+    if stream:
+        states.finish()
+    kind = type(end).__name__
+    return graph.model(
+        kind if name is None else name,
+        f"{kind} of sklstm {sklstm.__version__}",
+        _properties(end, steps),
+        producer="sklstm",
+        version=sklstm.__version__,
+    )
+
+
+def _exportable(estimator):
+    """The steps before the network and its estimator, all of them fitted."""
+    if hasattr(estimator, "best_estimator_"):
+        return _exportable(estimator.best_estimator_)
+    if hasattr(estimator, "refit"):
+        check_is_fitted(estimator)
+        raise ValueError(
+            f"{type(estimator).__name__} has no best_estimator_, because refit="
+            f"{estimator.refit!r}. Search with refit=True, or fit the best and pass it."
+        )
+    if isinstance(estimator, Pipeline):
+        inner, end = _exportable(estimator[-1])
+        return [part for step in estimator[:-1] for part in _flat(step)] + inner, end
+    if not isinstance(estimator, BaseRecurrent):
+        raise TypeError(
+            "Only a recurrent estimator of sklstm, a Pipeline that ends in one and a "
+            f"search over these can be exported, got {estimator!r}."
+        )
+    check_is_fitted(estimator)
+    return [], estimator
+
+
+def _flat(step):
+    """The transformers that a step of a Pipeline is made of."""
+    if step is None or step == "passthrough":
+        return []
+    if isinstance(step, Pipeline):
+        return [part for inner in step for part in _flat(inner)]
+    if not isinstance(step, TimeDistributed | FrameStacker):
+        raise TypeError(
+            "Only TimeDistributed and FrameStacker can be exported as steps before the "
+            f"network, got {step!r}. Apply it before the exported pipeline, or put it "
+            "into TimeDistributed if it works on each step alone."
+        )
+    check_is_fitted(step)
+    return [step]
+
+
+def _check_stream(steps, end):
+    if end._architecture["bidirectional"]:
+        raise ValueError(
+            "A bidirectional network cannot be streamed: one of its directions reads "
+            "every sequence from its end, which is not there yet. Fit with "
+            "bidirectional=False, or export with stream=False."
+        )
+    for step in steps:
+        if isinstance(step, FrameStacker):
+            raise ValueError(
+                f"{step!r} cannot be streamed: it lays its frames from the end of a "
+                "sequence, which is not there yet. Stack the steps before the exported "
+                "pipeline, or export with stream=False."
+            )
+
+
+def _properties(end, steps):
+    """What a program may want to know of the model, as strings."""
+    properties = {
+        "estimator": type(end).__name__,
+        "sklstm_version": sklstm.__version__,
+    }
+    if is_classifier(end):
+        properties["classes"] = json.dumps(end.classes_.tolist())
+    elif end._fitted_loss[0] == "quantile":
+        properties["quantile"] = json.dumps(end._fitted_loss[1])
+    first = (*steps, end)[0]
+    if hasattr(first, "feature_names_in_") and first._fixed_n_steps is None:
+        properties["feature_names"] = json.dumps(list(first.feature_names_in_))
+    return properties

@@ -1,0 +1,355 @@
+"""The network of an estimator as ONNX nodes: missing values, layers, pooling, head."""
+
+import numpy as np
+
+from ..network.losses import LOG_MAX
+
+F32 = np.float32
+# Operator of each cell, its gates (i, o, f, c; z, r, h) as places in ours, and what
+# makes it the cell we have.
+CELLS = {
+    "lstm": ("LSTM", (0, 3, 1, 2), {}),
+    "lstm_peephole": ("LSTM", (0, 3, 1, 2), {}),
+    "gru": ("GRU", (1, 0, 2), {"linear_before_reset": 1}),
+    "rnn_tanh": ("RNN", (0,), {}),
+    "rnn_relu": ("RNN", (0,), {"activations": ["Relu"]}),
+}
+# Peepholes of the gates i, o, f.
+PEEPHOLES = (0, 2, 1)
+
+
+class Stream:
+    """States that a graph takes and hands back, each of which begins as zeros.
+
+    Parameters
+    ----------
+    graph : Graph
+        What they are inputs and outputs of.
+    """
+
+    def __init__(self, graph):
+        self._graph = graph
+        self._expected = []
+
+    def input(self, name, dtype, *shape):
+        """The state before the steps."""
+        shape = ["batch", *shape]
+        self._expected.append((name, dtype, shape))
+        return self._graph.input(name, dtype, shape)
+
+    def output(self, name, value):
+        """The state behind them."""
+        self._graph.node("Identity", value, name=f"next_{name}")
+
+    def finish(self):
+        for name, dtype, shape in self._expected:
+            self._graph.output(f"next_{name}", dtype, shape)
+
+
+class StepCount:
+    """How many steps of a sequence were read, before and behind those of the graph.
+
+    Without a stream there are none before.
+    """
+
+    def __init__(self, graph, lengths, stream):
+        self.after, self.begun = lengths, None
+        if stream:
+            before = stream.input("steps", np.int64)
+            self.begun = graph.unsqueeze(graph.node("Greater", before, np.int64(0)), 1)
+            self.after = graph.node("Add", before, lengths)
+            stream.output("steps", self.after)
+        column = graph.unsqueeze(self.after, 1)
+        self.any = graph.node("Greater", column, np.int64(0))
+        self.number = graph.cast(column, F32)
+
+
+def write_network(graph, estimator, sequences, stream):
+    """What the head reads (B, H), of the steps that enter the network."""
+    architecture = estimator._architecture
+    pooling, missing = architecture["pooling"], estimator._missing
+    count = None
+    if pooling != "last" or (stream and missing != "error"):
+        count = StepCount(graph, sequences.lengths, stream)
+    if missing != "error":
+        sequences = _fill(graph, estimator, sequences, count, stream)
+    h, last, check = _layers(graph, estimator, sequences, stream)
+    if pooling == "last":
+        return graph.node("Add", last, check)
+    size = architecture["hidden_layer_sizes"][-1] * (1 + architecture["bidirectional"])
+    w = estimator.weights_.get("attention")
+    pooled = _pool(graph, pooling, w, h, sequences.exists, count, size, stream)
+    return graph.node("Add", graph.where(count.any, pooled, last), check)
+
+
+# ---- missing values ----------------------------------------------------------------
+
+
+def _fill(graph, estimator, sequences, count, stream):
+    """Each missing value as the last one that was seen, with an indicator if asked."""
+    first = estimator._first_value.astype(F32)[np.newaxis]
+    n_features = first.shape[1]
+    if stream:
+        seen = stream.input("seen", F32, n_features)
+        first = graph.where(count.begun, seen, first)
+    else:
+        n = graph.unsqueeze(graph.size(sequences.x, 1), 0)
+        shape = graph.node("Concat", n, np.array([n_features]), axis=0)
+        first = graph.node("Expand", first, shape)
+    # Padding counts as missing, so that what was seen last stands at the end.
+    x = graph.where(sequences.exists, sequences.x, F32(np.nan))
+    seen, filled = graph.fill_forward(x, first)
+    if stream:
+        stream.output("seen", seen)
+    if estimator._missing == "indicator":
+        indicator = graph.cast(graph.node("IsNaN", sequences.x), F32)
+        filled = graph.node("Concat", filled, indicator, axis=2)
+    return sequences._replace(x=filled)
+
+
+# ---- recurrent layers --------------------------------------------------------------
+
+
+def _check(graph, x, h_before):
+    """NaN for the sequences with NaN or infinity in their steps, else 0 (B, 1).
+
+    A runtime may take NaN for some number: ONNX Runtime cuts the arguments of σ and
+    tanh to an interval. What was in earlier steps of a stream comes with h.
+    """
+    check = graph.reduce("ReduceSum", graph.node("Mul", x, F32(0)), 0, 2)
+    if h_before:
+        before = graph.reduce("ReduceSum", graph.node("Mul", h_before, F32(0)), 1)
+        check = graph.node("Add", check, before)
+    return graph.unsqueeze(check, 1)
+
+
+def _layers(graph, estimator, sequences, stream):
+    """Outputs of the uppermost layer (T, B, H), which a pooling reads, the last of them
+    (B, H), and what is added to anything computed from them (`_check`)."""
+    architecture = estimator._architecture
+    cell, sizes = architecture["cell"], architecture["hidden_layer_sizes"]
+    directions = 1 + architecture["bidirectional"]
+    op, order, attributes = CELLS[cell]
+    if "activations" in attributes:
+        attributes = {"activations": attributes["activations"] * directions}
+    if directions == 2:
+        attributes = {**attributes, "direction": "bidirectional"}
+    lengths = graph.cast(sequences.lengths, np.int32)
+    some = graph.node("Greater", graph.unsqueeze(lengths, 1), np.int32(0))
+    states = ("h", "c") if op == "LSTM" else ("h",)
+    h = sequences.x
+    for k, size in enumerate(sizes):
+        before = {
+            state: stream.input(f"{state}_l{k}", F32, size) if stream else None
+            for state in states
+        }
+        if k == 0:
+            check = _check(graph, h, before["h"])
+        initial = [graph.unsqueeze(s, 0) if stream else "" for s in before.values()]
+        weights = _weights(estimator.weights_, k, directions, order)
+        peepholes = [weights.pop("P")] if "P" in weights else []
+        is_read = k + 1 < len(sizes) or architecture["pooling"] != "last"
+        every, *after = graph.nodes_of(
+            op,
+            h,
+            *weights.values(),
+            lengths,
+            *initial,
+            *peepholes,
+            outputs=[
+                f"Y_l{k}" if is_read else "",
+                *(f"Y_{state}_l{k}" for state in states),
+            ],
+            hidden_size=size,
+            **attributes,
+        )
+        if is_read:
+            # (T, directions, B, H) to (T, B, H of both)
+            every = graph.node("Transpose", every, perm=[0, 2, 1, 3])
+            h = graph.reshape(every, 0, 0, directions * size)
+        last = graph.node("Transpose", after[0], perm=[1, 0, 2])
+        last = graph.reshape(last, 0, directions * size)
+        # ONNX does not say what a sequence of no steps leaves behind
+        last = graph.where(some, last, before["h"] if stream else F32(0))
+        if stream:
+            known = graph.node("Add", last, check) if k == 0 else last
+            stream.output(f"h_l{k}", known)
+        if stream and "c" in before:
+            c = graph.where(some, graph.squeeze(after[1], 0), before["c"])
+            stream.output(f"c_l{k}", c)
+    return h, last, check
+
+
+def _weights(weights, k, directions, order):
+    """W, R, B and P of a layer, with the gates in ONNX' order."""
+
+    def in_order(name, order):
+        both = [
+            weights[f"{name}_l{k}{suffix}"] for suffix in ("", "_reverse")[:directions]
+        ]
+        return np.stack(
+            [
+                np.concatenate([np.split(one, len(order))[place] for place in order])
+                for one in both
+            ]
+        ).astype(F32)
+
+    bias = [in_order(f"bias_{part}", order) for part in ("ih", "hh")]
+    onnx = {
+        "W": in_order("weight_ih", order),
+        "R": in_order("weight_hh", order),
+        "B": np.concatenate(bias, axis=1),
+    }
+    if f"peephole_l{k}" in weights:
+        onnx["P"] = in_order("peephole", PEEPHOLES)
+    return onnx
+
+
+# ---- pooling -----------------------------------------------------------------------
+
+
+def _pool(graph, mode, w, h, exists, count, size, stream):
+    """Mean, maximum or attention over the steps; of none of them anything.
+
+    A stream brings what was pooled before: sums of exponentials divided by that of the
+    largest score so far (Milakov & Gimelshein 2018).
+    """
+    before = None
+    if stream:
+        before = stream.input("pooled", F32, size)
+    # Add is to the sum what Max is to the maximum.
+    nothing, reduce, join = {
+        "mean": (F32(0), "ReduceSum", "Add"),
+        "max": (F32(-np.inf), "ReduceMax", "Max"),
+        "attention": (F32(0), "ReduceSum", "Add"),
+    }[mode]
+    h = graph.where(exists, h, nothing)
+    norm = count.number
+    if mode == "attention":
+        h, norm, old = _attend(graph, w, h, exists, count, stream)
+    total = graph.reduce(reduce, h, 0)
+    if stream:
+        before = graph.where(count.begun, before, nothing)
+        if mode == "attention":
+            before = graph.node("Mul", before, old)
+        total = graph.node(join, before, total)
+        stream.output("pooled", graph.where(count.any, total, F32(0)))
+    return total if mode == "max" else graph.node("Div", total, norm)
+
+
+def _attend(graph, w, h, exists, count, stream):
+    """Outputs h times exp(w . tanh(h) - largest), the sum of these factors, and what
+    those of earlier steps are multiplied with to have the same largest score."""
+    score = graph.node("MatMul", graph.node("Tanh", h), w.astype(F32)[:, np.newaxis])
+    score = graph.where(exists, score, F32(-np.inf))
+    largest = graph.reduce("ReduceMax", score, 0)
+    old = None
+    if stream:
+        before = graph.unsqueeze(stream.input("score", F32), 1)
+        before = graph.where(count.begun, before, F32(-np.inf))
+        largest = graph.node("Max", before, largest)
+    # Where nothing was read yet, the largest of no scores is minus infinity.
+    finite = graph.where(count.any, largest, F32(0))
+    factor = graph.node("Exp", graph.node("Sub", score, finite))
+    norm = graph.reduce("ReduceSum", factor, 0)
+    if stream:
+        stream.output("score", graph.squeeze(finite, 1))
+        old = graph.node("Exp", graph.node("Sub", before, finite))
+        norm_before = graph.node(
+            "Mul", graph.unsqueeze(stream.input("norm", F32), 1), old
+        )
+        norm = graph.node("Add", norm_before, norm)
+        stream.output("norm", graph.squeeze(norm, 1))
+    return graph.node("Mul", h, factor), norm, old
+
+
+# ---- head --------------------------------------------------------------------------
+
+
+def write_classifier(graph, estimator, features):
+    """Outputs `label` and `probabilities`."""
+    coef, intercept = (
+        array.astype(F32) for array in (estimator.coef_, estimator.intercept_)
+    )
+    raw = graph.node("Gemm", features, coef, intercept, transB=1)
+    n = len(intercept)
+    if estimator._multilabel:
+        graph.node("Sigmoid", raw, name="probabilities")
+        graph.cast(graph.node("Greater", raw, F32(0)), np.int64, name="label")
+        graph.output("label", np.int64, ["batch", n])
+        graph.output("probabilities", F32, ["batch", n])
+        return
+    classes = _labels(estimator.classes_)
+    if n == 1:
+        both = graph.node("Concat", graph.node("Neg", raw), raw, axis=1)
+        graph.node("Sigmoid", both, name="probabilities")
+        positive = graph.node("Greater", graph.squeeze(raw, 1), F32(0))
+        index = graph.cast(positive, np.int64)
+    else:
+        graph.node("Softmax", raw, axis=1, name="probabilities")
+        index = graph.node("ArgMax", raw, axis=1, keepdims=0)
+    graph.node("Gather", classes, index, name="label")
+    graph.output("label", classes.dtype, ["batch"])
+    graph.output("probabilities", F32, ["batch", len(classes)])
+
+
+def _labels(classes):
+    """Labels in a type that ONNX has."""
+    labels = np.array(classes.tolist()) if classes.dtype == object else classes
+    kinds = {"U": object, "b": bool, "i": np.int64, "u": np.int64, "f": np.float64}
+    dtype = kinds.get(labels.dtype.kind)
+    if dtype is np.int64 and (labels > np.iinfo(np.int64).max).any():
+        dtype = np.uint64
+    if dtype is None:
+        raise ValueError(
+            f"The labels {classes.tolist()} have dtype {classes.dtype}, which ONNX "
+            "does not have. Fit with labels that are strings, integers, floats or "
+            "booleans."
+        )
+    return labels.astype(dtype)
+
+
+def write_regressor(graph, estimator, features):
+    """Output `variable`, in float64: targets may be large beside what they vary by."""
+    coef, intercept = (
+        array.astype(np.float64) for array in (estimator.coef_, estimator.intercept_)
+    )
+    y = graph.node("MatMul", graph.cast(features, np.float64), coef.T.copy())
+    y = graph.node("Add", y, intercept)
+    loss, levels = estimator._fitted_loss
+    shape = [len(estimator._target_mean)]
+    if loss == "poisson":
+        # not Min, which need not hand NaN on
+        y = graph.where(graph.node("Greater", y, LOG_MAX), LOG_MAX, y)
+        y = graph.node("Exp", y)
+    elif isinstance(levels, tuple):
+        y = _quantiles(graph, estimator, y, np.asarray(levels))
+        shape.append(len(levels))
+    if estimator._target_ndim == 1:
+        y = graph.squeeze(y, 1)
+        shape = shape[1:]
+    graph.node("Identity", y, name="variable")
+    graph.output("variable", np.float64, ["batch", *shape])
+
+
+def _quantiles(graph, estimator, raw, levels):
+    """Quantiles (B, K, Q) of raw outputs (B, K Q), as `losses.Pinball` has them.
+
+    The one in the middle and the steps from it are summed by a matrix of 1, 0 and -1,
+    whose columns are in the order of the user's levels.
+    """
+    Q = len(levels)
+    K, m = len(estimator._target_mean), Q // 2
+    raw = graph.reshape(raw, 0, K, Q)
+    # softplus(a) = max(a, 0) + log(1 + exp(-|a|)): not all have Softplus in float64
+    small = graph.node("Exp", graph.node("Neg", graph.node("Abs", raw)))
+    steps = graph.node("Log", graph.node("Add", small, 1.0))
+    steps = graph.node("Add", graph.node("Max", raw, 0.0), steps)
+    steps = graph.where(np.arange(Q) == m, raw, steps)
+    j, q = np.indices((Q, Q))
+    sums = np.where((m < j) & (j <= q), 1.0, 0.0) - ((q <= j) & (j < m))
+    sums[m] = 1
+    place = np.argsort(np.argsort(levels))
+    y = graph.node("MatMul", steps, sums[:, place].copy())
+    y = graph.node("Mul", y, estimator._target_scale[:, np.newaxis])
+    return graph.node("Add", y, estimator._target_mean[:, np.newaxis])

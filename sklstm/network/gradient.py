@@ -1,0 +1,97 @@
+"""The gradient of a minibatch as a function of its arguments alone."""
+
+import copy
+from typing import NamedTuple
+
+import numpy as np
+
+from .network import Network
+from .training import TrainingSet, value_and_gradient
+
+
+class MinibatchGradient(NamedTuple):
+    """Mean loss and gradient of a minibatch or a part of one, and its weight.
+
+    `gradient` is None where `value` is not finite.
+    """
+
+    value: float
+    gradient: np.ndarray | None
+    weight: float
+
+
+def minibatch_gradient(
+    architecture, parameters, X, target, weight, loss, *, penalty=None, total=None,
+    dropout=None, tbptt=None,
+):  # fmt: skip
+    """Mean loss of a minibatch and its gradient, of these arguments alone.
+
+    Nothing is changed and nothing is remembered. The same arguments give the same bits
+    in any process, with any number of threads and for any order of the samples; what
+    `fit` computes at an optimizer step is this function. All arguments can be pickled.
+
+    A minibatch can be computed in parts, since masks of dropout belong to a sample and
+    not to its place: with `total`, the weight of the whole minibatch, the mean over its
+    parts, weighted by the `weight` of each, is value and gradient of the whole, up to
+    rounding.
+
+    Parameters
+    ----------
+    architecture : dict
+        Arguments of `Network`.
+    parameters : ndarray of shape (P,)
+        The flat vector.
+    X : SequenceArray of shape (B, None, F)
+        The sequences, of the dtype of the network, as it reads them.
+    target : ndarray of shape (B,) or (B, K)
+        What the loss compares outputs with.
+    weight : ndarray of shape (B,) or None
+        Sample weights, above zero; None for 1 each.
+    loss : object
+        As in `losses`.
+    penalty : ndarray of shape (P,), default=None
+        alpha of each parameter: adds sum(alpha w^2) / 2 / total to the value.
+    total : float, default=None
+        Weight of the minibatch that these samples belong to; None if they are all of
+        it. Only the penalty depends on it.
+    dropout : Dropout, default=None
+        With its `step` that of the last optimizer step before this one.
+    tbptt : int, default=None
+        As in `Network.forward`.
+
+    Returns
+    -------
+    result : MinibatchGradient
+        Value, gradient (P,), and the sum of the weights.
+
+    Raises
+    ------
+    ValueError
+        If there is no sample, or if parameters, X and target do not belong together.
+    """
+    network = Network(**architecture)
+    if parameters.shape != (network.layout.size,):
+        raise ValueError(
+            f"The network has {network.layout.size} parameters, got an array of shape "
+            f"{parameters.shape}."
+        )
+    n_features = network.layers[0].n_inputs
+    if X.n_features != n_features or X.dtype != network.dtype:
+        raise ValueError(
+            f"The network reads {n_features} features in {network.dtype}, got "
+            f"{X.n_features} in {X.dtype}."
+        )
+    if not len(X) or len(target) != len(X):
+        raise ValueError(
+            f"Expected a target for each of at least one sequence, got {len(target)} "
+            f"for {len(X)}."
+        )
+    samples = TrainingSet(X.data, X.offsets[:-1], X.lengths, target, weight)
+    (batch,) = samples.batches(np.arange(len(X)), len(X))
+    own = batch.total
+    if total is not None:
+        batch = batch._replace(total=total)
+    value, gradient = value_and_gradient(
+        network, parameters, X.data, batch, loss, penalty, copy.copy(dropout), tbptt
+    )
+    return MinibatchGradient(value, gradient, own)

@@ -1,0 +1,85 @@
+"""Other packages: imported when they are needed, told apart without an import."""
+
+from importlib import import_module
+
+
+def import_peer(name, method):
+    """Import the package that an object is to be made with.
+
+    Parameters
+    ----------
+    name : str
+        Name of the package.
+
+    method : str
+        Who asks, for the message.
+
+    Returns
+    -------
+    package : module
+        The package.
+
+    Raises
+    ------
+    ImportError
+        If it is not installed; says how to install it.
+    """
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise ImportError(
+            f"SequenceArray.{method} needs {name}: pip install {name}"
+        ) from error
+
+
+def unique_names(sequences, method):
+    """Return the names of the features, which a format needs to be unique.
+
+    Parameters
+    ----------
+    sequences : SequenceArray of shape (n, None, F)
+        The sequences.
+
+    method : str
+        Who asks, for the message.
+
+    Returns
+    -------
+    names : list of str
+        Those of the sequences, else ``x0``, ``x1``...
+
+    Raises
+    ------
+    ValueError
+        If a name comes twice.
+    """
+    names = sequences.feature_names
+    if names is None:
+        return [f"x{j}" for j in range(sequences.n_features)]
+    for j, name in enumerate(names):
+        if name in names[:j]:
+            raise ValueError(
+                f"Features {names.index(name)} and {j} are both named {name!r}, but "
+                f"{method} needs each feature to have a name of its own."
+            )
+    return list(names)
+
+
+def package_of(X):
+    """Return the package that a type comes from, also where it was derived from it.
+
+    Parameters
+    ----------
+    X : object
+        Anything.
+
+    Returns
+    -------
+    package : str or None
+        "awkward", "pyarrow", "polars" or "pandas"; None for anything else.
+    """
+    for base in type(X).__mro__:
+        package = str(base.__module__).partition(".")[0]
+        if package in ("awkward", "pyarrow", "polars", "pandas"):
+            return package
+    return None

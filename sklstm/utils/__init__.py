@@ -1,0 +1,8 @@
+"""What packages that build on sklstm, or beside it, can use."""
+
+from ._estimator_checks import (
+    check_sequence_estimator,
+    parametrize_with_sequence_checks,
+)
+
+__all__ = ["check_sequence_estimator", "parametrize_with_sequence_checks"]
