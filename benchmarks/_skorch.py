@@ -60,7 +60,7 @@ class PaddedModel(Model):
 
     def forward(self, x):
         there = ~torch.isnan(x[:, :, 0])
-        states = self.lstm(torch.nan_to_num(x))[0]
+        states = self.recurrent(torch.nan_to_num(x))[0]
         return self.head(states[torch.arange(len(x)), there.sum(dim=1) - 1])
 
 

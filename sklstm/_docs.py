@@ -182,7 +182,7 @@ tol : float, default=1e-4
     counts as one. "lbfgs" stops where no component of the gradient is larger,
     or where an iteration lowers the loss by no more than 2.2e-9 of it.
 
-n_iter_no_change : int, default=10
+n_iter_no_change : int or inf, default=10
     Epochs without such an improvement after which training stops.
 
 validation_fraction : float, default=0.1
