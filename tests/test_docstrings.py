@@ -6,6 +6,7 @@ import pytest
 
 import sklstm
 import sklstm.datasets
+import sklstm.export
 import sklstm.inspection
 import sklstm.preprocessing
 import sklstm.sequences
@@ -16,6 +17,7 @@ numpydoc_validate = pytest.importorskip("numpydoc.validate")
 MODULES = (
     sklstm,
     sklstm.datasets,
+    sklstm.export,
     sklstm.inspection,
     sklstm.preprocessing,
     sklstm.sequences,
