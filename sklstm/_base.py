@@ -626,8 +626,8 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         for array in (*self.weights_.values(), self.coef_, self.intercept_):
             array.flags.writeable = False
 
-    def _state(self):
-        state = super()._state()
+    def __getstate__(self):
+        state = super().__getstate__()
         state.pop("_idle_networks", None)
         return state
 

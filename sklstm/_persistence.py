@@ -63,20 +63,19 @@ class Versioned:
     """Mixin of estimators that any version can load which is not older.
 
     Pickles begin with the version. Formats that go by the state, such as skops, find it
-    there, and only plain types beside it: the state as it is, that copies and pickles
-    take, is `_state`. A parameter that the version which saved an estimator did not
-    have gets its default.
+    there, and only plain types beside it. A parameter that the version which saved an
+    estimator did not have gets its default.
     """
 
-    def _state(self):
-        """What is to be saved."""
-        return dict(super().__getstate__())
+    def __getstate__(self):
+        return {_KEY: _this_version(), **_plain(super().__getstate__())}
 
     def __reduce__(self):
-        return _blank, (type(self), _this_version()), self._state()
-
-    def __getstate__(self):
-        return {_KEY: _this_version(), **_plain(self._state())}
+        state = self.__getstate__()
+        for name, value in vars(self).items():  # copies keep the type of a parameter
+            if isinstance(value, np.dtype) and name in state:
+                state[name] = value
+        return _blank, (type(self), _this_version()), state
 
     def __setstate__(self, state):
         state = dict(state)

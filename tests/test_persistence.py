@@ -214,6 +214,22 @@ def test_parameters_keep_their_types_in_fit_and_in_pickles(fitted):
     assert estimator.__getstate__()["dtype"] == "float64"
 
 
+class WithoutCurve(LSTMRegressor):
+    """Saves less than its base."""
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        state.pop("loss_curve_", None)
+        return state
+
+
+def test_what_a_subclass_does_not_save_is_not_saved(saved_and_loaded):
+    model = WithoutCurve(**SMALL).fit(X, NUMBERS)
+    loaded = saved_and_loaded(model)
+    assert hasattr(model, "loss_curve_") and not hasattr(loaded, "loss_curve_")
+    assert_array_equal(loaded.predict(X), model.predict(X))
+
+
 def test_arrays_stay_on_disk(fitted, tmp_path):
     """With mmap_mode processes share the memory of one file."""
     loaded = through_joblib_mapped(fitted["adam"], tmp_path)

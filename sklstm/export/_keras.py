@@ -216,7 +216,7 @@ def _swapped(columns, gates):
 
 
 def to_keras(estimator, *, standardized=False):
-    """Weights of a fitted estimator as those of a Keras model.
+    """Return the weights of a fitted estimator as those of a Keras model.
 
     Parameters
     ----------

@@ -323,7 +323,7 @@ def _linear(arrays, head, model):
 
 
 def to_torch(estimator, *, standardized=False, recurrent=None, head="head"):
-    """Weights of a fitted estimator as the state of a PyTorch model.
+    """Return the weights of a fitted estimator as the state of a PyTorch model.
 
     Parameters
     ----------
