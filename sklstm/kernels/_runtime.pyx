@@ -13,7 +13,8 @@ cdef extern from *:
     static int omp_get_max_threads(void) { return 1; }
     #endif
 
-    #if defined(__x86_64__) && !defined(__APPLE__) && (defined(__GNUC__) || defined(__clang__))
+    #if defined(__x86_64__) && !defined(__APPLE__) \\
+        && (defined(__GNUC__) || defined(__clang__))
     #include <cpuid.h>
 
     /* Register states that the operating system saves (XCR0). */
