@@ -597,7 +597,7 @@ def test_same_bits_in_other_processes(tmp_path):
     digests = set()
     for n_threads, isa in [*product([1], isas), (2, isas[0]), (3, isas[-1])]:
         done = subprocess.run(
-            [sys.executable, "-c", script],
+            [sys.executable, "-P", "-c", script],
             env={**os.environ, "OMP_NUM_THREADS": str(n_threads), "SKLSTM_ISA": isa},
             cwd=tmp_path,
             capture_output=True,

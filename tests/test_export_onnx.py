@@ -597,7 +597,7 @@ def test_import_takes_no_extra():
         if "onnx" in module.name:
             importlib.import_module(module.name)
     """
-    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)
+    subprocess.run([sys.executable, "-P", "-c", textwrap.dedent(code)], check=True)
 
 
 def test_docstring():

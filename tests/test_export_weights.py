@@ -743,7 +743,7 @@ def test_neither_library_is_imported():
         "import sys, sklstm.export; "
         "assert not {'torch', 'keras', 'tensorflow', 'onnx'} & set(sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    subprocess.run([sys.executable, "-P", "-c", code], check=True)
 
 
 # ---- errors ------------------------------------------------------------------------

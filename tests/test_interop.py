@@ -652,7 +652,9 @@ X = TimeDistributed(StandardScaler()).fit_transform(X)
 X = FrameStacker(2).set_output(transform="polars").fit_transform(X)
 print(X.lengths, X.feature_names)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code], capture_output=True, text=True
+    )
     assert done.stdout == "[2 3] ('x0_lag1', 'x1_lag1', 'x0_lag0', 'x1_lag0')\n", (
         done.stderr
     )

@@ -658,7 +658,7 @@ def test_forced_variant_must_be_supported():
 def test_environment_forces_a_variant(name, tmp_path):
     code = "import sklstm; sklstm.show_versions()"
     done = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-P", "-c", code],
         env={**os.environ, "SKLSTM_ISA": name},
         cwd=tmp_path,
         capture_output=True,

@@ -74,7 +74,9 @@ def switch_often():
 def test_the_import_brings_back_no_lock():
     code = "import sys, sklstm, sklstm.inspection; print(sys._is_gil_enabled())"
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True
+        [sys.executable, "-P", "-W", "error", "-c", code],
+        capture_output=True,
+        text=True,
     )
     assert (done.stdout, done.stderr) == ("False\n", "")
 
