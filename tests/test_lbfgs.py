@@ -252,7 +252,8 @@ def test_a_search_that_finds_nothing_warns(monkeypatch):
         ConvergenceWarning, match=r"no lower loss after [01] iterations.*tol=0.0001"
     ):
         model = fitted("single", **LBFGS, dtype="float64")
-    # what the line search still finds by chance is up to scipy
+    # Whether the line search finds an iteration in the last bits is up to the BLAS under
+    # scipy, which has other kernels on other processors.
     assert model.n_iter_ <= 1 and model.loss_ <= start.loss_
     if model.n_iter_ == 0:
         assert_same_bits(model, start)
