@@ -252,7 +252,7 @@ def test_a_search_that_finds_nothing_warns(monkeypatch):
         ConvergenceWarning, match=r"no lower loss after [01] iterations.*tol=0.0001"
     ):
         model = fitted("single", **LBFGS, dtype="float64")
-    # Whether the line search finds an iteration in the last bits is up to the BLAS under
+    # Whether the line search finds an iteration in the last bits is up to the BLAS of
     # scipy, which has other kernels on other processors.
     assert model.n_iter_ <= 1 and model.loss_ <= start.loss_
     if model.n_iter_ == 0:
