@@ -690,7 +690,11 @@ def library(request):
     frames = pytest.importorskip(request.param)
     # scikit-learn 1.8 knows a table of polars by this method, which polars 2 has not
     known = hasattr(frames.DataFrame, "__dataframe__")
-    if sklearn.__version__.startswith("1.8.") and request.param == "polars" and not known:
+    if (
+        sklearn.__version__.startswith("1.8.")
+        and request.param == "polars"
+        and not known
+    ):
         pytest.skip("scikit-learn 1.8 does not know polars 2")
     return request.param
 

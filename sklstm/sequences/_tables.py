@@ -277,8 +277,12 @@ def _polars_lists(column):
     if column.null_count():
         raise_missing_sample(column.is_null().to_numpy())
     lengths = column.list.len().to_numpy().astype(np.intp)
-    # explode makes a null of an empty list
-    values = column.filter(lengths > 0).explode()
+    # explode makes a null of an empty list, and some versions warn where they are not told
+    column = column.filter(lengths > 0)
+    try:
+        values = column.explode(empty_as_null=True)
+    except TypeError:
+        values = column.explode()
     if kind in ("Boolean", "Decimal", "Null"):
         values = values.cast(import_peer("polars", "from_nested").Float64)
     return as_numbers(values, column.name), lengths
