@@ -277,7 +277,7 @@ def _polars_lists(column):
     if column.null_count():
         raise_missing_sample(column.is_null().to_numpy())
     lengths = column.list.len().to_numpy().astype(np.intp)
-    # explode makes a null of an empty list, and some versions warn where they are not told
+    # explode makes a null of an empty list, and some versions warn where not told to
     column = column.filter(lengths > 0)
     try:
         values = column.explode(empty_as_null=True)
