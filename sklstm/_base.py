@@ -179,9 +179,9 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         Warns
         -----
         ConvergenceWarning
-            If `max_iter` (with "lbfgs" also `max_fun`) was reached while the loss was
-            still getting better, or if the loss was not finite (the weights are the
-            last good ones).
+            If `max_iter` (with "lbfgs" also `max_fun`) was reached before the loss
+            stopped getting better by `tol`, or if the loss was not finite (the
+            weights are the last good ones).
         UserWarning
             If training was interrupted from the keyboard; the estimator is fitted
             with the weights of that moment.

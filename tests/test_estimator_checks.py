@@ -53,7 +53,7 @@ class NearestMean(ClassifierMixin, BaseEstimator):
         return self
 
     def predict_proba(self, X):
-        check_is_fitted(self)
+        check_is_fitted(self, "means_")
         X = self.check(X)
         if X.shape[2] != self.n_features_in_:
             raise ValueError(
@@ -208,6 +208,13 @@ class NoScore(NearestMean):
         return np.nan
 
 
+class NeverFitted(NearestMean):
+    """It predicts, but a pipeline asks before."""
+
+    def __sklearn_is_fitted__(self):
+        return False
+
+
 @pytest.mark.parametrize(
     "Estimator, check",
     [
@@ -231,6 +238,7 @@ class NoScore(NearestMean):
         (HalfFitted, "check_failed_fit"),
         (IgnoresWeights, "check_sample_weight"),
         (NoScore, "check_model_selection"),
+        (NeverFitted, "check_pipeline"),
     ],
 )
 def test_what_breaks_a_rule(Estimator, check):

@@ -321,8 +321,8 @@ def train(
     Warns
     -----
     ConvergenceWarning
-        If the loss was still getting better at the end, or was not finite; in that
-        case the parameters are those from before the epoch.
+        If `max_iter` was reached before the loss stopped getting better by `tol`, or
+        if it was not finite; then the parameters are those from before the epoch.
     UserWarning
         If the user interrupted training; the parameters are the ones of that moment.
     """
