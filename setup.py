@@ -44,6 +44,7 @@ DIRECTIVES = {
     "freethreading_compatible": True,
 }
 NO_OPENMP = os.environ.get("SKLSTM_NO_OPENMP") == "1"
+CONFIGURATION = Path("build/configuration")
 
 NO_OPENMP_MESSAGE = """
 The C compiler could not build a small OpenMP program, so the kernels would run on one
@@ -114,15 +115,32 @@ class BuildExt(build_ext):
         return True
 
 
+def write_configuration():
+    """A file that is newer than what was built with other flags or switches."""
+    tools = ["CC", "CFLAGS", "CPPFLAGS", "LDFLAGS", "LDSHARED"]
+    switches = ["SKLSTM_DEBUG", "SKLSTM_NO_OPENMP", "SKLSTM_SANITIZE"]
+    text = "".join(f"{name}={os.environ.get(name)}\n" for name in [*tools, *switches])
+    if not CONFIGURATION.exists() or CONFIGURATION.read_text() != text:
+        CONFIGURATION.parent.mkdir(exist_ok=True)
+        CONFIGURATION.write_text(text)
+
+
 def kernel(name, source, build_dir, flags=()):
     """One extension, from a C file in a folder of its own: variants share a source."""
+    c_file = Path("build", build_dir, KERNELS, source).with_suffix(".c")
+    before = (c_file.read_bytes(), c_file.stat()) if c_file.exists() else None
     (extension,) = cythonize(
         [Extension(f"sklstm.kernels.{name}", [f"{KERNELS}/{source}"])],
         compiler_directives=DIRECTIVES,
         build_dir=f"build/{build_dir}",
     )
+    # An isolated build has a new Cython, whose files are newer than any C file; what it
+    # writes again as it was need not be compiled again.
+    if before and c_file.read_bytes() == before[0]:
+        os.utime(c_file, ns=(before[1].st_atime_ns, before[1].st_mtime_ns))
     # Set afterwards: cythonize carries the options of a source over to its next use.
     extension.depends = [f"{KERNELS}/{h}.h" for h in HEADERS]
+    extension.depends += ["setup.py", str(CONFIGURATION)]
     extension.include_dirs = [KERNELS]
     extension.extra_compile_args = [*FLAGS, *flags]
     extension.extra_link_args = [*SANITIZERS]
@@ -130,6 +148,7 @@ def kernel(name, source, build_dir, flags=()):
     return extension
 
 
+write_configuration()
 extensions = [
     kernel("_runtime", "_runtime.pyx", "cython"),
     kernel("_schedule", "_schedule.pyx", "cython"),
