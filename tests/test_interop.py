@@ -715,6 +715,24 @@ def test_the_conversion_is_named(name, conversion):
             call()
 
 
+def test_tensors_that_are_no_array():
+    torch = pytest.importorskip("torch")
+    ragged = [torch.ones(4, 3), torch.zeros(2, 3)]
+    packed = torch.nn.utils.rnn.pack_sequence(ragged)
+    # its strided layout warns that it is a prototype
+    nested = torch.nested.nested_tensor(ragged, layout=torch.jagged)
+    graph = torch.ones(2, 4, 3).requires_grad_()
+    for X, way_out, same in (
+        (packed, "unpack_sequence(X)", torch.nn.utils.rnn.unpack_sequence(packed)),
+        (nested, "X.detach().unbind()", nested.detach().unbind()),
+        (graph, "X.detach()", graph.detach()),
+    ):
+        with pytest.raises(TypeError, match=re.escape(f"{way_out}.")):
+            check_sequences(X)
+        lengths = [4, 4] if X is graph else [4, 2]
+        assert check_sequences(same).lengths.tolist() == lengths
+
+
 def test_an_index_of_floats_is_no_matter():
     frame = pd.DataFrame(np.eye(3), index=[2.5, 0.5, 7.0])
     assert check_sequences(frame).lengths.tolist() == [3, 3, 3]

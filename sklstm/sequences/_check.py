@@ -473,6 +473,8 @@ def _refuse_foreign(X):
             f"X is of type {package}.{type(X).__name__}. Convert it first: "
             f"SequenceArray.from_{'awkward' if package == 'awkward' else 'arrow'}(X)."
         )
+    if package == "torch":
+        _refuse_tensors(X)
     if package is None or not is_table:
         return
     if getattr(getattr(X, "index", None), "nlevels", 1) > 1:
@@ -493,6 +495,19 @@ def _refuse_foreign(X):
             "SequenceArray.from_nested(X), with columns=[...] if some columns are no "
             "features."
         )
+
+
+def _refuse_tensors(X):
+    """Raise for what PyTorch does not give away as one array."""
+    if type(X).__name__ == "PackedSequence":
+        kind, way_out = "a PackedSequence", "torch.nn.utils.rnn.unpack_sequence(X)"
+    elif getattr(X, "is_nested", False):
+        kind, way_out = "a nested tensor", "X.detach().unbind()"
+    elif getattr(X, "requires_grad", False):
+        kind, way_out = "a tensor that requires gradients", "X.detach()"
+    else:
+        return
+    raise TypeError(f"X is {kind} of PyTorch. Pass {way_out}.")
 
 
 def _raise_no_sequences(X):

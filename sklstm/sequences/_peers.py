@@ -76,10 +76,10 @@ def package_of(X):
     Returns
     -------
     package : str or None
-        "awkward", "pyarrow", "polars" or "pandas"; None for anything else.
+        "awkward", "pyarrow", "polars", "pandas" or "torch"; None for anything else.
     """
     for base in type(X).__mro__:
         package = str(base.__module__).partition(".")[0]
-        if package in ("awkward", "pyarrow", "polars", "pandas"):
+        if package in ("awkward", "pyarrow", "polars", "pandas", "torch"):
             return package
     return None
