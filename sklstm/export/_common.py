@@ -144,7 +144,8 @@ def _outputs_of_classes(weight, bias, classes, key):
     n_outputs = len(weight)
     if classes is None:
         classes = np.arange(max(2, n_outputs))
-    labels, order = _valid_classes(classes), np.argsort(classes, kind="stable")
+    labels = _valid_classes(classes)
+    order = np.argsort(np.ravel(classes), kind="stable")
     if len(labels) < len(order):
         raise ValueError(f"classes={classes!r} holds a label twice.")
     n_classes = len(labels)
