@@ -1007,7 +1007,22 @@ WRONG_OPTIONS = {
         "scale must be positive",
     ),
     "mean": (LSTMRegressor, {"target_mean": np.inf}, "target_mean must be numbers"),
+    "scale of text": (
+        LSTMRegressor,
+        {"target_scale": "three"},
+        "target_scale must be positive numbers, got 'three'",
+    ),
+    "ragged mean": (
+        LSTMRegressor,
+        {"target_mean": [1, [2, 3]]},
+        "target_mean must be numbers",
+    ),
     "recurrent": (LSTMRegressor, {"recurrent": "gru"}, "at 'gru', but at 'lstm'"),
+    "recurrent twice": (
+        LSTMRegressor,
+        {"recurrent": ["lstm", "lstm"]},
+        r"recurrent=\['lstm', 'lstm'\] holds 'lstm' twice",
+    ),
     "head": (
         LSTMRegressor,
         {"head": "fc"},

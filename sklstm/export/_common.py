@@ -178,16 +178,19 @@ def _target_units(model, n_targets, mean, scale):
         ("target_mean", mean, 0.0),
         ("target_scale", scale, 1.0),
     ):
-        values = np.asarray(default if given is None else given, dtype=np.float64)
+        least = 0 if name == "target_scale" else -np.inf
+        wanted = "positive numbers" if least == 0 else "numbers"
+        try:
+            values = np.asarray(default if given is None else given, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{name} must be {wanted}, got {given!r}.") from error
         values = values.ravel() if values.size == n_targets else values
         if values.ndim > 1 or values.size not in (1, n_targets):
             raise ValueError(
                 f"{name} has shape {values.shape}, but the head has {n_targets} "
                 "outputs: pass a number, or one for each."
             )
-        least = 0 if name == "target_scale" else -np.inf
         if not (np.isfinite(values).all() and (values > least).all()):
-            wanted = "positive numbers" if least == 0 else "numbers"
             raise ValueError(f"{name} must be {wanted}, got {given!r}.")
         units.append(np.array(np.broadcast_to(values, n_targets)))
     return units
