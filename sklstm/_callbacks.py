@@ -46,8 +46,9 @@ class CallbackSupport(CallbackSupportMixin or NoCallbacks):
     def _commit(self, *args, **kwargs):
         """Fit a draft with `_fit`, take over what it has become, return the result."""
         draft = copy.copy(self)
-        if hasattr(self, "_parent_callback_ctx"):  # its place in a meta-estimator
-            draft._parent_callback_ctx = self._parent_callback_ctx
+        # What is not saved: its place in a meta-estimator, what a subclass leaves out.
+        for name, value in self.__dict__.items():
+            draft.__dict__.setdefault(name, value)
         result = draft._fit(*args, **kwargs)
         self.__dict__ = draft.__dict__
         return result

@@ -18,13 +18,16 @@ from sklearn.exceptions import NotFittedError
 from sklearn.feature_selection import SelectKBest
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, TunedThresholdClassifierCV
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import (
     Binarizer,
     FunctionTransformer,
     MinMaxScaler,
+    Normalizer,
+    OneHotEncoder,
     OrdinalEncoder,
+    PowerTransformer,
     StandardScaler,
 )
 
@@ -339,6 +342,41 @@ def test_time_distributed(kind):
         )
 
 
+def test_padding_is_no_category():
+    """OneHotEncoder raises for categories that it does not know; 0 may be one."""
+    X = ragged()
+    X = SequenceArray(1.0 + (X.data > 1), X.offsets)
+    model = make_pipeline(TimeDistributed(OneHotEncoder()), GRUClassifier(4, **FIT))
+    model.fit(X, np.resize([0, 1], len(X)))
+    assert_same_classifier(session_of(model), model, X)
+
+
+@pytest.mark.parametrize(
+    "transformer",
+    [
+        PowerTransformer(),
+        ColumnTransformer([("power", PowerTransformer(), [2, 0])]),
+        make_pipeline(SimpleImputer(), PowerTransformer()),
+    ],
+    ids=["alone", "columns", "imputed"],
+)
+def test_power_transformer_leaves_missing_values(transformer):
+    """That of skl2onnx makes numbers of them."""
+    X = ragged(n=60, missing=0.2)
+    steps = TimeDistributed(transformer)
+    model = make_pipeline(steps, GRUClassifier(4, missing="ffill", **FIT))
+    model.fit(X, np.resize([0, 1], len(X)))
+    assert_same_classifier(session_of(model), model, X)
+
+
+def test_steps_that_let_through():
+    X = ragged()
+    inner = make_pipeline("passthrough", StandardScaler(), None)
+    model = make_pipeline(TimeDistributed(inner), GRUClassifier(4, **FIT))
+    model.fit(X, np.resize([0, 1], len(X)))
+    assert_same_classifier(session_of(model), model, X)
+
+
 def test_several_steps():
     X = ragged(missing=0.2)
     y = np.array([np.nansum(x) for x in X])
@@ -561,6 +599,31 @@ def test_other_estimators():
     ):
         with pytest.raises(TypeError, match=r"KMeans\(n_clusters=2\), which"):
             to_onnx(make_pipeline(TimeDistributed(inner), network).fit(X, y))
+
+
+def test_what_skl2onnx_writes_wrongly():
+    """The runtime would raise, or compute another thing."""
+    X = ragged(missing=0.2)
+    y = np.resize([0, 1], len(X))
+    network = GRUClassifier(4, missing="ffill", **FIT)
+    imputer = TimeDistributed(SimpleImputer(add_indicator=True))
+    with pytest.raises(
+        ValueError, match=r"3 features of SimpleImputer\(add_indicator=True\).* 6"
+    ):
+        to_onnx(make_pipeline(imputer, network).fit(X, y))
+    # its maximum is not that of the absolute values
+    X = ragged()
+    for inner in (Normalizer("max"), make_pipeline(PCA(2), Normalizer("max"))):
+        with pytest.raises(ValueError, match=r"Normalizer\(norm='max'\)"):
+            to_onnx(make_pipeline(TimeDistributed(inner), network).fit(X, y))
+
+
+def test_what_has_refit_and_is_no_search():
+    X = ragged(empty=False)
+    model = TunedThresholdClassifierCV(GRUClassifier(4, **FIT), cv=2)
+    model.fit(X, np.resize([0, 1], len(X)))
+    with pytest.raises(TypeError, match=r"can be exported, got TunedThreshold"):
+        to_onnx(model)
 
 
 def test_what_cannot_be_streamed():

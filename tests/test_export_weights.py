@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
@@ -551,6 +552,24 @@ def test_two_classes(classes, n_outputs):
     assert_allclose(model.predict_proba(X)[:, column], expected, 1e-5)
 
 
+@pytest.mark.parametrize("index", [[1, 0], [4, 7]])
+@pytest.mark.parametrize("n_outputs", [1, 2])
+def test_classes_of_a_series_are_in_its_order(n_outputs, index):
+    """As those of `y.drop_duplicates()`, whose index is what is left."""
+    classes = pd.Series(["no", "yes"], index=index)
+    model = from_torch(state_dict_of(n_outputs), LSTMClassifier(4), classes=classes)
+    expected = from_torch(
+        state_dict_of(n_outputs), LSTMClassifier(4), classes=["no", "yes"]
+    )
+    assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
+
+
+def test_classes_in_a_column():
+    column = from_torch(state_dict_of(1), LSTMClassifier(4), classes=[["no"], ["yes"]])
+    row = from_torch(state_dict_of(1), LSTMClassifier(4), classes=["no", "yes"])
+    assert_array_equal(column.predict_proba(X), row.predict_proba(X))
+
+
 def test_several_labels_at_once():
     model = from_torch(state_dict_of(3), LSTMClassifier(4), multilabel=True)
     assert_array_equal(model.predict(X), raw_outputs(3) > 0)
@@ -938,6 +957,18 @@ WRONG_WEIGHTS = {
         r"weights\[2\] has shape \(12,\).*reset_after=True",
     ),
     "peephole": (ONE_LSTM, LSTMRegressor(4, peephole=True), "Keras has not peepholes"),
+    # its kernel and bias are no mean and scale of targets
+    "two dense": (ONE_LSTM + ((2, 1), (1,)), LSTMRegressor(4), "holds 7 arrays"),
+    "two dense of a classifier": (
+        ONE_LSTM + ((2, 3), (3,)),
+        LSTMClassifier(4),
+        "holds 7 arrays",
+    ),
+    "two dense of one unit": (
+        (*ONE_LSTM[:3], (4, 1), (1,), (1, 1), (1,)),
+        LSTMRegressor(4),
+        "holds 7 arrays",
+    ),
 }
 
 
@@ -976,7 +1007,22 @@ WRONG_OPTIONS = {
         "scale must be positive",
     ),
     "mean": (LSTMRegressor, {"target_mean": np.inf}, "target_mean must be numbers"),
+    "scale of text": (
+        LSTMRegressor,
+        {"target_scale": "three"},
+        "target_scale must be positive numbers, got 'three'",
+    ),
+    "ragged mean": (
+        LSTMRegressor,
+        {"target_mean": [1, [2, 3]]},
+        "target_mean must be numbers",
+    ),
     "recurrent": (LSTMRegressor, {"recurrent": "gru"}, "at 'gru', but at 'lstm'"),
+    "recurrent twice": (
+        LSTMRegressor,
+        {"recurrent": ["lstm", "lstm"]},
+        r"recurrent=\['lstm', 'lstm'\] holds 'lstm' twice",
+    ),
     "head": (
         LSTMRegressor,
         {"head": "fc"},

@@ -5,6 +5,7 @@ import inspect
 import pickle
 import re
 import sys
+import threading
 import types
 from pathlib import Path
 
@@ -228,6 +229,23 @@ def test_what_a_subclass_does_not_save_is_not_saved(saved_and_loaded):
     loaded = saved_and_loaded(model)
     assert hasattr(model, "loss_curve_") and not hasattr(loaded, "loss_curve_")
     assert_array_equal(loaded.predict(X), model.predict(X))
+
+
+class WithLock(LSTMRegressor):
+    """Has what cannot be saved."""
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        state.pop("lock", None)
+        return state
+
+
+def test_what_a_subclass_does_not_save_stays_in_fit():
+    model = WithLock(**SMALL)
+    lock = model.lock = threading.Lock()
+    model.fit(X, NUMBERS).partial_fit(X, NUMBERS)
+    assert model.lock is lock
+    assert not hasattr(copy.copy(model), "lock")
 
 
 def test_arrays_stay_on_disk(fitted, tmp_path):

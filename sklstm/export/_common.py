@@ -144,7 +144,8 @@ def _outputs_of_classes(weight, bias, classes, key):
     n_outputs = len(weight)
     if classes is None:
         classes = np.arange(max(2, n_outputs))
-    labels, order = _valid_classes(classes), np.argsort(classes, kind="stable")
+    labels = _valid_classes(classes)
+    order = np.argsort(np.ravel(classes), kind="stable")
     if len(labels) < len(order):
         raise ValueError(f"classes={classes!r} holds a label twice.")
     n_classes = len(labels)
@@ -177,16 +178,19 @@ def _target_units(model, n_targets, mean, scale):
         ("target_mean", mean, 0.0),
         ("target_scale", scale, 1.0),
     ):
-        values = np.asarray(default if given is None else given, dtype=np.float64)
+        least = 0 if name == "target_scale" else -np.inf
+        wanted = "positive numbers" if least == 0 else "numbers"
+        try:
+            values = np.asarray(default if given is None else given, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{name} must be {wanted}, got {given!r}.") from error
         values = values.ravel() if values.size == n_targets else values
         if values.ndim > 1 or values.size not in (1, n_targets):
             raise ValueError(
                 f"{name} has shape {values.shape}, but the head has {n_targets} "
                 "outputs: pass a number, or one for each."
             )
-        least = 0 if name == "target_scale" else -np.inf
         if not (np.isfinite(values).all() and (values > least).all()):
-            wanted = "positive numbers" if least == 0 else "numbers"
             raise ValueError(f"{name} must be {wanted}, got {given!r}.")
         units.append(np.array(np.broadcast_to(values, n_targets)))
     return units

@@ -127,7 +127,8 @@ def from_keras(
     arrays = [as_weights(f"weights[{k}]", value) for k, value in enumerate(weights)]
     n_directions, sizes = 1 + model.bidirectional, model._hidden_sizes()
     n_expected = 3 * n_directions * len(sizes) + 2
-    if len(arrays) == n_expected + 2:
+    # of another dense layer the kernel would be a matrix
+    if len(arrays) == n_expected + 2 and arrays[-2].shape == arrays[-3].shape:
         mean, scale = arrays[-2:]
         target_mean = mean if target_mean is None else target_mean
         target_scale = scale if target_scale is None else target_scale

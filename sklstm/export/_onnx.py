@@ -32,8 +32,8 @@ def to_onnx(estimator, *, target_opset=None, name=None, stream=False):
       does not matter, whatever it is, NaN included.
     - ``sequence_lens``: int32 (batch,), the numbers of steps.
 
-    Batch and time may have any size at every call. A classifier has two outputs, a
-    regressor one:
+    Batch, of one or more, and time may have any size at every call; of a batch of none
+    ONNX Runtime may abort the program. A classifier has two outputs, a regressor one:
 
     - ``label``: (batch,), int64, string, bool or float64, as `classes_` are; for
       multilabel targets int64 (batch, n_outputs).
@@ -78,9 +78,9 @@ def to_onnx(estimator, *, target_opset=None, name=None, stream=False):
         If the estimator, or a step of the Pipeline, is of a kind that cannot be
         exported.
     ValueError
-        If skl2onnx cannot convert a transformer, if ONNX has no type for the labels, if
-        `target_opset` is out of its range, or if a bidirectional network or a
-        FrameStacker shall be streamed.
+        If skl2onnx cannot convert a transformer, or would write another one, if ONNX
+        has no type for the labels, if `target_opset` is out of its range, or if a
+        bidirectional network or a FrameStacker shall be streamed.
 
     See Also
     --------
@@ -186,6 +186,7 @@ def _exportable(estimator):
         return _exportable(estimator.best_estimator_)
     if hasattr(estimator, "refit"):
         check_is_fitted(estimator)
+    if hasattr(estimator, "multimetric_"):  # a fitted search, and no other estimator
         raise ValueError(
             f"{type(estimator).__name__} has no best_estimator_, because refit="
             f"{estimator.refit!r}. Search with refit=True, or fit the best and pass it."

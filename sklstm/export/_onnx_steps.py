@@ -1,10 +1,15 @@
 """Steps of a Pipeline before the network, as ONNX nodes."""
 
+from functools import partial
+
 import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.feature_selection import SelectorMixin
 from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.preprocessing import FunctionTransformer, Normalizer, PowerTransformer
 
+from ..preprocessing._time_distributed import _as_input, _call
+from ..sequences import SequenceArray
 from ._onnx_graph import tensor_type
 
 
@@ -21,27 +26,100 @@ def write_time_distributed(graph, step, sequences, prefix, n_features_out):
                 "exported: skl2onnx writes the predict of what has one, not its "
                 "transform. Apply it before the exported pipeline."
             )
+        if isinstance(part, Normalizer) and part.norm == "max":
+            raise ValueError(
+                f"{part!r}, which TimeDistributed applies to every step, cannot be "
+                "exported: that of ONNX divides by the largest value, not by the "
+                "largest absolute value. Use another norm, or apply it before the "
+                "exported pipeline."
+            )
     try:
         model = convert_sklearn(
-            transformer,
+            _acting(transformer),
             initial_types=[("X", FloatTensorType([None, F]))],
             target_opset=graph.opsets[""],
         )
-    except (RuntimeError, NotImplementedError, TypeError, ValueError) as error:
+    except (
+        RuntimeError, NotImplementedError, TypeError, ValueError, AttributeError
+    ) as error:  # fmt: skip
         raise ValueError(
             f"skl2onnx cannot convert {transformer!r}, which TimeDistributed applies "
             f"to every step: {error}\nUse a transformer that it knows, register a "
             "converter with skl2onnx.update_registered_converter, or apply this one "
             "before the exported pipeline."
         ) from error
-    rows = graph.reshape(sequences.x, -1, F)
-    rows, dtype = graph.embed(model, prefix, rows)
+    (output,) = model.graph.output
+    shape = output.type.tensor_type.shape.dim
+    n_written = shape[-1].dim_value if shape else 0  # 0 if it is not known
+    if n_written not in (0, n_features_out):
+        raise ValueError(
+            f"skl2onnx writes {n_written} features of {transformer!r}, which "
+            f"TimeDistributed applies to every step, but it makes {n_features_out}. "
+            "Of a SimpleImputer skl2onnx knows neither add_indicator=True nor features "
+            "that are left out because they have no values: use missing='indicator' of "
+            "the network or keep_empty_features=True, or apply the transformer before "
+            "the exported pipeline."
+        )
+    given = _without_padding(graph, sequences, graph.reshape(sequences.x, -1, F))
+    rows, dtype = graph.embed(model, prefix, given)
     if dtype != tensor_type(np.float32):
         rows = graph.cast(rows, np.float32)
+    if any(isinstance(part, PowerTransformer) for part in _parts(transformer)):
+        rows = _with_missing(graph, step, given, rows)
     n_rows = graph.node("Slice", graph.node("Shape", sequences.x), [0], [2])
     shape = graph.node("Concat", n_rows, [n_features_out], axis=0)
     x = graph.node("Reshape", rows, shape)
     return graph.sequences(x, sequences.lengths)
+
+
+def _without_padding(graph, sequences, rows):
+    """The steps as rows, with the first that there is in the place of padding.
+
+    Zeros might be a category that an encoder does not know, which is an error.
+    """
+    exists = graph.cast(graph.reshape(sequences.exists, -1), np.int32)
+    first = graph.node("ArgMax", exists, axis=0, keepdims=0)
+    x = graph.node("Gather", rows, first)
+    return graph.where(graph.reshape(sequences.exists, -1, 1), rows, x)
+
+
+def _with_missing(graph, step, given, rows):
+    """What is missing after the transformer, as it is in scikit-learn.
+
+    The Yeo-Johnson of skl2onnx makes numbers of NaN.
+    """
+    F = step._n_sequence_features
+    probes = np.where(np.eye(F, dtype=bool), np.nan, 1.0)
+    as_fitted = partial(
+        _as_input,
+        names=getattr(step, "feature_names_in_", None),
+        library=step._input_library,
+    )
+    try:
+        probed = _call(
+            step.transformer_.transform, SequenceArray(probes, [0, F]), as_fitted
+        )
+    except ValueError:  # it takes no missing values
+        return rows
+    # Row j tells which features are missing where feature j was.
+    spoils = np.isnan(probed).astype(np.float32)
+    missing = graph.cast(graph.node("IsNaN", given), np.float32)
+    missing = graph.node(
+        "Greater", graph.node("MatMul", missing, spoils), np.float32(0)
+    )
+    return graph.where(missing, np.float32(np.nan), rows)
+
+
+def _acting(transformer):
+    """A Pipeline without the steps that let through, which skl2onnx does not know."""
+    if not isinstance(transformer, Pipeline):
+        return transformer
+    steps = [
+        (name, _acting(part))
+        for name, part in transformer.steps
+        if part is not None and part != "passthrough"
+    ]
+    return Pipeline(steps or [("identity", FunctionTransformer())])
 
 
 def _parts(transformer):

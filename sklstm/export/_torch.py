@@ -212,6 +212,11 @@ def _paths(modules, recurrent):
                     f"recurrent={recurrent!r}: there is no recurrent layer at "
                     f"{path!r}, but at {', '.join(map(repr, found))}."
                 )
+            if paths.count(path) > 1:
+                raise ValueError(
+                    f"recurrent={recurrent!r} holds {path!r} twice. Name each "
+                    "recurrent layer once, the lowest first."
+                )
         return paths
     if len(found) == 1:
         return found
