@@ -607,11 +607,15 @@ def test_check_estimator(estimator):
     } <= names
 
 
-@pytest.mark.parametrize(
+# Of a table they make one.
+tables_to_tables = pytest.mark.parametrize(
     "estimator",
     [TimeDistributed(StandardScaler()), FrameStacker(1), FrameStacker(1, step=2)],
     ids=repr,
 )
+
+
+@tables_to_tables
 @pytest.mark.parametrize(
     "check",
     [
@@ -699,11 +703,7 @@ def library(request):
     return request.param
 
 
-@pytest.mark.parametrize(
-    "estimator",
-    [TimeDistributed(StandardScaler()), FrameStacker(1), FrameStacker(1, step=2)],
-    ids=repr,
-)
+@tables_to_tables
 @pytest.mark.parametrize(
     "check",
     [

@@ -283,13 +283,9 @@ def taken_apart(estimator, library, standardized):
     layers = [
         layer.torch_weights(views[f"l{k}"]) for k, layer in enumerate(network.layers)
     ]
-    if is_classifier(estimator):
-        units = None
-    else:
+    weight, bias, units = estimator.coef_, estimator.intercept_, None
+    if standardized and not is_classifier(estimator):
+        weight, bias = views["head"]["w"].T, views["head"]["b"]
         units = estimator._target_mean.copy(), estimator._target_scale.copy()
-    weight, bias = views["head"]["w"].T, views["head"]["b"]
-    if not standardized:  # in the units of y
-        weight, bias = estimator.coef_, estimator.intercept_
-        units = None
     dtype = network.dtype
     return layers, weight.astype(dtype, order="C"), bias.astype(dtype), units

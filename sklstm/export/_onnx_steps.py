@@ -1,14 +1,11 @@
 """Steps of a Pipeline before the network, as ONNX nodes."""
 
-from functools import partial
-
 import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.feature_selection import SelectorMixin
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer, Normalizer, PowerTransformer
 
-from ..preprocessing._time_distributed import _as_input, _call
 from ..sequences import SequenceArray
 from ._onnx_graph import tensor_type
 
@@ -90,15 +87,8 @@ def _with_missing(graph, step, given, rows):
     """
     F = step._n_sequence_features
     probes = np.where(np.eye(F, dtype=bool), np.nan, 1.0)
-    as_fitted = partial(
-        _as_input,
-        names=getattr(step, "feature_names_in_", None),
-        library=step._input_library,
-    )
     try:
-        probed = _call(
-            step.transformer_.transform, SequenceArray(probes, [0, F]), as_fitted
-        )
+        probed = step._transform_steps(SequenceArray(probes, [0, F]))
     except ValueError:  # it takes no missing values
         return rows
     # Row j tells which features are missing where feature j was.
@@ -145,12 +135,12 @@ def write_frame_stacker(graph, step, sequences):
     # Frame p of m ends with step T - 1 - (m - 1 - p) s; before step 0 is step 0.
     p = graph.unsqueeze(graph.arange(n_frames), 1)  # (T', 1)
     until_last = graph.node("Sub", counts, graph.node("Add", p, 1))  # (T', B)
-    end = graph.node("Sub", lengths, 1)
-    end = graph.node("Sub", end, graph.node("Mul", until_last, s))
+    last = graph.node("Sub", lengths, 1)
+    end = graph.node("Sub", last, graph.node("Mul", until_last, s))
     t = graph.node("Sub", graph.unsqueeze(end, 2), np.arange(k)[::-1].copy())
     # padding has no step to be taken from, and takes the last
-    last = graph.unsqueeze(graph.node("Sub", lengths, 1), 1)
-    t = graph.node("Max", graph.node("Min", t, last), 0)  # (T', B, k)
+    t = graph.node("Min", t, graph.unsqueeze(last, 1))
+    t = graph.node("Max", t, 0)  # (T', B, k)
     # Row t B + b of the steps in a line holds step t of sequence b.
     row = graph.node("Mul", t, n_sequences)
     row = graph.node("Add", row, graph.unsqueeze(graph.arange(n_sequences), 1))

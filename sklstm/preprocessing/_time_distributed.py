@@ -247,14 +247,18 @@ class TimeDistributed(
         """
         check_is_fitted(self)
         sequences, n_steps = validate_layout(self, X, reset=False, allow_nan=True)
+        with _naming_nan(self.transformer_, sequences, n_steps):
+            data = self._transform_steps(sequences)
+        return self._deliver(data, sequences, X, n_steps)
+
+    def _transform_steps(self, sequences):
+        """The matrix that the transformer makes of all steps, given them as in fit."""
         as_fitted = partial(
             _as_input,
             names=getattr(self, "feature_names_in_", None),
             library=self._input_library,
         )
-        with _naming_nan(self.transformer_, sequences, n_steps):
-            data = _call(self.transformer_.transform, sequences, as_fitted)
-        return self._deliver(data, sequences, X, n_steps)
+        return _call(self.transformer_.transform, sequences, as_fitted)
 
     @available_if(_transformer_has("inverse_transform"))
     def inverse_transform(self, X):

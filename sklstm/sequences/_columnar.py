@@ -8,7 +8,7 @@ with a name for each, or one number.
 import numpy as np
 
 from ._peers import import_peer, package_of, unique_names
-from ._stacking import as_offsets, float_dtype
+from ._stacking import as_offsets, columns_as_matrix, float_dtype
 
 
 def raise_missing_sample(missing):
@@ -28,26 +28,6 @@ def raise_missing_sample(missing):
         f"Sample {int(np.argmax(missing))} is missing (null). Drop such samples "
         "together with their targets; a sequence of no steps is an empty list."
     )
-
-
-def columns_as_matrix(columns):
-    """Return columns as one matrix of floats.
-
-    Parameters
-    ----------
-    columns : list of ndarray of shape (n_rows,)
-        Of any numeric types.
-
-    Returns
-    -------
-    data : ndarray of float32 or float64, shape (n_rows, n_columns)
-        C-contiguous; float32 if all columns are.
-    """
-    dtype = float_dtype(*(column.dtype for column in columns))
-    data = np.empty((len(columns[0]), len(columns)), dtype)
-    for j, column in enumerate(columns):
-        data[:, j] = column
-    return data
 
 
 def _rows_as_matrix(values, row_lengths, lengths):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._stacking import as_offsets, float_dtype
+from ._stacking import as_offsets, columns_as_matrix, float_dtype
 
 
 def stack_long(frame, by, sort=None):
@@ -74,9 +74,7 @@ def stack_long(frame, by, sort=None):
         )
         for name in names
     ]
-    data = np.empty((len(frame), len(names)), float_dtype(*(f.dtype for f in features)))
-    for j, feature in enumerate(features):
-        data[:, j] = feature[order]
+    data = columns_as_matrix(features, order)
     return data, as_offsets(np.bincount(code)), tuple(map(str, names))
 
 

@@ -111,6 +111,29 @@ def stack_items(items, dtype=None):
     return np.require(data, requirements=["C", "A"]), offsets, names
 
 
+def columns_as_matrix(columns, order=slice(None)):
+    """Return columns as one matrix of floats.
+
+    Parameters
+    ----------
+    columns : list of ndarray of shape (n_rows,)
+        Of any numeric types.
+
+    order : ndarray of int, shape (n_rows,), default=slice(None)
+        The row of the columns for each row of the matrix; as they are by default.
+
+    Returns
+    -------
+    data : ndarray of float32 or float64, shape (n_rows, n_columns)
+        C-contiguous; float32 if all columns are.
+    """
+    dtype = float_dtype(*(column.dtype for column in columns))
+    data = np.empty((len(columns[0]), len(columns)), dtype)
+    for j, column in enumerate(columns):
+        data[:, j] = column[order]
+    return data
+
+
 def _hint_aeon(arrays):
     """What to do if sequences look as if time came last."""
     n_channels = len(arrays[0])

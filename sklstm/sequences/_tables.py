@@ -6,10 +6,10 @@ makes one of a SequenceArray. Long tables are read in `_long.py`.
 
 import numpy as np
 
-from ._columnar import columns_as_matrix, raise_missing_sample, stack_arrow
+from ._columnar import raise_missing_sample, stack_arrow
 from ._long import as_numbers, count_by_first_row, is_missing
 from ._peers import import_peer, package_of, unique_names
-from ._stacking import as_offsets, stack_items
+from ._stacking import as_offsets, columns_as_matrix, stack_items
 
 # ---- sktime --------------------------------------------------------------------------
 
@@ -68,7 +68,7 @@ def stack_sktime(frame):
         )
     # by position, because a name may come twice
     features = [as_numbers(frame.iloc[:, j], name) for j, name in enumerate(names)]
-    data = columns_as_matrix([feature[order] for feature in features])
+    data = columns_as_matrix(features, order)
     named = all(isinstance(name, str) for name in names)
     return data, offsets, tuple(names) if named else None
 
