@@ -138,8 +138,9 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
             The targets: one for each sequence.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the samples. A sample of weight zero is not there; the loss of a
-            minibatch is the weighted mean over its samples.
+            Weights of the samples. A sample of weight zero is not there. The loss of a
+            minibatch of B samples is ``sum(w_i * loss_i) / (B * w_mean)`` with the mean
+            weight of all samples, times those of their classes.
 
         X_val : as X, default=None
             Sequences for early stopping, instead of a part of X.
@@ -314,8 +315,9 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         if held_out is not None:
             held_out = held_out._replace(X=self._without_missing(held_out.X))
         samples = TrainingSet(
-            X.data, X.offsets[:-1], X.lengths, self._encode_target(y), weight
-        )
+            X.data, X.offsets[:-1], X.lengths, self._encode_target(y), weight,
+            mean_weight=1.0 if incremental else None,
+        )  # fmt: skip
         batch_size = self._check_batch(samples)
         network = self._make_network()
         if going_on:

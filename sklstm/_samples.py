@@ -5,9 +5,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
-from sklearn.utils.validation import check_array
+from sklearn.utils.validation import _num_samples, check_array
 
 from .sequences import SequenceArray
+
+# Sums of weights between these leave room for products with steps, losses and 1 / sum.
+LEAST_WEIGHT, LARGEST_WEIGHT = 1e-290, 1e290
 
 
 class Samples(NamedTuple):
@@ -90,6 +93,33 @@ def check_sample_weight(sample_weight, n_samples, estimator):
             f"Negative values in sample_weight: sample {negative[0]} has weight "
             f"{sample_weight[negative[0]]:g}. Weights must be zero or positive."
         )
+    check_total_weight(sample_weight, "sample_weight")
+    return sample_weight
+
+
+def check_total_weight(weight, what):
+    """Say when weights are so large or so small that their sum is no number to use."""
+    with np.errstate(over="ignore", under="ignore"):
+        total = weight.sum()
+    if total == 0 or LEAST_WEIGHT <= total <= LARGEST_WEIGHT:
+        return
+    largest = int(weight.argmax())
+    way_out = "Divide" if total > 1 else "Multiply"
+    raise ValueError(
+        f"{what} is too {'large' if total > 1 else 'small'} to compute with: sample "
+        f"{largest} has weight {weight[largest]:g}, and the sum of all has to be "
+        f"between {LEAST_WEIGHT:g} and {LARGEST_WEIGHT:g}. {way_out} all weights by a "
+        "common factor."
+    )
+
+
+def check_score_weight(sample_weight, y, estimator):
+    """Weights of samples that are to be scored, or None."""
+    if sample_weight is None:
+        return None
+    sample_weight = check_sample_weight(sample_weight, _num_samples(y), estimator)
+    if not sample_weight.any():
+        raise ValueError("All sample weights are zero: there is nothing to score.")
     return sample_weight
 
 

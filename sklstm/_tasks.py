@@ -14,6 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_array, column_or_1d
 
 from ._base import BaseRecurrent, takes_minibatches
+from ._samples import check_score_weight, check_total_weight
 from .network.losses import (
     AbsoluteError,
     BinaryCrossEntropy,
@@ -138,7 +139,10 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
             The labels.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the samples.
+            Weights of the samples. As in
+            :class:`~sklearn.linear_model.SGDClassifier` they count as they are, since
+            the samples to come are not known: the loss of a minibatch of B samples is
+            ``sum(w_i * loss_i) / B``.
 
         classes : array-like of shape (n_classes,), default=None
             All labels there will ever be. Needed at the first call, unless y is
@@ -160,6 +164,21 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
         return self
 
     # ---- targets ---------------------------------------------------------------
+
+    def _check_parameters(self, validation, groups, incremental):
+        super()._check_parameters(validation, groups, incremental)
+        given = self.class_weight
+        given = given if isinstance(given, list) else [given]
+        if incremental and any(isinstance(w, str) for w in given):
+            # in the words of SGDClassifier
+            raise ValueError(
+                "class_weight 'balanced' is not supported for partial_fit. In order to "
+                "use 'balanced' weights, use compute_class_weight('balanced', "
+                "classes=classes, y=y). In place of y you can use a large enough "
+                "sample of the full training set target to properly estimate the class "
+                "frequency distributions. Pass the resulting weights as the "
+                "class_weight parameter."
+            )
 
     def _check_y(self, y):
         _require_y(self, y)
@@ -279,7 +298,13 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
                 f"class_weight={self.class_weight!r} holds weights that are negative "
                 "or not finite. Weights must be zero or positive numbers."
             )
-        return weight if sample_weight is None else weight * sample_weight
+        what = f"class_weight={self.class_weight!r}"
+        if sample_weight is not None:
+            with np.errstate(over="ignore", under="ignore"):
+                weight = weight * sample_weight
+            what += " times sample_weight"
+        check_total_weight(weight, what)
+        return weight
 
     @staticmethod
     def _balanced_weights(y, sample_weight):
@@ -416,6 +441,29 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
         fitted = self._as_fitted()
         return fitted._log_probabilities(fitted._raw_outputs(X))
 
+    def score(self, X, y, sample_weight=None):
+        """Accuracy of the predictions; for multilabel targets that of whole samples.
+
+        Parameters
+        ----------
+        X : SequenceArray, list of arrays or array of shape (n_samples, n_steps, \
+                n_features) or (n_samples, n_steps)
+            The sequences, as in :meth:`fit`.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            The true labels.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples.
+
+        Returns
+        -------
+        score : float
+            The share of samples, by weight, of which all labels are right.
+        """
+        sample_weight = check_score_weight(sample_weight, y, self)
+        return super().score(X, y, sample_weight)
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
@@ -460,7 +508,10 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
             The targets.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the samples.
+            Weights of the samples. As in
+            :class:`~sklearn.linear_model.SGDRegressor` they count as they are, since
+            the samples to come are not known: the loss of a minibatch of B samples is
+            ``sum(w_i * loss_i) / B``.
 
         Returns
         -------
@@ -694,6 +745,7 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
             The score.
         """
         fitted = self._as_fitted()
+        sample_weight = check_score_weight(sample_weight, y, self)
         predicted = fitted.predict(X)
         if not fitted._has_many_quantiles:
             return r2_score(y, predicted, sample_weight=sample_weight)

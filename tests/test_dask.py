@@ -339,15 +339,16 @@ def test_gradients_of_workers_are_those_of_here(client):
         [
             client.submit(
                 minibatch_gradient, *arguments, X[part], target[part], *rest,
-                dropout=dropout,
+                n_samples=len(X), dropout=dropout,
             )
             for part in parts
         ]
     )  # fmt: skip
     for part, result in zip(parts, there, strict=True):
         again = minibatch_gradient(
-            *arguments, X[part], target[part], *rest, dropout=dropout
-        )
+            *arguments, X[part], target[part], *rest,
+            n_samples=len(X), dropout=dropout,
+        )  # fmt: skip
         assert_array_equal(result.gradient, again.gradient)
-    whole = sum(r.weight * r.gradient for r in there) / len(X)
+    whole = sum(r.gradient for r in there)
     np.testing.assert_allclose(whole, here.gradient, rtol=1e-10, atol=1e-14)

@@ -1,7 +1,7 @@
 """The gradient of a minibatch depends on its arguments alone, and comes in parts.
 
 What training on several machines stands on: a worker computes the gradient of a part
-of a minibatch, and the weighted mean of the parts is the step that one machine takes.
+of a minibatch, and the sum of the parts is the step that one machine takes.
 """
 
 import copy
@@ -177,14 +177,17 @@ def test_parts_add_up_to_the_whole(name, weighted):
         parts = [np.array(indices) for indices in parts]
         some = np.concatenate(parts)
         whole = minibatch_gradient(*part(args, some), **options)
-        total = sum(args[4][some]) if weighted else len(some)
+        mean_weight = args[4][some].mean() if weighted else None
         results = [
-            minibatch_gradient(*part(args, indices), total=total, **options)
+            minibatch_gradient(
+                *part(args, indices), n_samples=len(some), mean_weight=mean_weight,
+                **options,
+            )
             for indices in parts
-        ]
+        ]  # fmt: skip
         assert sum(r.weight for r in results) == pytest.approx(whole.weight, rel=1e-14)
-        value = sum(r.weight * r.value for r in results) / total
-        gradient = sum(r.weight * r.gradient for r in results) / total
+        value = sum(r.value for r in results)
+        gradient = sum(r.gradient for r in results)
         assert value == pytest.approx(whole.value, rel=1e-13)
         assert_allclose(gradient, whole.gradient, rtol=1e-10, atol=1e-14)
 
@@ -205,7 +208,8 @@ def test_other_masks_in_another_step_or_fit(change):
         (GRUClassifier(dropout=0.4, recurrent_dropout=0.2), SoftmaxCrossEntropy()),
     ],
 )
-def test_it_is_what_fit_computes(monkeypatch, estimator, loss):
+@pytest.mark.parametrize("weighted", [False, True])
+def test_it_is_what_fit_computes(monkeypatch, estimator, loss, weighted):
     """At every step of two epochs, from the parameters and the content alone."""
     rng = np.random.default_rng(0)
     X = SequenceArray.from_list(
@@ -214,6 +218,8 @@ def test_it_is_what_fit_computes(monkeypatch, estimator, loss):
     y = np.array(["a", "b", "c"])[np.arange(24) % 3]
     if isinstance(estimator, LSTMRegressor):
         y = rng.standard_normal(24)
+    sample_weight = rng.uniform(0.5, 2, size=24) if weighted else None
+    mean_weight = sample_weight.mean() if weighted else None
     steps = []
 
     def record(network, parameters, data, batch, loss, penalty, dropout, tbptt):
@@ -229,7 +235,7 @@ def test_it_is_what_fit_computes(monkeypatch, estimator, loss):
         hidden_layer_sizes=5, batch_size=10, max_iter=2, random_state=0
     )
     with pytest.warns(match="converged"):
-        estimator.fit(X, y)
+        estimator.fit(X, y, sample_weight)
     assert len(steps) == 6
     architecture = {
         "n_features": F,
@@ -247,7 +253,7 @@ def test_it_is_what_fit_computes(monkeypatch, estimator, loss):
         indices = np.searchsorted(X.offsets, batch.starts)
         value, gradient, weight = minibatch_gradient(
             architecture, parameters, X[indices], batch.target, batch.weight, loss,
-            penalty=penalty, dropout=dropout,
+            penalty=penalty, mean_weight=mean_weight, dropout=dropout,
         )  # fmt: skip
         assert (value, weight) == (fitted[0], batch.total)
         assert_array_equal(gradient, fitted[1])

@@ -10,7 +10,7 @@ from .training import TrainingSet, value_and_gradient
 
 
 class MinibatchGradient(NamedTuple):
-    """Mean loss and gradient of a minibatch or a part of one, and its weight.
+    """Loss and gradient of a minibatch or a part of one, and the sum of its weights.
 
     `gradient` is None where `value` is not finite.
     """
@@ -21,19 +21,20 @@ class MinibatchGradient(NamedTuple):
 
 
 def minibatch_gradient(
-    architecture, parameters, X, target, weight, loss, *, penalty=None, total=None,
-    dropout=None, tbptt=None,
+    architecture, parameters, X, target, weight, loss, *, penalty=None, n_samples=None,
+    mean_weight=None, dropout=None, tbptt=None,
 ):  # fmt: skip
-    """Mean loss of a minibatch and its gradient, of these arguments alone.
+    """Loss of a minibatch and its gradient, of these arguments alone.
 
     Nothing is changed and nothing is remembered. The same arguments give the same bits
     in any process, with any number of threads and for any order of the samples; what
     `fit` computes at an optimizer step is this function. All arguments can be pickled.
 
-    A minibatch can be computed in parts, since masks of dropout belong to a sample and
-    not to its place: with `total`, the weight of the whole minibatch, the mean over its
-    parts, weighted by the `weight` of each, is value and gradient of the whole, up to
-    rounding.
+    The loss of a minibatch of B samples is sum(w_i l_i) / (B mean_weight), to which a
+    penalty adds sum(alpha w^2) / 2 / (B mean_weight). It can be computed in parts,
+    since masks of dropout belong to a sample and not to its place: with `n_samples` and
+    `mean_weight` of the whole minibatch, values and gradients of its parts add up to
+    those of the whole, up to rounding.
 
     Parameters
     ----------
@@ -50,10 +51,12 @@ def minibatch_gradient(
     loss : object
         As in `losses`.
     penalty : ndarray of shape (P,), default=None
-        alpha of each parameter: adds sum(alpha w^2) / 2 / total to the value.
-    total : float, default=None
-        Weight of the minibatch that these samples belong to; None if they are all of
-        it. Only the penalty depends on it.
+        alpha of each parameter.
+    n_samples : int, default=None
+        Samples of the minibatch that these belong to; None if they are all of it.
+    mean_weight : float, default=None
+        The weight that counts as one, in `fit` the mean weight of all its samples. None
+        for the mean of these.
     dropout : Dropout, default=None
         With its `step` that of the last optimizer step before this one.
     tbptt : int, default=None
@@ -86,12 +89,15 @@ def minibatch_gradient(
             f"Expected a target for each of at least one sequence, got {len(target)} "
             f"for {len(X)}."
         )
-    samples = TrainingSet(X.data, X.offsets[:-1], X.lengths, target, weight)
+    samples = TrainingSet(
+        X.data, X.offsets[:-1], X.lengths, target, weight, mean_weight
+    )
     (batch,) = samples.batches(np.arange(len(X)), len(X))
-    own = batch.total
-    if total is not None:
-        batch = batch._replace(total=total)
+    if n_samples is not None:
+        batch = batch._replace(divisor=n_samples * samples.mean_weight)
+        if penalty is not None:
+            penalty = penalty * penalty.dtype.type(len(X) / n_samples)
     value, gradient = value_and_gradient(
         network, parameters, X.data, batch, loss, penalty, copy.copy(dropout), tbptt
     )
-    return MinibatchGradient(value, gradient, own)
+    return MinibatchGradient(value, gradient, batch.total)

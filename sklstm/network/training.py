@@ -19,7 +19,8 @@ class Minibatch(NamedTuple):
     """Distinct samples with the sum of their weights.
 
     The fields are those of `TrainingSet` for its samples; `keys` (B, 2) are their
-    fingerprints.
+    fingerprints, `total` is the sum of their weights, and `divisor` what the sum of
+    their weighted losses is divided by.
     """
 
     starts: np.ndarray
@@ -27,6 +28,7 @@ class Minibatch(NamedTuple):
     target: np.ndarray
     weight: np.ndarray | None
     total: float
+    divisor: float
     keys: np.ndarray
 
 
@@ -50,6 +52,12 @@ class TrainingSet:
         What the loss compares outputs with.
     weight : ndarray of shape (n,) or None
         Sample weights.
+    mean_weight : float or None
+        The weight that counts as one: the loss of a minibatch of B samples (those of
+        weight zero aside, identical ones counted each) is sum(w_i l_i) / (B
+        mean_weight). None is the mean of the weights, with which the loss of all
+        samples is their weighted mean, and a minibatch of large weights makes a larger
+        step than one of small ones.
     """
 
     data: np.ndarray
@@ -57,6 +65,7 @@ class TrainingSet:
     lengths: np.ndarray
     target: np.ndarray
     weight: np.ndarray | None
+    mean_weight: float | None = None
 
     def __post_init__(self):
         self._keys = keys = digests(
@@ -69,6 +78,9 @@ class TrainingSet:
         #: Place of a sample in the order of contents; equal for identical samples.
         self._rank = rank.ravel()
         self._distinct = len(distinct) == len(self)
+        self._own_mean = self.mean_weight is None
+        if self._own_mean:
+            self.mean_weight = 1.0 if self.weight is None else self.weight.mean()
 
     def __len__(self):
         return len(self.starts)
@@ -105,13 +117,29 @@ class TrainingSet:
                 weight = weights[batch]
                 total = float(weight.sum())
             yield Minibatch(
-                starts[batch], lengths[batch], target[batch], weight, total, keys[batch]
+                starts[batch],
+                lengths[batch],
+                target[batch],
+                weight,
+                total,
+                self._divisor(batch.stop - begin, total),
+                keys[batch],
             )
+
+    def _divisor(self, n, total):
+        """What the weighted losses of n samples, of this total weight, are divided by.
+
+        All samples are exactly their weighted mean.
+        """
+        if self._own_mean and n == len(self):
+            return total
+        return float(n * self.mean_weight)
 
     def _merged(self, indices):
         """A minibatch in which identical samples are one, of their common weight."""
         weight = None if self.weight is None else self.weight[indices]
         total = float(len(indices) if weight is None else weight.sum())
+        divisor = self._divisor(len(indices), total)
         _, first, inverse = np.unique(
             self._rank[indices], return_index=True, return_inverse=True
         )
@@ -123,6 +151,7 @@ class TrainingSet:
             self.target[indices],
             weight,
             total,
+            divisor,
             self._keys[indices],
         )
 
@@ -242,9 +271,10 @@ class Observer:
 def value_and_gradient(
     network, parameters, data, batch, loss, penalty=None, dropout=None, tbptt=None
 ):
-    """Mean loss over a minibatch and its gradient; None for it if that is not finite.
+    """Loss of a minibatch and its gradient; None for it if that is not finite.
 
-    With MLP's penalty, alpha / 2 |W|^2 / (weight of the batch), where there is one.
+    sum(w_i l_i) / divisor, with MLP's penalty, alpha / 2 |W|^2 / divisor, where there
+    is one.
     """
     network.load(parameters, backward=True)
     output = network.forward(
@@ -256,19 +286,23 @@ def value_and_gradient(
         tbptt=tbptt,
     )
     value, d_output = loss.value_and_gradient(output, batch.target, batch.weight)
+    if batch.total != batch.divisor:
+        value *= batch.total / batch.divisor
+        d_output *= batch.total / batch.divisor
     if penalty is not None:
         shrinkage = penalty * parameters
-        value += (shrinkage * parameters).sum(dtype=np.float64) / 2 / batch.total
+        value += (shrinkage * parameters).sum(dtype=np.float64) / 2 / batch.divisor
     if not math.isfinite(value):
         return value, None
     gradient = network.backward(d_output)
     if penalty is not None:
-        gradient += shrinkage / batch.total
+        gradient += shrinkage / batch.divisor
     return value, gradient
 
 
 def run_epoch(network, parameters, samples, loss, optimizer, rate, order, options):
-    """One pass over the samples; the mean loss, not finite if training broke down."""
+    """One pass over the samples; the mean loss by their weights, not finite if training
+    broke down."""
     total_loss = total_weight = 0.0
     for batch in samples.batches(order, options.batch_size):
         value, gradient = value_and_gradient(
@@ -281,7 +315,7 @@ def run_epoch(network, parameters, samples, loss, optimizer, rate, order, option
         if options.max_grad_norm is not None:
             scale = clip_scale(gradient, options.max_grad_norm)
         optimizer.step(parameters, gradient, rate, scale)
-        total_loss += value * batch.total
+        total_loss += value * batch.divisor
         total_weight += batch.total
     return total_loss / total_weight
 
