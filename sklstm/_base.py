@@ -661,13 +661,14 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
     def _raw_outputs(self, X):
         """Outputs of the network (n, K), in float64."""
         idle = self._idle_networks
-        X = self._check_X(X)
-        network = self._take_network(idle)
-        try:
-            return self._raw(network, X)
-        finally:
-            network.shrink()
-            idle.append(network)
+        with np.errstate(under="ignore"):
+            X = self._check_X(X)
+            network = self._take_network(idle)
+            try:
+                return self._raw(network, X)
+            finally:
+                network.shrink()
+                idle.append(network)
 
     def _check_X(self, X):
         """Valid X as the fitted network reads it."""

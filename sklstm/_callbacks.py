@@ -9,6 +9,7 @@ import copy
 import functools
 from contextlib import contextmanager
 
+import numpy as np
 import sklearn
 
 from .network.training import Observer
@@ -49,7 +50,8 @@ class CallbackSupport(CallbackSupportMixin or NoCallbacks):
         # What is not saved: its place in a meta-estimator, what a subclass leaves out.
         for name, value in self.__dict__.items():
             draft.__dict__.setdefault(name, value)
-        result = draft._fit(*args, **kwargs)
+        with np.errstate(under="ignore"):  # too small is zero, whatever seterr says
+            result = draft._fit(*args, **kwargs)
         self.__dict__ = draft.__dict__
         return result
 

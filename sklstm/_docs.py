@@ -38,6 +38,8 @@ def _filled(text, first, indent=None):
 
 def documented(cls):
     """Fill what stands in braces in the docstring of a class."""
+    if cls.__doc__ is None:  # python -OO
+        return cls
     task = (
         CLASSIFIER if "class_weight" in inspect.signature(cls).parameters else REGRESSOR
     )

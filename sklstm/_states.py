@@ -64,7 +64,8 @@ class _LastStates(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
     def _network_for(self, X):
         """A network for the valid X, which it reads, and the list to give it back."""
-        X = self._check_X(X)
+        with np.errstate(under="ignore"):
+            X = self._check_X(X)
         return self._take_network(self._idle_networks), self._idle_networks, X
 
     @property
@@ -188,13 +189,14 @@ class StatesMixin(_LastStates, auto_wrap_output_keys=None):
             )
         fitted._check_state(state)
         idle = fitted._idle_networks
-        x, seen = fitted._check_step(X, state)
-        network = fitted._take_network(idle)
-        try:
-            raw, layers, pooled = network.step(x, state.layers, state.pooled)
-            y = convert(fitted, raw.astype(np.float64))
-        finally:
-            idle.append(network)
+        with np.errstate(under="ignore"):
+            x, seen = fitted._check_step(X, state)
+            network = fitted._take_network(idle)
+            try:
+                raw, layers, pooled = network.step(x, state.layers, state.pooled)
+                y = convert(fitted, raw.astype(np.float64))
+            finally:
+                idle.append(network)
         return y, State(layers, pooled, seen, state.network)
 
     def _check_state(self, state):
@@ -342,4 +344,5 @@ class StatesMixin(_LastStates, auto_wrap_output_keys=None):
             return len(output) * loss.value_and_gradient(output, target[batch])[1]
 
         starts, lengths = X.offsets[:-1], X.lengths
-        return lengths, network.gradient_norms(X.data, starts, lengths, d_loss)
+        with np.errstate(under="ignore"):  # what vanishes
+            return lengths, network.gradient_norms(X.data, starts, lengths, d_loss)

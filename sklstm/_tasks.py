@@ -421,7 +421,8 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
             label.
         """
         fitted = self._as_fitted()
-        return fitted._probabilities(fitted._raw_outputs(X))
+        with np.errstate(under="ignore"):
+            return fitted._probabilities(fitted._raw_outputs(X))
 
     def predict_log_proba(self, X):
         """Predict logarithms of the probabilities of the classes.
@@ -439,7 +440,8 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
             round to zero.
         """
         fitted = self._as_fitted()
-        return fitted._log_probabilities(fitted._raw_outputs(X))
+        with np.errstate(under="ignore"):
+            return fitted._log_probabilities(fitted._raw_outputs(X))
 
     def score(self, X, y, sample_weight=None):
         """Accuracy of the predictions; for multilabel targets that of whole samples.
@@ -717,7 +719,8 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
             cross.
         """
         fitted = self._as_fitted()
-        return fitted._in_units_of_y(fitted._raw_outputs(X))
+        with np.errstate(under="ignore"):
+            return fitted._in_units_of_y(fitted._raw_outputs(X))
 
     def score(self, X, y, sample_weight=None):
         """R² of the predictions; with a list of quantiles the mean of their D².
@@ -747,14 +750,15 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
         fitted = self._as_fitted()
         sample_weight = check_score_weight(sample_weight, y, self)
         predicted = fitted.predict(X)
-        if not fitted._has_many_quantiles:
-            return r2_score(y, predicted, sample_weight=sample_weight)
-        scores = [
-            d2_pinball_score(y, values, sample_weight=sample_weight, alpha=level)
-            for level, values in zip(
-                fitted._fitted_loss[1], np.moveaxis(predicted, -1, 0), strict=True
-            )
-        ]
+        with np.errstate(under="ignore"):
+            if not fitted._has_many_quantiles:
+                return r2_score(y, predicted, sample_weight=sample_weight)
+            scores = [
+                d2_pinball_score(y, values, sample_weight=sample_weight, alpha=level)
+                for level, values in zip(
+                    fitted._fitted_loss[1], np.moveaxis(predicted, -1, 0), strict=True
+                )
+            ]
         return float(np.mean(scores))
 
     def __sklearn_tags__(self):

@@ -384,7 +384,8 @@ def test_hooks_get_valid_data():
         assert_array_equal(given["metadata"]["sample_weight"], weight[kept])
     listener.heard.clear()
     small().set_callbacks(listener).fit(X, y)
-    assert all(given["metadata"] is None for *_, given in listener.heard if given)
+    hooks = [given for *_, given in listener.heard if given]
+    assert [given["metadata"] for given in hooks] == 10 * [None]
 
 
 @since_1_9
@@ -395,11 +396,12 @@ def test_hooks_get_what_is_trained_on():
     groups = np.arange(40) // 4
     estimator = small(LSTMRegressor, early_stopping=True, validation_fraction=0.3)
     estimator.set_callbacks(listener).fit(X, y, groups=groups)
-    for *_, given in listener.heard:
-        if given:
-            assert len(given["X"]) == len(given["y"]) == 28
-            sums = [x.sum() for x in given["X"].to_list()]
-            np.testing.assert_allclose(10 * np.array(sums) + 3, given["y"], rtol=1e-4)
+    hooks = [given for *_, given in listener.heard if given]
+    assert len(hooks) == 10
+    for given in hooks:
+        assert len(given["X"]) == len(given["y"]) == 28
+        sums = [x.sum() for x in given["X"].to_list()]
+        np.testing.assert_allclose(10 * np.array(sums) + 3, given["y"], rtol=1e-4)
     assert estimator.t_ == 4 * 28
 
 

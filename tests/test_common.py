@@ -478,12 +478,14 @@ def test_padding_and_containers_do_not_matter(wide):
         assert_same_outputs(outputs(wide, form), expected)
 
 
-def test_batches_of_predict_do_not_matter(wide, monkeypatch):
+def test_batches_of_predict_do_not_matter(wide, cut_batches):
     X = SequenceArray.from_list(ragged(30, seed=5))
     expected = outputs(wide, X)
-    for steps in (1, 7, 50, 10**9):
-        monkeypatch.setattr("sklstm.network.network.PREDICT_STEPS", steps)
+    for n_steps in (1, 7, 50):
+        cut_batches(n_steps)
         assert_same_outputs(outputs(wide, X), expected)
+        assert len(cut_batches.numbers) == len(expected)
+        assert min(cut_batches.numbers) > 1
 
 
 def test_predict_in_many_threads_of_python(wide):

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import reference
-from conftest import kernels_of
+from conftest import use_kernels_of
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sklstm import kernels
@@ -430,10 +430,7 @@ def test_bits_do_not_depend_on_neighbours(instruction_set, cell, dtype, masked):
 def test_same_bits_with_avx2_and_avx512(monkeypatch, cell, F, H, lengths, dtype):
     results = []
     for name in ("avx2", "avx512"):
-        monkeypatch.setattr(
-            "sklstm.network.layers.kernels_for",
-            lambda d, name=name: kernels_of(name, d),
-        )
+        use_kernels_of(monkeypatch, name)
         batch = Batch(cell, F, H, lengths, dtype, masked=lengths[0] > 4)
         results.append(batch.run())
     for key, value in results[0].items():

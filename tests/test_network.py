@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import reference
-from conftest import kernels_of
+from conftest import use_kernels_of
 from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -277,11 +277,7 @@ def test_bits(instruction_set, monkeypatch, pooling, bidirectional, rates, dtype
 def test_same_bits_with_avx2_and_avx512(monkeypatch, pooling, dtype):
     results = []
     for name in ("avx2", "avx512"):
-        for module in ("layers", "pooling"):
-            monkeypatch.setattr(
-                f"sklstm.network.{module}.kernels_for",
-                lambda d, name=name: kernels_of(name, d),
-            )
+        use_kernels_of(monkeypatch, name)
         problem = Problem(
             "lstm", [3, 11, 0, 7, 40], hidden=(9, 21), dtype=dtype, rates=(0.4, 0.3),
             bidirectional=True, pooling=pooling,
@@ -289,6 +285,26 @@ def test_same_bits_with_avx2_and_avx512(monkeypatch, pooling, dtype):
         results.append((problem.output(), problem.gradient()))
     assert_array_equal(results[0][0], results[1][0])
     assert_array_equal(results[0][1], results[1][1])
+
+
+@pytest.mark.parametrize("n_steps", [1, 7, 20, 1000])
+@pytest.mark.parametrize("strip_rows", [1, 3, 8])
+def test_batches_are_of_whole_strips(strip_rows, n_steps):
+    """They follow each other from the first sequence to the last."""
+    network = Network(1, (2,), 1, np.float64)
+    network.strip_rows = strip_rows
+    lengths = np.random.default_rng(0).integers(0, 6, 50)
+    slices = list(network._batches(lengths, n_steps))
+    assert [s.start for s in slices] == [0, *(s.stop for s in slices[:-1])]
+    assert slices[-1].stop == 50
+    for batch in slices[:-1]:
+        n, total = batch.stop - batch.start, lengths[batch].sum()
+        assert n == 1 or total <= n_steps
+        assert n % strip_rows == 0 or n < strip_rows
+        with_another_strip = lengths[batch.start : batch.stop + strip_rows]
+        if len(with_another_strip) == n + strip_rows:
+            assert with_another_strip.sum() > n_steps
+    assert len(list(network._batches(lengths[:0], n_steps))) == 0
 
 
 # ---- PyTorch ---------------------------------------------------------------------

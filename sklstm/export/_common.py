@@ -253,7 +253,7 @@ def fitted(
     if model.missing != "error":  # as for features that were never observed
         model._first_value = np.zeros(n_features, dtype=model._architecture["dtype"])
     network = model._make_network()
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", under="ignore"):
         parameters = network.from_torch_weights(weights, weight, bias)
     if not np.isfinite(parameters).all():
         raise ValueError(

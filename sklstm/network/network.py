@@ -331,13 +331,13 @@ class Network:
         if len(data) <= PREDICT_STEPS:
             return self.forward(data, starts, lengths, keep=False).copy()
         outputs = np.empty((len(starts), self.head.n_outputs), dtype=self.dtype)
-        for batch in self._batches(lengths):
+        for batch in self._batches(lengths, PREDICT_STEPS):
             outputs[batch] = self.forward(
                 data, starts[batch], lengths[batch], keep=False
             )
         return outputs
 
-    def _batches(self, lengths, n_steps=PREDICT_STEPS):
+    def _batches(self, lengths, n_steps):
         """Slices of sequences, of whole strips and about `n_steps` steps."""
         steps = np.cumsum(lengths)
         begin, done = 0, 0
@@ -387,7 +387,7 @@ class Network:
         """Last outputs of the uppermost layer (n, its outputs)."""
         n_outputs = self.layers[-1].n_outputs
         last = np.empty((len(starts), n_outputs), dtype=self.dtype)
-        for batch in self._batches(lengths):
+        for batch in self._batches(lengths, PREDICT_STEPS):
             schedule = Schedule(starts[batch], lengths[batch], self.strip_rows)
             last[batch] = self._recur(schedule, data)[0][:, :n_outputs]
         return last
@@ -396,7 +396,7 @@ class Network:
         """Outputs of the uppermost layer for every row of the data."""
         n_outputs = self.layers[-1].n_outputs
         every = np.zeros((len(data), n_outputs), dtype=self.dtype)
-        for batch in self._batches(lengths):
+        for batch in self._batches(lengths, PREDICT_STEPS):
             schedule = Schedule(starts[batch], lengths[batch], self.strip_rows)
             _, h, h_rows = self._recur(schedule, data, sequence=True)
             every[schedule.data_rows] = h[h_rows, :n_outputs]

@@ -359,7 +359,8 @@ def check_step(estimator, X, n_sequences, dtype):
         )
     if X.dtype == dtype:
         return X.copy()
-    with np.errstate(over="ignore"):  # a value too large is told as infinity
+    # a value too large is told as infinity
+    with np.errstate(over="ignore", under="ignore"):
         return X.astype(dtype, order="C")
 
 
@@ -401,7 +402,7 @@ def _convert_numbers(X, dtype, allow_nan, ensure_min_samples, estimator):
             raise ValueError(f"dtype must be float32 or float64, got {dtype}.")
     n_steps = None
     if isinstance(X, SequenceArray):
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", under="ignore"):
             sequences = X if dtype is None else X.astype(dtype, copy=False)
         shape = X.shape
     else:
@@ -539,7 +540,8 @@ def _as_floats(X, dtype):
             f"X is not numeric (dtype {X.dtype}). Convert the data to numeric values "
             "explicitly first."
         )
-    with np.errstate(over="ignore"):  # a value too large is told by the finite check
+    # a value too large is told by the finite check
+    with np.errstate(over="ignore", under="ignore"):
         return np.require(X, dtype or float_dtype(X.dtype), ["C", "A"])
 
 

@@ -101,7 +101,8 @@ def stack_items(items, dtype=None):
                 f"every step; only the number of steps may differ.{_hint_aeon(arrays)}"
             )
     offsets = as_offsets(np.fromiter(map(len, arrays), np.intp, len(arrays)))
-    with np.errstate(over="ignore"):  # a value too large is told by the finite check
+    # a value too large is told by the finite check
+    with np.errstate(over="ignore", under="ignore"):
         if len(arrays) == 1:
             data = arrays[0].astype(target, copy=False)
         else:
