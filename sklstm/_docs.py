@@ -349,7 +349,8 @@ Each sequence is read step by step by one or several recurrent layers; what they
 know at its end, or on the whole way, goes through a linear head to one or several
 numbers. Sequences may have any lengths, each its own. Targets are standardised
 inside and predictions come back in their units, so the scale of y does not matter
-(with ``loss="poisson"`` targets stay as they are).
+(with ``loss="poisson"`` targets stay as they are). Their centre and scale suit the
+loss: outliers do not set them where it is robust (see Notes).
 
 A fitted network can also be fed a step at a time (:meth:`predict_step`) and give
 its hidden states as features (:meth:`transform`).
@@ -378,8 +379,9 @@ quantile : float or list of float, default=0.5
     last axis for them in the order of the list.
 
 huber_delta : float, default=1.0
-    Where ``loss="huber"`` becomes linear, in standard deviations of y: the `delta`
-    of ``torch.nn.HuberLoss`` for standardised targets.
+    Where ``loss="huber"`` becomes linear, in robust standard deviations of y
+    (interquartile range / 1.35, see Notes): the `delta` of ``torch.nn.HuberLoss`` for
+    standardised targets.
 
 early_stopping : bool, default=False
     Whether to set a part of the samples aside, to stop when the score on them no
@@ -415,6 +417,15 @@ out_activation_ : str
 """
     ),
     training="""
+Each column of y is standardised on its own, weights included: by mean and standard
+deviation for "squared_error"; by median and interquartile range / 1.35, which is the
+standard deviation of a normal distribution, for "absolute_error", "huber" and
+"quantile", so that outliers do not set the scale. Where the interquartile range is
+zero (a target that is 0 most of the time) a wider range takes its place: the first of
+those without 1/8, 1/16 and 1/32 of the weight at each end that is not zero, else the
+mean absolute deviation from the median, each divided by its value for a standard normal
+distribution. The scale of a constant is 1.
+
 The head's bias starts at the best constant: the mean of the target, its logarithm for
 "poisson", the median for "absolute_error" and "huber", the quantiles for "quantile".
 Training is back-propagation through time over minibatches of whole sequences; nothing

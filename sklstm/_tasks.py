@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_array, column_or_1d
 
 from ._base import BaseRecurrent, takes_minibatches
 from ._samples import check_score_weight, check_total_weight
+from ._target_units import ROBUST, distinct, mean_and_scale, quantiles, units_of
 from .network.losses import (
     AbsoluteError,
     BinaryCrossEntropy,
@@ -32,34 +33,6 @@ def _require_y(estimator, y):
             f"{type(estimator).__name__} requires y to be passed, but the target y is "
             "None."
         )
-
-
-def _mean_and_scale(column, weight):
-    """Mean and standard deviation of a target, whatever its units.
-
-    Sums are over the distinct values, so that a sample of weight 3 and the sample given
-    three times come to the same bits, and of numbers of at most 1, so that no square
-    overflows.
-    """
-    values, inverse = np.unique(column, return_inverse=True)
-    weight = np.bincount(inverse, weights=weight)
-    largest = np.abs(values).max() or 1.0
-    mean = np.average(values / largest, weights=weight)
-    deviation = values / largest - mean
-    spread = np.abs(deviation).max() or 1.0
-    variance = np.average((deviation / spread) ** 2, weights=weight)
-    return largest * mean, largest * spread * np.sqrt(variance)
-
-
-def _quantiles(column, levels, weight):
-    """The least values with at least these shares of the weight at or below them.
-
-    NumPy's method "inverted_cdf", which takes weights from NumPy 2.0 on. Sums are over
-    the distinct values, as in `_mean_and_scale`.
-    """
-    values, inverse = np.unique(column, return_inverse=True)
-    below = np.bincount(inverse, weights=weight).cumsum()
-    return values[np.searchsorted(below, np.asarray(levels) * below[-1])]
 
 
 def _valid_levels(quantile):
@@ -583,14 +556,14 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
             self._target_scale = np.ones(columns.shape[1])
             return
         with np.errstate(over="ignore", invalid="ignore"):
-            moments = [_mean_and_scale(column, sample_weight) for column in columns.T]
-            mean, scale = np.array(moments).T
-            # A target that varies by no more than its rounding is constant.
-            constant = scale <= 10 * np.finfo(np.float64).eps * np.abs(mean)
-            self._target_mean = mean
-            self._target_scale = np.where(constant, 1.0, scale)
+            units = [
+                units_of(*distinct(column, sample_weight), self.loss in ROBUST)
+                for column in columns.T
+            ]
+            self._target_mean, scale = np.array(units).T
+            self._target_scale = np.where(scale > 0, scale, 1.0)
             encoded = self._encode_target(y)
-        if not np.isfinite(encoded).all():
+        if not (np.isfinite(encoded).all() and np.isfinite(scale).all()):
             raise ValueError(
                 f"y spans {columns.min():g} to {columns.max():g}, too wide for its "
                 "differences to be numbers. Scale y."
@@ -649,13 +622,19 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
             # Zero in standardised units is the mean of the target.
             return np.zeros(self._n_raw_outputs)
         if name == "poisson":
-            moments = [_mean_and_scale(column, sample_weight) for column in target.T]
-            mean = np.array(moments)[:, 0]
+            mean = np.array(
+                [
+                    mean_and_scale(*distinct(column, sample_weight))[0]
+                    for column in target.T
+                ]
+            )
             # Half an event for none: a validation part may have taken them all.
             return np.log(np.where(mean > 0, mean, 0.5 / len(target)))
         loss = self._make_loss()
         levels = loss.levels if name == "quantile" else [0.5]
-        start = [_quantiles(column, levels, sample_weight) for column in target.T]
+        start = [
+            quantiles(*distinct(column, sample_weight), levels) for column in target.T
+        ]
         if name == "quantile":
             return loss.raw_outputs(start).ravel()
         return np.ravel(start)
