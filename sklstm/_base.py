@@ -608,8 +608,7 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         self._parameters = parameters
         self._kind = self._kind_of_network()
         self._idle_networks = []
-        self.weights_ = network.torch_weights(parameters)
-        self.coef_, self.intercept_ = self._head(network, parameters)
+        self.weights_ = self._weights(network, parameters)
         self._protect()
         self.n_layers_ = len(network.layers) + 2
         self.out_activation_ = self._make_loss().link
@@ -625,7 +624,7 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
 
     def _protect(self):
         """What is shown is a copy: writing to it would change nothing."""
-        for array in (*self.weights_.values(), self.coef_, self.intercept_):
+        for array in self.weights_.values():
             array.flags.writeable = False
 
     def __getstate__(self):
@@ -639,8 +638,14 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
             self._idle_networks = []
             self._protect()
 
+    def _weights(self, network, parameters):
+        """`weights_`: copies of all parameters."""
+        weight, bias = self._head(network, parameters)
+        recurrent = network.torch_weights(parameters)
+        return {**recurrent, "head_weight": weight, "head_bias": bias}
+
     def _head(self, network, parameters):
-        """coef_ and intercept_ of the head."""
+        """Weight (K, H) and bias (K,) of the head, in the units of its outputs."""
         head = network.views(parameters)["head"]
         return head["w"].T.copy(), head["b"].copy()
 

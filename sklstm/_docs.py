@@ -47,7 +47,7 @@ def documented(cls):
     parameters = [explained[name] for name in inspect.signature(cls).parameters]
     attributes = {**ATTRIBUTES, **task.attributes}
     weights = attributes.pop("weights_")
-    for key, value in cls._weights_explained.items():
+    for key, value in {**cls._weights_explained, "head": task.head}.items():
         weights = weights.replace("{" + key + "}", value)
     name, weights = weights.split("\n", 1)
     weights = f"{name}\n{_filled(weights, '    ')}"
@@ -70,6 +70,7 @@ class Task(NamedTuple):
     """What a task adds to the docstrings of its estimators."""
 
     introduction: str
+    head: str
     parameters: dict
     attributes: dict
     training: str
@@ -237,13 +238,16 @@ missing : {"error", "ffill", "indicator"}, default="error"
 ATTRIBUTES = _entries(
     """
 weights_ : dict of str to ndarray
-    Weights of the recurrent layers under the names and in the shapes of
+    Weights of the network, which :func:`~sklstm.export.from_torch` takes back. Those of
+    the recurrent layers are under the names and in the shapes of
     ``torch.nn.{torch}``: ``weight_ih_l0`` ({gates}H, F), ``weight_hh_l0``
     ({gates}H, H), ``bias_ih_l0`` ({gates}H,), ``bias_hh_l0`` ({gates}H,) and so on for
     each layer, which reads the H (of two directions 2 H) outputs of the one below,
     with the suffix ``_reverse`` for the direction that begins at the end; {order}
     {more} With ``missing="indicator"`` the lowest layer reads 2 F features: first the
-    values, then the indicators. Copies, read-only.
+    values, then the indicators. The head is ``head_weight`` (n_outputs_, H), of two
+    directions (n_outputs_, 2 H), and ``head_bias`` (n_outputs_,), as in
+    ``torch.nn.Linear``{head}. Copies, read-only.
 
 n_features_in_ : int
     Features per step; for 2-D X the number of columns.
@@ -284,6 +288,7 @@ log loss.
 A fitted network can also be fed a step at a time (:meth:`predict_step`) and give
 its hidden states as features (:meth:`transform`).
 """,
+    head="",
     parameters=_entries(
         """
 early_stopping : bool, default=False
@@ -301,12 +306,6 @@ class_weight : dict, "balanced" or None, default=None
         """
 classes_ : ndarray of shape (n_classes,)
     The labels; for multilabel targets the numbers of the columns.
-
-coef_ : ndarray of shape (n_outputs_, H) or (n_outputs_, 2 H)
-    Weights of the head, as in ``torch.nn.Linear``.
-
-intercept_ : ndarray of shape (n_outputs_,)
-    Bias of the head.
 
 n_outputs_ : int
     Outputs of the head.
@@ -355,6 +354,8 @@ loss: outliers do not set them where it is robust (see Notes).
 A fitted network can also be fed a step at a time (:meth:`predict_step`) and give
 its hidden states as features (:meth:`transform`).
 """,
+    head=""", in float64 and in the units of y (those of its logarithm for
+    "poisson"; with a list of quantiles those of the raw outputs, see Notes)""",
     parameters=_entries(
         """
 loss : {"squared_error", "absolute_error", "huber", "poisson", "quantile"}, \
@@ -391,14 +392,6 @@ early_stopping : bool, default=False
     ),
     attributes=_entries(
         """
-coef_ : ndarray of shape (n_outputs_, H) or (n_outputs_, 2 H)
-    Weights of the head, as in ``torch.nn.Linear``, in the units of y (those of its
-    logarithm for "poisson"; with a list of quantiles those of the raw outputs, see
-    Notes).
-
-intercept_ : ndarray of shape (n_outputs_,)
-    Bias of the head, in the units of `coef_`.
-
 n_outputs_ : int
     Outputs of the head: with a list of quantiles one for each of them and each
     target.

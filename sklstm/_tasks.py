@@ -650,13 +650,12 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
         return None
 
     def _head(self, network, parameters):
-        coef, intercept = super()._head(network, parameters)
+        weight, bias = super()._head(network, parameters)
         if self._has_many_quantiles:
             # Increments have no units before softplus.
-            return coef.astype(np.float64), intercept.astype(np.float64)
+            return weight.astype(np.float64), bias.astype(np.float64)
         scale = self._target_scale
-        coef = coef * scale[:, np.newaxis]
-        return coef, intercept * scale + self._target_mean
+        return weight * scale[:, np.newaxis], bias * scale + self._target_mean
 
     # ---- predictions -----------------------------------------------------------
 

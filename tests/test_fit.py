@@ -271,7 +271,7 @@ def test_unpickled_weights_are_read_only():
 
     model = pickle.loads(pickle.dumps(LSTMClassifier(**SMALL).fit(X, LABELS)))
     with pytest.raises(ValueError, match="read-only"):
-        model.coef_[:] = 0
+        model.weights_["head_weight"][:] = 0
     with pytest.raises(ValueError, match="read-only"):
         model.weights_["weight_ih_l0"][:] = 0
 

@@ -101,7 +101,8 @@ def test_shapes(loss):
         assert model.predict(X).shape == target.shape + last
         K = (target.shape[1] if target.ndim == 2 else 1) * (last or (1,))[0]
         assert model.n_outputs_ == K
-        assert model.coef_.shape == (K, 5) and model.intercept_.shape == (K,)
+        assert model.weights_["head_weight"].shape == (K, 5)
+        assert model.weights_["head_bias"].shape == (K,)
         assert np.isfinite(model.score(X, target))
 
 
@@ -202,7 +203,9 @@ def test_head_starts_at_the_best_constant(loss, weighted):
     start = small(loss, **AT_START).fit(X, y, weight if weighted else None)
     repeated = np.repeat(y, weight, axis=0)
     if loss == "poisson":
-        assert_allclose(start.intercept_, np.log(repeated.mean(axis=0)), rtol=1e-12)
+        assert_allclose(
+            start.weights_["head_bias"], np.log(repeated.mean(axis=0)), rtol=1e-12
+        )
         return
     levels = {"quantile": 0.8, "quantiles": QUANTILES}.get(loss, 0.5)
     expected = np.quantile(repeated, levels, axis=0, method="inverted_cdf").T
@@ -219,7 +222,7 @@ def test_training_part_without_events():
     y[7] = 3
     model = small("poisson", early_stopping=True, validation_fraction=0.2, **AT_START)
     starts = {
-        model.set_params(random_state=seed).fit(X, y).intercept_[0]
+        model.set_params(random_state=seed).fit(X, y).weights_["head_bias"][0]
         for seed in range(20)
     }
     assert_allclose(sorted(starts), np.log([0.5 / 19, 3 / 19]), rtol=1e-12)

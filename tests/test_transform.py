@@ -88,7 +88,8 @@ def test_last_is_the_end_of_the_sequence(
             assert_array_equal(last[i, H:], every[i][0, H:])
     if pooling == "last":
         assert_allclose(
-            last @ estimator.coef_.T + estimator.intercept_,
+            last @ estimator.weights_["head_weight"].T
+            + estimator.weights_["head_bias"],
             np.reshape(
                 getattr(estimator, "decision_function", estimator.predict)(X), (20, -1)
             ),

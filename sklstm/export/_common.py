@@ -269,6 +269,11 @@ def fitted(
     return model
 
 
+def head_of(estimator):
+    """Weight (K, H) and bias (K,) of the head."""
+    return estimator.weights_["head_weight"], estimator.weights_["head_bias"]
+
+
 def taken_apart(estimator, library, standardized):
     """Layers, weight and bias of the head, and units of the targets or None."""
     _is_ours(estimator, "a fitted")
@@ -283,7 +288,8 @@ def taken_apart(estimator, library, standardized):
     layers = [
         layer.torch_weights(views[f"l{k}"]) for k, layer in enumerate(network.layers)
     ]
-    weight, bias, units = estimator.coef_, estimator.intercept_, None
+    weight, bias = head_of(estimator)
+    units = None
     if standardized and not is_classifier(estimator):
         weight, bias = views["head"]["w"].T, views["head"]["b"]
         units = estimator._target_mean.copy(), estimator._target_scale.copy()

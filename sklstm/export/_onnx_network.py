@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..network.losses import LOG_MAX
+from ._common import head_of
 
 F32 = np.float32
 # Operator of each cell, its gates (i, o, f, c; z, r, h) as places in ours, and what
@@ -268,11 +269,9 @@ def _attend(graph, w, h, exists, count, stream):
 
 def write_classifier(graph, estimator, features):
     """Outputs `label` and `probabilities`."""
-    coef, intercept = (
-        array.astype(F32) for array in (estimator.coef_, estimator.intercept_)
-    )
-    raw = graph.node("Gemm", features, coef, intercept, transB=1)
-    n = len(intercept)
+    weight, bias = (array.astype(F32) for array in head_of(estimator))
+    raw = graph.node("Gemm", features, weight, bias, transB=1)
+    n = len(bias)
     if estimator._multilabel:
         graph.node("Sigmoid", raw, name="probabilities")
         graph.cast(graph.node("Greater", raw, F32(0)), np.int64, name="label")
@@ -311,11 +310,9 @@ def _labels(classes):
 
 def write_regressor(graph, estimator, features):
     """Output `variable`, in float64: targets may be large beside what they vary by."""
-    coef, intercept = (
-        array.astype(np.float64) for array in (estimator.coef_, estimator.intercept_)
-    )
-    y = graph.node("MatMul", graph.cast(features, np.float64), coef.T.copy())
-    y = graph.node("Add", y, intercept)
+    weight, bias = (array.astype(np.float64) for array in head_of(estimator))
+    y = graph.node("MatMul", graph.cast(features, np.float64), weight.T.copy())
+    y = graph.node("Add", y, bias)
     loss, levels = estimator._fitted_loss
     shape = [len(estimator._target_mean)]
     if loss == "poisson":
