@@ -127,6 +127,11 @@ class TrainingSet:
         )
 
 
+def auto_batch_size(n_samples):
+    """Samples of a minibatch: few enough for several updates an epoch."""
+    return min(32, max(8, n_samples // 8))
+
+
 def _as_bytes(array):
     """The bytes of an array, a row for each of its rows."""
     array = np.ascontiguousarray(array)
@@ -149,6 +154,11 @@ class LearningRate:
         self.power_t = power_t
         self.max_iter = max_iter
         self.rate = initial
+
+    @property
+    def planned(self):
+        """Whether it has an end at which training is done, whatever the loss."""
+        return self.schedule == "cosine"
 
     def begin_epoch(self, epoch, t):
         if self.schedule == "invscaling":
@@ -223,6 +233,24 @@ class Monitor:
     def say(self, line):
         if self.verbose:
             print(line)
+
+
+class BestEpoch:
+    """Parameters and optimizer state after the epoch of the lowest training loss."""
+
+    def __init__(self):
+        self.loss = np.inf
+        self.parameters = self.state = None
+
+    def update(self, loss, parameters, optimizer):
+        if loss < self.loss:
+            self.loss = loss
+            self.parameters = parameters.copy()
+            self.state = copy.deepcopy(optimizer.state)
+
+    def restore(self, parameters, optimizer):
+        parameters[:] = self.parameters
+        optimizer.restore(self.state)
 
 
 class Observer:
@@ -306,6 +334,11 @@ def train(
     """Train in place until the monitor is satisfied, the observer asks to stop or the
     epochs are used up.
 
+    A planned learning rate goes on to its end, whatever the training loss; a validation
+    score stops it. Where the training loss has stopped getting better, the parameters
+    are those of its best epoch: in the epochs since then it has been at a standstill or
+    above.
+
     Parameters
     ----------
     t : int
@@ -321,8 +354,8 @@ def train(
     Warns
     -----
     ConvergenceWarning
-        If `max_iter` was reached before the loss stopped getting better by `tol`, or
-        if it was not finite; then the parameters are those from before the epoch.
+        If `max_iter` was reached before the loss stopped getting better by `tol`,
+        unless the learning rate was planned so, or if it was not finite; then the parameters are those from before the epoch.
     UserWarning
         If the user interrupted training; the parameters are the ones of that moment.
     """
@@ -330,6 +363,8 @@ def train(
     n_samples = len(samples)
     order = np.arange(n_samples)
     before = parameters.copy()
+    by_loss = monitor.score is None
+    best = BestEpoch()
     epoch = 0
     try:
         for epoch in range(epochs):
@@ -357,6 +392,10 @@ def train(
                 )
                 return epoch
             enough = monitor.update(value, parameters)
+            if learning_rate.planned and by_loss:
+                enough = False
+            elif by_loss:
+                best.update(monitor.loss, parameters, optimizer)
             if observer.end_epoch(parameters):
                 monitor.say("Training was asked to stop. Stopping.")
                 return epoch + 1
@@ -369,8 +408,10 @@ def train(
                     )
                 else:
                     monitor.say(f"{monitor.stopping_reason()} Stopping.")
+                    if by_loss:
+                        best.restore(parameters, optimizer)
                     return epoch + 1
-        if not incremental:
+        if not (incremental or learning_rate.planned):
             warnings.warn(
                 f"Maximum iterations ({epochs}) reached and the optimization hasn't "
                 "converged yet.",
