@@ -235,18 +235,24 @@ class Monitor:
             print(line)
 
 
-class BestEpoch:
-    """Parameters and optimizer state after the epoch of the lowest training loss."""
+class BestPlace:
+    """Parameters and optimizer state between the two best epochs in a row.
+
+    The loss of an epoch is a mean over the parameters that it went through: where a
+    good one ends, the loss may be on its way up. Between two good ones it is low.
+    """
 
     def __init__(self):
-        self.loss = np.inf
+        self.loss = self._previous = np.inf
         self.parameters = self.state = None
 
-    def update(self, loss, parameters, optimizer):
-        if loss < self.loss:
-            self.loss = loss
-            self.parameters = parameters.copy()
-            self.state = copy.deepcopy(optimizer.state)
+    def update(self, loss, before, state_before):
+        """Take note of an epoch and of what it began with."""
+        mean = self._previous / 2 + loss / 2
+        self._previous = loss
+        if mean < self.loss:
+            self.loss = mean
+            self.parameters, self.state = before.copy(), state_before
 
     def restore(self, parameters, optimizer):
         parameters[:] = self.parameters
@@ -334,10 +340,9 @@ def train(
     """Train in place until the monitor is satisfied, the observer asks to stop or the
     epochs are used up.
 
-    A planned learning rate goes on to its end, whatever the training loss; a validation
-    score stops it. Where the training loss has stopped getting better, the parameters
-    are those of its best epoch: in the epochs since then it has been at a standstill or
-    above.
+    A planned learning rate goes on to its end, whatever the training loss; only a
+    validation score stops it before. Where the training loss has stopped getting
+    better, the parameters are those at its `BestPlace`.
 
     Parameters
     ----------
@@ -355,7 +360,8 @@ def train(
     -----
     ConvergenceWarning
         If `max_iter` was reached before the loss stopped getting better by `tol`,
-        unless the learning rate was planned so, or if it was not finite; then the parameters are those from before the epoch.
+        unless the learning rate was planned so, or if it was not finite; then the
+        parameters are those from before the epoch.
     UserWarning
         If the user interrupted training; the parameters are the ones of that moment.
     """
@@ -364,7 +370,7 @@ def train(
     order = np.arange(n_samples)
     before = parameters.copy()
     by_loss = monitor.score is None
-    best = BestEpoch()
+    best = BestPlace()
     epoch = 0
     try:
         for epoch in range(epochs):
@@ -395,7 +401,7 @@ def train(
             if learning_rate.planned and by_loss:
                 enough = False
             elif by_loss:
-                best.update(monitor.loss, parameters, optimizer)
+                best.update(monitor.loss, before, state_before)
             if observer.end_epoch(parameters):
                 monitor.say("Training was asked to stop. Stopping.")
                 return epoch + 1
