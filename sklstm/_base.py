@@ -23,7 +23,14 @@ from .network.dropout import Dropout
 from .network.lbfgs import LBFGS_VECTORS, train_lbfgs
 from .network.network import Network, training_bytes
 from .network.optimizers import SGD, Adam, RMSProp
-from .network.training import LearningRate, LoopOptions, Monitor, TrainingSet, train
+from .network.training import (
+    LearningRate,
+    LoopOptions,
+    Monitor,
+    TrainingSet,
+    auto_batch_size,
+    train,
+)
 from .sequences._check import validate_sequences
 from .sequences._missing import fill_forward, observed_mean
 
@@ -483,7 +490,9 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
 
     def _check_batch(self, samples):
         """The batch size, cut to n; an error if the memory for it cannot be had."""
-        batch_size = 200 if self.batch_size == "auto" else self.batch_size
+        batch_size = self.batch_size
+        if batch_size == "auto":
+            batch_size = auto_batch_size(len(samples))
         batch_size = min(batch_size, len(samples))
         full = self.solver == "lbfgs"
         if full:

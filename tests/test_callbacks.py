@@ -65,6 +65,7 @@ def small(Estimator=LSTMClassifier, **params):
     """One that makes as many epochs as it may."""
     params = {"max_iter": 4, "batch_size": 10, "random_state": 0, **params}
     params = {"tol": 0.0, "n_iter_no_change": np.inf, **params}
+    params = {"learning_rate": "constant", "learning_rate_init": 0.002, **params}
     return Estimator((4,), **params)
 
 

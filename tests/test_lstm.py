@@ -88,6 +88,7 @@ every_task = pytest.mark.parametrize("task", TASKS)
 def small(task, hidden=(5,), **params):
     """An estimator for the task that makes few epochs."""
     params = {"max_iter": 3, "random_state": 0, "batch_size": 10, **params}
+    params = {"learning_rate": "constant", **params}
     return TASKS[task](hidden, **params)
 
 

@@ -42,6 +42,7 @@ dtypes = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
 def small(loss, hidden=5, **params):
     params = {"max_iter": 3, "random_state": 0, "batch_size": 10, **params}
+    params = {"learning_rate": "constant", **params}
     return LSTMRegressor(hidden, **LOSSES.get(loss, {}), **params)
 
 
