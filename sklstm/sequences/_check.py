@@ -18,6 +18,7 @@ from ._columns import (
     is_frame,
     objects_as_floats,
     read_numbers,
+    refuse_rows,
 )
 from ._foreign import DATES, raise_not_numeric, refuse_foreign, refuse_types
 from ._peers import package_of
@@ -280,10 +281,11 @@ def validate_layout(estimator, X, *, reset, dtype=None, allow_nan=False):
     if expected is None:
         check_is_fitted(estimator, "_n_sequence_features")
     fitted_on_2d = estimator._fixed_n_steps is not None
-    if fitted_on_2d and hasattr(X, "columns"):
+    if fitted_on_2d and type(X) is not np.ndarray:
         # before the content: wrong names are the reason for what else may be wrong
         _refuse_foreign(X)
-        validate_data(estimator, X, reset=False, skip_check_array=True)
+        if hasattr(X, "columns"):
+            validate_data(estimator, X, reset=False, skip_check_array=True)
     sequences, n_steps = _convert(X, dtype, allow_nan, 1, estimator)
     if n_steps is not None and fitted_on_2d:
         # scikit-learn's own checks and words
@@ -472,16 +474,19 @@ def _matrix_or_items(X):
     refuse_types(X, "X", EXPECTED)
     if hasattr(X, "columns"):
         return X
-    if isinstance(X, Sequence):
+    if isinstance(X, Sequence) and not isinstance(X, memoryview):
         items = list(X)
         if set(map(type, items)) <= {list, tuple}:
+            for i, row in enumerate(items):
+                refuse_rows(row, f"Sample {i}")
             # A list of lists of numbers is a matrix, as everywhere in scikit-learn.
             with contextlib.suppress(ValueError):  # ragged
                 matrix = np.asarray(items)
                 return matrix if matrix.ndim == 2 else items
         return _items_or_vector(items)
     if not isinstance(X, np.ndarray):
-        if not hasattr(X, "__array__") and not np.isscalar(X):
+        readable = hasattr(X, "__array__") or isinstance(X, memoryview)
+        if not readable and not np.isscalar(X):
             _raise_no_sequences(X)
         X = np.asarray(X)
     if X.ndim == 1 and X.dtype == object:
@@ -501,13 +506,23 @@ _LONG = (
 
 def _refuse_foreign(X):
     """Raise for containers of other packages that have to be converted first."""
+    if type(X) is np.ndarray:
+        return
     package = package_of(X)
-    is_table = hasattr(X, "columns")
-    if type(X) is not np.ndarray and not (package == "pyarrow" and _is_nested(X)):
+    if not (package == "pyarrow" and _is_nested(X)):
         refuse_foreign(X)
+    is_table = hasattr(X, "columns")
+    n_levels = getattr(getattr(X, "index", None), "nlevels", 1)
+    holds_items = str(getattr(X, "dtype", "object")) == "object"
+    if package == "pandas" and n_levels > 1 and not holds_items:
+        raise ValueError(
+            f"X is a {type(X).__name__} whose index has several levels: "
+            f"{list(X.index.names)}. With one step per row, convert it first: "
+            "SequenceArray.from_sktime(X.to_frame()) for an index of instance and time."
+        )
     if package is None or not is_table:
         return
-    if getattr(getattr(X, "index", None), "nlevels", 1) > 1:
+    if n_levels > 1:
         raise ValueError(
             "X is a DataFrame whose index has several levels: "
             f"{list(X.index.names)}. With one row per step, convert it first: "
@@ -540,7 +555,7 @@ def _is_nested(table):
         return any(hasattr(field.type, "value_field") for field in table.schema)
     cells = np.asarray(table.head(1))
     return cells.dtype == object and any(
-        hasattr(cell, "__len__") and not isinstance(cell, (str, bytes))
+        hasattr(cell, "__len__") and not isinstance(cell, (str, bytes, dict))
         for cell in cells.flat
     )
 
@@ -568,11 +583,17 @@ def _as_floats(X, dtype):
 
 def _check_2d(X, dtype, ensure_min_samples, estimator):
     """Return X as a matrix of floats, after scikit-learn's own checks."""
-    if type(X) is np.ndarray and X.dtype.kind == "O":
-        with contextlib.suppress(TypeError, ValueError):  # in scikit-learn's words
+    if type(X) is np.ndarray:
+        if X.dtype.kind == "O":
             X = objects_as_floats(X)
-    elif type(X) is np.ndarray and X.dtype.kind in "USTMmV":
-        raise_not_numeric(X, "X")
+        elif X.dtype.kind in "USTMmV":
+            raise_not_numeric(X, "X")
+        if X.ndim < 2:
+            raise ValueError(
+                f"Expected 2D array, got {'1D' if X.ndim else 'scalar'} array instead, "
+                f"of shape {X.shape}. Reshape your data: X is a list of sequences, and "
+                "a single sequence x is X = [x]."
+            )
     if type(X) is not np.ndarray or X.ndim != 2 or X.dtype not in FLOATS or not X.size:
         X = check_array(
             X,

@@ -63,17 +63,23 @@ def objects_as_floats(array):
 
     Raises
     ------
-    TypeError, ValueError
-        If one is neither a number nor missing.
+    TypeError, ValueError, OverflowError
+        If one is neither a number nor missing. The message names its place.
     """
     try:
         return array.astype(np.float64)
-    except (TypeError, ValueError):
-        missing = np.array([is_missing(value) for value in array.flat], dtype=bool)
-        if not missing.any():
-            raise
-    numbers = np.where(missing.reshape(array.shape), np.nan, array)
-    return numbers.astype(np.float64)
+    except (TypeError, ValueError, OverflowError):
+        missing = [is_missing(value) for value in array.flat]
+        missing = np.array(missing, dtype=bool).reshape(array.shape)
+    if missing.any():
+        array = np.where(missing, np.nan, array)
+    for place, value in np.ndenumerate(array):
+        try:
+            float(value)
+        except (TypeError, ValueError, OverflowError) as error:
+            place = ", ".join(map(str, place))
+            raise type(error)(f"{error}, at [{place}]") from error
+    return array.astype(np.float64)
 
 
 def as_numbers(values, name, way_out=f"Encode it first. {DATES}"):
@@ -221,7 +227,7 @@ def read_numbers(X, what, axes):
             return frame_as_matrix(X, what)
         if package_of(X) in ("pandas", "polars"):
             return _series_as_numbers(X, what)
-        _refuse_masked_rows(X, what)
+        refuse_rows(X, what)
         try:
             X = np.asarray(X)
         except (TypeError, ValueError) as error:
@@ -232,6 +238,8 @@ def read_numbers(X, what, axes):
     if X.dtype.kind == "O":
         try:
             return objects_as_floats(X)
+        except OverflowError as error:
+            raise ValueError(f"{what} holds a number too large: {error}") from error
         except (TypeError, ValueError) as error:
             raise ValueError(
                 f"{what} holds values that are not numbers or is ragged: {error}. "
@@ -254,9 +262,10 @@ def _series_as_numbers(values, what):
         ) from error
 
 
-def _refuse_masked_rows(X, what):
-    """Raise for a list of masked arrays, which numpy joins without their masks."""
+def refuse_rows(X, what):
+    """Raise for a list of masked arrays and alike, which numpy joins as they are."""
     if isinstance(X, (list, tuple)):
-        for row in X:
-            if isinstance(row, np.ma.MaskedArray):
-                refuse_foreign(row, f"A step of {what[0].lower()}{what[1:]}")
+        what = what.replace("Sample", "sample")
+        for row in {type(row): row for row in X}.values():
+            if not isinstance(row, (int, float, list, tuple)):
+                refuse_foreign(row, f"A row of {what}")

@@ -6,6 +6,7 @@ import numpy as np
 
 from ._columns import as_numbers, columns_as_matrix, is_missing
 from ._foreign import DATES, refuse_foreign
+from ._peers import package_of
 from ._stacking import as_offsets
 
 
@@ -43,7 +44,12 @@ def stack_long(frame, by, sort=None):
         If a column is missing, is not numeric, or if a column of ``by`` or ``sort``
         has missing values.
     """
-    refuse_foreign(frame, "The table", "(row, column)")
+    if package_of(frame) == "xarray":
+        raise TypeError(
+            f"The table is an xarray.{type(frame).__name__}. Pass "
+            "x.to_dataframe().reset_index()."
+        )
+    refuse_foreign(frame, "The table")
     if not hasattr(frame, "columns") or not hasattr(frame, "__getitem__"):
         raise TypeError(
             f"Expected a pandas or polars DataFrame, got {type(frame).__name__}. "
@@ -54,17 +60,19 @@ def stack_long(frame, by, sort=None):
     if not by:
         raise ValueError("'by' needs at least one column that names the sequence.")
     index = getattr(getattr(frame, "index", None), "names", ())
-    for j, column in enumerate(columns):
-        if column in columns[:j]:
+    as_text = list(map(str, columns))
+    for j, column in enumerate(as_text):
+        first = as_text.index(column)
+        if first < j:
             raise ValueError(
-                f"Columns {columns.index(column)} and {j} of the table are both named "
-                f"{column!r}. Rename or drop one of them."
+                f"Columns {first} and {j} of the table are both named {column!r}. "
+                "Rename or drop one of them."
             )
     asked = [*by, *sort]
     for j, column in enumerate(asked):
         if isinstance(column, bool) or column not in columns:
             hint = ""
-            if column in index:
+            if column is not None and column in index:
                 hint = " It is a level of the index: use frame.reset_index()."
             raise ValueError(
                 f"No column {column!r} among the columns {columns}. 'by' and 'sort' "
@@ -140,11 +148,11 @@ def _levels(frame, column):
         return np.unique(values, return_inverse=True)
     except TypeError as error:
         kinds = [type(value).__name__ for value in values.tolist()]
-        row = next((i for i, kind in enumerate(kinds) if kind != kinds[0]), 0)
+        rows = sorted({kinds.index(kind) for kind in kinds})[:2]
+        cells = ", ".join(f"{values[r]!r} ({kinds[r]}) in row {r}" for r in rows)
         raise ValueError(
-            f"Column {column!r} has values that cannot be compared: {values[0]!r} "
-            f"({kinds[0]}) in row 0, {values[row]!r} ({kinds[row]}) in row {row}. "
-            f"Make them of one type: frame[{column!r}].astype(str) in pandas."
+            f"Column {column!r} has values that cannot be compared: {cells}. Make "
+            f"them of one type, in pandas by frame[{column!r}].astype(str)."
         ) from error
 
 
