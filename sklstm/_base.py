@@ -31,7 +31,7 @@ from .network.training import (
     auto_batch_size,
     train,
 )
-from .sequences._check import validate_sequences, warn_of_one_step
+from .sequences._check import hint_long, validate_sequences, warn_of_one_step
 from .sequences._missing import fill_forward, observed_mean
 
 
@@ -404,6 +404,7 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
 
     def _validate(self, X, y, sample_weight, groups=None, *, reset):
         """Valid samples, without those whose weight is zero."""
+        table = X
         X = validate_sequences(
             self,
             X,
@@ -412,7 +413,10 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
             allow_nan=self.missing != "error",
         )
         y = self._check_y(y)
-        check_consistent_length(X, y)
+        try:
+            check_consistent_length(X, y)
+        except ValueError as error:
+            raise ValueError(f"{error}{hint_long(table)}") from error
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, len(y), self)
         if groups is not None:

@@ -470,7 +470,8 @@ def _matrix_or_items(X):
     """Return a list if X is a list of sequences, else X as an array or DataFrame."""
     _refuse_foreign(X)
     if is_frame(X):
-        return frame_as_matrix(X, "X", _LONG)
+        way_out = f"{_LONG} Encode other columns, or leave them out. {DATES}"
+        return frame_as_matrix(X, "X", way_out)
     refuse_types(X, "X", EXPECTED)
     if hasattr(X, "columns"):
         return X
@@ -499,9 +500,13 @@ EXPECTED = (
 )
 _LONG = (
     "In a table, X has one row per sequence and one column per step. With one row per "
-    "step, use SequenceArray.from_long(X, by=...), where 'by' names the sequence. "
-    f"Encode other columns, or leave them out. {DATES}"
+    "step, use SequenceArray.from_long(X, by=...), where 'by' names the sequence."
 )
+
+
+def hint_long(X):
+    """What to do if valid X may be a long table, else an empty string."""
+    return f" {_LONG}" if hasattr(X, "columns") else ""
 
 
 def _refuse_foreign(X):
@@ -567,7 +572,7 @@ def _raise_no_sequences(X):
 
 def _items_or_vector(items):
     """Return the items, or a vector (an error later on) if all of them are scalars."""
-    if items and not any(hasattr(item, "__len__") for item in items):
+    if items and not any(hasattr(item, "__iter__") for item in items):
         return np.asarray(items)
     return items
 

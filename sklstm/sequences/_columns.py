@@ -73,13 +73,20 @@ def objects_as_floats(array):
         missing = np.array(missing, dtype=bool).reshape(array.shape)
     if missing.any():
         array = np.where(missing, np.nan, array)
-    for place, value in np.ndenumerate(array):
-        try:
-            float(value)
-        except (TypeError, ValueError, OverflowError) as error:
-            place = ", ".join(map(str, place))
-            raise type(error)(f"{error}, at [{place}]") from error
-    return array.astype(np.float64)
+    try:
+        return array.astype(np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        places = (p for p, value in np.ndenumerate(array) if not _is_number(value))
+        place = ", ".join(map(str, next(places, ())))
+        raise type(error)(f"{error}, at [{place}]") from error
+
+
+def _is_number(value):
+    try:
+        float(value)
+    except (TypeError, ValueError, OverflowError):
+        return False
+    return True
 
 
 def as_numbers(values, name, way_out=f"Encode it first. {DATES}"):
@@ -178,7 +185,8 @@ def frame_as_matrix(frame, what, way_out=f"Encode it, or leave it out. {DATES}")
         quick = all(isinstance(t, np.dtype) and t.kind in "biuf" for t in frame.dtypes)
         columns = [] if quick else [frame.iloc[:, j] for j in range(frame.shape[1])]
     else:
-        quick = all(t.is_float() or t.is_integer() for t in frame.dtypes)
+        # to_numpy makes float32 of small integers with nulls, float64 of others
+        quick = all(kind.is_float() for kind in frame.dtypes)
         columns = [] if quick else frame.get_columns()
     if quick:
         matrix = np.asarray(frame.to_numpy())
