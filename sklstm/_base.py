@@ -31,7 +31,7 @@ from .network.training import (
     auto_batch_size,
     train,
 )
-from .sequences._check import validate_sequences
+from .sequences._check import hint_long, validate_sequences, warn_of_one_step
 from .sequences._missing import fill_forward, observed_mean
 
 
@@ -191,8 +191,9 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
             stopped getting better by `tol`, or if the loss was not finite (the
             weights are the last good ones).
         UserWarning
-            If training was interrupted from the keyboard; the estimator is fitted
-            with the weights of that moment.
+            If each of several sequences has one step of several features, as in an
+            array whose time comes last. If training was interrupted from the keyboard;
+            the estimator is fitted with the weights of that moment.
 
         Notes
         -----
@@ -304,6 +305,8 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         self._check_parameters(validation, groups, incremental)
         going_on = (incremental or self.warm_start) and hasattr(self, "_parameters")
         given = self._validate(X, y, sample_weight, groups, reset=not going_on)
+        if not incremental:
+            warn_of_one_step(given.X, type(self).__name__)
         rng = self._begin(given.y, given.weight, classes, going_on, incremental)
 
         held_out = None
@@ -322,7 +325,7 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         if held_out is not None:
             held_out = held_out._replace(X=self._without_missing(held_out.X))
         samples = TrainingSet(
-            X.data, X.offsets[:-1], X.lengths, self._encode_target(y), weight,
+            X._data, X._offsets[:-1], X.lengths, self._encode_target(y), weight,
             mean_weight=1.0 if incremental else None,
         )  # fmt: skip
         batch_size = self._check_batch(samples)
@@ -401,6 +404,7 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
 
     def _validate(self, X, y, sample_weight, groups=None, *, reset):
         """Valid samples, without those whose weight is zero."""
+        table = X
         X = validate_sequences(
             self,
             X,
@@ -409,7 +413,10 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
             allow_nan=self.missing != "error",
         )
         y = self._check_y(y)
-        check_consistent_length(X, y)
+        try:
+            check_consistent_length(X, y)
+        except ValueError as error:
+            raise ValueError(f"{error}{hint_long(table)}") from error
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, len(y), self)
         if groups is not None:
@@ -706,7 +713,7 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
 
     @staticmethod
     def _raw(network, X):
-        outputs = network.predict(X.data, X.offsets[:-1], X.lengths)
+        outputs = network.predict(X._data, X._offsets[:-1], X.lengths)
         return outputs.astype(np.float64)
 
     def __sklearn_is_fitted__(self):

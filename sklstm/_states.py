@@ -57,7 +57,7 @@ class _LastStates(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     def transform(self, X):
         network, idle, X = self._network_for(X)
         try:
-            return network.last_outputs(X.data, X.offsets[:-1], X.lengths)
+            return network.last_outputs(X._data, X._offsets[:-1], X.lengths)
         finally:
             network.shrink()
             idle.append(network)
@@ -313,15 +313,15 @@ class StatesMixin(_LastStates, auto_wrap_output_keys=None):
         if output == "last":
             return super(StatesMixin, fitted).transform(X)
         network, idle, X = fitted._network_for(X)
-        where = X.data, X.offsets[:-1], X.lengths
+        where = X._data, X._offsets[:-1], X.lengths
         try:
             if output == "sequence":
                 names = None
                 if output_of(self) != "default":
                     names = fitted.get_feature_names_out()
-                return SequenceArray(network.outputs(*where), X.offsets, names)
+                return SequenceArray(network.outputs(*where), X._offsets, names)
             kept = network.kept(*where, GATES[fitted._architecture["cell"]])
-            return {name: SequenceArray(a, X.offsets) for name, a in kept.items()}
+            return {name: SequenceArray(a, X._offsets) for name, a in kept.items()}
         finally:
             network.shrink()
             idle.append(network)
@@ -343,6 +343,6 @@ class StatesMixin(_LastStates, auto_wrap_output_keys=None):
             # the gradient of the mean over the batch, back to that of each sequence
             return len(output) * loss.value_and_gradient(output, target[batch])[1]
 
-        starts, lengths = X.offsets[:-1], X.lengths
+        starts, lengths = X._offsets[:-1], X.lengths
         with np.errstate(under="ignore"):  # what vanishes
-            return lengths, network.gradient_norms(X.data, starts, lengths, d_loss)
+            return lengths, network.gradient_norms(X._data, starts, lengths, d_loss)

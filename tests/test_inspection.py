@@ -241,7 +241,9 @@ def test_gradient_norms_of_a_pipeline_are_those_of_its_end():
 
 def test_gradient_norms_with_missing_values():
     X, y = ragged(np.random.default_rng(6), 20, 3)
-    X.data[::7, 1] = np.nan
+    data = X.data.copy()
+    data[::7, 1] = np.nan
+    X = SequenceArray(data, X.offsets)
     model = LSTMClassifier(4, missing="indicator", max_iter=2, random_state=0)
     norms = gradient_norms(fitted(model, X, y), X, y).norms["l0"]
     assert np.isfinite(norms).all() and (norms > 0).all()

@@ -361,7 +361,7 @@ def test_pytorch(instruction_set, name):
 
     lengths = numbers["lengths"].astype(np.intp)
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
-    schedule = Schedule(starts, lengths, 3)
+    schedule = Schedule(starts, lengths, 3, n_rows=lengths.sum())
     at = np.argsort(schedule.data_rows)
     tight = {"rtol": 1e-10, "atol": 1e-13}
     directions_of = 1 + bidirectional
@@ -478,7 +478,7 @@ def test_backward_direction_is_forward_on_reversed_sequences(
     rng = np.random.default_rng(0)
     lengths = np.array([3, 11, 0, 7, 7, 1, 2], dtype=np.intp)
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
-    schedule = Schedule(starts, lengths, 3)
+    schedule = Schedule(starts, lengths, 3, n_rows=lengths.sum())
     N, F, H = schedule.n_steps, 4, 11
     x = rng.standard_normal((N, F)).astype(dtype)
     turned = np.concatenate(
@@ -548,10 +548,11 @@ class Steps:
         self.d_out[:, :n_inputs] = rng.standard_normal((len(lengths), n_inputs))
         self.strip_rows = strip_rows
 
+    def schedule(self, starts, lengths):
+        return Schedule(starts, lengths, self.strip_rows, n_rows=len(self.h))
+
     def forward(self, samples=slice(None), keep=True, n_threads=1):
-        schedule = Schedule(
-            self.starts[samples], self.lengths[samples], self.strip_rows
-        )
+        schedule = self.schedule(self.starts[samples], self.lengths[samples])
         return self.pooling.forward(
             schedule, self.h, schedule.data_rows, self.initial[samples], keep=keep,
             n_threads=n_threads,
@@ -561,7 +562,7 @@ class Steps:
         """Gradients of all steps, in the order of the data, and of w."""
         d_w = {"w": np.empty_like(self.w)}
         d_h = self.pooling.backward(self.d_out, d_w, n_threads=n_threads)
-        schedule = Schedule(self.starts, self.lengths, self.strip_rows)
+        schedule = self.schedule(self.starts, self.lengths)
         d_h = d_h[np.argsort(schedule.data_rows)].copy()
         return (d_h, d_w["w"]) if self.pooling.shapes else (d_h,)
 
@@ -664,17 +665,17 @@ def test_bits_of_pooling(instruction_set, mode, dtype):
         assert_array_equal(steps.backward(2)[0], d_h)
     for samples in ([6], [2], [9, 1, 2, 5]):
         assert_array_equal(steps.forward(samples, keep=False), together[samples])
-    sums = steps.pooling.begin(len(lengths))
+    sums, steps.strip_rows = steps.pooling.begin(len(lengths)), 3
     for begin in range(0, 30, 4):
         part = np.clip(steps.lengths - begin, 0, 4)
-        schedule = Schedule(steps.starts + begin, part, 3)
+        schedule = steps.schedule(steps.starts + begin, part)
         steps.pooling.advance(schedule, steps.h, schedule.data_rows, *sums)
     assert_array_equal(steps.pooling.finish(*sums, steps.initial), together)
 
 
 def test_shapes_of_pooling_are_checked(instruction_set):
     steps = Steps("attention", [3, 2], 5, np.float64)
-    schedule = Schedule(steps.starts, steps.lengths)
+    schedule = steps.schedule(steps.starts, steps.lengths)
     rows, initial = schedule.data_rows, steps.initial
     forward = steps.pooling.forward
     with pytest.raises(ValueError, match="do not belong together"):
@@ -698,7 +699,7 @@ def test_shapes_of_pooling_are_checked(instruction_set):
 def test_sequence_time_and_mirror(lengths, strip_rows):
     lengths = np.array(lengths, dtype=np.intp)
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
-    schedule = Schedule(starts, lengths, strip_rows)
+    schedule = Schedule(starts, lengths, strip_rows, n_rows=lengths.sum())
     place = {row: m for m, row in enumerate(schedule.data_rows)}
     expected = np.empty((3, schedule.n_steps), dtype=np.intp)
     for i, (start, T) in enumerate(zip(starts, lengths, strict=True)):
@@ -847,7 +848,7 @@ def test_step_masks_are_of_absolute_times():
         noise = Noise(SEED, STEP, keys, 0.5, 0.0)
         if begin:
             noise.begin(before)
-        schedule = Schedule(starts + before, lengths)
+        schedule = Schedule(starts + before, lengths, n_rows=len(x))
         y, rows = noise.drop_steps(1, x, schedule.data_rows, schedule, 1)
         assert_array_equal(y, noise.step_masks[0])  # of ones
         result = np.full(x.shape, np.nan)
@@ -870,7 +871,7 @@ def test_recurrent_masks(bidirectional):
     keys = keys_of(4)
     noise = Noise(SEED, STEP, keys, 0.0, 0.5)
     lengths = np.array([2, 5, 0, 9], dtype=np.intp)
-    schedule = Schedule(np.zeros(4, dtype=np.intp), lengths)
+    schedule = Schedule(np.zeros(4, dtype=np.intp), lengths, n_rows=9)
     masks = [noise.recurrent_masks(k, layer, schedule) for k in (0, 1)]
     if bidirectional:
         masks = [mask for both in masks for mask in both]
@@ -882,7 +883,7 @@ def test_recurrent_masks(bidirectional):
     flat = np.array(masks).reshape(len(masks) * 4, 40)
     assert len(np.unique(flat, axis=0)) == len(flat)
     one = Noise(SEED, STEP, keys[3:], 0.0, 0.5).recurrent_masks(
-        0, layer, Schedule(np.zeros(1, dtype=np.intp), lengths[3:])
+        0, layer, Schedule(np.zeros(1, dtype=np.intp), lengths[3:], n_rows=9)
     )
     assert_array_equal(one[0] if bidirectional else one, masks[0][:1])
 

@@ -205,9 +205,12 @@ class Network:
             starts, lengths = starts + before, lengths - before
             if noise:
                 noise.begin(before)
-        schedule = Schedule(starts, lengths, self.strip_rows)
+        schedule = self._schedule(starts, lengths, data)
         features = self._features(schedule, data, keep=keep, noise=noise, states=states)
         return self.head.forward(features)
+
+    def _schedule(self, starts, lengths, data):
+        return Schedule(starts, lengths, self.strip_rows, n_rows=len(data))
 
     def _carry(self, data, starts, lengths, chunk, noise):
         """States of every layer after so many steps, `chunk` steps at a time."""
@@ -215,9 +218,8 @@ class Network:
         for begin in range(0, int(lengths.max()), chunk):
             if noise:
                 noise.begin(np.full(len(starts), begin))
-            schedule = Schedule(
-                starts + begin, np.clip(lengths - begin, 0, chunk), self.strip_rows
-            )
+            part = np.clip(lengths - begin, 0, chunk)
+            schedule = self._schedule(starts + begin, part, data)
             before, states = states, []
             self._recur(schedule, data, noise=noise, states=before, after=states)
         return states
@@ -363,7 +365,7 @@ class Network:
         n = len(x)
         if self._one_step is None or len(self._one_step[1]) != n:
             rows = np.arange(n)
-            schedule = Schedule(rows, np.ones(n, dtype=np.intp), self.strip_rows)
+            schedule = self._schedule(rows, np.ones(n, dtype=np.intp), x)
             self._one_step = schedule, rows
         schedule, rows = self._one_step
         after = []
@@ -388,7 +390,7 @@ class Network:
         n_outputs = self.layers[-1].n_outputs
         last = np.empty((len(starts), n_outputs), dtype=self.dtype)
         for batch in self._batches(lengths, PREDICT_STEPS):
-            schedule = Schedule(starts[batch], lengths[batch], self.strip_rows)
+            schedule = self._schedule(starts[batch], lengths[batch], data)
             last[batch] = self._recur(schedule, data)[0][:, :n_outputs]
         return last
 
@@ -397,7 +399,7 @@ class Network:
         n_outputs = self.layers[-1].n_outputs
         every = np.zeros((len(data), n_outputs), dtype=self.dtype)
         for batch in self._batches(lengths, PREDICT_STEPS):
-            schedule = Schedule(starts[batch], lengths[batch], self.strip_rows)
+            schedule = self._schedule(starts[batch], lengths[batch], data)
             _, h, h_rows = self._recur(schedule, data, sequence=True)
             every[schedule.data_rows] = h[h_rows, :n_outputs]
         return every
@@ -418,7 +420,7 @@ class Network:
         """
         every = {}
         for batch in self._batches(lengths, KEPT_STEPS):
-            schedule = Schedule(starts[batch], lengths[batch], self.strip_rows)
+            schedule = self._schedule(starts[batch], lengths[batch], data)
             self._recur(schedule, data, keep=True)
             for name, layer, mirrored in self._directions():
                 states, rows = layer.kept(slots), schedule.data_rows

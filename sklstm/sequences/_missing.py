@@ -29,10 +29,10 @@ def observed_mean(sequences, sample_weight=None):
         Means; 0 for a feature that was never observed.
     """
     with_steps = np.flatnonzero(sequences.lengths)  # reduceat knows no empty sums
-    starts = sequences.offsets[with_steps]
+    starts = sequences._offsets[with_steps]
     weight = None if sample_weight is None else sample_weight[with_steps]
     mean = np.zeros(sequences.n_features)
-    for feature, column in enumerate(sequences.data.T):
+    for feature, column in enumerate(sequences._data.T):
         observed = ~np.isnan(column)
         if not observed.any():
             continue
@@ -77,7 +77,7 @@ def fill_forward(sequences, first, *, indicator=False):
         Sequences without NaN, of the same dtype, and without the names of features.
         Without ``indicator`` the object given, if no value is missing.
     """
-    data, offsets = sequences.data, sequences.offsets
+    data, offsets = sequences._data, sequences._offsets
     N, F = data.shape
     # The minimum of numbers of which one is NaN is NaN, and needs no mask.
     complete = not np.isnan(data.min(initial=0))
