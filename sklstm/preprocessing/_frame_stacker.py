@@ -51,7 +51,8 @@ class FrameStacker(
     step : int, default=None
         From how many steps to how many steps a frame is taken. Less than ``n_frames``
         gives frames that overlap, more leaves steps out. None is ``n_frames``: every
-        step is in one frame.
+        step is in one frame. Where it is more than a sequence has steps, there is one
+        frame.
 
     remainder : {"repeat", "drop", "error"}, default="repeat"
         What happens if the steps do not fill the first frame.
