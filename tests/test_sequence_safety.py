@@ -2,7 +2,6 @@
 
 import copy
 import pickle
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import joblib
@@ -556,7 +555,14 @@ def test_small_types_of_parameters_do_not_overflow():
 def test_frames_that_no_array_holds(n_frames):
     with pytest.raises(ValueError, match=f"n_frames={n_frames} makes steps of"):
         FrameStacker(n_frames).fit([np.ones((3, 2))])
-    assert n_frames * 16 > sys.maxsize
+
+
+def test_frames_that_no_memory_holds():
+    stacker = FrameStacker(2**50).fit([np.ones((3, 2))])
+    with pytest.raises(
+        MemoryError, match="n_frames=1125899906842624 makes"
+    ):
+        stacker.transform([np.ones((3, 2))])
 
 
 @pytest.mark.parametrize("params", [{"n_frames": True}, {"step": np.True_}])

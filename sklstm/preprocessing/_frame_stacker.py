@@ -51,7 +51,8 @@ class FrameStacker(
     step : int, default=None
         From how many steps to how many steps a frame is taken. Less than ``n_frames``
         gives frames that overlap, more leaves steps out. None is ``n_frames``: every
-        step is in one frame.
+        step is in one frame. Where it is more than a sequence has steps, there is one
+        frame.
 
     remainder : {"repeat", "drop", "error"}, default="repeat"
         What happens if the steps do not fill the first frame.
@@ -173,6 +174,9 @@ class FrameStacker(
         ValueError
             If X is not valid or has other features than in fit, or with
             ``remainder="error"`` if steps are left over.
+
+        MemoryError
+            If the frames take more memory than there is.
         """
         check_is_fitted(self)
         sequences, n_steps = validate_layout(self, X, reset=False, allow_nan=True)
@@ -186,12 +190,13 @@ class FrameStacker(
                 f"{k} steps every {s}. Choose remainder='repeat' or 'drop'."
             )
         offsets = as_offsets(counts)
-        # Frame p of m ends with step T - 1 - (m - 1 - p) s; before step 0 is step 0.
-        until_last = np.repeat(offsets[1:], counts) - 1 - np.arange(offsets[-1])
-        end = np.repeat(lengths - 1, counts) - until_last * s
-        steps = np.maximum(end[:, np.newaxis] - np.arange(k)[::-1], 0)
-        rows = steps + np.repeat(sequences._offsets[:-1], counts)[:, np.newaxis]
-        data = sequences._data[rows].reshape(len(rows), k * sequences.n_features)
+        try:
+            data = self._stack(sequences, counts, offsets, k, s)
+        except MemoryError as error:
+            raise MemoryError(
+                f"n_frames={k} makes {offsets[-1]} steps of {k * sequences.n_features} "
+                f"features: {error}. Use fewer frames or a larger step."
+            ) from error
         T = n_steps if n_steps is not None else np.shape(X)[1] if is_array(X) else None
         if T is not None:
             T = int(self._count(np.array([T]))[0])
@@ -234,6 +239,17 @@ class FrameStacker(
         if self.n_frames == 1:
             return names[:: -self._step()][::-1]
         return self._names_of_steps(["x"])
+
+    @staticmethod
+    def _stack(sequences, counts, offsets, k, s):
+        """The stacked steps of all sequences, of which each has `counts`."""
+        lengths = sequences.lengths
+        # Frame p of m ends with step T - 1 - (m - 1 - p) s; before step 0 is step 0.
+        until_last = np.repeat(offsets[1:], counts) - 1 - np.arange(offsets[-1])
+        end = np.repeat(lengths - 1, counts) - until_last * s
+        steps = np.maximum(end[:, np.newaxis] - np.arange(k)[::-1], 0)
+        rows = steps + np.repeat(sequences._offsets[:-1], counts)[:, np.newaxis]
+        return sequences._data[rows].reshape(len(rows), k * sequences.n_features)
 
     def _step(self):
         return int(self.n_frames if self.step is None else self.step)

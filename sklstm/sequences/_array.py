@@ -267,11 +267,12 @@ class SequenceArray(ConversionsMixin):
         Raises
         ------
         TypeError
-            If ``frame`` is no DataFrame.
+            If ``frame`` is no DataFrame, or a lazy or grouped one.
 
         ValueError
-            If a column is missing, a feature is not numeric, or a column of ``by``
-            or ``sort`` has missing values.
+            If a column is missing, comes or is named twice, a feature is not numeric,
+            or a column of ``by`` or ``sort`` has missing values or such that cannot be
+            compared.
 
         Examples
         --------

@@ -97,14 +97,14 @@ def check_sequences(
     ------
     TypeError
         If X is of a type that cannot hold sequences, such as a sparse matrix, a masked
-        array, a dict or an iterator, or has to be converted first, as awkward and
-        Arrow arrays.
+        array, a dict or an iterator, or has to be converted first, as those of awkward,
+        Arrow and xarray, lazy and grouped tables.
 
     ValueError
-        If X is a table with a list in each cell or with an index of several levels,
-        which have to be converted first, or if X has the wrong rank, no or too few
-        samples, no features, sequences of unequal number of features, values that are
-        no real numbers, infinity, values too large for ``dtype`` or, unless
+        If X is a table with a list in each cell, or with several levels of index or
+        columns, which have to be converted first, or if X has the wrong rank, no or too
+        few samples, no features, sequences of unequal number of features, values that
+        are no real numbers, infinity, values too large for ``dtype`` or, unless
         ``allow_nan``, missing values. The message names sample, step and feature.
 
     See Also

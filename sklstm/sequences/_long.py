@@ -41,8 +41,8 @@ def stack_long(frame, by, sort=None):
         If ``frame`` is no DataFrame.
 
     ValueError
-        If a column is missing, is not numeric, or if a column of ``by`` or ``sort``
-        has missing values.
+        If a column is missing, comes twice or is not numeric, or if a column of ``by``
+        or ``sort`` has missing values or such that cannot be compared.
     """
     if package_of(frame) == "xarray":
         raise TypeError(
