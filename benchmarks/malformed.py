@@ -292,10 +292,6 @@ def answer(call, words):
             # which is what an index gets
             kind = "refused" if "index" in words and str(error) else "bare error"
             return kind, f"IndexError: {error}"
-        except IndexError as error:
-            # which is what an index gets
-            kind = "refused" if "index" in words and str(error) else "bare error"
-            return kind, f"IndexError: {error}"
         except CLEAR as error:
             said = f"{type(error).__name__}: {error}"
             named = re.search(words, str(error)) and len(str(error)) > 20
