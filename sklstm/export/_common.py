@@ -19,27 +19,6 @@ from ..sequences._check import Features, record_features
 GATES = {1: "a plain RNN (1)", 3: "a GRU (3)", 4: "an LSTM (4)"}
 
 
-def as_weights(key, value):
-    """One array of weights, whatever library it comes from; errors name its key."""
-    if hasattr(value, "detach"):  # a tensor of PyTorch, perhaps on another device
-        value = value.detach().cpu()
-    try:
-        array = np.asarray(value)
-    except (TypeError, ValueError) as error:
-        raise TypeError(
-            f"{key} cannot be read as an array: {error}. Convert the model to float32 "
-            "or float64 first."
-        ) from error
-    if array.dtype.kind not in "fiu":
-        raise TypeError(
-            f"{key} holds {array.dtype}, not real numbers. Pass the weights as arrays "
-            "or tensors of float32 or float64."
-        )
-    if not np.isfinite(array).all():
-        raise ValueError(f"{key} holds NaN or infinity.")
-    return array.astype(np.result_type(array.dtype, np.float32))
-
-
 def check_shape(key, array, expected, what):
     """An error if an array has another shape than its place in the network."""
     if array.shape != expected:

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from .._arrays import real_array
 from ._common import (
-    as_weights,
     check_gates,
     check_shape,
     check_units,
@@ -150,7 +150,7 @@ def from_torch(
             "state_dict must be a mapping of names to arrays or tensors, got "
             f"{type(state_dict).__name__}.{advice}"
         )
-    arrays = {key: as_weights(key, state_dict[key]) for key in state_dict}
+    arrays = {key: real_array(key, state_dict[key]) for key in state_dict}
     given = {"target_mean": target_mean, "target_scale": target_scale}
     for name in _UNITS:
         value = arrays.pop(name, None)

@@ -395,10 +395,10 @@ class Bidirectional:
             layer.load(own, **options)
 
     def forward(
-        self, schedule, x, x_rows, *, keep, sequence=False, mask=(None, None),
-        n_threads=1,
+        self, schedule, x, x_rows, *, keep, sequence=False, h_0=(None, None),
+        c_0=(None, None), mask=(None, None), n_threads=1,
     ):  # fmt: skip
-        """As `Recurrent.forward`, with a mask for each direction.
+        """As `Recurrent.forward`, with initial states and a mask for each direction.
 
         The output of a row-step is what the two directions know there: one all before
         it, the other all after it. The last output is the last state of each, which
@@ -407,8 +407,8 @@ class Bidirectional:
         rows = x_rows, x_rows[schedule.mirror]
         outputs = [
             layer.forward(
-                schedule, x, rows[k], keep=keep, sequence=sequence, mask=mask[k],
-                n_threads=n_threads,
+                schedule, x, rows[k], keep=keep, sequence=sequence, h_0=h_0[k],
+                c_0=c_0[k], mask=mask[k], n_threads=n_threads,
             )
             for k, layer in enumerate(self.directions.values())
         ]  # fmt: skip
