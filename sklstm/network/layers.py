@@ -332,8 +332,7 @@ class Recurrent:
     def set_torch_weights(self, weights, torch):
         """Fill the parameters from PyTorch's, by the beginning of its names.
 
-        Its two biases of a gate are added, except where R h' has one of its own. There
-        are no peepholes among them.
+        Its two biases of a gate are added, except where R h' has one of its own.
         """
         _, gates, slots, *_ = self.cell
         H, alone = self.n_units, slots - gates
@@ -348,6 +347,8 @@ class Recurrent:
         bias = weights["b"].reshape(slots, H)
         bias[:gates] = np.roll(both, alone, axis=0)
         bias[gates:] = bias_hh[gates - alone :]
+        if self.cell.n_own:
+            weights["p"][:] = torch["peephole"].reshape(-1, H)
 
 
 class Bidirectional:

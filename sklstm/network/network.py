@@ -148,21 +148,26 @@ class Network:
             weights["attention"] = views["pooling"]["w"].ravel().copy()
         return weights
 
-    def from_torch_weights(self, weights, head_weight, head_bias):
+    def from_torch_weights(self, weights, head_weight, head_bias, attention=None):
         """A parameter vector of the weights of `torch.nn` modules, by their names.
 
         Parameters
         ----------
         weights : list of dict of str to ndarray
             For each layer weight_ih, weight_hh, bias_ih and bias_hh, for the direction
-            that begins at the end with the suffix _reverse.
+            that begins at the end with the suffix _reverse; for a cell that has them
+            also peephole.
         head_weight, head_bias : ndarray of shape (K, H), (K,)
             Those of a `torch.nn.Linear`.
+        attention : ndarray of shape (H,), default=None
+            The vector w of a pooling by attention.
         """
         parameters = aligned_empty((self.layout.size,), self.dtype)
         views = self.views(parameters)
         for k, (layer, torch) in enumerate(zip(self.layers, weights, strict=True)):
             layer.set_torch_weights(views[f"l{k}"], torch)
+        if self.pooling and self.pooling.shapes:
+            views["pooling"]["w"][:] = attention
         views["head"]["w"][:] = head_weight.T
         views["head"]["b"][:] = head_bias
         return parameters
