@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from ._callbacks import CallbackSupport, observer_of, with_callbacks
 from ._persistence import Versioned
 from ._samples import Samples, check_groups, check_sample_weight
+from ._state import check_state
 from ._states import StatesMixin
 from .network.dropout import Dropout
 from .network.lbfgs import LBFGS_VECTORS, train_lbfgs
@@ -482,13 +483,15 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
     def _check_same_target(self, y, classes):
         """Say when a fit that continues gets another kind of target."""
 
-    def _without_missing(self, X):
-        """What the network reads of valid X: it knows no missing values."""
+    def _without_missing(self, X, seen=None):
+        """What the network reads of valid X: it knows no missing values.
+
+        `seen` (n, F) are values that were seen before, else they are those of the fit.
+        """
         if self._missing == "error":
             return X
-        return fill_forward(
-            X, self._first_value, indicator=self._missing == "indicator"
-        )
+        first = self._first_value if seen is None else seen
+        return fill_forward(X, first, indicator=self._missing == "indicator")
 
     @property
     def _n_network_features(self):
@@ -679,20 +682,28 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         fitted.__dict__.update(self.__dict__)
         return fitted
 
-    def _raw_outputs(self, X):
+    def _raw_outputs(self, X, initial_state=None):
         """Outputs of the network (n, K), in float64."""
+        return self._read(X, initial_state, self._raw)
+
+    def _read(self, X, initial_state, read):
+        """What `read` returns for a network, the X it reads, and a state or None."""
         idle = self._idle_networks
         with np.errstate(under="ignore"):
-            X = self._check_X(X)
             network = self._take_network(idle)
             try:
-                return self._raw(network, X)
+                state = None
+                if initial_state is not None:
+                    state = check_state(
+                        "initial_state", initial_state, network, self._kind
+                    )
+                return read(network, self._check_X(X, state), state)
             finally:
                 network.shrink()
                 idle.append(network)
 
-    def _check_X(self, X):
-        """Valid X as the fitted network reads it."""
+    def _check_X(self, X, state=None):
+        """Valid X as the fitted network reads it, from a state on that is checked."""
         X = validate_sequences(
             self,
             X,
@@ -700,7 +711,14 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
             dtype=self._parameters.dtype,
             allow_nan=self._missing != "error",
         )
-        return self._without_missing(X)
+        if state is None:
+            return self._without_missing(X)
+        if state.n_sequences != len(X):
+            raise ValueError(
+                f"initial_state is of {state.n_sequences} sequence(s), but X has "
+                f"{len(X)}. Pass a state of as many sequences as X has."
+            )
+        return self._without_missing(X, state.seen)
 
     def _take_network(self, idle):
         """A network with the fitted weights, packed, that no other thread uses."""
@@ -712,8 +730,9 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
             return network
 
     @staticmethod
-    def _raw(network, X):
-        outputs = network.predict(X._data, X._offsets[:-1], X.lengths)
+    def _raw(network, X, state=None):
+        begin = () if state is None else (state.layers, state.pooled)
+        outputs = network.predict(X._data, X._offsets[:-1], X.lengths, *begin)
         return outputs.astype(np.float64)
 
     def __sklearn_is_fitted__(self):

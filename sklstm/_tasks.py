@@ -342,7 +342,7 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
         "decision_function": _scores,
     }
 
-    def decision_function(self, X):
+    def decision_function(self, X, *, initial_state=None):
         """Raw outputs of the head, before softmax or the logistic function.
 
         Parameters
@@ -351,6 +351,10 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
                 n_features) or (n_samples, n_steps)
             The sequences, as in :meth:`fit`.
 
+        initial_state : State, default=None
+            What :meth:`initial_state` or :meth:`predict_step` returned, for as many
+            sequences as X has: where the network begins. None is a state of zeros.
+
         Returns
         -------
         scores : ndarray of shape (n_samples,) or (n_samples, n_outputs)
@@ -358,9 +362,9 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
             each class or label.
         """
         fitted = self._as_fitted()
-        return fitted._scores(fitted._raw_outputs(X))
+        return fitted._scores(fitted._raw_outputs(X, initial_state))
 
-    def predict(self, X):
+    def predict(self, X, *, initial_state=None):
         """Predict labels.
 
         Parameters
@@ -369,6 +373,10 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
                 n_features) or (n_samples, n_steps)
             The sequences, as in :meth:`fit`.
 
+        initial_state : State, default=None
+            What :meth:`initial_state` or :meth:`predict_step` returned, for as many
+            sequences as X has: where the network begins. None is a state of zeros.
+
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
@@ -376,9 +384,9 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
             of probability above one half.
         """
         fitted = self._as_fitted()
-        return fitted._labels(fitted._raw_outputs(X))
+        return fitted._labels(fitted._raw_outputs(X, initial_state))
 
-    def predict_proba(self, X):
+    def predict_proba(self, X, *, initial_state=None):
         """Predict probabilities of the classes.
 
         Parameters
@@ -386,6 +394,10 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
         X : SequenceArray, list of arrays or array of shape (n_samples, n_steps, \
                 n_features) or (n_samples, n_steps)
             The sequences, as in :meth:`fit`.
+
+        initial_state : State, default=None
+            What :meth:`initial_state` or :meth:`predict_step` returned, for as many
+            sequences as X has: where the network begins. None is a state of zeros.
 
         Returns
         -------
@@ -395,9 +407,9 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
         """
         fitted = self._as_fitted()
         with np.errstate(under="ignore"):
-            return fitted._probabilities(fitted._raw_outputs(X))
+            return fitted._probabilities(fitted._raw_outputs(X, initial_state))
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X, *, initial_state=None):
         """Predict logarithms of the probabilities of the classes.
 
         Parameters
@@ -405,6 +417,10 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
         X : SequenceArray, list of arrays or array of shape (n_samples, n_steps, \
                 n_features) or (n_samples, n_steps)
             The sequences, as in :meth:`fit`.
+
+        initial_state : State, default=None
+            What :meth:`initial_state` or :meth:`predict_step` returned, for as many
+            sequences as X has: where the network begins. None is a state of zeros.
 
         Returns
         -------
@@ -414,7 +430,7 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
         """
         fitted = self._as_fitted()
         with np.errstate(under="ignore"):
-            return fitted._log_probabilities(fitted._raw_outputs(X))
+            return fitted._log_probabilities(fitted._raw_outputs(X, initial_state))
 
     def score(self, X, y, sample_weight=None):
         """Accuracy of the predictions; for multilabel targets that of whole samples.
@@ -679,7 +695,7 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
 
     _step_methods = {"predict": _in_units_of_y}
 
-    def predict(self, X):
+    def predict(self, X, *, initial_state=None):
         """Predict targets.
 
         Parameters
@@ -687,6 +703,10 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
         X : SequenceArray, list of arrays or array of shape (n_samples, n_steps, \
                 n_features) or (n_samples, n_steps)
             The sequences, as in :meth:`fit`.
+
+        initial_state : State, default=None
+            What :meth:`initial_state` or :meth:`predict_step` returned, for as many
+            sequences as X has: where the network begins. None is a state of zeros.
 
         Returns
         -------
@@ -698,7 +718,7 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
         """
         fitted = self._as_fitted()
         with np.errstate(under="ignore"):
-            return fitted._in_units_of_y(fitted._raw_outputs(X))
+            return fitted._in_units_of_y(fitted._raw_outputs(X, initial_state))
 
     def score(self, X, y, sample_weight=None):
         """R² of the predictions; with a list of quantiles the mean of their D².

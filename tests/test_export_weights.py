@@ -891,12 +891,12 @@ WRONG_STATE_DICTS = {
     "peephole": (
         state_dict_of(3),
         LSTMClassifier(4, peephole=True),
-        "peephole=True, but PyTorch has not peepholes",
+        "'lstm.weight_ih_l0' but no peephole beside it",
     ),
     "attention": (
         state_dict_of(3),
         LSTMClassifier(4, pooling="attention"),
-        "pooling='attention', but PyTorch has not",
+        "holds no 'attention', but LSTMClassifier has pooling='attention'",
     ),
     "quantiles": (
         state_dict_of(3),

@@ -347,7 +347,7 @@ def test_log_probabilities_stay_finite(task, monkeypatch):
     estimator, X = fitted(task), ragged()
     scale = 1e4
     monkeypatch.setattr(
-        estimator, "_raw_outputs", lambda X, f=estimator._raw_outputs: scale * f(X)
+        estimator, "_raw_outputs", lambda *X, f=estimator._raw_outputs: scale * f(*X)
     )
     log_p = estimator.predict_log_proba(X)
     assert np.isfinite(log_p).all() and log_p.min() < -800
@@ -360,7 +360,7 @@ def test_labels_turn_at_one_half(task, monkeypatch):
     estimator = fitted(task)
     K = estimator.n_outputs_
     outputs = np.outer([1e-12, -1e-12, 0.0], np.eye(K)[-1])
-    monkeypatch.setattr(estimator, "_raw_outputs", lambda X: outputs)
+    monkeypatch.setattr(estimator, "_raw_outputs", lambda *X: outputs)
     expected = {
         "binary": [1, 0, 0], "multiclass": [2, 0, 0],
         "multilabel": [[0, 0, 1], [0, 0, 0], [0, 0, 0]],

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from .._arrays import real_array
 from ..kernels import CELLS
 from ._common import (
-    as_weights,
     check_gates,
     check_shape,
     check_units,
@@ -124,7 +124,7 @@ def from_keras(
         raise TypeError(
             f"weights must be a list of arrays, got {type(weights).__name__}.{advice}"
         )
-    arrays = [as_weights(f"weights[{k}]", value) for k, value in enumerate(weights)]
+    arrays = [real_array(f"weights[{k}]", value) for k, value in enumerate(weights)]
     n_directions, sizes = 1 + model.bidirectional, model._hidden_sizes()
     n_expected = 3 * n_directions * len(sizes) + 2
     # of another dense layer the kernel would be a matrix
