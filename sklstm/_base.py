@@ -320,6 +320,8 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
 
         weight = self._combine_weights(given.y, given.weight)
         X, y, weight, _ = given._replace(weight=weight).of_some_weight()
+        if going_on:
+            self._follow_target(y, weight)
         if not going_on and self._missing != "error":
             self._first_value = observed_mean(X, weight)
         X = self._without_missing(X)
@@ -482,6 +484,9 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
 
     def _check_same_target(self, y, classes):
         """Say when a fit that continues gets another kind of target."""
+
+    def _follow_target(self, y, sample_weight):
+        """Let what the first fit found of the target follow, while it is a guess."""
 
     def _without_missing(self, X, seen=None):
         """What the network reads of valid X: it knows no missing values.

@@ -1,5 +1,7 @@
 """Units in which targets are standardised: centre and scale of each column."""
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy.stats import norm
 
@@ -15,6 +17,10 @@ _MEAN_DEVIATION = np.sqrt(2 / np.pi)
 # the target is a constant with noise of rounding, and what matters is beside it.
 _NEGLIGIBLE = 1e-12
 _EPS = 10 * np.finfo(np.float64).eps
+# Targets that tell of the scale: those after which units stay, and those without which
+# they are a guess.
+ENOUGH = 100
+FEW = 10
 
 
 def distinct(column, weight=None):
@@ -77,3 +83,46 @@ def units_of(values, weight, robust):
     """
     centre, scale = (median_and_scale if robust else mean_and_scale)(values, weight)
     return centre, scale if scale > _EPS * np.abs(centre) else 0.0
+
+
+class Seen(NamedTuple):
+    """Targets of a column while its units are a guess: distinct values, and the weight
+    and the number of samples of each."""
+
+    values: np.ndarray
+    weight: np.ndarray
+    count: np.ndarray
+
+    @classmethod
+    def of(cls, column, weight=None):
+        return cls(*distinct(column, weight), distinct(column)[1])
+
+    def and_also(self, other):
+        """These and others."""
+        values, inverse = np.unique(
+            np.r_[self.values, other.values], return_inverse=True
+        )
+        return Seen(
+            values,
+            *(
+                np.bincount(inverse, weights=np.r_[mine, its])
+                for mine, its in zip(self[1:], other[1:], strict=True)
+            ),
+        )
+
+    @property
+    def n_samples(self):
+        return int(self.count.sum())
+
+    @property
+    def n_telling(self):
+        """Samples that tell of the scale: of the most common value there is one."""
+        return self.n_samples - self.count.max() + 1
+
+
+def same_units(units, others):
+    """Whether two pairs of centre and scale differ by no more than rounding."""
+    (centre, scale), (other, other_scale) = units, others
+    return (
+        abs(centre - other) <= 1e-9 * scale and abs(scale - other_scale) <= 1e-9 * scale
+    )

@@ -1,5 +1,6 @@
 """Classification and regression with any recurrent family: targets and predictions."""
 
+import warnings
 from abc import ABCMeta
 from numbers import Real
 
@@ -15,7 +16,17 @@ from sklearn.utils.validation import check_array, column_or_1d
 
 from ._base import BaseRecurrent, takes_minibatches
 from ._samples import check_score_weight, check_total_weight
-from ._target_units import ROBUST, distinct, mean_and_scale, quantiles, units_of
+from ._target_units import (
+    ENOUGH,
+    FEW,
+    ROBUST,
+    Seen,
+    distinct,
+    mean_and_scale,
+    quantiles,
+    same_units,
+    units_of,
+)
 from .network.losses import (
     AbsoluteError,
     BinaryCrossEntropy,
@@ -25,6 +36,7 @@ from .network.losses import (
     SoftmaxCrossEntropy,
     SquaredError,
 )
+from .network.optimizers import rescaled
 
 
 def _require_y(estimator, y):
@@ -475,6 +487,10 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
         "huber_delta": [Interval(Real, 0, None, closed="neither")],
     }
 
+    # What `Seen` knows of each column of y while its units follow, None for the others.
+    # Estimators that were saved without it keep their units.
+    _first_targets = None
+
     def _check_parameters(self, *args):
         super()._check_parameters(*args)
         _valid_levels(self.quantile)
@@ -483,11 +499,16 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
     def partial_fit(self, X, y, sample_weight=None):
         """Make one pass over the given data.
 
-        The first call also sets, from its y, the mean and the scale by which targets
-        are standardised, and where the head's bias starts. The optimizer goes on where
-        it was. The learning rate follows the schedules "constant" and "invscaling"; the
-        others need to see whole fits and stay at `learning_rate_init`. Not available
-        with ``solver="lbfgs"``.
+        Centre and scale by which targets are standardised, and where the head's bias
+        starts, come from the y of the first call. If that is short they follow the
+        targets of later calls, until 100 have been seen, of which the most common value
+        counts once: predictions stay as they are. Those of fewer than 10 are a guess:
+        from one sample, from few, or from a constant no scale can be told. Then the raw
+        outputs stay instead, and predictions move with the centre and scale. With
+        `missing`, what stands for values before the first observed one is that of the
+        first call. The optimizer goes on where it was. The learning rate follows the
+        schedules "constant" and "invscaling"; the others need to see whole fits and
+        stay at `learning_rate_init`. Not available with ``solver="lbfgs"``.
 
         Parameters
         ----------
@@ -513,6 +534,11 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
         ------
         ValueError
             As :meth:`fit`; also with ``early_stopping=True``.
+
+        Warns
+        -----
+        UserWarning
+            At the first call, if its targets are too few to tell the scale of y.
         """
         self._commit(X, y, sample_weight, incremental=True)
         return self
@@ -568,22 +594,133 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
         self.n_outputs_ = self._n_raw_outputs
         if self.loss == "poisson":
             self._check_counts(y)
-            self._target_mean = np.zeros(columns.shape[1])
-            self._target_scale = np.ones(columns.shape[1])
-            return
-        with np.errstate(over="ignore", invalid="ignore"):
-            units = [
-                units_of(*distinct(column, sample_weight), self.loss in ROBUST)
-                for column in columns.T
+        seen = [Seen.of(column, sample_weight) for column in columns.T]
+        units, known = self._units_of(seen)
+        self._set_units(units, columns)
+        if incremental and self.loss != "poisson":  # which has no units
+            self._warn_of_few(seen)
+        enough = [column.n_telling >= ENOUGH for column in seen]
+        self._keep_seen(seen, enough if incremental else known)
+
+    def _keep_seen(self, seen, enough):
+        """Keep the targets of columns whose units are not known well enough."""
+        self._first_targets = None
+        if not all(enough):
+            self._first_targets = [
+                None if is_enough else np.array(column)
+                for column, is_enough in zip(seen, enough, strict=True)
             ]
-            self._target_mean, scale = np.array(units).T
-            self._target_scale = np.where(scale > 0, scale, 1.0)
-            encoded = self._encode_target(y)
-        if not (np.isfinite(encoded).all() and np.isfinite(scale).all()):
+
+    def _units_of(self, seen):
+        """Centre and scale of each column (K, 2), and whether the scale is known."""
+        if self._fitted_loss[0] == "poisson":
+            return np.tile([0.0, 1.0], (len(seen), 1)), np.ones(len(seen), dtype=bool)
+        robust = self._fitted_loss[0] in ROBUST
+        with np.errstate(over="ignore", invalid="ignore"):
+            units = np.array(
+                [units_of(column.values, column.weight, robust) for column in seen]
+            )
+        known = units[:, 1] != 0
+        units[~known, 1] = 1.0
+        return units, known
+
+    def _set_units(self, units, columns):
+        """Set centre and scale, if the targets are numbers in these units."""
+        self._target_mean, self._target_scale = units.T.copy()
+        with np.errstate(over="ignore", invalid="ignore"):
+            encoded = self._encode_target(columns)
+        if not (np.isfinite(encoded).all() and np.isfinite(units).all()):
             raise ValueError(
                 f"y spans {columns.min():g} to {columns.max():g}, too wide for its "
                 "differences to be numbers. Scale y."
             )
+
+    @staticmethod
+    def _warn_of_few(seen):
+        k, column = next(
+            ((k, c) for k, c in enumerate(seen) if c.n_telling < FEW), (None, None)
+        )
+        if column is None:
+            return
+        which = "y" if len(seen) == 1 else f"output {k} of y"
+        most = column.count.argmax()
+        warnings.warn(
+            f"The first call of partial_fit has {column.n_samples} target(s) of "
+            f"{which}, {int(column.count[most])} of them {column.values[most]:g}: too "
+            "few to tell the scale of y. Its centre and scale follow the targets of "
+            f"later calls, until at least {ENOUGH} are seen. Pass a typical part of "
+            "the data at the first call, where there is one.",
+            stacklevel=8,
+        )
+
+    def _follow_target(self, y, sample_weight):
+        """Let centre and scale follow the targets, as long as they are a guess.
+
+        Predictions in the units of y stay as they are, raw' = (raw s + m - m') / s',
+        unless these are of a few targets, which say nothing of the scale: then raw
+        outputs stay, but for the best constant, where training starts.
+        """
+        if self._first_targets is None:
+            return
+        columns = y.reshape(len(y), -1)
+        before = [seen if seen is None else Seen(*seen) for seen in self._first_targets]
+        follow = [k for k, seen in enumerate(before) if seen is not None]
+        after = {
+            k: before[k].and_also(Seen.of(columns[:, k], sample_weight)) for k in follow
+        }
+        old = np.c_[self._target_mean, self._target_scale]
+        units = old.copy()
+        new, _ = self._units_of([after[k] for k in follow])
+        for k, pair in zip(follow, new, strict=True):
+            if not same_units(old[k], pair):
+                units[k] = pair
+        self._set_units(units, columns)
+        a, b = np.ones(len(before)), np.zeros(len(before))
+        start = np.zeros((len(before), self._n_raw_outputs // len(before)))
+        for k in follow:
+            (m, s), (new_m, new_s) = old[k], units[k]
+            if before[k].n_telling >= FEW:
+                a[k], b[k] = s / new_s, (m - new_m) / new_s
+                continue
+            was, now = (
+                self._best_constant((seen.values - m) / s, seen.weight, seen.n_samples)
+                for seen, (m, s) in ((before[k], old[k]), (after[k], units[k]))
+            )
+            start[k] = now - was
+        self._change_head(a, b, start.ravel())
+        if (units != old).any():
+            self.best_loss_ = None  # it was in other units
+        self._keep_seen(
+            [after.get(k) for k in range(len(before))],
+            [
+                k not in after or after[k].n_telling >= ENOUGH
+                for k in range(len(before))
+            ],
+        )
+
+    def _change_head(self, a, b, start):
+        """Let the head give a raw + b + start, and the optimizer know of it."""
+        if (a == 1).all() and not (b.any() or start.any()):
+            return
+        network = self._make_network()
+        parameters = self._parameters.copy()
+        head = network.views(parameters)["head"]
+        if (a != 1).any() or b.any():
+            loss = self._make_loss()
+            weight, bias = loss.in_other_units(
+                *(head[name].astype(np.float64) for name in "wb"), a, b
+            )
+            head["w"][:], head["b"][:] = weight, bias
+            # Differences are a times as large, and what goes back through the head
+            # again; where outputs differ in a, their mean.
+            factor = np.full(len(parameters), np.mean(a**loss.degree))
+            by_output = np.repeat(a ** (loss.degree - 1), self._n_raw_outputs // len(a))
+            for part in network.views(factor)["head"].values():
+                part[:] = by_output
+            state = rescaled(self._optimizer_state, factor)
+            self._optimizer_state = state or {"solver": None}
+        head["b"] += start.astype(head["b"].dtype)
+        self._parameters = parameters
 
     @staticmethod
     def _check_counts(y):
@@ -633,27 +770,26 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
 
     def _head_bias(self, target, sample_weight):
         """What predicts best without X (for "huber" the median, which is near it)."""
+        return np.ravel(
+            [
+                self._best_constant(*distinct(column, sample_weight), len(target))
+                for column in target.T
+            ]
+        )
+
+    def _best_constant(self, values, weight, n_samples):
+        """Raw outputs for a column of the target, of distinct standardised values."""
         name, _ = self._fitted_loss
         if name == "squared_error":
-            # Zero in standardised units is the mean of the target.
-            return np.zeros(self._n_raw_outputs)
+            return np.zeros(1)  # the mean of the target
         if name == "poisson":
-            mean = np.array(
-                [
-                    mean_and_scale(*distinct(column, sample_weight))[0]
-                    for column in target.T
-                ]
-            )
+            mean, _ = mean_and_scale(values, weight)
             # Half an event for none: a validation part may have taken them all.
-            return np.log(np.where(mean > 0, mean, 0.5 / len(target)))
+            return np.log([mean if mean > 0 else 0.5 / n_samples])
+        if name != "quantile":
+            return quantiles(values, weight, [0.5])
         loss = self._make_loss()
-        levels = loss.levels if name == "quantile" else [0.5]
-        start = [
-            quantiles(*distinct(column, sample_weight), levels) for column in target.T
-        ]
-        if name == "quantile":
-            return loss.raw_outputs(start).ravel()
-        return np.ravel(start)
+        return loss.raw_outputs([quantiles(values, weight, loss.levels)])[0]
 
     def _validation_score(self, raw, y, sample_weight):
         target = self._encode_target(y)

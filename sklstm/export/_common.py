@@ -234,6 +234,7 @@ def fitted(
     rng = model._begin(y, None, classes, False, False)
     if not is_classifier(model):
         model._target_mean, model._target_scale = units
+        model._first_targets = None  # these units are known
     record_features(model, Features(n_features, n_features, None, None))
     if model.missing != "error":  # as for features that were never observed
         model._first_value = np.zeros(n_features, dtype=model._architecture["dtype"])
