@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from ._callbacks import CallbackSupport, observer_of, with_callbacks
 from ._persistence import Versioned
 from ._samples import Samples, check_groups, check_sample_weight
+from ._split import nothing_seen, remember, sample_keys, split
 from ._states import StatesMixin
 from .network.dropout import Dropout
 from .network.lbfgs import LBFGS_VECTORS, train_lbfgs
@@ -77,6 +78,9 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         "missing": [StrOptions({"error", "ffill", "indicator"})],
     }
 
+    # Sides of the split for early stopping, as of pickles that know none.
+    _sides = None
+
     # ---- what a task provides --------------------------------------------------
 
     @abstractmethod
@@ -104,8 +108,12 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         """Where the outputs start, before anything is learnt."""
 
     @abstractmethod
-    def _validation_score(self, raw, y, sample_weight):
-        """Score of raw outputs, for early stopping."""
+    def _target_values(self, y):
+        """The target in numbers that are the same in every fit that goes on."""
+
+    @abstractmethod
+    def _make_validation_score(self, y, sample_weight):
+        """Raw outputs to the score and the loss by which early stopping goes."""
 
     @abstractmethod
     def _stratify(self, y):
@@ -303,9 +311,15 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         if self.early_stopping and validation[0] is not None:
             held_out = self._validate_validation(*validation)
         elif self.early_stopping:
-            given, held_out = given.split(
-                self.validation_fraction, self._stratify(given.y), rng
+            given, held_out = split(
+                given,
+                self._sample_keys(given),
+                self._sides,
+                self.validation_fraction,
+                self._stratify(given.y),
+                rng,
             )
+        self._remember(given, held_out, incremental)
 
         weight = self._combine_weights(given.y, given.weight)
         X, y, weight, _ = given._replace(weight=weight).of_some_weight()
@@ -335,14 +349,14 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         if self.solver != "lbfgs":
             optimizer = self._make_optimizer(network, going_on)
             dropout = self._make_dropout(rng)
-        n_before, t_before = len(monitor.loss_curve), self.t_
+        t_before = self.t_
         # they grow while callbacks look at them
         self.loss_curve_ = monitor.loss_curve
         self.validation_scores_ = monitor.validation_scores
 
         def finish(estimator, parameters):
             """Set the fitted attributes, as if training ended with these parameters."""
-            estimator.n_iter_ = len(monitor.loss_curve) - n_before
+            estimator.n_iter_ = monitor.n_epochs
             estimator.t_ = t_before + estimator.n_iter_ * len(samples)
             # a copy, since the generator may be the user's or NumPy's global one
             estimator._random_state = copy.deepcopy(rng)
@@ -392,6 +406,21 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         finish(self, parameters)
         observer.end_fit()
 
+    def _sample_keys(self, samples):
+        return sample_keys(samples.X, self._target_values(samples.y))
+
+    def _remember(self, given, held_out, incremental):
+        """Which samples are for training and which for validation, for later fits."""
+        if incremental or not (self.early_stopping or self.warm_start):
+            self._sides = None
+        elif self._sides is not None or self.early_stopping:
+            parts = [part for part in (given, held_out) if part is not None]
+            self._sides = remember(
+                nothing_seen() if self._sides is None else self._sides,
+                [self._sample_keys(part) for part in parts],
+                [part.groups for part in parts],
+            )
+
     def _validate(self, X, y, sample_weight, groups=None, *, reset):
         """Valid samples, without those whose weight is zero."""
         X = validate_sequences(
@@ -431,6 +460,7 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
             self._check_same_target(y, classes)
             return copy.deepcopy(self._random_state)
         self._inspect_target(y, sample_weight, classes, incremental)
+        self._sides = nothing_seen()
         self._architecture = self._asked_architecture()
         self._missing, self._first_value = self.missing, None
         self.t_ = 0
@@ -541,11 +571,16 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
     def _make_score(self, held_out):
         """Parameters to the score on the samples that are held out."""
         network = self._make_network()
+        score_of = self._make_validation_score(held_out.y, held_out.weight)
 
         def score(parameters):
             network.load(parameters, backward=False)
-            raw = self._raw(network, held_out.X)
-            return self._validation_score(raw, held_out.y, held_out.weight)
+            with np.errstate(over="ignore", invalid="ignore"):
+                raw = self._raw(network, held_out.X)
+            if not np.isfinite(raw).all():
+                return np.nan, np.nan
+            score, loss = score_of(raw)
+            return float(score), float(loss)
 
         return score
 
@@ -561,16 +596,14 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         score = None if held_out is None else self._make_score(held_out)
         monitor = Monitor(self.tol, self.n_iter_no_change, self.verbose, score)
         if going_on:
-            monitor.loss_curve = list(self.loss_curve_)
+            scores = None if score is None else list(self.validation_scores_ or [])
+            monitor.go_on(list(self.loss_curve_), scores)
             monitor.loss = self.loss_
             if score is None and self.best_loss_ is not None:
                 monitor.best_loss = self.best_loss_
-            if score is not None and self.validation_scores_ is not None:
-                monitor.validation_scores = list(self.validation_scores_)
             if score is not None:
-                # on the validation part of this fit, which may be another one
-                monitor.best_score = float(score(parameters))
-                monitor.best_parameters = parameters.copy()
+                # on the validation part of this fit, which may have other samples
+                vars(monitor).update(monitor.best_of(*score(parameters), parameters))
         return monitor
 
     def _make_optimizer(self, network, going_on):

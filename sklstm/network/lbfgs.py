@@ -106,6 +106,7 @@ def train_lbfgs(
         )
         category = ConvergenceWarning
     except KeyboardInterrupt:
+        monitor.settle()
         problem, category = "Training interrupted by user.", UserWarning
     parameters[:] = reached
     if problem is not None:

@@ -69,7 +69,7 @@ class TrainingSet:
 
     def __post_init__(self):
         self._keys = keys = digests(
-            _as_bytes(self.data), self.starts, self.lengths, _as_bytes(self.target)
+            as_bytes(self.data), self.starts, self.lengths, as_bytes(self.target)
         )
         # Nearly always half a key tells all samples apart, and sorts faster.
         distinct, rank = np.unique(keys[:, 0], return_inverse=True)
@@ -156,7 +156,7 @@ class TrainingSet:
         )
 
 
-def _as_bytes(array):
+def as_bytes(array):
     """The bytes of an array, a row for each of its rows."""
     array = np.ascontiguousarray(array)
     row = array.itemsize * math.prod(array.shape[1:])
@@ -205,8 +205,9 @@ class Monitor:
     verbose : bool
         Whether to print a line for each epoch.
     score : callable, default=None
-        Parameters to validation score; with it the best parameters are kept and decide
-        when to stop.
+        Parameters to validation score and validation loss. With it the best parameters
+        are kept, those of the lower loss where scores are equal; an epoch is better if
+        the score is, or if the loss is the lowest so far.
     """
 
     def __init__(self, tol, n_iter_no_change, verbose, score=None):
@@ -214,33 +215,60 @@ class Monitor:
         self.n_iter_no_change = n_iter_no_change
         self.verbose = verbose
         self.score = score
-        self.loss_curve = []
         self.loss = np.nan
-        self.best_loss = np.inf
-        self.validation_scores = None if score is None else []
+        self.best_loss = self.best_score_loss = self.lowest_validation_loss = np.inf
         self.best_score = -np.inf
         self.best_parameters = None
         self.epochs_without_change = 0
+        self.go_on([], None if score is None else [])
+
+    def go_on(self, loss_curve, validation_scores):
+        """Set the histories that the epochs to come are appended to."""
+        self.loss_curve, self.validation_scores = loss_curve, validation_scores
+        self.n_epochs = 0
+        self._n_before = len(loss_curve), len(validation_scores or [])
 
     def update(self, loss, parameters):
         """Record an epoch; say whether there was no change for too long."""
-        self.loss = loss = float(loss)
-        self.loss_curve.append(loss)
-        line = f"Iteration {len(self.loss_curve)}, loss = {loss:.8f}"
+        loss = float(loss)
+        line = f"Iteration {len(self.loss_curve) + 1}, loss = {loss:.8f}"
+        epoch = {"loss": loss, "best_loss": min(self.best_loss, loss)}
         if self.score is None:
             better = loss <= self.best_loss - self.tol
         else:
-            score = self.score(parameters)
-            self.validation_scores.append(float(score))
+            score, validation_loss = self.score(parameters)
             line += f", validation score = {score:.6f}"
-            better = score >= self.best_score + self.tol
-            if self.best_parameters is None or score > self.best_score:
-                self.best_score = score
-                self.best_parameters = parameters.copy()
-        self.best_loss = min(self.best_loss, loss)
-        self.epochs_without_change = 0 if better else self.epochs_without_change + 1
+            better = (
+                score >= self.best_score + self.tol
+                or validation_loss <= self.lowest_validation_loss - self.tol
+            )
+            epoch |= self.best_of(score, validation_loss, parameters)
+            self.validation_scores.append(score)
+        self.loss_curve.append(loss)
+        epoch["n_epochs"] = self.n_epochs + 1
+        epoch["epochs_without_change"] = 0 if better else self.epochs_without_change + 1
+        vars(self).update(epoch)  # in one piece, also for an interrupt
         self.say(line)
         return self.epochs_without_change > self.n_iter_no_change
+
+    def best_of(self, score, validation_loss, parameters):
+        """What is best with these parameters; a score of NaN is never better."""
+        lowest = min(self.lowest_validation_loss, validation_loss)
+        best = {"lowest_validation_loss": lowest}
+        if score > self.best_score or (
+            score == self.best_score and validation_loss < self.best_score_loss
+        ):
+            best |= {"best_score": score, "best_score_loss": validation_loss}
+        if "best_score" in best or self.best_parameters is None:
+            best["best_parameters"] = parameters.copy()
+        return best
+
+    def settle(self):
+        """Take back what an interrupt has left of an epoch."""
+        n_losses, n_scores = self._n_before
+        del self.loss_curve[n_losses + self.n_epochs :]
+        if self.validation_scores is not None:
+            del self.validation_scores[n_scores + self.n_epochs :]
 
     def stopping_reason(self):
         measure = "Training loss" if self.score is None else "Validation score"
@@ -412,6 +440,7 @@ def train(
                 stacklevel=6,
             )
     except KeyboardInterrupt:
+        monitor.settle()
         warnings.warn("Training interrupted by user.", stacklevel=6)
-        return epoch
+        return monitor.n_epochs
     return epochs
