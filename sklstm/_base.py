@@ -341,7 +341,7 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
             parameters = network.initialize(
                 rng, bias, **self._initial_options(samples.lengths)
             )
-        monitor = self._make_monitor(held_out, parameters, going_on)
+        monitor = self._make_monitor(held_out, parameters, going_on, incremental)
         penalty = None
         if self.alpha and self.solver != "adamw":
             penalty = (self.alpha * network.weight_mask()).astype(parameters.dtype)
@@ -365,6 +365,8 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
                 estimator._optimizer_state |= optimizer.state
                 estimator._dropout_state = dropout and dropout.state
             estimator._record(network, parameters, monitor)
+            if estimator is not self:  # which trains on
+                estimator._part_histories(vars(estimator))
 
         observer = observer_of(
             self,
@@ -592,12 +594,14 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
             schedule, self.learning_rate_init, self.power_t, self.max_iter
         )
 
-    def _make_monitor(self, held_out, parameters, going_on):
+    def _make_monitor(self, held_out, parameters, going_on, incremental):
         score = None if held_out is None else self._make_score(held_out)
         monitor = Monitor(self.tol, self.n_iter_no_change, self.verbose, score)
         if going_on:
             scores = None if score is None else list(self.validation_scores_ or [])
-            monitor.go_on(list(self.loss_curve_), scores)
+            # in place, where a copy at each call would add up to a square
+            curve = self.loss_curve_ if incremental else list(self.loss_curve_)
+            monitor.go_on(curve, scores)
             monitor.loss = self.loss_
             if score is None and self.best_loss_ is not None:
                 monitor.best_loss = self.best_loss_
@@ -646,9 +650,9 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         self._protect()
         self.n_layers_ = len(network.layers) + 2
         self.out_activation_ = self._make_loss().link
-        self.loss_curve_ = list(monitor.loss_curve)
+        self.loss_curve_ = monitor.loss_curve
         self.loss_ = monitor.loss
-        self.validation_scores_ = copy.copy(monitor.validation_scores)
+        self.validation_scores_ = monitor.validation_scores
         if monitor.score is None:
             self.best_loss_ = monitor.best_loss
             self.best_validation_score_ = None
@@ -661,9 +665,17 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         for array in (*self.weights_.values(), self.coef_, self.intercept_):
             array.flags.writeable = False
 
+    @staticmethod
+    def _part_histories(state):
+        """Give a copy lists of its own: partial_fit appends to them in place."""
+        for name in ("loss_curve_", "validation_scores_"):
+            if isinstance(state.get(name), list):
+                state[name] = list(state[name])
+
     def __getstate__(self):
         state = super().__getstate__()
         state.pop("_idle_networks", None)
+        self._part_histories(state)
         return state
 
     def __setstate__(self, state):

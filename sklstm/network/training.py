@@ -259,7 +259,7 @@ class Monitor:
             score == self.best_score and validation_loss < self.best_score_loss
         ):
             best |= {"best_score": score, "best_score_loss": validation_loss}
-        if "best_score" in best or self.best_parameters is None:
+        if "best_score" in best or self.best_score == -np.inf:
             best["best_parameters"] = parameters.copy()
         return best
 
