@@ -5,7 +5,6 @@ class with its parameters.
 """
 
 import copy
-import os
 from abc import abstractmethod
 from numbers import Integral, Real
 
@@ -16,6 +15,7 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from ._callbacks import CallbackSupport, observer_of, with_callbacks
+from ._memory import available_memory
 from ._persistence import Versioned
 from ._samples import Samples, check_groups, check_sample_weight
 from ._split import nothing_seen, remember, sample_keys, split
@@ -27,6 +27,9 @@ from .network.optimizers import SGD, Adam, RMSProp
 from .network.training import LearningRate, LoopOptions, Monitor, TrainingSet, train
 from .sequences._check import validate_sequences
 from .sequences._missing import fill_forward, observed_mean
+
+# Bytes that are taken without asking what can be had, which takes a millisecond.
+WITHOUT_A_LOOK = 2**24
 
 
 class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
@@ -183,7 +186,8 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
             combined. The message names the offending value; an earlier fit stays as it
             was.
         MemoryError
-            If a minibatch needs more memory than the machine has.
+            If a minibatch needs more memory than can be had: what is available on the
+            machine, or left of the limit of a container, a job or the process.
 
         Warns
         -----
@@ -534,8 +538,10 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
             recurrent_dropout=bool(self.recurrent_dropout),
             **self._architecture,
         )
-        available = _physical_memory()
-        if available is not None and needed > available:
+        available, limit = needed, None
+        if needed > WITHOUT_A_LOOK:
+            available, limit = available_memory() or (needed, None)
+        if needed > available:
             if full:
                 batch = f"solver='lbfgs' on all {batch_size} sequences"
                 way_out = "a solver with minibatches"
@@ -544,9 +550,9 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
                 way_out = "a smaller batch_size"
             raise MemoryError(
                 f"{batch} of up to {longest.max()} steps, with hidden_layer_sizes="
-                f"{self.hidden_layer_sizes!r}, needs {needed / 2**30:.1f} GiB, more "
-                f"than the {available / 2**30:.1f} GiB of this machine. Use {way_out}, "
-                "smaller hidden_layer_sizes or shorter sequences."
+                f"{self.hidden_layer_sizes!r}, needs {_size(needed)}, more than the "
+                f"{_size(available)} that are left of the {limit}. Use {way_out}, "
+                "smaller hidden_layer_sizes or shorter sequences, or free memory."
             )
         return batch_size
 
@@ -761,9 +767,10 @@ def takes_minibatches(estimator):
     return True
 
 
-def _physical_memory():
-    """Bytes of main memory, None where the system does not say."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return None
+def _size(n_bytes):
+    """In the unit that says most."""
+    for unit in ("GiB", "MiB", "KiB"):
+        size = n_bytes / {"GiB": 2**30, "MiB": 2**20, "KiB": 2**10}[unit]
+        if size >= 1:
+            break
+    return f"{size:.1f} {unit}"

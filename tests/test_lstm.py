@@ -1502,8 +1502,9 @@ def test_memory_that_cannot_be_had(monkeypatch, task):
     X = ragged(24)
     estimator = fitted(task, X)
     before = snapshot(estimator, X)
-    monkeypatch.setattr("sklstm._base._physical_memory", lambda: 1000)
-    message = "batch_size=10 sequences.*GiB.*smaller batch_size"
+    monkeypatch.setattr("sklstm._base.WITHOUT_A_LOOK", 0)
+    monkeypatch.setattr("sklstm._base.available_memory", lambda: (1000, "x"))
+    message = "batch_size=10 sequences.*KiB.*left of the x.*smaller batch_size"
     with pytest.raises(MemoryError, match=message):
         estimator.fit(X, make_target(task, X))
     with pytest.raises(MemoryError, match=message):
@@ -1517,7 +1518,8 @@ def test_memory_is_that_of_the_longest_sequences(monkeypatch):
     X = [np.ones((5, 1))] * 31 + [np.ones((5000, 1))]
     y = np.arange(32.0)
     memory = 10 * 2**20
-    monkeypatch.setattr("sklstm._base._physical_memory", lambda: memory)
+    monkeypatch.setattr("sklstm._base.WITHOUT_A_LOOK", 0)
+    monkeypatch.setattr("sklstm._base.available_memory", lambda: (memory, "x"))
     estimator = LSTMRegressor(64, batch_size=1, random_state=0, max_iter=1)
     estimator.fit(X[:31], y[:31])
     estimator.fit(X, y)
@@ -1528,7 +1530,8 @@ def test_memory_is_that_of_the_longest_sequences(monkeypatch):
 
 
 def test_where_memory_is_not_known(monkeypatch):
-    monkeypatch.setattr("sklstm._base._physical_memory", lambda: None)
+    monkeypatch.setattr("sklstm._base.WITHOUT_A_LOOK", 0)
+    monkeypatch.setattr("sklstm._base.available_memory", lambda: None)
     fitted("single")
 
 
