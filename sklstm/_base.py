@@ -5,17 +5,21 @@ class with its parameters.
 """
 
 import copy
+import warnings
 from abc import abstractmethod
+from inspect import signature
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from ._callbacks import CallbackSupport, observer_of, with_callbacks
 from ._memory import available_memory
+from ._overflow import warn_if_not_finite
 from ._persistence import Versioned
 from ._samples import Samples, check_groups, check_sample_weight
 from ._split import nothing_seen, remember, sample_keys, split
@@ -30,6 +34,20 @@ from .sequences._missing import fill_forward, observed_mean
 
 # Bytes that are taken without asking what can be had, which takes a millisecond.
 WITHOUT_A_LOOK = 2**24
+
+NO_JOBS = (
+    "has no parameter n_jobs: its kernels use as many threads as the environment "
+    "variable OMP_NUM_THREADS says before the import, or "
+    "threadpoolctl.threadpool_limits(n, user_api='openmp') around a call. n_jobs is "
+    "for what makes many fits, such as GridSearchCV."
+)
+
+NO_SCORE = (
+    "No validation score of this fit was finite: numbers in the network overflow on "
+    "the samples that are held out. The weights are those of the last epoch. Look for "
+    "absurd values in these samples, and scale X, for example with "
+    "TimeDistributed(StandardScaler())."
+)
 
 
 class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
@@ -83,6 +101,20 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
 
     # Sides of the split for early stopping, as of pickles that know none.
     _sides = None
+    # The constant outputs that a first fit started with, where it is known.
+    _start = None
+
+    def __new__(cls, *args, **kwargs):
+        if "n_jobs" in kwargs and "n_jobs" not in signature(cls).parameters:
+            raise TypeError(f"{cls.__name__} {NO_JOBS}")
+        return super().__new__(cls)
+
+    def set_params(self, **params):
+        if "n_jobs" in params and "n_jobs" not in self.get_params(deep=False):
+            raise ValueError(f"{type(self).__name__} {NO_JOBS}")
+        return super().set_params(**params)
+
+    set_params.__doc__ = BaseEstimator.set_params.__doc__
 
     # ---- what a task provides --------------------------------------------------
 
@@ -193,8 +225,9 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         -----
         ConvergenceWarning
             If `max_iter` (with "lbfgs" also `max_fun`) was reached before the loss
-            stopped getting better by `tol`, or if the loss was not finite (the
-            weights are the last good ones).
+            stopped getting better by `tol`, if the loss was not finite (the
+            weights are the last good ones), or if it ended far above that of a constant
+            prediction.
         UserWarning
             If training was interrupted from the keyboard; the estimator is fitted
             with the weights of that moment.
@@ -342,6 +375,7 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
             parameters = self._parameters.copy()
         else:
             bias = self._head_bias(samples.target, samples.weight)
+            self._start = np.broadcast_to(bias, self._n_raw_outputs).tolist()
             parameters = network.initialize(
                 rng, bias, **self._initial_options(samples.lengths)
             )
@@ -349,6 +383,9 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         penalty = None
         if self.alpha and self.solver != "adamw":
             penalty = (self.alpha * network.weight_mask()).astype(parameters.dtype)
+        monitor.start_loss = self._loss_at_start(
+            samples, parameters, penalty, batch_size
+        )
         optimizer = dropout = None
         if self.solver != "lbfgs":
             optimizer = self._make_optimizer(network, going_on)
@@ -407,8 +444,16 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
                 t=self.t_,
                 incremental=incremental,
             )
+        if monitor.has_diverged(incremental):
+            warnings.warn(
+                monitor.divergence(incremental), ConvergenceWarning, stacklevel=5
+            )
         if monitor.best_parameters is not None:
             parameters = monitor.best_parameters
+            if np.isnan(monitor.validation_scores[-1:]).all() and np.isinf(
+                monitor.best_score
+            ):
+                warnings.warn(NO_SCORE, ConvergenceWarning, stacklevel=5)
         finish(self, parameters)
         observer.end_fit()
 
@@ -616,6 +661,25 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
                 vars(monitor).update(monitor.best_of(*score(parameters), parameters))
         return monitor
 
+    def _loss_at_start(self, samples, parameters, penalty, batch_size):
+        """The loss of the constant that a first fit starts with, and the penalty."""
+        start = self._start
+        if start is None:
+            start = self._head_bias(samples.target, samples.weight)
+        loss, total = self._make_loss(), 0.0
+        for part in gen_batches(len(samples), 10_000):
+            target = samples.target[part]
+            weight = None if samples.weight is None else samples.weight[part]
+            output = np.broadcast_to(start, (len(target), self._n_raw_outputs))
+            value, _ = loss.value_and_gradient(output, target, weight)
+            total += value * (len(target) if weight is None else weight.sum())
+        n = len(samples)
+        total /= n if samples.weight is None else samples.weight.sum()
+        if penalty is not None:
+            squares = (penalty * parameters**2).sum(dtype=np.float64)
+            total += squares / 2 / (batch_size * samples.mean_weight)
+        return total
+
     def _make_optimizer(self, network, going_on):
         size, dtype = network.layout.size, network.dtype
         state = None
@@ -715,10 +779,12 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         X = self._check_X(X)
         network = self._take_network(idle)
         try:
-            return self._raw(network, X)
+            raw = self._raw(network, X)
         finally:
             network.shrink()
             idle.append(network)
+        warn_if_not_finite(raw, "prediction", stacklevel=3)
+        return raw
 
     def _check_X(self, X):
         """Valid X as the fitted network reads it."""

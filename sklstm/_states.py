@@ -10,6 +10,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_consistent_length
 
+from ._overflow import warn_if_not_finite
 from ._set_output import output_of
 from .sequences import SequenceArray
 from .sequences._check import check_step
@@ -57,10 +58,12 @@ class _LastStates(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     def transform(self, X):
         network, idle, X = self._network_for(X)
         try:
-            return network.last_outputs(X.data, X.offsets[:-1], X.lengths)
+            states = network.last_outputs(X.data, X.offsets[:-1], X.lengths)
         finally:
             network.shrink()
             idle.append(network)
+        warn_if_not_finite(states, "hidden state", stacklevel=4)
+        return states
 
     def _network_for(self, X):
         """A network for the valid X, which it reads, and the list to give it back."""
@@ -192,7 +195,9 @@ class StatesMixin(_LastStates, auto_wrap_output_keys=None):
         network = fitted._take_network(idle)
         try:
             raw, layers, pooled = network.step(x, state.layers, state.pooled)
-            y = convert(fitted, raw.astype(np.float64))
+            raw = raw.astype(np.float64)
+            warn_if_not_finite(raw, "prediction", stacklevel=2)
+            y = convert(fitted, raw)
         finally:
             idle.append(network)
         return y, State(layers, pooled, seen, state.network)
@@ -317,8 +322,16 @@ class StatesMixin(_LastStates, auto_wrap_output_keys=None):
                 names = None
                 if output_of(self) != "default":
                     names = fitted.get_feature_names_out()
-                return SequenceArray(network.outputs(*where), X.offsets, names)
+                states = network.outputs(*where)
+                warn_if_not_finite(
+                    states, "hidden state", stacklevel=2, offsets=X.offsets
+                )
+                return SequenceArray(states, X.offsets, names)
             kept = network.kept(*where, GATES[fitted._architecture["cell"]])
+            for name, values in kept.items():
+                warn_if_not_finite(
+                    values, name.replace("_", " "), stacklevel=2, offsets=X.offsets
+                )
             return {name: SequenceArray(a, X.offsets) for name, a in kept.items()}
         finally:
             network.shrink()

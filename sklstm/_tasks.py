@@ -370,14 +370,16 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
             return expit(raw)
         if raw.shape[1] == 1:
             return np.hstack([expit(-raw), expit(raw)])
-        return softmax(raw, axis=1)
+        with np.errstate(invalid="ignore"):  # which has been said
+            return softmax(raw, axis=1)
 
     def _log_probabilities(self, raw):
         if self._multilabel:
             return log_expit(raw)
         if raw.shape[1] == 1:
             return np.hstack([log_expit(-raw), log_expit(raw)])
-        return log_softmax(raw, axis=1)
+        with np.errstate(invalid="ignore"):
+            return log_softmax(raw, axis=1)
 
     _step_methods = {
         "predict": _labels,
@@ -723,7 +725,8 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
             values = raw * scale + mean  # no link: a stream does this at every step
             return values[:, 0] if self._target_ndim == 1 else values
         loss = self._make_loss()
-        values = loss.inverse_link(raw)
+        with np.errstate(invalid="ignore"):
+            values = loss.inverse_link(raw)
         if isinstance(loss, Pinball):
             values = values * scale[:, np.newaxis] + mean[:, np.newaxis]
             if self._has_many_quantiles:

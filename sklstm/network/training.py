@@ -215,7 +215,12 @@ class Monitor:
         self.n_iter_no_change = n_iter_no_change
         self.verbose = verbose
         self.score = score
-        self.loss = np.nan
+        #: Whether the loss was not finite.
+        self.broke_down = False
+        #: The loss of a constant prediction, which training has to be better than.
+        self.start_loss = np.inf
+        #: That of the weights that are kept.
+        self.loss = self.kept_loss = np.nan
         self.best_loss = self.best_score_loss = self.lowest_validation_loss = np.inf
         self.best_score = -np.inf
         self.best_parameters = None
@@ -235,6 +240,7 @@ class Monitor:
         epoch = {"loss": loss, "best_loss": min(self.best_loss, loss)}
         if self.score is None:
             better = loss <= self.best_loss - self.tol
+            epoch["kept_loss"] = loss
         else:
             score, validation_loss = self.score(parameters)
             line += f", validation score = {score:.6f}"
@@ -243,6 +249,8 @@ class Monitor:
                 or validation_loss <= self.lowest_validation_loss - self.tol
             )
             epoch |= self.best_of(score, validation_loss, parameters)
+            if "best_parameters" in epoch:
+                epoch["kept_loss"] = loss
             self.validation_scores.append(score)
         self.loss_curve.append(loss)
         epoch["n_epochs"] = self.n_epochs + 1
@@ -269,6 +277,57 @@ class Monitor:
         del self.loss_curve[n_losses + self.n_epochs :]
         if self.validation_scores is not None:
             del self.validation_scores[n_scores + self.n_epochs :]
+
+    def has_diverged(self, incremental=False):
+        """Whether the loss is far above that of a constant prediction.
+
+        A pass over a few samples may meet unusual ones: it has to be far above also the
+        first pass, and above what is usual in standardised units.
+        """
+        if not self.n_epochs or self.broke_down:
+            return False
+        if incremental:
+            usual = max(self.start_loss, self.loss_curve[0], 1.0)
+            return self.kept_loss > 100 * usual
+        return self.kept_loss > 4 * max(self.start_loss, 0.1)
+
+    def divergence(self, incremental):
+        """What to say of it."""
+        first = self.loss_curve[0 if incremental else -self.n_epochs]
+        what = "of this pass is" if incremental else "ended at"
+        return (
+            f"Training has diverged: the loss {what} {self.kept_loss:.3g}, far above "
+            f"that of a constant prediction, {self.start_loss:.3g}; it was {first:.3g} "
+            "in the first epoch. Try a smaller learning_rate_init or max_grad_norm, or "
+            "scale X, for example with TimeDistributed(StandardScaler())."
+        )
+
+    def progress(self, unit="epoch", more="max_iter or learning_rate_init"):
+        """What the last epochs have brought, and what to do about it."""
+        n = min(10, self.n_epochs - 1)
+        if n < 1:
+            return f"Raise {more}: a single {unit} is too few to say more."
+        over = f"Over the last {n} {unit}s" if n > 1 else f"In the last {unit}"
+        gain = (self.loss_curve[-1 - n] - self.loss) / n
+        if gain > 0:
+            text = f"{over} the loss fell by {gain:.2g} an {unit}, to {self.loss:.3g}."
+            way_out = (
+                f"Raise {more}, or go on with warm_start=True and fit; if that gains "
+                "too little to matter, raise tol."
+            )
+        else:
+            text = (
+                f"{over} the loss did not fall: it rose by {-gain:.2g} an {unit}, to "
+                f"{self.loss:.3g}."
+            )
+            way_out = (
+                "Try a smaller learning_rate_init or learning_rate='cosine'; if the "
+                "loss is low enough, raise tol."
+            )
+        if self.score is not None:
+            gain = (self.validation_scores[-1] - self.validation_scores[-1 - n]) / n
+            text += f" The validation score changed by {gain:+.2g} an {unit}."
+        return f"{text} {way_out}"
 
     def stopping_reason(self):
         measure = "Training loss" if self.score is None else "Validation score"
@@ -409,6 +468,7 @@ def train(
             if not (np.isfinite(value) and np.isfinite(parameters).all()):
                 parameters[:] = before
                 optimizer.restore(state_before)
+                monitor.broke_down = True
                 warnings.warn(
                     f"The loss was not finite in epoch {epoch + 1}. Training stopped "
                     f"and the weights are those from before that epoch. Try a smaller "
@@ -432,10 +492,10 @@ def train(
                 else:
                     monitor.say(f"{monitor.stopping_reason()} Stopping.")
                     return epoch + 1
-        if not incremental:
+        if not incremental and not monitor.has_diverged():
             warnings.warn(
                 f"Maximum iterations ({epochs}) reached and the optimization hasn't "
-                "converged yet.",
+                f"converged yet. {monitor.progress()}",
                 ConvergenceWarning,
                 stacklevel=6,
             )
