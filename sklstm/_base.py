@@ -5,19 +5,24 @@ class with its parameters.
 """
 
 import copy
-import os
+import warnings
 from abc import abstractmethod
+from inspect import signature
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from ._callbacks import CallbackSupport, observer_of, with_callbacks
+from ._memory import available_memory
+from ._overflow import warn_if_not_finite
 from ._persistence import Versioned
 from ._samples import Samples, check_groups, check_sample_weight
+from ._split import nothing_seen, remember, sample_keys, split
 from ._state import check_state
 from ._states import StatesMixin
 from .network.dropout import Dropout
@@ -34,6 +39,23 @@ from .network.training import (
 )
 from .sequences._check import hint_long, validate_sequences, warn_of_one_step
 from .sequences._missing import fill_forward, observed_mean
+
+# Bytes that are taken without asking what can be had, which takes a millisecond.
+WITHOUT_A_LOOK = 2**24
+
+NO_JOBS = (
+    "has no parameter n_jobs: its kernels use as many threads as the environment "
+    "variable OMP_NUM_THREADS says before the import, or "
+    "threadpoolctl.threadpool_limits(n, user_api='openmp') around a call. n_jobs is "
+    "for what makes many fits, such as GridSearchCV."
+)
+
+NO_SCORE = (
+    "No validation score of this fit was finite: numbers in the network overflow on "
+    "the samples that are held out. The weights are those of the last epoch. Look for "
+    "absurd values in these samples, and scale X, for example with "
+    "TimeDistributed(StandardScaler())."
+)
 
 
 class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
@@ -85,6 +107,23 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         "missing": [StrOptions({"error", "ffill", "indicator"})],
     }
 
+    # Sides of the split for early stopping, as of pickles that know none.
+    _sides = None
+    # The constant outputs that a first fit started with, where it is known.
+    _start = None
+
+    def __new__(cls, *args, **kwargs):
+        if "n_jobs" in kwargs and "n_jobs" not in signature(cls).parameters:
+            raise TypeError(f"{cls.__name__} {NO_JOBS}")
+        return super().__new__(cls)
+
+    def set_params(self, **params):
+        if "n_jobs" in params and "n_jobs" not in self.get_params(deep=False):
+            raise ValueError(f"{type(self).__name__} {NO_JOBS}")
+        return super().set_params(**params)
+
+    set_params.__doc__ = BaseEstimator.set_params.__doc__
+
     # ---- what a task provides --------------------------------------------------
 
     @abstractmethod
@@ -112,8 +151,12 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         """Where the outputs start, before anything is learnt."""
 
     @abstractmethod
-    def _validation_score(self, raw, y, sample_weight):
-        """Score of raw outputs, for early stopping."""
+    def _target_values(self, y):
+        """The target in numbers that are the same in every fit that goes on."""
+
+    @abstractmethod
+    def _make_validation_score(self, y, sample_weight):
+        """Raw outputs to the score and the loss by which early stopping goes."""
 
     @abstractmethod
     def _stratify(self, y):
@@ -183,14 +226,16 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
             combined. The message names the offending value; an earlier fit stays as it
             was.
         MemoryError
-            If a minibatch needs more memory than the machine has.
+            If a minibatch needs more memory than can be had: what is available on the
+            machine, or left of the limit of a container, a job or the process.
 
         Warns
         -----
         ConvergenceWarning
             If `max_iter` (with "lbfgs" also `max_fun`) was reached before the loss
-            stopped getting better by `tol`, or if the loss was not finite (the
-            weights are the last good ones).
+            stopped getting better by `tol`, if the loss was not finite (the
+            weights are the last good ones), or if it ended far above that of a constant
+            prediction.
         UserWarning
             If each of several sequences has one step of several features, as in an
             array whose time comes last. If training was interrupted from the keyboard;
@@ -314,9 +359,15 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         if self.early_stopping and validation[0] is not None:
             held_out = self._validate_validation(*validation)
         elif self.early_stopping:
-            given, held_out = given.split(
-                self.validation_fraction, self._stratify(given.y), rng
+            given, held_out = split(
+                given,
+                self._sample_keys(given),
+                self._sides,
+                self.validation_fraction,
+                self._stratify(given.y),
+                rng,
             )
+        self._remember(given, held_out, incremental)
 
         weight = self._combine_weights(given.y, given.weight)
         X, y, weight, _ = given._replace(weight=weight).of_some_weight()
@@ -337,25 +388,29 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
             parameters = self._parameters.copy()
         else:
             bias = self._head_bias(samples.target, samples.weight)
+            self._start = np.broadcast_to(bias, self._n_raw_outputs).tolist()
             parameters = network.initialize(
                 rng, bias, **self._initial_options(samples.lengths)
             )
-        monitor = self._make_monitor(held_out, parameters, going_on)
+        monitor = self._make_monitor(held_out, parameters, going_on, incremental)
         penalty = None
         if self.alpha and self.solver != "adamw":
             penalty = (self.alpha * network.weight_mask()).astype(parameters.dtype)
+        monitor.start_loss = self._loss_at_start(
+            samples, parameters, penalty, batch_size
+        )
         optimizer = dropout = None
         if self.solver != "lbfgs":
             optimizer = self._make_optimizer(network, going_on)
             dropout = self._make_dropout(rng)
-        n_before, t_before = len(monitor.loss_curve), self.t_
+        t_before = self.t_
         # they grow while callbacks look at them
         self.loss_curve_ = monitor.loss_curve
         self.validation_scores_ = monitor.validation_scores
 
         def finish(estimator, parameters):
             """Set the fitted attributes, as if training ended with these parameters."""
-            estimator.n_iter_ = len(monitor.loss_curve) - n_before
+            estimator.n_iter_ = monitor.n_epochs
             estimator.t_ = t_before + estimator.n_iter_ * len(samples)
             # a copy, since the generator may be the user's or NumPy's global one
             estimator._random_state = copy.deepcopy(rng)
@@ -364,6 +419,8 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
                 estimator._optimizer_state |= optimizer.state
                 estimator._dropout_state = dropout and dropout.state
             estimator._record(network, parameters, monitor)
+            if estimator is not self:  # which trains on
+                estimator._part_histories(vars(estimator))
 
         observer = observer_of(
             self,
@@ -400,10 +457,33 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
                 t=self.t_,
                 incremental=incremental,
             )
+        if monitor.has_diverged(incremental):
+            warnings.warn(
+                monitor.divergence(incremental), ConvergenceWarning, stacklevel=5
+            )
         if monitor.best_parameters is not None:
             parameters = monitor.best_parameters
+            if np.isnan(monitor.validation_scores[-1:]).all() and np.isinf(
+                monitor.best_score
+            ):
+                warnings.warn(NO_SCORE, ConvergenceWarning, stacklevel=5)
         finish(self, parameters)
         observer.end_fit()
+
+    def _sample_keys(self, samples):
+        return sample_keys(samples.X, self._target_values(samples.y))
+
+    def _remember(self, given, held_out, incremental):
+        """Which samples are for training and which for validation, for later fits."""
+        if incremental or not (self.early_stopping or self.warm_start):
+            self._sides = None
+        elif self._sides is not None or self.early_stopping:
+            parts = [part for part in (given, held_out) if part is not None]
+            self._sides = remember(
+                nothing_seen() if self._sides is None else self._sides,
+                [self._sample_keys(part) for part in parts],
+                [part.groups for part in parts],
+            )
 
     def _validate(self, X, y, sample_weight, groups=None, *, reset):
         """Valid samples, without those whose weight is zero."""
@@ -448,6 +528,7 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
             self._check_same_target(y, classes)
             return copy.deepcopy(self._random_state)
         self._inspect_target(y, sample_weight, classes, incremental)
+        self._sides = nothing_seen()
         self._architecture = self._asked_architecture()
         self._missing, self._first_value = self.missing, None
         self.t_ = 0
@@ -526,8 +607,10 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
             recurrent_dropout=bool(self.recurrent_dropout),
             **self._architecture,
         )
-        available = _physical_memory()
-        if available is not None and needed > available:
+        available, limit = needed, None
+        if needed > WITHOUT_A_LOOK:
+            available, limit = available_memory() or (needed, None)
+        if needed > available:
             if full:
                 batch = f"solver='lbfgs' on all {batch_size} sequences"
                 way_out = "a solver with minibatches"
@@ -536,9 +619,9 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
                 way_out = "a smaller batch_size"
             raise MemoryError(
                 f"{batch} of up to {longest.max()} steps, with hidden_layer_sizes="
-                f"{self.hidden_layer_sizes!r}, needs {needed / 2**30:.1f} GiB, more "
-                f"than the {available / 2**30:.1f} GiB of this machine. Use {way_out}, "
-                "smaller hidden_layer_sizes or shorter sequences."
+                f"{self.hidden_layer_sizes!r}, needs {_size(needed)}, more than the "
+                f"{_size(available)} that are left of the {limit}. Use {way_out}, "
+                "smaller hidden_layer_sizes or shorter sequences, or free memory."
             )
         return batch_size
 
@@ -565,11 +648,16 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
     def _make_score(self, held_out):
         """Parameters to the score on the samples that are held out."""
         network = self._make_network()
+        score_of = self._make_validation_score(held_out.y, held_out.weight)
 
         def score(parameters):
             network.load(parameters, backward=False)
-            raw = self._raw(network, held_out.X)
-            return self._validation_score(raw, held_out.y, held_out.weight)
+            with np.errstate(over="ignore", invalid="ignore"):
+                raw = self._raw(network, held_out.X)
+            if not np.isfinite(raw).all():
+                return np.nan, np.nan
+            score, loss = score_of(raw)
+            return float(score), float(loss)
 
         return score
 
@@ -581,21 +669,40 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
             schedule, self.learning_rate_init, self.power_t, self.max_iter
         )
 
-    def _make_monitor(self, held_out, parameters, going_on):
+    def _make_monitor(self, held_out, parameters, going_on, incremental):
         score = None if held_out is None else self._make_score(held_out)
         monitor = Monitor(self.tol, self.n_iter_no_change, self.verbose, score)
         if going_on:
-            monitor.loss_curve = list(self.loss_curve_)
+            scores = None if score is None else list(self.validation_scores_ or [])
+            # in place, where a copy at each call would add up to a square
+            curve = self.loss_curve_ if incremental else list(self.loss_curve_)
+            monitor.go_on(curve, scores)
             monitor.loss = self.loss_
             if score is None and self.best_loss_ is not None:
                 monitor.best_loss = self.best_loss_
-            if score is not None and self.validation_scores_ is not None:
-                monitor.validation_scores = list(self.validation_scores_)
             if score is not None:
-                # on the validation part of this fit, which may be another one
-                monitor.best_score = float(score(parameters))
-                monitor.best_parameters = parameters.copy()
+                # on the validation part of this fit, which may have other samples
+                vars(monitor).update(monitor.best_of(*score(parameters), parameters))
         return monitor
+
+    def _loss_at_start(self, samples, parameters, penalty, batch_size):
+        """The loss of the constant that a first fit starts with, and the penalty."""
+        start = self._start
+        if start is None:
+            start = self._head_bias(samples.target, samples.weight)
+        loss, total = self._make_loss(), 0.0
+        for part in gen_batches(len(samples), 10_000):
+            target = samples.target[part]
+            weight = None if samples.weight is None else samples.weight[part]
+            output = np.broadcast_to(start, (len(target), self._n_raw_outputs))
+            value, _ = loss.value_and_gradient(output, target, weight)
+            total += value * (len(target) if weight is None else weight.sum())
+        n = len(samples)
+        total /= n if samples.weight is None else samples.weight.sum()
+        if penalty is not None:
+            squares = (penalty * parameters**2).sum(dtype=np.float64)
+            total += squares / 2 / (batch_size * samples.mean_weight)
+        return total
 
     def _make_optimizer(self, network, going_on):
         size, dtype = network.layout.size, network.dtype
@@ -636,9 +743,9 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         self._protect()
         self.n_layers_ = len(network.layers) + 2
         self.out_activation_ = self._make_loss().link
-        self.loss_curve_ = list(monitor.loss_curve)
+        self.loss_curve_ = monitor.loss_curve
         self.loss_ = monitor.loss
-        self.validation_scores_ = copy.copy(monitor.validation_scores)
+        self.validation_scores_ = monitor.validation_scores
         if monitor.score is None:
             self.best_loss_ = monitor.best_loss
             self.best_validation_score_ = None
@@ -651,9 +758,17 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         for array in self.weights_.values():
             array.flags.writeable = False
 
+    @staticmethod
+    def _part_histories(state):
+        """Give a copy lists of its own: partial_fit appends to them in place."""
+        for name in ("loss_curve_", "validation_scores_"):
+            if isinstance(state.get(name), list):
+                state[name] = list(state[name])
+
     def __getstate__(self):
         state = super().__getstate__()
         state.pop("_idle_networks", None)
+        self._part_histories(state)
         return state
 
     def __setstate__(self, state):
@@ -689,7 +804,9 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
 
     def _raw_outputs(self, X, initial_state=None):
         """Outputs of the network (n, K), in float64."""
-        return self._read(X, initial_state, self._raw)
+        raw = self._read(X, initial_state, self._raw)
+        warn_if_not_finite(raw, "prediction", stacklevel=3)
+        return raw
 
     def _read(self, X, initial_state, read):
         """What `read` returns for a network, the X it reads, and a state or None."""
@@ -762,9 +879,10 @@ def takes_minibatches(estimator):
     return True
 
 
-def _physical_memory():
-    """Bytes of main memory, None where the system does not say."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return None
+def _size(n_bytes):
+    """In the unit that says most."""
+    for unit in ("GiB", "MiB", "KiB"):
+        size = n_bytes / {"GiB": 2**30, "MiB": 2**20, "KiB": 2**10}[unit]
+        if size >= 1:
+            break
+    return f"{size:.1f} {unit}"

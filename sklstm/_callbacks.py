@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import numpy as np
 import sklearn
 
+from ._turns import turn_to_fit
 from .network.training import Observer
 
 try:
@@ -45,14 +46,22 @@ class CallbackSupport(CallbackSupportMixin or NoCallbacks):
     """Callbacks for an estimator that is fitted as a draft."""
 
     def _commit(self, *args, **kwargs):
-        """Fit a draft with `_fit`, take over what it has become, return the result."""
-        draft = copy.copy(self)
-        # What is not saved: its place in a meta-estimator, what a subclass leaves out.
-        for name, value in self.__dict__.items():
-            draft.__dict__.setdefault(name, value)
-        with np.errstate(under="ignore"):  # too small is zero, whatever seterr says
-            result = draft._fit(*args, **kwargs)
-        self.__dict__ = draft.__dict__
+        """Fit a draft with `_fit`, take over what it has become, return the result.
+
+        One at a time: threads that fit the same estimator wait for each other.
+        """
+        # What is too small is zero, whatever seterr says.
+        with turn_to_fit(self), np.errstate(under="ignore"):
+            draft = object.__new__(type(self))
+            draft.__dict__.update(self.__dict__)
+            history = self.__dict__.get("loss_curve_", [])
+            n_before = len(history)
+            try:
+                result = draft._fit(*args, **kwargs)
+                self.__dict__ = draft.__dict__
+            except BaseException:
+                del history[n_before:]  # partial_fit goes on with it in place
+                raise
         return result
 
     def __getstate__(self):

@@ -132,8 +132,9 @@ solver : {"adam", "adamw", "sgd", "rmsprop", "lbfgs"}, default="adam"
 
 alpha : float, default=0.0
     Strength of the L2 penalty on the weights (not the biases). For "adamw" the rate
-    of decay; for the other solvers a term ``alpha / 2 * |W|**2``, divided by the
-    weight of the minibatch (with "lbfgs" of all samples), in the loss.
+    of decay; for the other solvers a term ``alpha / 2 * |W|**2`` in the loss,
+    divided by the samples of the minibatch times the mean weight of all samples
+    (with "lbfgs" by the weight of all samples).
 
 batch_size : int or "auto", default=32
     Sequences in a minibatch, at the most all of them. "auto" is 200.
@@ -212,7 +213,9 @@ epsilon : float, default=1e-8
 
 warm_start : bool, default=False
     Whether :meth:`fit` goes on from the last fit, optimizer included, instead of
-    starting anew. "lbfgs" goes on from the weights alone.
+    starting anew. "lbfgs" goes on from the weights alone. With `early_stopping` what
+    was trained on is not validated on later, nor the other way round: the same
+    samples are set aside again, also among other ones.
 
 verbose : bool, default=False
     Whether to print a line for each epoch.
@@ -292,10 +295,13 @@ its hidden states as features (:meth:`transform`).
     parameters=_entries(
         """
 early_stopping : bool, default=False
-    Whether to set a part of the samples aside, to stop when the score on them no
-    longer improves, and to keep the weights that scored best. The split is
-    stratified, except for multilabel targets. With `groups` passed to :meth:`fit`,
-    whole groups are set aside, without stratification. Not for "lbfgs".
+    Whether to set a part of the samples aside, to stop when the score on them (see
+    `validation_scores_`) no longer improves, and to keep the weights that scored
+    best, of equal accuracy those of the lowest loss. Training also goes on while
+    the loss on them falls by `tol`: accuracy may not move for long where a class is
+    rare. The split is stratified, except for multilabel targets. With `groups`
+    passed to :meth:`fit`, whole groups are set aside, without stratification. Not
+    for "lbfgs".
 
 class_weight : dict, "balanced" or None, default=None
     Weights of the classes; they multiply the sample weights. "balanced" gives every
@@ -314,7 +320,9 @@ loss_ : float
     Mean loss of the last epoch, with "lbfgs" that of the weights.
 
 validation_scores_ : list of float or None
-    Accuracy on the validation part after each epoch; None without early stopping.
+    Accuracy on the validation part after each epoch, for multilabel targets minus
+    the log loss, as the mean over the labels; NaN where a prediction was not finite.
+    None without early stopping.
 
 out_activation_ : str
     "softmax" for more than two classes, otherwise "logistic".
@@ -385,9 +393,10 @@ huber_delta : float, default=1.0
     standardised targets.
 
 early_stopping : bool, default=False
-    Whether to set a part of the samples aside, to stop when the score on them no
-    longer improves, and to keep the weights that scored best. With `groups` passed
-    to :meth:`fit`, whole groups are set aside. Not for "lbfgs".
+    Whether to set a part of the samples aside, to stop when neither the score on
+    them (see `validation_scores_`) nor the loss improves, and to keep the weights
+    that scored best. With `groups` passed to :meth:`fit`, whole groups are set
+    aside. Not for "lbfgs".
 """
     ),
     attributes=_entries(
@@ -402,7 +411,9 @@ loss_ : float
 
 validation_scores_ : list of float or None
     R² on the validation part after each epoch, for all but "squared_error" minus
-    the loss instead; None without early stopping.
+    the loss instead, and also, with a warning, where the targets of the validation
+    part are constant; NaN where a prediction was not finite. None without early
+    stopping.
 
 out_activation_ : str
     The inverse of the link: "exp" for "poisson", "softplus_increments" for a list

@@ -9,6 +9,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_consistent_length
 
+from ._overflow import warn_if_not_finite
 from ._set_output import output_of
 from ._state import State, check_state, make_state
 from .sequences import SequenceArray
@@ -37,7 +38,9 @@ class _LastStates(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     """Last hidden states as features: a table, in the container of `set_output`."""
 
     def transform(self, X, initial_state=None):
-        return self._read(X, initial_state, _last_outputs)
+        states = self._read(X, initial_state, _last_outputs)
+        warn_if_not_finite(states, "hidden state", stacklevel=4)
+        return states
 
     @property
     def _n_features_out(self):
@@ -189,7 +192,9 @@ class StatesMixin(_LastStates, auto_wrap_output_keys=None):
                 state = check_state("state", state, network, fitted._kind)
                 x, seen = fitted._check_step(X, state)
                 raw, layers, pooled = network.step(x, state.layers, state.pooled)
-                y = convert(fitted, raw.astype(np.float64))
+                raw = raw.astype(np.float64)
+                warn_if_not_finite(raw, "prediction", stacklevel=2)
+                y = convert(fitted, raw)
             finally:
                 idle.append(network)
         return y, State(layers, pooled, seen, state.network)
@@ -299,11 +304,16 @@ class StatesMixin(_LastStates, auto_wrap_output_keys=None):
             layers = state and state.layers
             if output == "sequence":
                 outputs = network.outputs(*_where(X), layers)
-                return SequenceArray(outputs, X._offsets, names)
-            kept = network.kept(*_where(X), slots, layers)
-            return {name: SequenceArray(a, X._offsets) for name, a in kept.items()}
+                return {"hidden state": outputs}, X._offsets
+            return network.kept(*_where(X), slots, layers), X._offsets
 
-        return fitted._read(X, initial_state, read)
+        arrays, offsets = fitted._read(X, initial_state, read)
+        for name, values in arrays.items():
+            what = name.replace("_", " ")
+            warn_if_not_finite(values, what, stacklevel=2, offsets=offsets)
+        if output == "sequence":
+            return SequenceArray(arrays["hidden state"], offsets, names)
+        return {name: SequenceArray(a, offsets) for name, a in arrays.items()}
 
     def _gradient_norms(self, X, y):
         """Lengths of the sequences, and `Network.gradient_norms` of their losses.

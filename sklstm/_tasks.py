@@ -38,6 +38,9 @@ from .network.losses import (
 )
 from .network.optimizers import rescaled
 
+# Standardised targets that differ by no more are equal up to rounding.
+CONSTANT = 1e-12
+
 
 def _require_y(estimator, y):
     if y is None:
@@ -316,8 +319,21 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
         )
         return np.log(np.maximum(counts / counts.sum(), least))
 
-    def _validation_score(self, raw, y, sample_weight):
-        return accuracy_score(y, self._labels(raw), sample_weight=sample_weight)
+    def _target_values(self, y):
+        return self._encode_target(y)
+
+    def _make_validation_score(self, y, sample_weight):
+        target, loss = self._encode_target(y), self._make_loss()
+
+        def score(raw):
+            value, _ = loss.value_and_gradient(raw, target, sample_weight)
+            if self._multilabel:
+                # the loss is a sum over the labels
+                return -value / target.shape[1], value
+            accuracy = accuracy_score(y, self._labels(raw), sample_weight=sample_weight)
+            return accuracy, value
+
+        return score
 
     def _stratify(self, y):
         return None if self._multilabel else y
@@ -338,14 +354,16 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
             return expit(raw)
         if raw.shape[1] == 1:
             return np.hstack([expit(-raw), expit(raw)])
-        return softmax(raw, axis=1)
+        with np.errstate(invalid="ignore"):  # which has been said
+            return softmax(raw, axis=1)
 
     def _log_probabilities(self, raw):
         if self._multilabel:
             return log_expit(raw)
         if raw.shape[1] == 1:
             return np.hstack([log_expit(-raw), log_expit(raw)])
-        return log_softmax(raw, axis=1)
+        with np.errstate(invalid="ignore"):
+            return log_softmax(raw, axis=1)
 
     _step_methods = {
         "predict": _labels,
@@ -791,12 +809,33 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
         loss = self._make_loss()
         return loss.raw_outputs([quantiles(values, weight, loss.levels)])[0]
 
-    def _validation_score(self, raw, y, sample_weight):
-        target = self._encode_target(y)
-        if self._fitted_loss[0] == "squared_error":
-            # R² is the same in standardised units, whose squares do not overflow.
-            return r2_score(target, raw, sample_weight=sample_weight)
-        return -self._make_loss().value_and_gradient(raw, target, sample_weight)[0]
+    def _target_values(self, y):
+        return y.reshape(len(y), -1)
+
+    def _make_validation_score(self, y, sample_weight):
+        target, loss = self._encode_target(y), self._make_loss()
+        # R² is the same in standardised units, whose squares do not overflow.
+        by_r2 = self._fitted_loss[0] == "squared_error"
+        constant = np.flatnonzero(np.ptp(target, axis=0) <= CONSTANT)
+        if by_r2 and len(constant):
+            which = "y" if y.ndim == 1 else f"output {constant[0]} of y"
+            warnings.warn(
+                f"{which} is constant in the validation part ({len(y)} samples, value "
+                f"{y.reshape(len(y), -1)[0, constant[0]]:g}), so that R² is not "
+                "defined. Early stopping goes by minus the loss, which is in "
+                "validation_scores_ instead. For R² set a larger validation_fraction, "
+                "or pass X_val and y_val with different targets.",
+                stacklevel=8,
+            )
+            by_r2 = False
+
+        def score(raw):
+            value, _ = loss.value_and_gradient(raw, target, sample_weight)
+            if by_r2:
+                return r2_score(target, raw, sample_weight=sample_weight), value
+            return -value, value
+
+        return score
 
     def _stratify(self, y):
         return None
@@ -817,7 +856,8 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
             values = raw * scale + mean  # no link: a stream does this at every step
             return values[:, 0] if self._target_ndim == 1 else values
         loss = self._make_loss()
-        values = loss.inverse_link(raw)
+        with np.errstate(invalid="ignore"):
+            values = loss.inverse_link(raw)
         if isinstance(loss, Pinball):
             values = values * scale[:, np.newaxis] + mean[:, np.newaxis]
             if self._has_many_quantiles:

@@ -436,7 +436,9 @@ def test_memory_is_that_of_all_samples(monkeypatch):
     """20 sequences of 50 steps at once: gates, c, h of 1000 steps, and 32 vectors."""
 
     def set_memory(mib):
-        monkeypatch.setattr("sklstm._base._physical_memory", lambda: mib * 2**20)
+        memory = mib * 2**20, "x"
+        monkeypatch.setattr("sklstm._base.WITHOUT_A_LOOK", 0)
+        monkeypatch.setattr("sklstm._base.available_memory", lambda: memory)
 
     X, y = [np.ones((50, 1))] * 20, np.arange(20.0)
     params = {"hidden_layer_sizes": 64, "batch_size": 1, "random_state": 0}

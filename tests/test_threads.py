@@ -5,11 +5,13 @@ import subprocess
 import sys
 import sysconfig
 from concurrent.futures import ThreadPoolExecutor
+from inspect import signature
 from threading import Barrier, Event
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.pipeline import Pipeline
 
 from sklstm import (
     GRUClassifier,
@@ -227,3 +229,32 @@ def test_networks_of_many_threads_are_kept_once_each():
         list(pool.map(lambda _: model.predict(X), range(8)))
     networks = model._idle_networks
     assert len(networks) == len({id(network) for network in networks}) == 4
+
+
+# ---- how many ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", MODELS[:7:2], ids=lambda model: type(model).__name__)
+def test_n_jobs_is_no_parameter(model):
+    """The message says what sets threads."""
+    Estimator = type(model)
+    message = f"{Estimator.__name__} has no parameter n_jobs.*OMP_NUM_THREADS.*threadp"
+    with pytest.raises(TypeError, match=message):
+        Estimator(8, n_jobs=2)
+    with pytest.raises(ValueError, match=message):
+        Estimator().set_params(n_jobs=2)
+    with pytest.raises(ValueError, match=message):
+        Pipeline([("model", Estimator())]).set_params(model__n_jobs=2)
+    assert "n_jobs" not in signature(Estimator).parameters
+    assert list(signature(Estimator).parameters)[0] == "hidden_layer_sizes"
+    with pytest.raises(TypeError, match="unexpected keyword argument 'jobs'"):
+        Estimator(jobs=2)
+
+
+def test_a_subclass_may_have_n_jobs():
+    class Parallel(LSTMClassifier):
+        def __init__(self, hidden_layer_sizes=4, n_jobs=None):
+            super().__init__(hidden_layer_sizes)
+            self.n_jobs = n_jobs
+
+    assert Parallel(n_jobs=2).set_params(n_jobs=3).n_jobs == 3

@@ -361,7 +361,7 @@ def test_monitor_stops_where_mlp_stops():
 
 
 def test_monitor_keeps_the_best_parameters():
-    scores = iter([0.5, 0.9, 0.7, 0.9, 0.2])
+    scores = iter([(0.5, 2), (0.9, 3), (0.7, 1), (0.9, 3), (0.2, 9)])
     monitor = Monitor(0.0, 10, False, score=lambda parameters: next(scores))
     parameters = np.zeros(1)
     for epoch in range(5):
@@ -372,11 +372,38 @@ def test_monitor_keeps_the_best_parameters():
     assert_array_equal(monitor.best_parameters, [1])  # the first of equals, a copy
 
 
-def test_monitor_has_best_parameters_whatever_the_scores():
-    """R² of a bad start may be anything down to -inf."""
-    monitor = Monitor(0.0, 10, False, score=lambda parameters: -np.inf)
-    monitor.update(1.0, np.ones(2))
+def test_monitor_decides_between_equal_scores_by_the_loss():
+    losses = [0.5, 0.4, 0.45, 0.35, 0.34, 0.4, 0.5, 0.6]
+    given = iter([(0.9, loss) for loss in losses])
+    monitor = Monitor(0.03125, 2, False, score=lambda parameters: next(given))
+    stops, counts = [], []
+    for epoch in range(8):
+        stops.append(monitor.update(1.0, np.array([epoch])))
+        counts.append(monitor.epochs_without_change)
+    assert_array_equal(monitor.best_parameters, [4])
+    assert counts == [0, 0, 1, 0, 1, 2, 3, 4]
+    assert stops == [count > 2 for count in counts]
+
+
+def test_monitor_goes_on_while_the_validation_loss_falls():
+    """Though the score is worse for a while, as it is for rare classes."""
+    given = iter([(0.9, 1.0), *((0.8, 1 - epoch / 20) for epoch in range(15))])
+    monitor = Monitor(1e-4, 3, False, score=lambda parameters: next(given))
+    assert not any(monitor.update(1.0, np.array([epoch])) for epoch in range(16))
+    assert_array_equal(monitor.best_parameters, [0])
+
+
+@pytest.mark.parametrize("score", [-np.inf, np.nan])
+def test_monitor_has_best_parameters_whatever_the_scores(score):
+    """R² of a bad start may be anything down to -inf, or nothing at all."""
+    given = iter([(score, score), (score, score), (-1e9, 1e9), (score, score)])
+    monitor = Monitor(0.0, 10, False, score=lambda parameters: next(given))
+    monitor.update(1.0, np.full(2, 1))
     assert_array_equal(monitor.best_parameters, [1, 1])
+    for epoch in (2, 3, 4):
+        monitor.update(1.0, np.full(2, epoch))
+    assert_array_equal(monitor.best_parameters, [3, 3])
+    assert monitor.best_score == -1e9
 
 
 def test_monitor_prints_a_line_per_epoch(capsys):
@@ -386,7 +413,7 @@ def test_monitor_prints_a_line_per_epoch(capsys):
     assert capsys.readouterr().out == (
         "Iteration 1, loss = 0.50000000\nIteration 2, loss = 0.25000000\n"
     )
-    monitor = Monitor(1e-4, 10, True, score=lambda p: 0.75)
+    monitor = Monitor(1e-4, 10, True, score=lambda p: (0.75, 1.0))
     monitor.update(0.5, np.ones(1))
     assert capsys.readouterr().out == (
         "Iteration 1, loss = 0.50000000, validation score = 0.750000\n"

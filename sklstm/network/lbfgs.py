@@ -90,7 +90,7 @@ def train_lbfgs(
         if not result.nit:
             monitor.loss = objective(reached)[0]
             monitor.best_loss = min(monitor.best_loss, monitor.loss)
-        problem = _what_stopped(result, max_iter, max_fun, tol)
+        problem = _what_stopped(result, max_iter, max_fun, tol, monitor)
         category = ConvergenceWarning
         if problem is None:
             monitor.say(f"{result.message}. Stopping.")
@@ -98,6 +98,7 @@ def train_lbfgs(
         problem = category = None
         monitor.say("Training was asked to stop. Stopping.")
     except _NotFinite:
+        monitor.broke_down = True
         problem = (
             "The loss was not finite in iteration "
             f"{len(monitor.loss_curve) - n_before + 1}. Training stopped and the "
@@ -106,25 +107,27 @@ def train_lbfgs(
         )
         category = ConvergenceWarning
     except KeyboardInterrupt:
+        monitor.settle()
         problem, category = "Training interrupted by user.", UserWarning
     parameters[:] = reached
     if problem is not None:
         warnings.warn(problem, category, stacklevel=6)
 
 
-def _what_stopped(result, max_iter, max_fun, tol):
+def _what_stopped(result, max_iter, max_fun, tol, monitor):
     """What kept L-BFGS-B from converging, None if nothing did."""
     if result.success:
         return None
     if result.nit >= max_iter:
         return (
             f"Maximum iterations ({max_iter}) reached and the optimization hasn't "
-            "converged yet."
+            f"converged yet. {monitor.progress('iteration', 'max_iter')}"
         )
     if result.nfev > max_fun:
         return (
             f"Maximum evaluations of the loss (max_fun={max_fun}) reached and the "
-            "optimization hasn't converged yet."
+            "optimization hasn't converged yet. "
+            f"{monitor.progress('iteration', 'max_fun')}"
         )
     return (
         f"L-BFGS found no lower loss after {result.nit} iterations ({result.message}), "

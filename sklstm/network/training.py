@@ -69,7 +69,7 @@ class TrainingSet:
 
     def __post_init__(self):
         self._keys = keys = digests(
-            _as_bytes(self.data), self.starts, self.lengths, _as_bytes(self.target)
+            as_bytes(self.data), self.starts, self.lengths, as_bytes(self.target)
         )
         # Nearly always half a key tells all samples apart, and sorts faster.
         distinct, rank = np.unique(keys[:, 0], return_inverse=True)
@@ -161,7 +161,7 @@ def auto_batch_size(n_samples):
     return min(32, max(8, n_samples // 8))
 
 
-def _as_bytes(array):
+def as_bytes(array):
     """The bytes of an array, a row for each of its rows."""
     array = np.ascontiguousarray(array)
     row = array.itemsize * math.prod(array.shape[1:])
@@ -215,8 +215,9 @@ class Monitor:
     verbose : bool
         Whether to print a line for each epoch.
     score : callable, default=None
-        Parameters to validation score; with it the best parameters are kept and decide
-        when to stop.
+        Parameters to validation score and validation loss. With it the best parameters
+        are kept, those of the lower loss where scores are equal; an epoch is better if
+        the score is, or if the loss is the lowest so far.
     """
 
     def __init__(self, tol, n_iter_no_change, verbose, score=None):
@@ -224,33 +225,119 @@ class Monitor:
         self.n_iter_no_change = n_iter_no_change
         self.verbose = verbose
         self.score = score
-        self.loss_curve = []
-        self.loss = np.nan
-        self.best_loss = np.inf
-        self.validation_scores = None if score is None else []
+        #: Whether the loss was not finite.
+        self.broke_down = False
+        #: The loss of a constant prediction, which training has to be better than.
+        self.start_loss = np.inf
+        #: That of the weights that are kept.
+        self.loss = self.kept_loss = np.nan
+        self.best_loss = self.best_score_loss = self.lowest_validation_loss = np.inf
         self.best_score = -np.inf
         self.best_parameters = None
         self.epochs_without_change = 0
+        self.go_on([], None if score is None else [])
+
+    def go_on(self, loss_curve, validation_scores):
+        """Set the histories that the epochs to come are appended to."""
+        self.loss_curve, self.validation_scores = loss_curve, validation_scores
+        self.n_epochs = 0
+        self._n_before = len(loss_curve), len(validation_scores or [])
 
     def update(self, loss, parameters):
         """Record an epoch; say whether there was no change for too long."""
-        self.loss = loss = float(loss)
-        self.loss_curve.append(loss)
-        line = f"Iteration {len(self.loss_curve)}, loss = {loss:.8f}"
+        loss = float(loss)
+        line = f"Iteration {len(self.loss_curve) + 1}, loss = {loss:.8f}"
+        epoch = {"loss": loss, "best_loss": min(self.best_loss, loss)}
         if self.score is None:
             better = loss <= self.best_loss - self.tol
+            epoch["kept_loss"] = loss
         else:
-            score = self.score(parameters)
-            self.validation_scores.append(float(score))
+            score, validation_loss = self.score(parameters)
             line += f", validation score = {score:.6f}"
-            better = score >= self.best_score + self.tol
-            if self.best_parameters is None or score > self.best_score:
-                self.best_score = score
-                self.best_parameters = parameters.copy()
-        self.best_loss = min(self.best_loss, loss)
-        self.epochs_without_change = 0 if better else self.epochs_without_change + 1
+            better = (
+                score >= self.best_score + self.tol
+                or validation_loss <= self.lowest_validation_loss - self.tol
+            )
+            epoch |= self.best_of(score, validation_loss, parameters)
+            if "best_parameters" in epoch:
+                epoch["kept_loss"] = loss
+            self.validation_scores.append(score)
+        self.loss_curve.append(loss)
+        epoch["n_epochs"] = self.n_epochs + 1
+        epoch["epochs_without_change"] = 0 if better else self.epochs_without_change + 1
+        vars(self).update(epoch)  # in one piece, also for an interrupt
         self.say(line)
         return self.epochs_without_change > self.n_iter_no_change
+
+    def best_of(self, score, validation_loss, parameters):
+        """What is best with these parameters; a score of NaN is never better."""
+        lowest = min(self.lowest_validation_loss, validation_loss)
+        best = {"lowest_validation_loss": lowest}
+        if score > self.best_score or (
+            score == self.best_score and validation_loss < self.best_score_loss
+        ):
+            best |= {"best_score": score, "best_score_loss": validation_loss}
+        if "best_score" in best or self.best_score == -np.inf:
+            best["best_parameters"] = parameters.copy()
+        return best
+
+    def settle(self):
+        """Take back what an interrupt has left of an epoch."""
+        n_losses, n_scores = self._n_before
+        del self.loss_curve[n_losses + self.n_epochs :]
+        if self.validation_scores is not None:
+            del self.validation_scores[n_scores + self.n_epochs :]
+
+    def has_diverged(self, incremental=False):
+        """Whether the loss is far above that of a constant prediction.
+
+        A pass over a few samples may meet unusual ones: it has to be far above also the
+        first pass, and above what is usual in standardised units.
+        """
+        if not self.n_epochs or self.broke_down:
+            return False
+        if incremental:
+            usual = max(self.start_loss, self.loss_curve[0], 1.0)
+            return self.kept_loss > 100 * usual
+        return self.kept_loss > 4 * max(self.start_loss, 0.1)
+
+    def divergence(self, incremental):
+        """What to say of it."""
+        first = self.loss_curve[0 if incremental else -self.n_epochs]
+        what = "of this pass is" if incremental else "ended at"
+        return (
+            f"Training has diverged: the loss {what} {self.kept_loss:.3g}, far above "
+            f"that of a constant prediction, {self.start_loss:.3g}; it was {first:.3g} "
+            "in the first epoch. Try a smaller learning_rate_init or max_grad_norm, or "
+            "scale X, for example with TimeDistributed(StandardScaler())."
+        )
+
+    def progress(self, unit="epoch", more="max_iter or learning_rate_init"):
+        """What the last epochs have brought, and what to do about it."""
+        n = min(10, self.n_epochs - 1)
+        if n < 1:
+            return f"Raise {more}: a single {unit} is too few to say more."
+        over = f"Over the last {n} {unit}s" if n > 1 else f"In the last {unit}"
+        gain = (self.loss_curve[-1 - n] - self.loss) / n
+        if gain > 0:
+            text = f"{over} the loss fell by {gain:.2g} an {unit}, to {self.loss:.3g}."
+            way_out = (
+                f"Raise {more}, or go on with warm_start=True and fit; if that gains "
+                "too little to matter, raise tol."
+            )
+        else:
+            text = (
+                f"{over} the loss did not fall: it rose by {-gain:.2g} an {unit}, to "
+                f"{self.loss:.3g}."
+            )
+            way_out = (
+                "Try a smaller learning_rate_init or learning_rate='cosine'; if the "
+                "loss is low enough, raise tol."
+            )
+        if self.score is not None:
+            gain = (self.validation_scores[-1] - self.validation_scores[-1 - n]) / n
+            text += f" The validation score changed by {gain:+.2g} an {unit}."
+        return f"{text} {way_out}"
 
     def stopping_reason(self):
         measure = "Training loss" if self.score is None else "Validation score"
@@ -422,6 +509,7 @@ def train(
             if not (np.isfinite(value) and np.isfinite(parameters).all()):
                 parameters[:] = before
                 optimizer.restore(state_before)
+                monitor.broke_down = True
                 warnings.warn(
                     f"The loss was not finite in epoch {epoch + 1}. Training stopped "
                     f"and the weights are those from before that epoch. Try a smaller "
@@ -451,14 +539,15 @@ def train(
                     if by_loss:
                         best.restore(parameters, optimizer)
                     return epoch + 1
-        if not (incremental or learning_rate.planned):
+        if not (incremental or learning_rate.planned or monitor.has_diverged()):
             warnings.warn(
                 f"Maximum iterations ({epochs}) reached and the optimization hasn't "
-                "converged yet.",
+                f"converged yet. {monitor.progress()}",
                 ConvergenceWarning,
                 stacklevel=6,
             )
     except KeyboardInterrupt:
+        monitor.settle()
         warnings.warn("Training interrupted by user.", stacklevel=6)
-        return epoch
+        return monitor.n_epochs
     return epochs

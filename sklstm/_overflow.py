@@ -1,0 +1,33 @@
+"""What a network that has overflowed says: a warning with the first such sequence."""
+
+import math
+import warnings
+
+import numpy as np
+
+
+def warn_if_not_finite(values, what, *, stacklevel, offsets=None):
+    """Say which sequence has values that are not finite.
+
+    Rows of `values` are sequences, with `offsets` steps of them.
+    """
+    # A sum of squares is the quickest look.
+    if math.isfinite(np.vdot(values, values)):
+        return
+    finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
+    if finite.all():
+        return
+    rows = np.flatnonzero(~finite)
+    if offsets is not None:
+        rows = np.unique(np.searchsorted(offsets, rows, side="right") - 1)
+    which = f"The {what} of sequence {rows[0]} is"
+    if len(rows) > 1:
+        which = f"The {what} of {len(rows)} sequences, the first of them {rows[0]}, are"
+    warnings.warn(
+        f"{which} not finite (NaN or infinite): numbers in the network have "
+        "overflowed. Look for absurd values in X and scale it as the training data "
+        "were; if it is, training has diverged: fit again with X scaled, for example "
+        "by TimeDistributed(StandardScaler()), or with a smaller learning_rate_init.",
+        RuntimeWarning,
+        stacklevel=stacklevel + 1,
+    )
