@@ -29,6 +29,7 @@ from .network.training import (
     Monitor,
     TrainingSet,
     auto_batch_size,
+    auto_epochs,
     train,
 )
 from .sequences._check import validate_sequences
@@ -61,7 +62,7 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         "learning_rate": [StrOptions({"constant", "invscaling", "adaptive", "cosine"})],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "power_t": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "max_iter": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "max_fun": [Interval(Integral, 1, None, closed="left")],
         "max_grad_norm": [None, Interval(Real, 0, None, closed="neither")],
         "shuffle": ["boolean"],
@@ -188,8 +189,9 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         -----
         ConvergenceWarning
             If `max_iter` (with "lbfgs" also `max_fun`) was reached before the loss
-            stopped getting better by `tol`, or if the loss was not finite (the
-            weights are the last good ones).
+            stopped getting better by `tol`, though not where ``learning_rate="cosine"``
+            has planned it so, or if the loss was not finite (the weights are the last
+            good ones).
         UserWarning
             If training was interrupted from the keyboard; the estimator is fitted
             with the weights of that moment.
@@ -326,6 +328,7 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
             mean_weight=1.0 if incremental else None,
         )  # fmt: skip
         batch_size = self._check_batch(samples)
+        max_iter = 1 if incremental else self._planned_epochs(len(samples), batch_size)
         network = self._make_network()
         if going_on:
             parameters = self._parameters.copy()
@@ -362,14 +365,14 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         observer = observer_of(
             self,
             given,
-            1 if incremental else self.max_iter,
+            max_iter,
             "partial_fit" if incremental else "fit",
             finish,
         )
         if self.solver == "lbfgs":
             train_lbfgs(
                 network, parameters, samples, self._make_loss(), monitor, penalty,
-                self.max_iter, self.max_fun, self.tol, observer,
+                max_iter, self.max_fun, self.tol, observer,
             )  # fmt: skip
         else:
             train(
@@ -378,10 +381,10 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
                 samples,
                 self._make_loss(),
                 optimizer,
-                self._make_learning_rate(incremental),
+                self._make_learning_rate(max_iter, incremental),
                 monitor,
                 LoopOptions(
-                    self.max_iter,
+                    max_iter,
                     batch_size,
                     self.shuffle,
                     self.max_grad_norm,
@@ -558,13 +561,19 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
 
         return score
 
-    def _make_learning_rate(self, incremental):
+    def _planned_epochs(self, n_samples, batch_size):
+        """How many epochs a fit may make."""
+        if self.max_iter != "auto":
+            return self.max_iter
+        if self.learning_rate == "cosine" and self.solver != "lbfgs":
+            return auto_epochs(n_samples, batch_size)
+        return 100
+
+    def _make_learning_rate(self, max_iter, incremental):
         schedule = self.learning_rate
         if incremental and schedule == "cosine":
             schedule = "constant"  # a single pass is no part of a planned fit
-        return LearningRate(
-            schedule, self.learning_rate_init, self.power_t, self.max_iter
-        )
+        return LearningRate(schedule, self.learning_rate_init, self.power_t, max_iter)
 
     def _make_monitor(self, held_out, parameters, going_on):
         score = None if held_out is None else self._make_score(held_out)
