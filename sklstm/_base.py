@@ -35,6 +35,7 @@ from .network.training import (
     Monitor,
     TrainingSet,
     auto_batch_size,
+    auto_epochs,
     train,
 )
 from .sequences._check import hint_long, validate_sequences, warn_of_one_step
@@ -84,7 +85,7 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         "learning_rate": [StrOptions({"constant", "invscaling", "adaptive", "cosine"})],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "power_t": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "max_iter": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "max_fun": [Interval(Integral, 1, None, closed="left")],
         "max_grad_norm": [None, Interval(Real, 0, None, closed="neither")],
         "shuffle": ["boolean"],
@@ -233,9 +234,9 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         -----
         ConvergenceWarning
             If `max_iter` (with "lbfgs" also `max_fun`) was reached before the loss
-            stopped getting better by `tol`, if the loss was not finite (the
-            weights are the last good ones), or if it ended far above that of a constant
-            prediction.
+            stopped getting better by `tol`, though not where ``learning_rate="cosine"``
+            has planned it so; if the loss was not finite (the weights are the last good
+            ones), or if it ended far above that of a constant prediction.
         UserWarning
             If each of several sequences has one step of several features, as in an
             array whose time comes last. If training was interrupted from the keyboard;
@@ -383,6 +384,7 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
             mean_weight=1.0 if incremental else None,
         )  # fmt: skip
         batch_size = self._check_batch(samples)
+        max_iter = 1 if incremental else self._planned_epochs(len(samples), batch_size)
         network = self._make_network()
         if going_on:
             parameters = self._parameters.copy()
@@ -425,14 +427,14 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         observer = observer_of(
             self,
             given,
-            1 if incremental else self.max_iter,
+            max_iter,
             "partial_fit" if incremental else "fit",
             finish,
         )
         if self.solver == "lbfgs":
             train_lbfgs(
                 network, parameters, samples, self._make_loss(), monitor, penalty,
-                self.max_iter, self.max_fun, self.tol, observer,
+                max_iter, self.max_fun, self.tol, observer,
             )  # fmt: skip
         else:
             train(
@@ -441,10 +443,10 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
                 samples,
                 self._make_loss(),
                 optimizer,
-                self._make_learning_rate(incremental),
+                self._make_learning_rate(max_iter, incremental),
                 monitor,
                 LoopOptions(
-                    self.max_iter,
+                    max_iter,
                     batch_size,
                     self.shuffle,
                     self.max_grad_norm,
@@ -661,13 +663,19 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
 
         return score
 
-    def _make_learning_rate(self, incremental):
+    def _planned_epochs(self, n_samples, batch_size):
+        """How many epochs a fit may make."""
+        if self.max_iter != "auto":
+            return self.max_iter
+        if self.learning_rate == "cosine" and self.solver != "lbfgs":
+            return auto_epochs(n_samples, batch_size)
+        return 100
+
+    def _make_learning_rate(self, max_iter, incremental):
         schedule = self.learning_rate
         if incremental and schedule == "cosine":
             schedule = "constant"  # a single pass is no part of a planned fit
-        return LearningRate(
-            schedule, self.learning_rate_init, self.power_t, self.max_iter
-        )
+        return LearningRate(schedule, self.learning_rate_init, self.power_t, max_iter)
 
     def _make_monitor(self, held_out, parameters, going_on, incremental):
         score = None if held_out is None else self._make_score(held_out)

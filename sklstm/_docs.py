@@ -136,11 +136,13 @@ alpha : float, default=0.0
     divided by the samples of the minibatch times the mean weight of all samples
     (with "lbfgs" by the weight of all samples).
 
-batch_size : int or "auto", default=32
-    Sequences in a minibatch, at the most all of them. "auto" is 200.
+batch_size : int or "auto", default="auto"
+    Sequences in a minibatch, at the most all of them. "auto" is a sixteenth of them,
+    but 8 to 32, so that few sequences too make several updates an epoch; up to 32
+    sequences are not divided.
 
 learning_rate : {"constant", "invscaling", "adaptive", "cosine"}, \
-        default="constant"
+        default="cosine"
     Schedule of the learning rate, for every solver but "lbfgs":
 
     - "constant": `learning_rate_init`;
@@ -148,17 +150,23 @@ learning_rate : {"constant", "invscaling", "adaptive", "cosine"}, \
     - "adaptive": divided by 5 whenever `n_iter_no_change` epochs brought no
       improvement of `tol`, until it is below 1e-6;
     - "cosine": from `learning_rate_init` down to 0 along half a cosine over
-      `max_iter` epochs.
+      `max_iter` epochs [Loshchilov2017]_. A fit makes all of them, unless a
+      validation score stops it (`early_stopping`), and each fit with `warm_start`
+      begins a new half.
 
-learning_rate_init : float, default=0.002
+    :meth:`partial_fit` sees no whole fits: "adaptive" and "cosine" are constant there.
+
+learning_rate_init : float, default=0.005
     Learning rate at the start.
 
 power_t : float, default=0.5
     Exponent of "invscaling".
 
-max_iter : int, default=100
-    Epochs at the most: passes over the samples. With "lbfgs" iterations, each of
-    one or more passes.
+max_iter : int or "auto", default="auto"
+    Epochs at the most, with "cosine" all that there are: passes over the samples.
+    With "lbfgs" iterations, each of one or more passes. "auto" is 100, but with
+    "cosine" fewer for more than 800 sequences: as many as make 2500 updates, and 10
+    at the least.
 
 max_fun : int, default=15000
     Passes over the samples after which "lbfgs" begins no other iteration.
@@ -187,7 +195,9 @@ tol : float, default=1e-4
     or where an iteration lowers the loss by no more than 2.2e-9 of it.
 
 n_iter_no_change : int or inf, default=10
-    Epochs without such an improvement after which training stops.
+    Epochs without such an improvement after which training stops. Where it is the
+    loss that stops it, the weights are those between the two epochs in a row whose
+    mean loss is lowest. No effect with "cosine" unless with `early_stopping`.
 
 validation_fraction : float, default=0.1
     The part set aside, unless `X_val` is passed to :meth:`fit`; with `groups` the
@@ -317,7 +327,8 @@ n_outputs_ : int
     Outputs of the head.
 
 loss_ : float
-    Mean loss of the last epoch, with "lbfgs" that of the weights.
+    Mean loss of the last epoch, whether or not its weights were kept, with "lbfgs"
+    that of the weights.
 
 validation_scores_ : list of float or None
     Accuracy on the validation part after each epoch, for multilabel targets minus
@@ -406,8 +417,8 @@ n_outputs_ : int
     target.
 
 loss_ : float
-    Mean loss of the last epoch, with "lbfgs" that of the weights, in units of the
-    standardised target (of y for "poisson").
+    Mean loss of the last epoch, whether or not its weights were kept, with "lbfgs"
+    that of the weights, in units of the standardised target (of y for "poisson").
 
 validation_scores_ : list of float or None
     R² on the validation part after each epoch, for all but "squared_error" minus
@@ -511,6 +522,9 @@ Le2015
 Lipton2016
     Z. C. Lipton, D. C. Kale and R. Wetzel, "Modeling Missing Data in Clinical
     Time Series with RNNs", MLHC 2016.
+Loshchilov2017
+    I. Loshchilov and F. Hutter, "SGDR: Stochastic Gradient Descent with Warm
+    Restarts", ICLR 2017.
 Loshchilov2019
     I. Loshchilov and F. Hutter, "Decoupled Weight Decay Regularization", ICLR
     2019.

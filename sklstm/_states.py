@@ -166,7 +166,7 @@ class StatesMixin(_LastStates, auto_wrap_output_keys=None):
         >>> rng = np.random.default_rng(0)
         >>> X = rng.standard_normal((50, 8, 2))
         >>> y = X[:, :, 0].sum(axis=1)
-        >>> model = GRURegressor(4, tol=0.01, random_state=0).fit(X, y)
+        >>> model = GRURegressor(4, max_iter=10, random_state=0).fit(X, y)
         >>> state = model.initial_state()
         >>> for x in X[0]:
         ...     prediction, state = model.predict_step(x, state)
@@ -279,7 +279,7 @@ class StatesMixin(_LastStates, auto_wrap_output_keys=None):
         >>> from sklstm import GRUClassifier
         >>> X = np.random.default_rng(0).standard_normal((50, 8, 2))
         >>> y = X[:, -1, 0] > 0
-        >>> network = GRUClassifier(4, tol=0.01, random_state=0).fit(X, y)
+        >>> network = GRUClassifier(4, max_iter=10, random_state=0).fit(X, y)
         >>> network.transform(X).shape
         (50, 4)
         >>> network.transform(X, output="gates")["update_gate_l0"]

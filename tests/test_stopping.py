@@ -18,7 +18,12 @@ from sklstm import (
     RNNRegressor,
 )
 from sklstm.network.optimizers import SGD
-from sklstm.network.training import BestPlace, LearningRate, auto_batch_size
+from sklstm.network.training import (
+    BestPlace,
+    LearningRate,
+    auto_batch_size,
+    auto_epochs,
+)
 
 since_1_9 = pytest.mark.skipif(
     sklearn.__version__.startswith("1.8."), reason="scikit-learn 1.8 has no callbacks"
@@ -279,9 +284,46 @@ def test_a_callback_leaves_the_weights_of_its_moment():
     assert_same(stopped, for_epochs(whole, n_epochs, X, y))
 
 
-# ---- minibatches -------------------------------------------------------------------
+# ---- minibatches and epochs that follow from the number of samples -----------------
 
 
 def test_automatic_batch_size():
-    sizes = [auto_batch_size(n) for n in (1, 32, 40, 100, 200, 255, 256, 10**6)]
-    assert sizes == sorted(sizes)
+    sizes = {1: 1, 32: 32, 33: 8, 128: 8, 144: 9, 400: 25, 512: 32, 10**6: 32}
+    assert {n: auto_batch_size(n) for n in sizes} == sizes
+
+
+def test_automatic_epochs():
+    """2500 updates, where these are 10 to 100 epochs."""
+    epochs = {(24, 24): 100, (800, 32): 100, (1600, 32): 50, (1601, 32): 49}
+    epochs |= {(8000, 32): 10, (10**6, 32): 10, (8000, 320): 100, (100, 1): 25}
+    assert {case: auto_epochs(*case) for case in epochs} == epochs
+
+
+@all_estimators
+def test_defaults_follow_the_number_of_samples(Estimator):
+    """To the bit those of the same fit with the numbers that "auto" stands for."""
+    X, y = problem(Estimator, n=40)
+    automatic = Estimator(4, random_state=0).fit(X, y)
+    told = Estimator(4, random_state=0, batch_size=8, max_iter=100).fit(X, y)
+    assert automatic.n_iter_ == 100
+    assert automatic.loss_curve_ == told.loss_curve_
+    assert_same(automatic, told)
+
+
+def test_many_samples_make_fewer_epochs():
+    X = np.random.default_rng(0).normal(size=(1600, 1))
+    model = LSTMClassifier(1, random_state=0).fit(X, X[:, 0] > 0)
+    assert model.n_iter_ == 50
+    model.set_params(batch_size=200).fit(X, X[:, 0] > 0)
+    assert model.n_iter_ == 100
+
+
+def test_without_a_plan_automatic_epochs_are_100():
+    X = np.random.default_rng(0).normal(size=(1600, 1))
+    model = LSTMClassifier(1, learning_rate="constant", random_state=0)
+    model.set_params(n_iter_no_change=np.inf)
+    with pytest.warns(ConvergenceWarning, match=r"Maximum iterations \(100\)"):
+        model.fit(X, np.arange(1600) % 2)
+    assert model.n_iter_ == 100
+    model.set_params(learning_rate="cosine", solver="lbfgs")
+    assert model._planned_epochs(1600, 1600) == 100

@@ -260,7 +260,7 @@ def to_keras(estimator, *, standardized=False):
     >>> from sklstm.export import to_keras
     >>> X = np.random.default_rng(0).standard_normal((50, 8, 2))
     >>> y = X[:, -1, 0] > 0
-    >>> model = LSTMClassifier(4, tol=0.01, random_state=0).fit(X, y)
+    >>> model = LSTMClassifier(4, max_iter=10, random_state=0).fit(X, y)
     >>> [weight.shape for weight in to_keras(model)]
     [(2, 16), (4, 16), (16,), (4, 1), (1,)]
     """

@@ -426,7 +426,7 @@ def to_torch(estimator, *, standardized=False, recurrent=None, head="head"):
     >>> from sklstm.export import to_torch
     >>> X = np.random.default_rng(0).standard_normal((50, 8, 2))
     >>> y = X[:, -1, 0] > 0
-    >>> model = GRUClassifier(4, tol=0.01, random_state=0).fit(X, y)
+    >>> model = GRUClassifier(4, max_iter=10, random_state=0).fit(X, y)
     >>> for name, weight in to_torch(model).items():
     ...     print(name, weight.shape)
     gru.weight_ih_l0 (12, 2)

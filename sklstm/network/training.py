@@ -157,8 +157,14 @@ class TrainingSet:
 
 
 def auto_batch_size(n_samples):
-    """Samples of a minibatch: few enough for several updates an epoch."""
-    return min(32, max(8, n_samples // 8))
+    """Samples of a minibatch: a sixteenth of all, but 8 to 32; up to 32 are not cut."""
+    return n_samples if n_samples <= 32 else min(32, max(8, n_samples // 16))
+
+
+def auto_epochs(n_samples, batch_size):
+    """Epochs of a plan: as many as make 2500 updates, but 10 to 100."""
+    updates = math.ceil(n_samples / batch_size)
+    return min(100, max(10, round(2500 / updates)))
 
 
 def as_bytes(array):
