@@ -559,9 +559,7 @@ def test_frames_that_no_array_holds(n_frames):
 
 def test_frames_that_no_memory_holds():
     stacker = FrameStacker(2**50).fit([np.ones((3, 2))])
-    with pytest.raises(
-        MemoryError, match="n_frames=1125899906842624 makes"
-    ):
+    with pytest.raises(MemoryError, match="n_frames=1125899906842624 makes"):
         stacker.transform([np.ones((3, 2))])
 
 
