@@ -197,7 +197,7 @@ def cases():
                     lambda n=name, v=value: FrameStacker(**{n: v}).fit_transform(GOOD),
                     name,
                 )
-    for name, value in (("n_frames", 2**63), ("step", 2**63), ("n_frames", 10**30)):
+    for name, value in (("n_frames", 2**63), ("n_frames", 10**30)):
         found[f"FrameStacker {name} {value}"] = (
             lambda n=name, v=value: FrameStacker(**{n: v}).fit_transform(GOOD), name,
         )  # fmt: skip
@@ -246,7 +246,15 @@ def cases():
         found[f"to_torch {what} as recurrent"] = (
             lambda v=value: to_torch(fitted("classifier"), recurrent=v), "recurrent",
         )  # fmt: skip
-    del found["to_torch None as recurrent"]
+        found[f"from_torch {what} as head"] = (
+            lambda v=value: from_torch(
+                to_torch(fitted("classifier")), LSTMClassifier(3), head=v
+            ),
+            "head",
+        )  # fmt: skip
+    for what in ("to_torch None as recurrent", "to_torch text as recurrent"):
+        del found[what]
+    del found["from_torch None as head"]
     for name, value in (
         ("axis", "steps"), ("axis", None), ("n_repeats", 0), ("n_repeats", 1.5),
         ("from_end", 2),
