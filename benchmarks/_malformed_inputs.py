@@ -466,7 +466,8 @@ def states(model):
         bad[f"h {what}"] = state._replace(layers=((part, *c),))
         if c:
             bad[f"c {what}"] = state._replace(layers=((h, part),))
-    bad["c missing"] = state._replace(layers=((h,),))
+    if c:
+        bad["c missing"] = state._replace(layers=((h,),))
     bad["one too many"] = state._replace(layers=((h, *c, h),))
     return bad
 
