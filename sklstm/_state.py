@@ -87,7 +87,7 @@ def make_state(network, kind, first_value, n_sequences, given):
                     f"{_layout(name, network)}"
                 )
             part = layers[k]["hc".index(name)]
-            with np.errstate(over="ignore"):
+            with np.errstate(over="ignore", under="ignore"):
                 part[:, : layer.n_units] = array
             if not np.isfinite(part).all():
                 raise ValueError(
@@ -96,7 +96,8 @@ def make_state(network, kind, first_value, n_sequences, given):
     pooled = network.pooling and network.pooling.begin(n_sequences)
     seen = None
     if first_value is not None:
-        seen = np.tile(first_value.astype(network.dtype), (n_sequences, 1))
+        with np.errstate(under="ignore"):
+            seen = np.tile(first_value.astype(network.dtype), (n_sequences, 1))
     return State(layers, pooled, seen, dict(kind))
 
 
