@@ -41,6 +41,7 @@ DIRECTIVES = {
     "wraparound": False,
     "cdivision": True,
     "initializedcheck": DEBUG,
+    "allow_none_for_extension_args": False,
     "freethreading_compatible": True,
 }
 NO_OPENMP = os.environ.get("SKLSTM_NO_OPENMP") == "1"

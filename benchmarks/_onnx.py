@@ -40,15 +40,17 @@ def graph(weights):
         "R": R[np.newaxis],
         "B": np.concatenate([b_ih, b_hh])[np.newaxis],
         "direction": np.array([0]),
-        "coef": weights["coef"].astype(np.float32),
-        "intercept": weights["intercept"].astype(np.float32),
+        "head_weight": weights["head_weight"].astype(np.float32),
+        "head_bias": weights["head_bias"].astype(np.float32),
     }
     nodes = [
         helper.make_node(
             "LSTM", ["x", "W", "R", "B"], ["", "h"], hidden_size=R.shape[1]
         ),
         helper.make_node("Squeeze", ["h", "direction"], ["h_last"]),
-        helper.make_node("Gemm", ["h_last", "coef", "intercept"], ["y"], transB=1),
+        helper.make_node(
+            "Gemm", ["h_last", "head_weight", "head_bias"], ["y"], transB=1
+        ),
     ]
     floats = TensorProto.FLOAT
     model = helper.make_model(
@@ -56,7 +58,11 @@ def graph(weights):
             nodes,
             "lstm",
             [helper.make_tensor_value_info("x", floats, ["T", "B", W.shape[1]])],
-            [helper.make_tensor_value_info("y", floats, ["B", len(weights["coef"])])],
+            [
+                helper.make_tensor_value_info(
+                    "y", floats, ["B", len(weights["head_bias"])]
+                )
+            ],
             [numpy_helper.from_array(a, name) for name, a in initializers.items()],
         ),
         opset_imports=[helper.make_opsetid("", 17)],

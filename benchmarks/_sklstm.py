@@ -124,8 +124,6 @@ def export(shape, n_sequences, path):
             path,
             X=X,
             predictions=model.predict(X),
-            coef=model.coef_,
-            intercept=model.intercept_,
             **model.weights_,
         )
         return 0.0, ""

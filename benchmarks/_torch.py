@@ -120,7 +120,7 @@ def load(path):
         saved = {name: torch.from_numpy(file[name]) for name in file.files}
     model = Model(saved["X"].shape[2], saved["weight_hh_l0"].shape[1])
     state = {f"recurrent.{name}": saved[name] for name in saved if name.endswith("_l0")}
-    state |= {"head.weight": saved["coef"], "head.bias": saved["intercept"]}
+    state |= {f"head.{name}": saved[f"head_{name}"] for name in ("weight", "bias")}
     model.load_state_dict(state)
     return model.eval(), saved
 

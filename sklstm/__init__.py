@@ -1,5 +1,7 @@
 """Recurrent networks for people who think in scikit-learn."""
 
+import importlib as _importlib
+
 from ._gru import GRUClassifier, GRURegressor
 from ._lstm import LSTMClassifier, LSTMRegressor
 from ._rnn import RNNClassifier, RNNRegressor
@@ -7,6 +9,16 @@ from ._show_versions import show_versions
 from .sequences import SequenceArray
 
 __version__ = "0.1.0"
+
+# Imported when they are first asked for.
+_SUBMODULES = (
+    "datasets",
+    "export",
+    "inspection",
+    "preprocessing",
+    "sequences",
+    "utils",
+)
 
 __all__ = [
     "GRUClassifier",
@@ -19,3 +31,13 @@ __all__ = [
     "__version__",
     "show_versions",
 ]
+
+
+def __dir__():
+    return [*__all__, *_SUBMODULES]
+
+
+def __getattr__(name):
+    if name in _SUBMODULES:
+        return _importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

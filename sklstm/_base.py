@@ -23,6 +23,7 @@ from ._overflow import warn_if_not_finite
 from ._persistence import Versioned
 from ._samples import Samples, check_groups, check_sample_weight
 from ._split import nothing_seen, remember, sample_keys, split
+from ._state import check_state
 from ._states import StatesMixin
 from .network.dropout import Dropout
 from .network.lbfgs import LBFGS_VECTORS, train_lbfgs
@@ -34,9 +35,11 @@ from .network.training import (
     Monitor,
     Start,
     TrainingSet,
+    auto_batch_size,
+    auto_epochs,
     train,
 )
-from .sequences._check import validate_sequences
+from .sequences._check import hint_long, validate_sequences, warn_of_one_step
 from .sequences._missing import fill_forward, observed_mean
 
 # Bytes that are taken without asking what can be had, which takes a millisecond.
@@ -83,7 +86,7 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         "learning_rate": [StrOptions({"constant", "invscaling", "adaptive", "cosine"})],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "power_t": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "max_iter": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "max_fun": [Interval(Integral, 1, None, closed="left")],
         "max_grad_norm": [None, Interval(Real, 0, None, closed="neither")],
         "shuffle": ["boolean"],
@@ -232,12 +235,13 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         -----
         ConvergenceWarning
             If `max_iter` (with "lbfgs" also `max_fun`) was reached before the loss
-            stopped getting better by `tol`, if the loss was not finite (the
-            weights are the last good ones), or if it ended far above that of a constant
-            prediction.
+            stopped getting better by `tol`, though not where ``learning_rate="cosine"``
+            has planned it so; if the loss was not finite (the weights are the last good
+            ones), or if it ended far above that of a constant prediction.
         UserWarning
-            If training was interrupted from the keyboard; the estimator is fitted
-            with the weights of that moment.
+            If each of several sequences has one step of several features, as in an
+            array whose time comes last. If training was interrupted from the keyboard;
+            the estimator is fitted with the weights of that moment.
 
         Notes
         -----
@@ -349,6 +353,8 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         self._check_parameters(validation, groups, incremental)
         going_on = (incremental or self.warm_start) and hasattr(self, "_parameters")
         given = self._validate(X, y, sample_weight, groups, reset=not going_on)
+        if not incremental:
+            warn_of_one_step(given.X, type(self).__name__)
         rng = self._begin(given.y, given.weight, classes, going_on, incremental)
 
         held_out = None
@@ -367,16 +373,19 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
 
         weight = self._combine_weights(given.y, given.weight)
         X, y, weight, _ = given._replace(weight=weight).of_some_weight()
+        if going_on:
+            self._follow_target(y, weight)
         if not going_on and self._missing != "error":
             self._first_value = observed_mean(X, weight)
         X = self._without_missing(X)
         if held_out is not None:
             held_out = held_out._replace(X=self._without_missing(held_out.X))
         samples = TrainingSet(
-            X.data, X.offsets[:-1], X.lengths, self._encode_target(y), weight,
+            X._data, X._offsets[:-1], X.lengths, self._encode_target(y), weight,
             mean_weight=1.0 if incremental else None,
         )  # fmt: skip
         batch_size = self._check_batch(samples)
+        max_iter = 1 if incremental else self._planned_epochs(len(samples), batch_size)
         network = self._make_network()
         if going_on:
             parameters = self._parameters.copy()
@@ -419,14 +428,14 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         observer = observer_of(
             self,
             given,
-            1 if incremental else self.max_iter,
+            max_iter,
             "partial_fit" if incremental else "fit",
             finish,
         )
         if self.solver == "lbfgs":
             train_lbfgs(
                 network, parameters, samples, self._make_loss(), monitor, penalty,
-                self.max_iter, self.max_fun, self.tol, observer,
+                max_iter, self.max_fun, self.tol, observer,
             )  # fmt: skip
         else:
             train(
@@ -435,10 +444,10 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
                 samples,
                 self._make_loss(),
                 optimizer,
-                self._make_learning_rate(incremental),
+                self._make_learning_rate(max_iter, incremental),
                 monitor,
                 LoopOptions(
-                    self.max_iter,
+                    max_iter,
                     batch_size,
                     self.shuffle,
                     self.max_grad_norm,
@@ -481,6 +490,7 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
 
     def _validate(self, X, y, sample_weight, groups=None, *, reset):
         """Valid samples, without those whose weight is zero."""
+        table = X
         X = validate_sequences(
             self,
             X,
@@ -489,7 +499,10 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
             allow_nan=self.missing != "error",
         )
         y = self._check_y(y)
-        check_consistent_length(X, y)
+        try:
+            check_consistent_length(X, y)
+        except ValueError as error:
+            raise ValueError(f"{error}{hint_long(table)}") from error
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, len(y), self)
         if groups is not None:
@@ -556,13 +569,18 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
     def _check_same_target(self, y, classes):
         """Say when a fit that continues gets another kind of target."""
 
-    def _without_missing(self, X):
-        """What the network reads of valid X: it knows no missing values."""
+    def _follow_target(self, y, sample_weight):
+        """Let what the first fit found of the target follow, while it is a guess."""
+
+    def _without_missing(self, X, seen=None):
+        """What the network reads of valid X: it knows no missing values.
+
+        `seen` (n, F) are values that were seen before, else they are those of the fit.
+        """
         if self._missing == "error":
             return X
-        return fill_forward(
-            X, self._first_value, indicator=self._missing == "indicator"
-        )
+        first = self._first_value if seen is None else seen
+        return fill_forward(X, first, indicator=self._missing == "indicator")
 
     @property
     def _n_network_features(self):
@@ -571,7 +589,9 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
 
     def _check_batch(self, samples):
         """The batch size, cut to n; an error if the memory for it cannot be had."""
-        batch_size = 200 if self.batch_size == "auto" else self.batch_size
+        batch_size = self.batch_size
+        if batch_size == "auto":
+            batch_size = auto_batch_size(len(samples))
         batch_size = min(batch_size, len(samples))
         full = self.solver == "lbfgs"
         if full:
@@ -644,13 +664,19 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
 
         return score
 
-    def _make_learning_rate(self, incremental):
+    def _planned_epochs(self, n_samples, batch_size):
+        """How many epochs a fit may make."""
+        if self.max_iter != "auto":
+            return self.max_iter
+        if self.learning_rate == "cosine" and self.solver != "lbfgs":
+            return auto_epochs(n_samples, batch_size)
+        return 100
+
+    def _make_learning_rate(self, max_iter, incremental):
         schedule = self.learning_rate
         if incremental and schedule == "cosine":
             schedule = "constant"  # a single pass is no part of a planned fit
-        return LearningRate(
-            schedule, self.learning_rate_init, self.power_t, self.max_iter
-        )
+        return LearningRate(schedule, self.learning_rate_init, self.power_t, max_iter)
 
     def _make_monitor(self, held_out, parameters, going_on, incremental):
         score = None if held_out is None else self._make_score(held_out)
@@ -737,8 +763,7 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         self._parameters = parameters
         self._kind = self._kind_of_network()
         self._idle_networks = []
-        self.weights_ = network.torch_weights(parameters)
-        self.coef_, self.intercept_ = self._head(network, parameters)
+        self.weights_ = self._weights(network, parameters)
         self._protect()
         self.n_layers_ = len(network.layers) + 2
         self.out_activation_ = self._make_loss().link
@@ -754,7 +779,7 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
 
     def _protect(self):
         """What is shown is a copy: writing to it would change nothing."""
-        for array in (*self.weights_.values(), self.coef_, self.intercept_):
+        for array in self.weights_.values():
             array.flags.writeable = False
 
     @staticmethod
@@ -776,8 +801,14 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
             self._idle_networks = []
             self._protect()
 
+    def _weights(self, network, parameters):
+        """`weights_`: copies of all parameters."""
+        weight, bias = self._head(network, parameters)
+        recurrent = network.torch_weights(parameters)
+        return {**recurrent, "head_weight": weight, "head_bias": bias}
+
     def _head(self, network, parameters):
-        """coef_ and intercept_ of the head."""
+        """Weight (K, H) and bias (K,) of the head, in the units of its outputs."""
         head = network.views(parameters)["head"]
         return head["w"].T.copy(), head["b"].copy()
 
@@ -795,21 +826,30 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         fitted.__dict__.update(self.__dict__)
         return fitted
 
-    def _raw_outputs(self, X):
+    def _raw_outputs(self, X, initial_state=None):
         """Outputs of the network (n, K), in float64."""
-        idle = self._idle_networks
-        X = self._check_X(X)
-        network = self._take_network(idle)
-        try:
-            raw = self._raw(network, X)
-        finally:
-            network.shrink()
-            idle.append(network)
+        raw = self._read(X, initial_state, self._raw)
         warn_if_not_finite(raw, "prediction", stacklevel=3)
         return raw
 
-    def _check_X(self, X):
-        """Valid X as the fitted network reads it."""
+    def _read(self, X, initial_state, read):
+        """What `read` returns for a network, the X it reads, and a state or None."""
+        idle = self._idle_networks
+        with np.errstate(under="ignore"):
+            network = self._take_network(idle)
+            try:
+                state = None
+                if initial_state is not None:
+                    state = check_state(
+                        "initial_state", initial_state, network, self._kind
+                    )
+                return read(network, self._check_X(X, state), state)
+            finally:
+                network.shrink()
+                idle.append(network)
+
+    def _check_X(self, X, state=None):
+        """Valid X as the fitted network reads it, from a state on that is checked."""
         X = validate_sequences(
             self,
             X,
@@ -817,7 +857,14 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
             dtype=self._parameters.dtype,
             allow_nan=self._missing != "error",
         )
-        return self._without_missing(X)
+        if state is None:
+            return self._without_missing(X)
+        if state.n_sequences != len(X):
+            raise ValueError(
+                f"initial_state is of {state.n_sequences} sequence(s), but X has "
+                f"{len(X)}. Pass a state of as many sequences as X has."
+            )
+        return self._without_missing(X, state.seen)
 
     def _take_network(self, idle):
         """A network with the fitted weights, packed, that no other thread uses."""
@@ -829,8 +876,9 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
             return network
 
     @staticmethod
-    def _raw(network, X):
-        outputs = network.predict(X.data, X.offsets[:-1], X.lengths)
+    def _raw(network, X, state=None):
+        begin = () if state is None else (state.layers, state.pooled)
+        outputs = network.predict(X._data, X._offsets[:-1], X.lengths, *begin)
         return outputs.astype(np.float64)
 
     def __sklearn_is_fitted__(self):

@@ -9,6 +9,7 @@ import copy
 import functools
 from contextlib import contextmanager
 
+import numpy as np
 import sklearn
 
 from ._turns import turn_to_fit
@@ -49,7 +50,8 @@ class CallbackSupport(CallbackSupportMixin or NoCallbacks):
 
         One at a time: threads that fit the same estimator wait for each other.
         """
-        with turn_to_fit(self):
+        # What is too small is zero, whatever seterr says.
+        with turn_to_fit(self), np.errstate(under="ignore"):
             draft = object.__new__(type(self))
             draft.__dict__.update(self.__dict__)
             history = self.__dict__.get("loss_curve_", [])

@@ -38,6 +38,8 @@ def _filled(text, first, indent=None):
 
 def documented(cls):
     """Fill what stands in braces in the docstring of a class."""
+    if cls.__doc__ is None:  # python -OO
+        return cls
     task = (
         CLASSIFIER if "class_weight" in inspect.signature(cls).parameters else REGRESSOR
     )
@@ -45,7 +47,7 @@ def documented(cls):
     parameters = [explained[name] for name in inspect.signature(cls).parameters]
     attributes = {**ATTRIBUTES, **task.attributes}
     weights = attributes.pop("weights_")
-    for key, value in cls._weights_explained.items():
+    for key, value in {**cls._weights_explained, "head": task.head}.items():
         weights = weights.replace("{" + key + "}", value)
     name, weights = weights.split("\n", 1)
     weights = f"{name}\n{_filled(weights, '    ')}"
@@ -68,6 +70,7 @@ class Task(NamedTuple):
     """What a task adds to the docstrings of its estimators."""
 
     introduction: str
+    head: str
     parameters: dict
     attributes: dict
     training: str
@@ -133,11 +136,13 @@ alpha : float, default=0.0
     divided by the samples of the minibatch times the mean weight of all samples
     (with "lbfgs" by the weight of all samples).
 
-batch_size : int or "auto", default=32
-    Sequences in a minibatch, at the most all of them. "auto" is 200.
+batch_size : int or "auto", default="auto"
+    Sequences in a minibatch, at the most all of them. "auto" is a sixteenth of them,
+    but 8 to 32, so that few sequences too make several updates an epoch; up to 32
+    sequences are not divided.
 
 learning_rate : {"constant", "invscaling", "adaptive", "cosine"}, \
-        default="constant"
+        default="cosine"
     Schedule of the learning rate, for every solver but "lbfgs":
 
     - "constant": `learning_rate_init`;
@@ -145,17 +150,23 @@ learning_rate : {"constant", "invscaling", "adaptive", "cosine"}, \
     - "adaptive": divided by 5 whenever `n_iter_no_change` epochs brought no
       improvement of `tol`, until it is below 1e-6;
     - "cosine": from `learning_rate_init` down to 0 along half a cosine over
-      `max_iter` epochs.
+      `max_iter` epochs [Loshchilov2017]_. A fit makes all of them, unless a
+      validation score stops it (`early_stopping`), and each fit with `warm_start`
+      begins a new half.
 
-learning_rate_init : float, default=0.002
+    :meth:`partial_fit` sees no whole fits: "adaptive" and "cosine" are constant there.
+
+learning_rate_init : float, default=0.005
     Learning rate at the start.
 
 power_t : float, default=0.5
     Exponent of "invscaling".
 
-max_iter : int, default=100
-    Epochs at the most: passes over the samples. With "lbfgs" iterations, each of
-    one or more passes.
+max_iter : int or "auto", default="auto"
+    Epochs at the most, with "cosine" all that there are: passes over the samples.
+    With "lbfgs" iterations, each of one or more passes. "auto" is 100, but with
+    "cosine" fewer for more than 800 sequences: as many as make 2500 updates, and 10
+    at the least.
 
 max_fun : int, default=15000
     Passes over the samples after which "lbfgs" begins no other iteration.
@@ -184,7 +195,9 @@ tol : float, default=1e-4
     or where an iteration lowers the loss by no more than 2.2e-9 of it.
 
 n_iter_no_change : int or inf, default=10
-    Epochs without such an improvement after which training stops.
+    Epochs without such an improvement after which training stops. Where it is the
+    loss that stops it, the weights are those between the two epochs in a row whose
+    mean loss is lowest. No effect with "cosine" unless with `early_stopping`.
 
 validation_fraction : float, default=0.1
     The part set aside, unless `X_val` is passed to :meth:`fit`; with `groups` the
@@ -238,13 +251,16 @@ missing : {"error", "ffill", "indicator"}, default="error"
 ATTRIBUTES = _entries(
     """
 weights_ : dict of str to ndarray
-    Weights of the recurrent layers under the names and in the shapes of
+    Weights of the network, which :func:`~sklstm.export.from_torch` takes back. Those of
+    the recurrent layers are under the names and in the shapes of
     ``torch.nn.{torch}``: ``weight_ih_l0`` ({gates}H, F), ``weight_hh_l0``
     ({gates}H, H), ``bias_ih_l0`` ({gates}H,), ``bias_hh_l0`` ({gates}H,) and so on for
     each layer, which reads the H (of two directions 2 H) outputs of the one below,
     with the suffix ``_reverse`` for the direction that begins at the end; {order}
     {more} With ``missing="indicator"`` the lowest layer reads 2 F features: first the
-    values, then the indicators. Copies, read-only.
+    values, then the indicators. The head is ``head_weight`` (n_outputs_, H), of two
+    directions (n_outputs_, 2 H), and ``head_bias`` (n_outputs_,), as in
+    ``torch.nn.Linear``{head}. Copies, read-only.
 
 n_features_in_ : int
     Features per step; for 2-D X the number of columns.
@@ -285,6 +301,7 @@ log loss.
 A fitted network can also be fed a step at a time (:meth:`predict_step`) and give
 its hidden states as features (:meth:`transform`).
 """,
+    head="",
     parameters=_entries(
         """
 early_stopping : bool, default=False
@@ -306,17 +323,12 @@ class_weight : dict, "balanced" or None, default=None
 classes_ : ndarray of shape (n_classes,)
     The labels; for multilabel targets the numbers of the columns.
 
-coef_ : ndarray of shape (n_outputs_, H) or (n_outputs_, 2 H)
-    Weights of the head, as in ``torch.nn.Linear``.
-
-intercept_ : ndarray of shape (n_outputs_,)
-    Bias of the head.
-
 n_outputs_ : int
     Outputs of the head.
 
 loss_ : float
-    Mean loss of the last epoch, with "lbfgs" that of the weights.
+    Mean loss of the last epoch, whether or not its weights were kept, with "lbfgs"
+    that of the weights.
 
 validation_scores_ : list of float or None
     Accuracy on the validation part after each epoch, for multilabel targets minus
@@ -355,11 +367,14 @@ Each sequence is read step by step by one or several recurrent layers; what they
 know at its end, or on the whole way, goes through a linear head to one or several
 numbers. Sequences may have any lengths, each its own. Targets are standardised
 inside and predictions come back in their units, so the scale of y does not matter
-(with ``loss="poisson"`` targets stay as they are).
+(with ``loss="poisson"`` targets stay as they are). Their centre and scale suit the
+loss: outliers do not set them where it is robust (see Notes).
 
 A fitted network can also be fed a step at a time (:meth:`predict_step`) and give
 its hidden states as features (:meth:`transform`).
 """,
+    head=""", in float64 and in the units of y (those of its logarithm for
+    "poisson"; with a list of quantiles those of the raw outputs, see Notes)""",
     parameters=_entries(
         """
 loss : {"squared_error", "absolute_error", "huber", "poisson", "quantile"}, \
@@ -384,8 +399,9 @@ quantile : float or list of float, default=0.5
     last axis for them in the order of the list.
 
 huber_delta : float, default=1.0
-    Where ``loss="huber"`` becomes linear, in standard deviations of y: the `delta`
-    of ``torch.nn.HuberLoss`` for standardised targets.
+    Where ``loss="huber"`` becomes linear, in robust standard deviations of y
+    (interquartile range / 1.35, see Notes): the `delta` of ``torch.nn.HuberLoss`` for
+    standardised targets.
 
 early_stopping : bool, default=False
     Whether to set a part of the samples aside, to stop when neither the score on
@@ -396,21 +412,13 @@ early_stopping : bool, default=False
     ),
     attributes=_entries(
         """
-coef_ : ndarray of shape (n_outputs_, H) or (n_outputs_, 2 H)
-    Weights of the head, as in ``torch.nn.Linear``, in the units of y (those of its
-    logarithm for "poisson"; with a list of quantiles those of the raw outputs, see
-    Notes).
-
-intercept_ : ndarray of shape (n_outputs_,)
-    Bias of the head, in the units of `coef_`.
-
 n_outputs_ : int
     Outputs of the head: with a list of quantiles one for each of them and each
     target.
 
 loss_ : float
-    Mean loss of the last epoch, with "lbfgs" that of the weights, in units of the
-    standardised target (of y for "poisson").
+    Mean loss of the last epoch, whether or not its weights were kept, with "lbfgs"
+    that of the weights, in units of the standardised target (of y for "poisson").
 
 validation_scores_ : list of float or None
     R² on the validation part after each epoch, for all but "squared_error" minus
@@ -424,6 +432,15 @@ out_activation_ : str
 """
     ),
     training="""
+Each column of y is standardised on its own, weights included: by mean and standard
+deviation for "squared_error"; by median and interquartile range / 1.35, which is the
+standard deviation of a normal distribution, for "absolute_error", "huber" and
+"quantile", so that outliers do not set the scale. Where the interquartile range is
+zero (a target that is 0 most of the time) a wider range takes its place: the first of
+those without 1/8, 1/16 and 1/32 of the weight at each end that is not zero, else the
+mean absolute deviation from the median, each divided by its value for a standard normal
+distribution. The scale of a constant is 1.
+
 The head's bias starts at the best constant: the mean of the target, its logarithm for
 "poisson", the median for "absolute_error" and "huber", the quantiles for "quantile".
 Training is back-propagation through time over minibatches of whole sequences; nothing
@@ -505,6 +522,9 @@ Le2015
 Lipton2016
     Z. C. Lipton, D. C. Kale and R. Wetzel, "Modeling Missing Data in Clinical
     Time Series with RNNs", MLHC 2016.
+Loshchilov2017
+    I. Loshchilov and F. Hutter, "SGDR: Stochastic Gradient Descent with Warm
+    Restarts", ICLR 2017.
 Loshchilov2019
     I. Loshchilov and F. Hutter, "Decoupled Weight Decay Regularization", ICLR
     2019.

@@ -3,7 +3,6 @@ as features, gates."""
 
 import math
 from numbers import Integral
-from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
@@ -12,6 +11,7 @@ from sklearn.utils.validation import check_consistent_length
 
 from ._overflow import warn_if_not_finite
 from ._set_output import output_of
+from ._state import State, check_state, make_state
 from .sequences import SequenceArray
 from .sequences._check import check_step
 
@@ -25,50 +25,22 @@ GATES = {
 GATES["lstm_peephole"] = GATES["lstm"]
 
 
-class State(NamedTuple):
-    """What is to be known of n sequences to read their next step.
+def _last_outputs(network, X, state):
+    return network.last_outputs(*_where(X), state and state.layers)
 
-    Made by :meth:`initial_state` and :meth:`predict_step` of an estimator; never
-    changed, so that a state can be kept and gone on from more than once.
 
-    Parameters
-    ----------
-    layers : tuple of tuple of ndarray of shape (n, width)
-        Hidden state, and cell state where there is one, of each layer.
-
-    pooled : tuple of ndarray or None
-        Running sums of the pooling, where there is one.
-
-    seen : ndarray of shape (n, n_features) or None
-        Last value seen of each feature, where missing values are filled.
-
-    network : dict
-        What kind of network it is a state of: no other one can go on from it.
-    """
-
-    layers: tuple
-    pooled: tuple | None
-    seen: np.ndarray | None
-    network: dict
+def _where(X):
+    """Data, first rows and lengths: how a network takes sequences."""
+    return X._data, X._offsets[:-1], X.lengths
 
 
 class _LastStates(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     """Last hidden states as features: a table, in the container of `set_output`."""
 
-    def transform(self, X):
-        network, idle, X = self._network_for(X)
-        try:
-            states = network.last_outputs(X.data, X.offsets[:-1], X.lengths)
-        finally:
-            network.shrink()
-            idle.append(network)
+    def transform(self, X, initial_state=None):
+        states = self._read(X, initial_state, _last_outputs)
         warn_if_not_finite(states, "hidden state", stacklevel=4)
         return states
-
-    def _network_for(self, X):
-        """A network for the valid X, which it reads, and the list to give it back."""
-        X = self._check_X(X)
-        return self._take_network(self._idle_networks), self._idle_networks, X
 
     @property
     def _n_features_out(self):
@@ -82,48 +54,64 @@ class StatesMixin(_LastStates, auto_wrap_output_keys=None):
 
     # ---- streaming -------------------------------------------------------------
 
-    def initial_state(self, n_sequences=1):
+    def initial_state(self, n_sequences=None, *, h=None, c=None):
         """The state of sequences before their first step.
 
         Parameters
         ----------
-        n_sequences : int, default=1
-            Sequences that are read side by side.
+        n_sequences : int, default=None
+            Sequences that are read side by side. None is as many as `h` and `c` are of,
+            and without them 1.
+
+        h : array-like of shape (n_layers * n_directions, n_sequences, H), default=None
+            Hidden states to begin with, in PyTorch's order: the lowest layer first, of
+            each layer the direction that begins at the end behind the other. Where
+            layers differ in size, a list of arrays of shape (n_sequences, H). None is
+            zeros.
+
+        c : array-like of shape (n_layers * n_directions, n_sequences, H), default=None
+            Cell states to begin with, as `h`. Only for an LSTM.
 
         Returns
         -------
         state : State
-            To be passed to :meth:`predict_step`.
+            To be passed to :meth:`predict_step`, or as ``initial_state`` to
+            :meth:`predict` and :meth:`transform`.
 
         Raises
         ------
+        TypeError
+            If `n_sequences` is no integer, or `h` or `c` are not real numbers.
         ValueError
-            If `n_sequences` is below 1, or if the network is bidirectional: one of its
-            directions reads every sequence from its end, which a stream does not have
-            yet.
+            If `n_sequences` is below 1, if `h` or `c` have another shape than the
+            states of the network or hold NaN or infinity, or if `c` is given for a
+            network without cell states.
 
         See Also
         --------
         predict_step : Read a step and predict.
+
+        Notes
+        -----
+        Of a bidirectional network one direction begins with its state at the end of
+        each sequence. So it has no steps one after the other for :meth:`predict_step`,
+        and sequences that are cut in two are not the whole ones.
+
+        What a pooling has summed and which values were seen last, where missing ones
+        are filled, begins as for any new sequence.
         """
         fitted = self._as_fitted()
-        if fitted._architecture["bidirectional"]:
-            raise ValueError(
-                "A bidirectional network cannot be streamed: one of its directions "
-                "reads every sequence from its end, which is not there yet. Fit with "
-                "bidirectional=False, or call predict on whole sequences."
-            )
-        check_scalar(n_sequences, "n_sequences", Integral, min_val=1)
-        n_sequences = int(n_sequences)
+        if n_sequences is not None:
+            check_scalar(n_sequences, "n_sequences", Integral, min_val=1)
+            n_sequences = int(n_sequences)
         idle = fitted._idle_networks
         network = fitted._take_network(idle)
-        pooled = network.pooling and network.pooling.begin(n_sequences)
-        layers = tuple(network.initial_states(n_sequences))
-        idle.append(network)
-        seen = None
-        if fitted._missing != "error":
-            seen = np.tile(fitted._first_value, (n_sequences, 1))
-        return State(layers, pooled, seen, fitted._kind)
+        try:
+            first_value = None if fitted._missing == "error" else fitted._first_value
+            given = {"h": h, "c": c}
+            return make_state(network, fitted._kind, first_value, n_sequences, given)
+        finally:
+            idle.append(network)
 
     def _kind_of_network(self):
         """What a state must agree with to be one of this network."""
@@ -166,8 +154,10 @@ class StatesMixin(_LastStates, auto_wrap_output_keys=None):
             If `state` is no state, or X cannot be read as an array.
         ValueError
             If X has another shape than the state, a value that is not finite (but for
-            NaN where `missing` is not "error"), or if the state is one of a network of
-            another architecture.
+            NaN where `missing` is not "error"), if the state is one of a network of
+            another architecture or a part of it was changed, or if the network is
+            bidirectional: one of its directions reads every sequence from its end,
+            which a stream does not have yet.
 
         Examples
         --------
@@ -176,7 +166,7 @@ class StatesMixin(_LastStates, auto_wrap_output_keys=None):
         >>> rng = np.random.default_rng(0)
         >>> X = rng.standard_normal((50, 8, 2))
         >>> y = X[:, :, 0].sum(axis=1)
-        >>> model = GRURegressor(4, tol=0.01, random_state=0).fit(X, y)
+        >>> model = GRURegressor(4, max_iter=10, random_state=0).fit(X, y)
         >>> state = model.initial_state()
         >>> for x in X[0]:
         ...     prediction, state = model.predict_step(x, state)
@@ -189,43 +179,29 @@ class StatesMixin(_LastStates, auto_wrap_output_keys=None):
             raise ValueError(
                 f"method={method!r} is none of {', '.join(self._step_methods)}."
             )
-        fitted._check_state(state)
-        idle = fitted._idle_networks
-        x, seen = fitted._check_step(X, state)
-        network = fitted._take_network(idle)
-        try:
-            raw, layers, pooled = network.step(x, state.layers, state.pooled)
-            raw = raw.astype(np.float64)
-            warn_if_not_finite(raw, "prediction", stacklevel=2)
-            y = convert(fitted, raw)
-        finally:
-            idle.append(network)
-        return y, State(layers, pooled, seen, state.network)
-
-    def _check_state(self, state):
-        """Say when this network cannot go on from the state."""
-        if not isinstance(state, State):
-            raise TypeError(
-                "state must be what initial_state or predict_step returned, got "
-                f"{type(state).__name__}. predict_step returns two values: the "
-                "prediction and the next state."
-            )
-        fitted = self._kind
-        if state.network is not fitted and state.network != fitted:
-            changed = [name for name in fitted if state.network[name] != fitted[name]]
-            other, own = (
-                ", ".join(f"{name}={values[name]!r}" for name in changed)
-                for values in (state.network, fitted)
-            )
+        if fitted._architecture["bidirectional"]:
             raise ValueError(
-                f"The state is of a network of {other}, this one has {own}. Begin with "
-                "initial_state()."
+                "A bidirectional network cannot be streamed: one of its directions "
+                "reads every sequence from its end, which is not there yet. Fit with "
+                "bidirectional=False, or call predict on whole sequences."
             )
+        idle = fitted._idle_networks
+        with np.errstate(under="ignore"):
+            network = fitted._take_network(idle)
+            try:
+                state = check_state("state", state, network, fitted._kind)
+                x, seen = fitted._check_step(X, state)
+                raw, layers, pooled = network.step(x, state.layers, state.pooled)
+                raw = raw.astype(np.float64)
+                warn_if_not_finite(raw, "prediction", stacklevel=2)
+                y = convert(fitted, raw)
+            finally:
+                idle.append(network)
+        return y, State(layers, pooled, seen, state.network)
 
     def _check_step(self, X, state):
         """One step of each sequence as the network reads it, and the values seen."""
-        n = len(state.layers[0][0])
-        x = check_step(self, X, n, self._parameters.dtype)
+        x = check_step(self, X, state.n_sequences, self._parameters.dtype)
         seen = x if state.seen is not None else None
         # A sum of squares is the quickest look.
         if math.isfinite(np.vdot(x, x)) or np.isfinite(x).all():
@@ -253,7 +229,7 @@ class StatesMixin(_LastStates, auto_wrap_output_keys=None):
 
     # ---- hidden states ---------------------------------------------------------
 
-    def transform(self, X, output="last"):
+    def transform(self, X, output="last", *, initial_state=None):
         """Hidden states of the uppermost layer, or the gates of all layers.
 
         Parameters
@@ -274,6 +250,10 @@ class StatesMixin(_LastStates, auto_wrap_output_keys=None):
             Only the first is a table, for which :meth:`set_output` chooses the
             container; with "pandas" or "polars" the second bears the names of
             :meth:`get_feature_names_out`. `pooling` has no part in any of them.
+
+        initial_state : State, default=None
+            What :meth:`initial_state` or :meth:`predict_step` returned, for as many
+            sequences as X has: where the network begins. None is a state of zeros.
 
         Returns
         -------
@@ -299,7 +279,7 @@ class StatesMixin(_LastStates, auto_wrap_output_keys=None):
         >>> from sklstm import GRUClassifier
         >>> X = np.random.default_rng(0).standard_normal((50, 8, 2))
         >>> y = X[:, -1, 0] > 0
-        >>> network = GRUClassifier(4, tol=0.01, random_state=0).fit(X, y)
+        >>> network = GRUClassifier(4, max_iter=10, random_state=0).fit(X, y)
         >>> network.transform(X).shape
         (50, 4)
         >>> network.transform(X, output="gates")["update_gate_l0"]
@@ -314,28 +294,26 @@ class StatesMixin(_LastStates, auto_wrap_output_keys=None):
             )
         fitted = self._as_fitted()
         if output == "last":
-            return super(StatesMixin, fitted).transform(X)
-        network, idle, X = fitted._network_for(X)
-        where = X.data, X.offsets[:-1], X.lengths
-        try:
+            return super(StatesMixin, fitted).transform(X, initial_state)
+
+        names, slots = None, GATES[fitted._architecture["cell"]]
+        if output == "sequence" and output_of(self) != "default":
+            names = fitted.get_feature_names_out()
+
+        def read(network, X, state):
+            layers = state and state.layers
             if output == "sequence":
-                names = None
-                if output_of(self) != "default":
-                    names = fitted.get_feature_names_out()
-                states = network.outputs(*where)
-                warn_if_not_finite(
-                    states, "hidden state", stacklevel=2, offsets=X.offsets
-                )
-                return SequenceArray(states, X.offsets, names)
-            kept = network.kept(*where, GATES[fitted._architecture["cell"]])
-            for name, values in kept.items():
-                warn_if_not_finite(
-                    values, name.replace("_", " "), stacklevel=2, offsets=X.offsets
-                )
-            return {name: SequenceArray(a, X.offsets) for name, a in kept.items()}
-        finally:
-            network.shrink()
-            idle.append(network)
+                outputs = network.outputs(*_where(X), layers)
+                return {"hidden state": outputs}, X._offsets
+            return network.kept(*_where(X), slots, layers), X._offsets
+
+        arrays, offsets = fitted._read(X, initial_state, read)
+        for name, values in arrays.items():
+            what = name.replace("_", " ")
+            warn_if_not_finite(values, what, stacklevel=2, offsets=offsets)
+        if output == "sequence":
+            return SequenceArray(arrays["hidden state"], offsets, names)
+        return {name: SequenceArray(a, offsets) for name, a in arrays.items()}
 
     def _gradient_norms(self, X, y):
         """Lengths of the sequences, and `Network.gradient_norms` of their losses.
@@ -354,5 +332,6 @@ class StatesMixin(_LastStates, auto_wrap_output_keys=None):
             # the gradient of the mean over the batch, back to that of each sequence
             return len(output) * loss.value_and_gradient(output, target[batch])[1]
 
-        starts, lengths = X.offsets[:-1], X.lengths
-        return lengths, network.gradient_norms(X.data, starts, lengths, d_loss)
+        starts, lengths = X._offsets[:-1], X.lengths
+        with np.errstate(under="ignore"):  # what vanishes
+            return lengths, network.gradient_norms(X._data, starts, lengths, d_loss)

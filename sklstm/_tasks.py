@@ -16,6 +16,17 @@ from sklearn.utils.validation import check_array, column_or_1d
 
 from ._base import BaseRecurrent, takes_minibatches
 from ._samples import check_score_weight, check_total_weight
+from ._target_units import (
+    ENOUGH,
+    FEW,
+    ROBUST,
+    Seen,
+    distinct,
+    mean_and_scale,
+    quantiles,
+    same_units,
+    units_of,
+)
 from .network.losses import (
     AbsoluteError,
     BinaryCrossEntropy,
@@ -25,6 +36,7 @@ from .network.losses import (
     SoftmaxCrossEntropy,
     SquaredError,
 )
+from .network.optimizers import rescaled
 
 # Standardised targets that differ by no more are equal up to rounding.
 CONSTANT = 1e-12
@@ -36,34 +48,6 @@ def _require_y(estimator, y):
             f"{type(estimator).__name__} requires y to be passed, but the target y is "
             "None."
         )
-
-
-def _mean_and_scale(column, weight):
-    """Mean and standard deviation of a target, whatever its units.
-
-    Sums are over the distinct values, so that a sample of weight 3 and the sample given
-    three times come to the same bits, and of numbers of at most 1, so that no square
-    overflows.
-    """
-    values, inverse = np.unique(column, return_inverse=True)
-    weight = np.bincount(inverse, weights=weight)
-    largest = np.abs(values).max() or 1.0
-    mean = np.average(values / largest, weights=weight)
-    deviation = values / largest - mean
-    spread = np.abs(deviation).max() or 1.0
-    variance = np.average((deviation / spread) ** 2, weights=weight)
-    return largest * mean, largest * spread * np.sqrt(variance)
-
-
-def _quantiles(column, levels, weight):
-    """The least values with at least these shares of the weight at or below them.
-
-    NumPy's method "inverted_cdf", which takes weights from NumPy 2.0 on. Sums are over
-    the distinct values, as in `_mean_and_scale`.
-    """
-    values, inverse = np.unique(column, return_inverse=True)
-    below = np.bincount(inverse, weights=weight).cumsum()
-    return values[np.searchsorted(below, np.asarray(levels) * below[-1])]
 
 
 def _valid_levels(quantile):
@@ -388,7 +372,7 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
         "decision_function": _scores,
     }
 
-    def decision_function(self, X):
+    def decision_function(self, X, *, initial_state=None):
         """Raw outputs of the head, before softmax or the logistic function.
 
         Parameters
@@ -397,6 +381,10 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
                 n_features) or (n_samples, n_steps)
             The sequences, as in :meth:`fit`.
 
+        initial_state : State, default=None
+            What :meth:`initial_state` or :meth:`predict_step` returned, for as many
+            sequences as X has: where the network begins. None is a state of zeros.
+
         Returns
         -------
         scores : ndarray of shape (n_samples,) or (n_samples, n_outputs)
@@ -404,9 +392,9 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
             each class or label.
         """
         fitted = self._as_fitted()
-        return fitted._scores(fitted._raw_outputs(X))
+        return fitted._scores(fitted._raw_outputs(X, initial_state))
 
-    def predict(self, X):
+    def predict(self, X, *, initial_state=None):
         """Predict labels.
 
         Parameters
@@ -415,6 +403,10 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
                 n_features) or (n_samples, n_steps)
             The sequences, as in :meth:`fit`.
 
+        initial_state : State, default=None
+            What :meth:`initial_state` or :meth:`predict_step` returned, for as many
+            sequences as X has: where the network begins. None is a state of zeros.
+
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
@@ -422,9 +414,9 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
             of probability above one half.
         """
         fitted = self._as_fitted()
-        return fitted._labels(fitted._raw_outputs(X))
+        return fitted._labels(fitted._raw_outputs(X, initial_state))
 
-    def predict_proba(self, X):
+    def predict_proba(self, X, *, initial_state=None):
         """Predict probabilities of the classes.
 
         Parameters
@@ -433,6 +425,10 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
                 n_features) or (n_samples, n_steps)
             The sequences, as in :meth:`fit`.
 
+        initial_state : State, default=None
+            What :meth:`initial_state` or :meth:`predict_step` returned, for as many
+            sequences as X has: where the network begins. None is a state of zeros.
+
         Returns
         -------
         probabilities : ndarray of shape (n_samples, n_classes)
@@ -440,9 +436,10 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
             label.
         """
         fitted = self._as_fitted()
-        return fitted._probabilities(fitted._raw_outputs(X))
+        with np.errstate(under="ignore"):
+            return fitted._probabilities(fitted._raw_outputs(X, initial_state))
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X, *, initial_state=None):
         """Predict logarithms of the probabilities of the classes.
 
         Parameters
@@ -451,6 +448,10 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
                 n_features) or (n_samples, n_steps)
             The sequences, as in :meth:`fit`.
 
+        initial_state : State, default=None
+            What :meth:`initial_state` or :meth:`predict_step` returned, for as many
+            sequences as X has: where the network begins. None is a state of zeros.
+
         Returns
         -------
         log_probabilities : ndarray of shape (n_samples, n_classes)
@@ -458,7 +459,8 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
             round to zero.
         """
         fitted = self._as_fitted()
-        return fitted._log_probabilities(fitted._raw_outputs(X))
+        with np.errstate(under="ignore"):
+            return fitted._log_probabilities(fitted._raw_outputs(X, initial_state))
 
     def score(self, X, y, sample_weight=None):
         """Accuracy of the predictions; for multilabel targets that of whole samples.
@@ -503,6 +505,10 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
         "huber_delta": [Interval(Real, 0, None, closed="neither")],
     }
 
+    # What `Seen` knows of each column of y while its units follow, None for the others.
+    # Estimators that were saved without it keep their units.
+    _first_targets = None
+
     def _check_parameters(self, *args):
         super()._check_parameters(*args)
         _valid_levels(self.quantile)
@@ -511,11 +517,16 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
     def partial_fit(self, X, y, sample_weight=None):
         """Make one pass over the given data.
 
-        The first call also sets, from its y, the mean and the scale by which targets
-        are standardised, and where the head's bias starts. The optimizer goes on where
-        it was. The learning rate follows the schedules "constant" and "invscaling"; the
-        others need to see whole fits and stay at `learning_rate_init`. Not available
-        with ``solver="lbfgs"``.
+        Centre and scale by which targets are standardised, and where the head's bias
+        starts, come from the y of the first call. If that is short they follow the
+        targets of later calls, until 100 have been seen, of which the most common value
+        counts once: predictions stay as they are. Those of fewer than 10 are a guess:
+        from one sample, from few, or from a constant no scale can be told. Then the raw
+        outputs stay instead, and predictions move with the centre and scale. With
+        `missing`, what stands for values before the first observed one is that of the
+        first call. The optimizer goes on where it was. The learning rate follows the
+        schedules "constant" and "invscaling"; the others need to see whole fits and
+        stay at `learning_rate_init`. Not available with ``solver="lbfgs"``.
 
         Parameters
         ----------
@@ -541,6 +552,11 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
         ------
         ValueError
             As :meth:`fit`; also with ``early_stopping=True``.
+
+        Warns
+        -----
+        UserWarning
+            At the first call, if its targets are too few to tell the scale of y.
         """
         self._commit(X, y, sample_weight, incremental=True)
         return self
@@ -596,22 +612,133 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
         self.n_outputs_ = self._n_raw_outputs
         if self.loss == "poisson":
             self._check_counts(y)
-            self._target_mean = np.zeros(columns.shape[1])
-            self._target_scale = np.ones(columns.shape[1])
-            return
+        seen = [Seen.of(column, sample_weight) for column in columns.T]
+        units, known = self._units_of(seen)
+        self._set_units(units, columns)
+        if incremental and self.loss != "poisson":  # which has no units
+            self._warn_of_few(seen)
+        enough = [column.n_telling >= ENOUGH for column in seen]
+        self._keep_seen(seen, enough if incremental else known)
+
+    def _keep_seen(self, seen, enough):
+        """Keep the targets of columns whose units are not known well enough."""
+        self._first_targets = None
+        if not all(enough):
+            self._first_targets = [
+                None if is_enough else np.array(column)
+                for column, is_enough in zip(seen, enough, strict=True)
+            ]
+
+    def _units_of(self, seen):
+        """Centre and scale of each column (K, 2), and whether the scale is known."""
+        if self._fitted_loss[0] == "poisson":
+            return np.tile([0.0, 1.0], (len(seen), 1)), np.ones(len(seen), dtype=bool)
+        robust = self._fitted_loss[0] in ROBUST
         with np.errstate(over="ignore", invalid="ignore"):
-            moments = [_mean_and_scale(column, sample_weight) for column in columns.T]
-            mean, scale = np.array(moments).T
-            # A target that varies by no more than its rounding is constant.
-            constant = scale <= 10 * np.finfo(np.float64).eps * np.abs(mean)
-            self._target_mean = mean
-            self._target_scale = np.where(constant, 1.0, scale)
-            encoded = self._encode_target(y)
-        if not np.isfinite(encoded).all():
+            units = np.array(
+                [units_of(column.values, column.weight, robust) for column in seen]
+            )
+        known = units[:, 1] != 0
+        units[~known, 1] = 1.0
+        return units, known
+
+    def _set_units(self, units, columns):
+        """Set centre and scale, if the targets are numbers in these units."""
+        self._target_mean, self._target_scale = units.T.copy()
+        with np.errstate(over="ignore", invalid="ignore"):
+            encoded = self._encode_target(columns)
+        if not (np.isfinite(encoded).all() and np.isfinite(units).all()):
             raise ValueError(
                 f"y spans {columns.min():g} to {columns.max():g}, too wide for its "
                 "differences to be numbers. Scale y."
             )
+
+    @staticmethod
+    def _warn_of_few(seen):
+        k, column = next(
+            ((k, c) for k, c in enumerate(seen) if c.n_telling < FEW), (None, None)
+        )
+        if column is None:
+            return
+        which = "y" if len(seen) == 1 else f"output {k} of y"
+        most = column.count.argmax()
+        warnings.warn(
+            f"The first call of partial_fit has {column.n_samples} target(s) of "
+            f"{which}, {int(column.count[most])} of them {column.values[most]:g}: too "
+            "few to tell the scale of y. Its centre and scale follow the targets of "
+            f"later calls, until at least {ENOUGH} are seen. Pass a typical part of "
+            "the data at the first call, where there is one.",
+            stacklevel=8,
+        )
+
+    def _follow_target(self, y, sample_weight):
+        """Let centre and scale follow the targets, as long as they are a guess.
+
+        Predictions in the units of y stay as they are, raw' = (raw s + m - m') / s',
+        unless these are of a few targets, which say nothing of the scale: then raw
+        outputs stay, but for the best constant, where training starts.
+        """
+        if self._first_targets is None:
+            return
+        columns = y.reshape(len(y), -1)
+        before = [seen if seen is None else Seen(*seen) for seen in self._first_targets]
+        follow = [k for k, seen in enumerate(before) if seen is not None]
+        after = {
+            k: before[k].and_also(Seen.of(columns[:, k], sample_weight)) for k in follow
+        }
+        old = np.c_[self._target_mean, self._target_scale]
+        units = old.copy()
+        new, _ = self._units_of([after[k] for k in follow])
+        for k, pair in zip(follow, new, strict=True):
+            if not same_units(old[k], pair):
+                units[k] = pair
+        self._set_units(units, columns)
+        a, b = np.ones(len(before)), np.zeros(len(before))
+        start = np.zeros((len(before), self._n_raw_outputs // len(before)))
+        for k in follow:
+            (m, s), (new_m, new_s) = old[k], units[k]
+            if before[k].n_telling >= FEW:
+                a[k], b[k] = s / new_s, (m - new_m) / new_s
+                continue
+            was, now = (
+                self._best_constant((seen.values - m) / s, seen.weight, seen.n_samples)
+                for seen, (m, s) in ((before[k], old[k]), (after[k], units[k]))
+            )
+            start[k] = now - was
+        self._change_head(a, b, start.ravel())
+        if (units != old).any():
+            self.best_loss_ = None  # it was in other units
+        self._keep_seen(
+            [after.get(k) for k in range(len(before))],
+            [
+                k not in after or after[k].n_telling >= ENOUGH
+                for k in range(len(before))
+            ],
+        )
+
+    def _change_head(self, a, b, start):
+        """Let the head give a raw + b + start, and the optimizer know of it."""
+        if (a == 1).all() and not (b.any() or start.any()):
+            return
+        network = self._make_network()
+        parameters = self._parameters.copy()
+        head = network.views(parameters)["head"]
+        if (a != 1).any() or b.any():
+            loss = self._make_loss()
+            weight, bias = loss.in_other_units(
+                *(head[name].astype(np.float64) for name in "wb"), a, b
+            )
+            head["w"][:], head["b"][:] = weight, bias
+            # Differences are a times as large, and what goes back through the head
+            # again; where outputs differ in a, their mean.
+            factor = np.full(len(parameters), np.mean(a**loss.degree))
+            by_output = np.repeat(a ** (loss.degree - 1), self._n_raw_outputs // len(a))
+            for part in network.views(factor)["head"].values():
+                part[:] = by_output
+            state = rescaled(self._optimizer_state, factor)
+            self._optimizer_state = state or {"solver": None}
+        head["b"] += start.astype(head["b"].dtype)
+        self._parameters = parameters
 
     @staticmethod
     def _check_counts(y):
@@ -661,21 +788,26 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
 
     def _head_bias(self, target, sample_weight):
         """What predicts best without X (for "huber" the median, which is near it)."""
+        return np.ravel(
+            [
+                self._best_constant(*distinct(column, sample_weight), len(target))
+                for column in target.T
+            ]
+        )
+
+    def _best_constant(self, values, weight, n_samples):
+        """Raw outputs for a column of the target, of distinct standardised values."""
         name, _ = self._fitted_loss
         if name == "squared_error":
-            # Zero in standardised units is the mean of the target.
-            return np.zeros(self._n_raw_outputs)
+            return np.zeros(1)  # the mean of the target
         if name == "poisson":
-            moments = [_mean_and_scale(column, sample_weight) for column in target.T]
-            mean = np.array(moments)[:, 0]
+            mean, _ = mean_and_scale(values, weight)
             # Half an event for none: a validation part may have taken them all.
-            return np.log(np.where(mean > 0, mean, 0.5 / len(target)))
+            return np.log([mean if mean > 0 else 0.5 / n_samples])
+        if name != "quantile":
+            return quantiles(values, weight, [0.5])
         loss = self._make_loss()
-        levels = loss.levels if name == "quantile" else [0.5]
-        start = [_quantiles(column, levels, sample_weight) for column in target.T]
-        if name == "quantile":
-            return loss.raw_outputs(start).ravel()
-        return np.ravel(start)
+        return loss.raw_outputs([quantiles(values, weight, loss.levels)])[0]
 
     def _usual_loss(self, outputs):
         # the variance of counts is their mean
@@ -714,13 +846,12 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
         return None
 
     def _head(self, network, parameters):
-        coef, intercept = super()._head(network, parameters)
+        weight, bias = super()._head(network, parameters)
         if self._has_many_quantiles:
             # Increments have no units before softplus.
-            return coef.astype(np.float64), intercept.astype(np.float64)
+            return weight.astype(np.float64), bias.astype(np.float64)
         scale = self._target_scale
-        coef = coef * scale[:, np.newaxis]
-        return coef, intercept * scale + self._target_mean
+        return weight * scale[:, np.newaxis], bias * scale + self._target_mean
 
     # ---- predictions -----------------------------------------------------------
 
@@ -745,7 +876,7 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
 
     _step_methods = {"predict": _in_units_of_y}
 
-    def predict(self, X):
+    def predict(self, X, *, initial_state=None):
         """Predict targets.
 
         Parameters
@@ -753,6 +884,10 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
         X : SequenceArray, list of arrays or array of shape (n_samples, n_steps, \
                 n_features) or (n_samples, n_steps)
             The sequences, as in :meth:`fit`.
+
+        initial_state : State, default=None
+            What :meth:`initial_state` or :meth:`predict_step` returned, for as many
+            sequences as X has: where the network begins. None is a state of zeros.
 
         Returns
         -------
@@ -763,7 +898,8 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
             cross.
         """
         fitted = self._as_fitted()
-        return fitted._in_units_of_y(fitted._raw_outputs(X))
+        with np.errstate(under="ignore"):
+            return fitted._in_units_of_y(fitted._raw_outputs(X, initial_state))
 
     def score(self, X, y, sample_weight=None):
         """R² of the predictions; with a list of quantiles the mean of their D².
@@ -793,14 +929,15 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
         fitted = self._as_fitted()
         sample_weight = check_score_weight(sample_weight, y, self)
         predicted = fitted.predict(X)
-        if not fitted._has_many_quantiles:
-            return r2_score(y, predicted, sample_weight=sample_weight)
-        scores = [
-            d2_pinball_score(y, values, sample_weight=sample_weight, alpha=level)
-            for level, values in zip(
-                fitted._fitted_loss[1], np.moveaxis(predicted, -1, 0), strict=True
-            )
-        ]
+        with np.errstate(under="ignore"):
+            if not fitted._has_many_quantiles:
+                return r2_score(y, predicted, sample_weight=sample_weight)
+            scores = [
+                d2_pinball_score(y, values, sample_weight=sample_weight, alpha=level)
+                for level, values in zip(
+                    fitted._fitted_loss[1], np.moveaxis(predicted, -1, 0), strict=True
+                )
+            ]
         return float(np.mean(scores))
 
     def __sklearn_tags__(self):

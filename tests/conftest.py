@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
+from sklstm import kernels
 from sklstm.kernels import openmp_version, supported_instruction_sets
 from sklstm.network.network import Network
 
@@ -16,15 +17,40 @@ def kernels_of(instruction_set, dtype):
     return import_module(f"sklstm.kernels._recurrent_{instruction_set}_{suffix}")
 
 
+def use_kernels_of(monkeypatch, instruction_set):
+    """Let `kernels_for` give this variant, to every module that has imported it."""
+    for dtype in kernels._VARIANTS:
+        variant = kernels_of(instruction_set, dtype)
+        monkeypatch.setitem(kernels._VARIANTS, dtype, variant)
+
+
 @pytest.fixture(params=supported_instruction_sets())
 def instruction_set(request, monkeypatch):
     """Run the test on every instruction set that this machine has."""
-    for module in ("layers", "pooling", "optimizers"):
-        monkeypatch.setattr(
-            f"sklstm.network.{module}.kernels_for",
-            lambda dtype: kernels_of(request.param, dtype),
-        )
+    use_kernels_of(monkeypatch, request.param)
     return request.param
+
+
+@pytest.fixture
+def cut_batches(monkeypatch):
+    """A function that lets networks read about n steps at once.
+
+    Its attribute `numbers` has the number of batches of every pass since.
+    """
+    original = Network._batches
+
+    def record(network, lengths, n_steps):
+        batches = list(original(network, lengths, n_steps))
+        cut.numbers.append(len(batches))
+        return batches
+
+    def cut(n_steps):
+        cut.numbers = []
+        monkeypatch.setattr("sklstm.network.network.PREDICT_STEPS", n_steps)
+        monkeypatch.setattr("sklstm.network.network.KEPT_STEPS", n_steps)
+        monkeypatch.setattr(Network, "_batches", record)
+
+    return cut
 
 
 @pytest.fixture

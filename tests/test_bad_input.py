@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.base import is_classifier
@@ -151,7 +151,7 @@ BAD_X = {
     ),
     "item holds NA": (
         changed(5, np.array([[1.0, pd.NA]], dtype=object)),
-        "Sample 5 holds",
+        "NaN: sample 5, step 0, feature 1",
     ),
     "list of bytes": ([b"ab"] * N, "Sample 0 is of type bytes"),
     "DataFrame of categories": (
@@ -847,6 +847,7 @@ def test_one_bad_sample_among_random_ones(Estimator, data):
     """The message names the sample, wherever it stands."""
     lengths = data.draw(st.lists(st.integers(1, 5), min_size=2, max_size=8))
     F = data.draw(st.integers(1, 4))
+    assume(F == 1 or max(lengths) > 1)  # of which fit would warn
     rng = np.random.default_rng(0)
     clean = [rng.standard_normal((T, F)) for T in lengths]
     bad = data.draw(st.integers(1, len(lengths) - 1))  # sample 0 sets what is expected
@@ -915,7 +916,7 @@ def test_any_mixture_of_arrays(Estimator, ranks, widths, seed):
         assert not hasattr(estimator, "n_features_in_")
         return
     assert len({item.shape[1] for item in items if item.ndim == 2}) <= 1
-    assert np.isfinite(estimator.coef_).all()
+    assert np.isfinite(estimator.weights_["head_weight"]).all()
     assert len(estimator.predict(items)) == len(items)
 
 

@@ -161,7 +161,7 @@ class NeedsSteps(NearestMean):
 class WritesToX(NearestMean):
     def features(self, X):
         features = super().features(X)
-        X.data[:] = 0
+        X._data[:] = 0
         return features
 
 

@@ -482,7 +482,7 @@ def test_stream_of_large_scores():
     network = model._make_network()
     for size in (1e3, -1e3):
         network.views(model._parameters)["pooling"]["w"][:] = size
-        model.weights_ = network.torch_weights(model._parameters)
+        model.weights_ = model._weights(network, model._parameters)
         model._idle_networks = []
         h = model.transform(X, output="sequence").data
         assert np.abs(np.tanh(h).sum(axis=1)).max() * 1e3 > 200

@@ -633,7 +633,9 @@ def test_attributes(model):
     assert model.n_iter_ == model.t_ == 0
     assert model.loss_curve_ == []
     given = state_dict_of(3)
-    assert_array_equal(model.coef_, given["head.weight"].astype("float32"))
+    assert_array_equal(
+        model.weights_["head_weight"], given["head.weight"].astype("float32")
+    )
     for name in ("weight_ih_l0", "weight_hh_l0"):
         expected = given[f"lstm.{name}"].astype("float32")
         assert_array_equal(model.weights_[name], expected)
@@ -889,12 +891,12 @@ WRONG_STATE_DICTS = {
     "peephole": (
         state_dict_of(3),
         LSTMClassifier(4, peephole=True),
-        "peephole=True, but PyTorch has not peepholes",
+        "'lstm.weight_ih_l0' but no peephole beside it",
     ),
     "attention": (
         state_dict_of(3),
         LSTMClassifier(4, pooling="attention"),
-        "pooling='attention', but PyTorch has not",
+        "holds no 'attention', but LSTMClassifier has pooling='attention'",
     ),
     "quantiles": (
         state_dict_of(3),

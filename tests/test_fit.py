@@ -248,11 +248,12 @@ def fit_in_child(connection):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_fit_in_a_forked_child(monkeypatch):
+def test_fit_in_a_forked_child(threads, monkeypatch):
     """After a fit with threads, which GCC's OpenMP does not survive."""
     monkeypatch.setattr(network, "PARALLEL_WORK", 0)
-    with threadpool_limits(2):
+    with threads(2):
         expected = LSTMRegressor(**SMALL).fit(X, Y)._parameters
+        assert threads.used == {2}
         context = multiprocessing.get_context("fork")
         here, there = context.Pipe()
         child = context.Process(target=fit_in_child, args=(there,))
@@ -270,7 +271,7 @@ def test_unpickled_weights_are_read_only():
 
     model = pickle.loads(pickle.dumps(LSTMClassifier(**SMALL).fit(X, LABELS)))
     with pytest.raises(ValueError, match="read-only"):
-        model.coef_[:] = 0
+        model.weights_["head_weight"][:] = 0
     with pytest.raises(ValueError, match="read-only"):
         model.weights_["weight_ih_l0"][:] = 0
 

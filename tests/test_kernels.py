@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import reference
-from conftest import kernels_of
+from conftest import use_kernels_of
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sklstm import kernels
@@ -80,7 +80,7 @@ class Batch:
         """All outputs and gradients of the kernels, in the order of the input."""
         layer = Recurrent(self.F, self.H, self.x.dtype, self.cell)
         layer.load(self.weights, backward=True, d_x=True)
-        schedule = Schedule(self.starts, self.lengths, strip_rows)
+        schedule = Schedule(self.starts, self.lengths, strip_rows, n_rows=len(self.x))
         pad = ((0, 0), (0, layer.width - self.H))
         h_0, c_0, d_last, d_c = (
             np.pad(a, pad) for a in (self.h_0, self.c_0, self.d_last, self.d_c_last)
@@ -270,7 +270,7 @@ def test_pytorch(instruction_set, name):
     numbers = torch_case(name)
     lengths = numbers["lengths"].astype(np.intp)
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
-    schedule = Schedule(starts, lengths, 3)
+    schedule = Schedule(starts, lengths, 3, n_rows=lengths.sum())
     at = np.argsort(schedule.data_rows)
     place = np.argsort(schedule.order)
     x, x_rows, layers = numbers["x"], schedule.data_rows, []
@@ -430,10 +430,7 @@ def test_bits_do_not_depend_on_neighbours(instruction_set, cell, dtype, masked):
 def test_same_bits_with_avx2_and_avx512(monkeypatch, cell, F, H, lengths, dtype):
     results = []
     for name in ("avx2", "avx512"):
-        monkeypatch.setattr(
-            "sklstm.network.layers.kernels_for",
-            lambda d, name=name: kernels_of(name, d),
-        )
+        use_kernels_of(monkeypatch, name)
         batch = Batch(cell, F, H, lengths, dtype, masked=lengths[0] > 4)
         results.append(batch.run())
     for key, value in results[0].items():
@@ -488,7 +485,7 @@ def gates_at(z):
     weights["w"][:] = 1
     layer.load(weights, backward=False)
     starts = np.arange(len(z), dtype=np.intp)
-    schedule = Schedule(starts, np.ones(len(z), dtype=np.intp))
+    schedule = Schedule(starts, np.ones(len(z), dtype=np.intp), n_rows=len(z))
     layer.forward(schedule, z[:, np.newaxis].copy(), schedule.data_rows, keep=True)
     gates = layer._kept[3].reshape(len(z), 4, layer.width)[:, :, 0]
     order = np.argsort(schedule.data_rows)
@@ -552,7 +549,7 @@ def test_shapes_are_checked(instruction_set, cell):
         with pytest.raises(ValueError, match=message):
             layer.load({**weights, name: array.copy()}, backward=False)
     layer.load(weights, backward=True)
-    schedule = Schedule(batch.starts, batch.lengths)
+    schedule = Schedule(batch.starts, batch.lengths, n_rows=6)
     rows = schedule.data_rows
     with pytest.raises(ValueError, match="do not belong together"):
         layer.forward(schedule, batch.x[:, :2].copy(), rows, keep=False)
@@ -610,7 +607,7 @@ def test_schedule(lengths, strip_rows):
     """Each step of each sequence once, after the one before, and nothing else."""
     lengths = np.array(lengths, dtype=np.intp)
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]]) + 5
-    schedule = Schedule(starts, lengths, strip_rows)
+    schedule = Schedule(starts, lengths, strip_rows, n_rows=lengths.sum() + 5)
     steps = [
         start + t for start, T in zip(starts, lengths, strict=True) for t in range(T)
     ]

@@ -88,6 +88,7 @@ every_task = pytest.mark.parametrize("task", TASKS)
 def small(task, hidden=(5,), **params):
     """An estimator for the task that makes few epochs."""
     params = {"max_iter": 3, "random_state": 0, "batch_size": 10, **params}
+    params = {"learning_rate": "constant", **params}
     return TASKS[task](hidden, **params)
 
 
@@ -104,11 +105,7 @@ def raw(estimator, X):
 
 
 def learned(estimator):
-    return {
-        **estimator.weights_,
-        "coef_": estimator.coef_,
-        "intercept_": estimator.intercept_,
-    }
+    return estimator.weights_
 
 
 def assert_same_bits(a, b):
@@ -120,12 +117,12 @@ def assert_same_bits(a, b):
 
 
 def by_hand(estimator, X):
-    """Raw outputs (n, K) from weights_, coef_ and intercept_ alone."""
+    """Raw outputs (n, K) from weights_ alone."""
     w = estimator.weights_
     outputs = []
     for x in X:
         x = np.asarray(x, dtype=np.float64)
-        for k in range(len(w) // 4):
+        for k in range((len(w) - 2) // 4):
             matrix = np.vstack(
                 [
                     w[f"weight_ih_l{k}"].T,
@@ -136,7 +133,7 @@ def by_hand(estimator, X):
             H = matrix.shape[1] // 4
             h = lstm_forward(matrix, x, np.zeros(H), np.zeros(H))[0]
             x = h[1:]
-        outputs.append(estimator.coef_ @ h[-1] + estimator.intercept_)
+        outputs.append(w["head_weight"] @ h[-1] + w["head_bias"])
     return np.array(outputs)
 
 
@@ -193,15 +190,15 @@ def test_fitted_attributes(task, dtype):
         "bias_ih_l0": (20,), "bias_hh_l0": (20,),
         "weight_ih_l1": (16, 5), "weight_hh_l1": (16, 4),
         "bias_ih_l1": (16,), "bias_hh_l1": (16,),
+        "head_weight": (K, 4), "head_bias": (K,),
     }  # fmt: skip
     assert type(estimator.weights_) is dict
     assert {k: v.shape for k, v in estimator.weights_.items()} == shapes
-    for value in estimator.weights_.values():
-        assert type(value) is np.ndarray and value.dtype == dtype
+    for name, value in estimator.weights_.items():
+        in_units_of_y = name.startswith("head") and task in REGRESSION
+        assert type(value) is np.ndarray
+        assert value.dtype == (np.float64 if in_units_of_y else dtype)
         assert np.isfinite(value).all()
-    assert type(estimator.coef_) is type(estimator.intercept_) is np.ndarray
-    assert estimator.coef_.shape == (K, 4)
-    assert estimator.intercept_.shape == (K,)
     assert estimator.n_features_in_ == 3
     assert estimator.n_outputs_ == K
     assert estimator.n_layers_ == 4
@@ -350,7 +347,7 @@ def test_log_probabilities_stay_finite(task, monkeypatch):
     estimator, X = fitted(task), ragged()
     scale = 1e4
     monkeypatch.setattr(
-        estimator, "_raw_outputs", lambda X, f=estimator._raw_outputs: scale * f(X)
+        estimator, "_raw_outputs", lambda *X, f=estimator._raw_outputs: scale * f(*X)
     )
     log_p = estimator.predict_log_proba(X)
     assert np.isfinite(log_p).all() and log_p.min() < -800
@@ -363,7 +360,7 @@ def test_labels_turn_at_one_half(task, monkeypatch):
     estimator = fitted(task)
     K = estimator.n_outputs_
     outputs = np.outer([1e-12, -1e-12, 0.0], np.eye(K)[-1])
-    monkeypatch.setattr(estimator, "_raw_outputs", lambda X: outputs)
+    monkeypatch.setattr(estimator, "_raw_outputs", lambda *X: outputs)
     expected = {
         "binary": [1, 0, 0], "multiclass": [2, 0, 0],
         "multilabel": [[0, 0, 1], [0, 0, 0], [0, 0, 0]],
@@ -420,8 +417,9 @@ def test_units_of_y_do_not_matter(exponent, dtype):
     y, scale = make_target("single", X) / 1000, 2.0**exponent
     plain = small("single", dtype=dtype).fit(X, y)
     scaled = small("single", dtype=dtype).fit(X, scale * y)
-    for name in plain.weights_:
-        assert_array_equal(plain.weights_[name], scaled.weights_[name])
+    for name, value in plain.weights_.items():
+        value = scale * value if name.startswith("head") else value
+        assert_array_equal(value, scaled.weights_[name])
     assert_array_equal(scaled.predict(X), scale * plain.predict(X))
     assert scaled.loss_curve_ == plain.loss_curve_
 
@@ -464,17 +462,24 @@ def test_head_starts_at_the_prior():
     X = ragged()
     y = np.r_[[0] * 12, [1] * 8, [2] * 4]
     start = small("multiclass", **AT_START).fit(X, y)
-    assert_allclose(start.intercept_, np.log([12 / 24, 8 / 24, 4 / 24]), rtol=1e-12)
+    assert_allclose(
+        start.weights_["head_bias"], np.log([12 / 24, 8 / 24, 4 / 24]), rtol=1e-12
+    )
     weight = np.r_[[1.0] * 12, [3] * 8, [2] * 4]
     start = small("multiclass", **AT_START).fit(X, y, weight)
-    assert_allclose(start.intercept_, np.log([12 / 44, 24 / 44, 8 / 44]), rtol=1e-12)
+    assert_allclose(
+        start.weights_["head_bias"], np.log([12 / 44, 24 / 44, 8 / 44]), rtol=1e-12
+    )
     start = small("binary", **AT_START).fit(X, y > 0)
-    assert_allclose(start.intercept_, [0.0], atol=1e-12)
+    assert_allclose(start.weights_["head_bias"], [0.0], atol=1e-12)
     start = small("binary", **AT_START).fit(X, y == 2)
-    assert_allclose(start.intercept_, [np.log(4 / 20)], rtol=1e-12)
+    assert_allclose(start.weights_["head_bias"], [np.log(4 / 20)], rtol=1e-12)
     start = small("multilabel", **AT_START).fit(X, np.c_[y == 0, y == 1, y == 2])
     assert_allclose(
-        start.intercept_, np.log([12 / 12, 8 / 16, 4 / 20]), rtol=1e-12, atol=1e-12
+        start.weights_["head_bias"],
+        np.log([12 / 12, 8 / 16, 4 / 20]),
+        rtol=1e-12,
+        atol=1e-12,
     )
 
 
@@ -482,11 +487,11 @@ def test_head_starts_at_the_mean():
     X = ragged()
     y = make_target("multioutput", X)
     start = small("multioutput", **AT_START).fit(X, y)
-    assert_allclose(start.intercept_, y.mean(axis=0), rtol=1e-12)
+    assert_allclose(start.weights_["head_bias"], y.mean(axis=0), rtol=1e-12)
     weight = np.arange(24.0)
     start = small("multioutput", **AT_START).fit(X, y, weight)
     expected = np.average(y, axis=0, weights=weight)
-    assert_allclose(start.intercept_, expected, rtol=1e-12)
+    assert_allclose(start.weights_["head_bias"], expected, rtol=1e-12)
 
 
 def test_prior_of_what_is_not_there_is_finite():
@@ -494,11 +499,11 @@ def test_prior_of_what_is_not_there_is_finite():
     start = small("multiclass", **AT_START).partial_fit(
         X, np.arange(24) % 2, classes=[0, 1, 2]
     )
-    assert np.isfinite(start.intercept_).all()
-    assert start.intercept_[2] < start.intercept_[:2].min() - 2
+    assert np.isfinite(start.weights_["head_bias"]).all()
+    assert start.weights_["head_bias"][2] < start.weights_["head_bias"][:2].min() - 2
     start = small("multilabel", **AT_START).fit(X, np.c_[[0] * 24, [1] * 24])
-    assert np.isfinite(start.intercept_).all()
-    assert start.intercept_[0] < -2 and start.intercept_[1] > 2
+    assert np.isfinite(start.weights_["head_bias"]).all()
+    assert start.weights_["head_bias"][0] < -2 and start.weights_["head_bias"][1] > 2
 
 
 def test_recurrent_weights_start_orthogonal_and_forget_bias_at_one():
@@ -517,7 +522,7 @@ def test_recurrent_weights_start_orthogonal_and_forget_bias_at_one():
 def flat(estimator, layout, target_scale=1.0, target_mean=0.0):
     """The parameter vector of a fitted estimator."""
     vector, w = np.empty(layout.size), estimator.weights_
-    for k in range(len(w) // 4):
+    for k in range((len(w) - 2) // 4):
         matrix(layout, vector, f"l{k}")[:] = np.vstack(
             [
                 w[f"weight_ih_l{k}"].T,
@@ -525,10 +530,10 @@ def flat(estimator, layout, target_scale=1.0, target_mean=0.0):
                 w[f"bias_ih_l{k}"] + w[f"bias_hh_l{k}"],
             ]
         )
-    scale = np.broadcast_to(target_scale, len(estimator.coef_))[:, np.newaxis]
+    scale = np.broadcast_to(target_scale, len(w["head_bias"]))[:, np.newaxis]
     head = matrix(layout, vector, "head")
-    head[:-1] = (estimator.coef_ / scale).T
-    head[-1] = (estimator.intercept_ - target_mean) / scale[:, 0]
+    head[:-1] = (w["head_weight"] / scale).T
+    head[-1] = (w["head_bias"] - target_mean) / scale[:, 0]
     return vector
 
 
@@ -640,11 +645,9 @@ def test_betas_and_epsilon_and_power_t_are_passed_on():
         assert_same_bits(other, default)
     default = fitted("multiclass")
     steep = fitted("multiclass", learning_rate="invscaling", power_t=2)
-    assert_array_equal(
-        learned(fitted("multiclass", learning_rate="invscaling", power_t=0))["coef_"],
-        default.coef_,
-    )
-    assert np.abs(steep.coef_ - default.coef_).max() > 0
+    flat = fitted("multiclass", learning_rate="invscaling", power_t=0)
+    assert_same_bits(flat, default)
+    assert np.any(steep.weights_["head_weight"] != default.weights_["head_weight"])
 
 
 def test_adaptive_goes_down_to_its_least_rate():
@@ -670,7 +673,8 @@ def test_batch_size_is_cut_to_n():
     whole = fitted("multiclass", X, batch_size=24)
     for batch_size in ("auto", 25, 10**9):
         assert_same_bits(fitted("multiclass", X, batch_size=batch_size), whole)
-    assert np.any(fitted("multiclass", X, batch_size=23).coef_ != whole.coef_)
+    other = fitted("multiclass", X, batch_size=23)
+    assert np.any(other.weights_["head_weight"] != whole.weights_["head_weight"])
 
 
 def test_auto_batch_is_200():
@@ -678,7 +682,7 @@ def test_auto_batch_is_200():
     auto = fitted("single", X, batch_size="auto", hidden=2, max_iter=2)
     assert_same_bits(auto, fitted("single", X, batch_size=200, hidden=2, max_iter=2))
     other = fitted("single", X, batch_size=199, hidden=2, max_iter=2)
-    assert np.any(other.coef_ != auto.coef_)
+    assert np.any(other.weights_["head_weight"] != auto.weights_["head_weight"])
 
 
 def test_alpha_shrinks_weights():
@@ -705,11 +709,9 @@ def test_random_state(task):
     first = fitted(task, X, random_state=3)
     assert_same_bits(first, fitted(task, X, random_state=3))
     assert_same_bits(first, fitted(task, X, random_state=np.random.RandomState(3)))
-    assert np.any(fitted(task, X, random_state=4).coef_ != first.coef_)
-    assert np.any(
-        fitted(task, X, random_state=None).coef_
-        != fitted(task, X, random_state=None).coef_
-    )
+    for a, b in ((first, 4), (fitted(task, X, random_state=None), None)):
+        b = fitted(task, X, random_state=b)
+        assert np.any(a.weights_["head_weight"] != b.weights_["head_weight"])
 
 
 def test_global_state_is_not_touched():
@@ -834,13 +836,13 @@ def test_balanced_classes_have_the_same_total():
     weighted = small("multiclass", dtype="float64").fit(X, y, factor[y])
     assert_allclose(raw(balanced, X), raw(weighted, X), rtol=1e-8)
     start = small("multiclass", class_weight="balanced", **AT_START).fit(X, y)
-    assert_allclose(start.intercept_, np.log([1 / 3] * 3), rtol=1e-12)
+    assert_allclose(start.weights_["head_bias"], np.log([1 / 3] * 3), rtol=1e-12)
     # With sample weights the totals of these are balanced.
     sample_weight = np.where(y == 1, 5.0, 1.0)
     start = small("multiclass", class_weight="balanced", **AT_START).fit(
         X, y, sample_weight
     )
-    assert_allclose(start.intercept_, np.log([1 / 3] * 3), rtol=1e-12)
+    assert_allclose(start.weights_["head_bias"], np.log([1 / 3] * 3), rtol=1e-12)
 
 
 def test_class_weight_of_multilabel_targets():
@@ -1149,7 +1151,9 @@ def test_warm_start_goes_on(task, dtype, solver, learning_rate, shuffle):
     }  # fmt: skip
     whole = small(task, max_iter=20, **params).fit(X, y)
     warm = small(task, max_iter=10, warm_start=True, **params).fit(X, y)
-    assert not np.array_equal(warm.coef_, whole.coef_)
+    assert not np.array_equal(
+        warm.weights_["head_weight"], whole.weights_["head_weight"]
+    )
     warm.fit(X, y)
     assert warm.loss_curve_ == whole.loss_curve_
     assert warm.n_iter_ == 10 and warm.t_ == whole.t_ == 20 * 24
@@ -1192,10 +1196,11 @@ def test_warm_start_with_another_solver():
     X = ragged()
     y = make_target("multiclass", X)
     estimator = fitted("multiclass", X, warm_start=True)
-    start = estimator.coef_
+    start = estimator.weights_["head_weight"]
     for solver in ("sgd", "adamw", "rmsprop", "lbfgs", "adam"):
         estimator.set_params(solver=solver).fit(X, y)
-    assert np.isfinite(estimator.coef_).all() and np.any(estimator.coef_ != start)
+    after = estimator.weights_["head_weight"]
+    assert np.isfinite(after).all() and np.any(after != start)
 
 
 @pytest.mark.parametrize(
@@ -1302,8 +1307,10 @@ def test_interrupt_leaves_a_usable_model(monkeypatch, task, call, early_stopping
     assert_allclose(raw(estimator, X), raw(pickle.loads(pickle.dumps(estimator)), X))
     if not early_stopping and call == 8:  # a step into the third epoch
         two, three = (small(task, max_iter=n).fit(X, y) for n in (2, 3))
-        assert np.any(estimator.coef_ != two.coef_)
-        assert np.any(estimator.coef_ != three.coef_)
+        assert np.any(estimator.weights_["head_weight"] != two.weights_["head_weight"])
+        assert np.any(
+            estimator.weights_["head_weight"] != three.weights_["head_weight"]
+        )
     # and it can go on
     estimator.set_params(warm_start=True, max_iter=2).fit(X, y, **validation)
     assert len(estimator.loss_curve_) == epochs + 2

@@ -107,7 +107,6 @@ def sequences_with_missing(draw):
 def test_fill_forward(sequences, indicator, at_once):
     X = SequenceArray.from_list(sequences)
     before = X.data.copy()
-    X.data.flags.writeable = False
     first = np.arange(10.0, 10.0 + X.n_features)
     with patch.object(module, "FILL_AT_ONCE", at_once):
         filled = fill_forward(X, first, indicator=indicator)
@@ -142,8 +141,9 @@ def test_observed_mean(sequences, data):
     "value", [0.1, -3.7, 1.7976931348623157e308, -1e308, 5e-324, 0.0]
 )
 def test_observed_mean_of_a_constant_is_exact(value):
-    X = SequenceArray(np.full((10, 2), value), [0, 0, 7, 10, 10])
-    X.data[3, 0] = np.nan
+    data = np.full((10, 2), value)
+    data[3, 0] = np.nan
+    X = SequenceArray(data, [0, 0, 7, 10, 10])
     assert_array_equal(observed_mean(X), [value, value])
     weight = np.array([0.3, 0.1, 0.7, 2.0])
     assert_array_equal(observed_mean(X, weight), [value, value])

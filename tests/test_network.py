@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import reference
-from conftest import kernels_of
+from conftest import use_kernels_of
 from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -277,11 +277,7 @@ def test_bits(instruction_set, monkeypatch, pooling, bidirectional, rates, dtype
 def test_same_bits_with_avx2_and_avx512(monkeypatch, pooling, dtype):
     results = []
     for name in ("avx2", "avx512"):
-        for module in ("layers", "pooling"):
-            monkeypatch.setattr(
-                f"sklstm.network.{module}.kernels_for",
-                lambda d, name=name: kernels_of(name, d),
-            )
+        use_kernels_of(monkeypatch, name)
         problem = Problem(
             "lstm", [3, 11, 0, 7, 40], hidden=(9, 21), dtype=dtype, rates=(0.4, 0.3),
             bidirectional=True, pooling=pooling,
@@ -289,6 +285,26 @@ def test_same_bits_with_avx2_and_avx512(monkeypatch, pooling, dtype):
         results.append((problem.output(), problem.gradient()))
     assert_array_equal(results[0][0], results[1][0])
     assert_array_equal(results[0][1], results[1][1])
+
+
+@pytest.mark.parametrize("n_steps", [1, 7, 20, 1000])
+@pytest.mark.parametrize("strip_rows", [1, 3, 8])
+def test_batches_are_of_whole_strips(strip_rows, n_steps):
+    """They follow each other from the first sequence to the last."""
+    network = Network(1, (2,), 1, np.float64)
+    network.strip_rows = strip_rows
+    lengths = np.random.default_rng(0).integers(0, 6, 50)
+    slices = list(network._batches(lengths, n_steps))
+    assert [s.start for s in slices] == [0, *(s.stop for s in slices[:-1])]
+    assert slices[-1].stop == 50
+    for batch in slices[:-1]:
+        n, total = batch.stop - batch.start, lengths[batch].sum()
+        assert n == 1 or total <= n_steps
+        assert n % strip_rows == 0 or n < strip_rows
+        with_another_strip = lengths[batch.start : batch.stop + strip_rows]
+        if len(with_another_strip) == n + strip_rows:
+            assert with_another_strip.sum() > n_steps
+    assert len(list(network._batches(lengths[:0], n_steps))) == 0
 
 
 # ---- PyTorch ---------------------------------------------------------------------
@@ -345,7 +361,7 @@ def test_pytorch(instruction_set, name):
 
     lengths = numbers["lengths"].astype(np.intp)
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
-    schedule = Schedule(starts, lengths, 3)
+    schedule = Schedule(starts, lengths, 3, n_rows=lengths.sum())
     at = np.argsort(schedule.data_rows)
     tight = {"rtol": 1e-10, "atol": 1e-13}
     directions_of = 1 + bidirectional
@@ -462,7 +478,7 @@ def test_backward_direction_is_forward_on_reversed_sequences(
     rng = np.random.default_rng(0)
     lengths = np.array([3, 11, 0, 7, 7, 1, 2], dtype=np.intp)
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
-    schedule = Schedule(starts, lengths, 3)
+    schedule = Schedule(starts, lengths, 3, n_rows=lengths.sum())
     N, F, H = schedule.n_steps, 4, 11
     x = rng.standard_normal((N, F)).astype(dtype)
     turned = np.concatenate(
@@ -532,10 +548,11 @@ class Steps:
         self.d_out[:, :n_inputs] = rng.standard_normal((len(lengths), n_inputs))
         self.strip_rows = strip_rows
 
+    def schedule(self, starts, lengths):
+        return Schedule(starts, lengths, self.strip_rows, n_rows=len(self.h))
+
     def forward(self, samples=slice(None), keep=True, n_threads=1):
-        schedule = Schedule(
-            self.starts[samples], self.lengths[samples], self.strip_rows
-        )
+        schedule = self.schedule(self.starts[samples], self.lengths[samples])
         return self.pooling.forward(
             schedule, self.h, schedule.data_rows, self.initial[samples], keep=keep,
             n_threads=n_threads,
@@ -545,7 +562,7 @@ class Steps:
         """Gradients of all steps, in the order of the data, and of w."""
         d_w = {"w": np.empty_like(self.w)}
         d_h = self.pooling.backward(self.d_out, d_w, n_threads=n_threads)
-        schedule = Schedule(self.starts, self.lengths, self.strip_rows)
+        schedule = self.schedule(self.starts, self.lengths)
         d_h = d_h[np.argsort(schedule.data_rows)].copy()
         return (d_h, d_w["w"]) if self.pooling.shapes else (d_h,)
 
@@ -648,17 +665,17 @@ def test_bits_of_pooling(instruction_set, mode, dtype):
         assert_array_equal(steps.backward(2)[0], d_h)
     for samples in ([6], [2], [9, 1, 2, 5]):
         assert_array_equal(steps.forward(samples, keep=False), together[samples])
-    sums = steps.pooling.begin(len(lengths))
+    sums, steps.strip_rows = steps.pooling.begin(len(lengths)), 3
     for begin in range(0, 30, 4):
         part = np.clip(steps.lengths - begin, 0, 4)
-        schedule = Schedule(steps.starts + begin, part, 3)
+        schedule = steps.schedule(steps.starts + begin, part)
         steps.pooling.advance(schedule, steps.h, schedule.data_rows, *sums)
     assert_array_equal(steps.pooling.finish(*sums, steps.initial), together)
 
 
 def test_shapes_of_pooling_are_checked(instruction_set):
     steps = Steps("attention", [3, 2], 5, np.float64)
-    schedule = Schedule(steps.starts, steps.lengths)
+    schedule = steps.schedule(steps.starts, steps.lengths)
     rows, initial = schedule.data_rows, steps.initial
     forward = steps.pooling.forward
     with pytest.raises(ValueError, match="do not belong together"):
@@ -682,7 +699,7 @@ def test_shapes_of_pooling_are_checked(instruction_set):
 def test_sequence_time_and_mirror(lengths, strip_rows):
     lengths = np.array(lengths, dtype=np.intp)
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
-    schedule = Schedule(starts, lengths, strip_rows)
+    schedule = Schedule(starts, lengths, strip_rows, n_rows=lengths.sum())
     place = {row: m for m, row in enumerate(schedule.data_rows)}
     expected = np.empty((3, schedule.n_steps), dtype=np.intp)
     for i, (start, T) in enumerate(zip(starts, lengths, strict=True)):
@@ -831,7 +848,7 @@ def test_step_masks_are_of_absolute_times():
         noise = Noise(SEED, STEP, keys, 0.5, 0.0)
         if begin:
             noise.begin(before)
-        schedule = Schedule(starts + before, lengths)
+        schedule = Schedule(starts + before, lengths, n_rows=len(x))
         y, rows = noise.drop_steps(1, x, schedule.data_rows, schedule, 1)
         assert_array_equal(y, noise.step_masks[0])  # of ones
         result = np.full(x.shape, np.nan)
@@ -854,7 +871,7 @@ def test_recurrent_masks(bidirectional):
     keys = keys_of(4)
     noise = Noise(SEED, STEP, keys, 0.0, 0.5)
     lengths = np.array([2, 5, 0, 9], dtype=np.intp)
-    schedule = Schedule(np.zeros(4, dtype=np.intp), lengths)
+    schedule = Schedule(np.zeros(4, dtype=np.intp), lengths, n_rows=9)
     masks = [noise.recurrent_masks(k, layer, schedule) for k in (0, 1)]
     if bidirectional:
         masks = [mask for both in masks for mask in both]
@@ -866,7 +883,7 @@ def test_recurrent_masks(bidirectional):
     flat = np.array(masks).reshape(len(masks) * 4, 40)
     assert len(np.unique(flat, axis=0)) == len(flat)
     one = Noise(SEED, STEP, keys[3:], 0.0, 0.5).recurrent_masks(
-        0, layer, Schedule(np.zeros(1, dtype=np.intp), lengths[3:])
+        0, layer, Schedule(np.zeros(1, dtype=np.intp), lengths[3:], n_rows=9)
     )
     assert_array_equal(one[0] if bidirectional else one, masks[0][:1])
 

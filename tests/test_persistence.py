@@ -172,7 +172,7 @@ def test_the_same_predictions_and_attributes(name, fitted, saved_and_loaded):
     for key in expected.keys() - elsewhere:
         np.testing.assert_equal(attributes[key], expected[key], key)
     with pytest.raises(ValueError, match="read-only"):
-        loaded.coef_[:] = 0
+        loaded.weights_["head_weight"][:] = 0
 
 
 @pytest.mark.parametrize("name", CASES)

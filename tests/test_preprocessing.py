@@ -564,8 +564,9 @@ def test_bad_parameters(params):
 
 
 def test_frames_keep_missing_values_and_do_not_touch_x():
-    X = contain(random_list([5, 2]), "SequenceArray")
-    X.data[1, 0] = np.nan
+    items = random_list([5, 2])
+    items[0][1, 0] = np.nan
+    X = contain(items, "SequenceArray")
     before = X.data.copy()
     X_new = FrameStacker(2).fit_transform(X)
     assert np.isnan(X_new.data).sum() == 1

@@ -307,11 +307,11 @@ def test_a_state_lives_on_after_fits_that_go_on():
 @every_family
 def test_both_ways_cannot_be_streamed(family):
     estimator = fitted(family, bidirectional=True)
-    with pytest.raises(ValueError, match="bidirectional network cannot be streamed.*="):
-        estimator.initial_state()
-    state = fitted(family).initial_state()
-    with pytest.raises(ValueError, match=r"network of bidirectional=False.*=True"):
-        estimator.predict_step(np.ones(3), state)
+    for state in (estimator.initial_state(), fitted(family).initial_state()):
+        with pytest.raises(
+            ValueError, match="bidirectional network cannot be strea.*="
+        ):
+            estimator.predict_step(np.ones(3), state)
 
 
 def test_not_fitted():
@@ -322,7 +322,7 @@ def test_not_fitted():
             call()
 
 
-@pytest.mark.parametrize("n", [0, -1, 1.0, "2", None, np.nan])
+@pytest.mark.parametrize("n", [0, -1, 1.0, "2", np.nan])
 def test_number_of_sequences(n):
     with pytest.raises((TypeError, ValueError), match="n_sequences"):
         fitted("RNN").initial_state(n)

@@ -54,7 +54,7 @@ def copy_of(model):
 
 def everything(model):
     """Bits of a fitted model, and of what it says about X."""
-    arrays = [model.predict(X), model.transform(X), model.coef_, model.intercept_]
+    arrays = [model.predict(X), model.transform(X)]
     arrays += [np.array(model.loss_curve_), *model.weights_.values()]
     if hasattr(model, "predict_proba"):
         arrays += [model.predict_proba(X), model.decision_function(X)]

@@ -88,7 +88,8 @@ def test_last_is_the_end_of_the_sequence(
             assert_array_equal(last[i, H:], every[i][0, H:])
     if pooling == "last":
         assert_allclose(
-            last @ estimator.coef_.T + estimator.intercept_,
+            last @ estimator.weights_["head_weight"].T
+            + estimator.weights_["head_bias"],
             np.reshape(
                 getattr(estimator, "decision_function", estimator.predict)(X), (20, -1)
             ),
@@ -216,7 +217,7 @@ def test_gates_of_a_gru(suffix):
 @both_ways
 @pytest.mark.parametrize("output", ["last", "sequence", "gates"])
 def test_a_row_does_not_depend_on_its_neighbours(
-    family, bidirectional, output, threads, monkeypatch
+    family, bidirectional, output, threads, cut_batches, monkeypatch
 ):
     X = SequenceArray.from_list(ragged(40, seed=3, high=25))
     estimator = fitted(family, bidirectional=bidirectional, dtype="float32")
@@ -240,14 +241,14 @@ def test_a_row_does_not_depend_on_its_neighbours(
             assert_array_equal(a, b)
 
     assert_expected(padded(X, 30))
-    with monkeypatch.context() as patch:
-        patch.setattr("sklstm.network.network.PREDICT_STEPS", 20)
-        patch.setattr("sklstm.network.network.KEPT_STEPS", 20)
-        assert_expected(X)
     monkeypatch.setattr("sklstm.network.network.PARALLEL_WORK", 0)
     with threads(3):
         assert_expected(X)
         assert threads.used == {3}
+    cut_batches(20)
+    assert_expected(X)
+    (n_batches,) = cut_batches.numbers
+    assert n_batches > 1
 
 
 @every_family

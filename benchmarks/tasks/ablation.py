@@ -36,8 +36,9 @@ def levels(name, *values):
     return [{name: value} for value in values]
 
 
-#: What is changed one at a time: the defaults as they were before this ablation.
-BASE = {"learning_rate_init": 0.005}
+#: What is changed one at a time: the defaults as they were before this ablation. For
+#: the present ones see schedules.py.
+BASE = {"learning_rate": "constant", "learning_rate_init": 0.005, "batch_size": 32}
 
 #: Changes of these; n_frames is the FrameStacker's, the rest the network's.
 FACTORS = {

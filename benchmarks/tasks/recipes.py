@@ -4,18 +4,11 @@ The first recipe of a set is the one that is tested. It was chosen by `real.py
 --cross-validate` on the training data; where another is better there, put it first.
 """
 
-import numpy as np
 from models import Recipe
 
 
 def lstm(n_frames=1, **parameters):
-    """An LSTM whose learning rate falls along a cosine, to its end."""
-    common = {
-        "learning_rate": "cosine",
-        "learning_rate_init": 0.005,
-        "n_iter_no_change": np.inf,
-    }
-    return Recipe("LSTM", {**common, **parameters}, n_frames)
+    return Recipe("LSTM", parameters, n_frames)
 
 
 def bilstm(n_frames=1, **parameters):

@@ -19,27 +19,6 @@ from ..sequences._check import Features, record_features
 GATES = {1: "a plain RNN (1)", 3: "a GRU (3)", 4: "an LSTM (4)"}
 
 
-def as_weights(key, value):
-    """One array of weights, whatever library it comes from; errors name its key."""
-    if hasattr(value, "detach"):  # a tensor of PyTorch, perhaps on another device
-        value = value.detach().cpu()
-    try:
-        array = np.asarray(value)
-    except (TypeError, ValueError) as error:
-        raise TypeError(
-            f"{key} cannot be read as an array: {error}. Convert the model to float32 "
-            "or float64 first."
-        ) from error
-    if array.dtype.kind not in "fiu":
-        raise TypeError(
-            f"{key} holds {array.dtype}, not real numbers. Pass the weights as arrays "
-            "or tensors of float32 or float64."
-        )
-    if not np.isfinite(array).all():
-        raise ValueError(f"{key} holds NaN or infinity.")
-    return array.astype(np.result_type(array.dtype, np.float32))
-
-
 def check_shape(key, array, expected, what):
     """An error if an array has another shape than its place in the network."""
     if array.shape != expected:
@@ -104,16 +83,16 @@ def _is_ours(estimator, which):
     )
 
 
-def _without_counterpart(values):
-    """What no other library has, of the values of parameters."""
-    if values["cell"] == "lstm_peephole":
+def _without_counterpart(values, also):
+    """What a library has not, of the values of parameters; `also` it has."""
+    if values["cell"] == "lstm_peephole" and "peephole" not in also:
         yield "peephole=True", "peepholes, the weights from the cell to the gates"
-    if values["pooling"] == "attention":
+    if values["pooling"] == "attention" and "attention" not in also:
         yield "pooling='attention'", "a layer of this attention"
 
 
-def _check_counterpart(estimator, values, library):
-    for parameter, missing in _without_counterpart(values):
+def _check_counterpart(estimator, values, library, also=()):
+    for parameter, missing in _without_counterpart(values, also):
         raise ValueError(
             f"{type(estimator).__name__} has {parameter}, but {library} has not "
             f"{missing}. Only estimators without it can be exchanged."
@@ -127,15 +106,18 @@ def _check_counterpart(estimator, values, library):
         )
 
 
-def unfitted(estimator, library):
-    """A clone of an estimator that says what a network is, once it is valid."""
+def unfitted(estimator, library, also=()):
+    """A clone of an estimator that says what a network is, once it is valid.
+
+    `also` says which of "peephole" and "attention" the weights may have.
+    """
     _is_ours(estimator, "an unfitted")
     model = clone(estimator)
     model._check_parameters((None, None, None), None, False)
     values = {"cell": model._cell, "pooling": model.pooling, "quantiles": None}
     if not is_classifier(model) and model.loss == "quantile":
         values["quantiles"] = model.quantile
-    _check_counterpart(model, values, library)
+    _check_counterpart(model, values, library, also)
     return model
 
 
@@ -197,8 +179,9 @@ def _target_units(model, n_targets, mean, scale):
 
 
 def fitted(
-    model, n_inputs, weights, head, *, classes, multilabel, target_mean, target_scale
-):
+    model, n_inputs, weights, head, *, classes, multilabel, target_mean, target_scale,
+    attention=None,
+):  # fmt: skip
     """The estimator with the weights of a network.
 
     Parameters
@@ -211,6 +194,8 @@ def fitted(
         Layers, as `Network.from_torch_weights` takes them.
     head : tuple of str, ndarray and ndarray
         What to call it in errors, weight (K, H) and bias (K,).
+    attention : ndarray of shape (H,), default=None
+        The vector w of a pooling by attention.
     """
     key, weight, bias = head
     if is_classifier(model):
@@ -249,12 +234,13 @@ def fitted(
     rng = model._begin(y, None, classes, False, False)
     if not is_classifier(model):
         model._target_mean, model._target_scale = units
+        model._first_targets = None  # these units are known
     record_features(model, Features(n_features, n_features, None, None))
     if model.missing != "error":  # as for features that were never observed
         model._first_value = np.zeros(n_features, dtype=model._architecture["dtype"])
     network = model._make_network()
-    with np.errstate(over="ignore"):
-        parameters = network.from_torch_weights(weights, weight, bias)
+    with np.errstate(over="ignore", under="ignore"):
+        parameters = network.from_torch_weights(weights, weight, bias, attention)
     if not np.isfinite(parameters).all():
         raise ValueError(
             f"The weights hold numbers too large for dtype={model.dtype!r}. Use "
@@ -267,6 +253,11 @@ def fitted(
     monitor = Monitor(model.tol, model.n_iter_no_change, model.verbose)
     model._record(network, parameters, monitor)
     return model
+
+
+def head_of(estimator):
+    """Weight (K, H) and bias (K,) of the head."""
+    return estimator.weights_["head_weight"], estimator.weights_["head_bias"]
 
 
 def taken_apart(estimator, library, standardized):
@@ -283,7 +274,8 @@ def taken_apart(estimator, library, standardized):
     layers = [
         layer.torch_weights(views[f"l{k}"]) for k, layer in enumerate(network.layers)
     ]
-    weight, bias, units = estimator.coef_, estimator.intercept_, None
+    weight, bias = head_of(estimator)
+    units = None
     if standardized and not is_classifier(estimator):
         weight, bias = views["head"]["w"].T, views["head"]["b"]
         units = estimator._target_mean.copy(), estimator._target_scale.copy()

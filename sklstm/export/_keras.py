@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from .._arrays import real_array
 from ..kernels import CELLS
 from ._common import (
-    as_weights,
     check_gates,
     check_shape,
     check_units,
@@ -124,7 +124,7 @@ def from_keras(
         raise TypeError(
             f"weights must be a list of arrays, got {type(weights).__name__}.{advice}"
         )
-    arrays = [as_weights(f"weights[{k}]", value) for k, value in enumerate(weights)]
+    arrays = [real_array(f"weights[{k}]", value) for k, value in enumerate(weights)]
     n_directions, sizes = 1 + model.bidirectional, model._hidden_sizes()
     n_expected = 3 * n_directions * len(sizes) + 2
     # of another dense layer the kernel would be a matrix
@@ -260,7 +260,7 @@ def to_keras(estimator, *, standardized=False):
     >>> from sklstm.export import to_keras
     >>> X = np.random.default_rng(0).standard_normal((50, 8, 2))
     >>> y = X[:, -1, 0] > 0
-    >>> model = LSTMClassifier(4, tol=0.01, random_state=0).fit(X, y)
+    >>> model = LSTMClassifier(4, max_iter=10, random_state=0).fit(X, y)
     >>> [weight.shape for weight in to_keras(model)]
     [(2, 16), (4, 16), (16,), (4, 1), (1,)]
     """

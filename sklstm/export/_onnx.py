@@ -110,7 +110,7 @@ def to_onnx(estimator, *, target_opset=None, name=None, stream=False):
     ...     [rng.standard_normal((T, 2)) for T in rng.integers(3, 9, size=60)]
     ... )
     >>> y = ["up" if x[:, 0].sum() > 0 else "down" for x in X]
-    >>> model = GRUClassifier(8, tol=0.1, random_state=0).fit(X, y)
+    >>> model = GRUClassifier(8, max_iter=10, random_state=0).fit(X, y)
     >>> session = onnxruntime.InferenceSession(
     ...     to_onnx(model).SerializeToString()
     ... )  # doctest: +SKIP

@@ -3,19 +3,10 @@
 import numpy as np
 
 from ..network.losses import LOG_MAX
+from ._common import head_of
+from ._onnx_weights import CELLS, operator_weights
 
 F32 = np.float32
-# Operator of each cell, its gates (i, o, f, c; z, r, h) as places in ours, and what
-# makes it the cell we have.
-CELLS = {
-    "lstm": ("LSTM", (0, 3, 1, 2), {}),
-    "lstm_peephole": ("LSTM", (0, 3, 1, 2), {}),
-    "gru": ("GRU", (1, 0, 2), {"linear_before_reset": 1}),
-    "rnn_tanh": ("RNN", (0,), {}),
-    "rnn_relu": ("RNN", (0,), {"activations": ["Relu"]}),
-}
-# Peepholes of the gates i, o, f.
-PEEPHOLES = (0, 2, 1)
 
 
 class Stream:
@@ -146,7 +137,7 @@ def _layers(graph, estimator, sequences, stream):
         if k == 0:
             check = _check(graph, h, before["h"])
         initial = [graph.unsqueeze(s, 0) if stream else "" for s in before.values()]
-        weights = _weights(estimator.weights_, k, directions, order)
+        weights = operator_weights(estimator.weights_, k, directions, order, F32)
         peepholes = [weights.pop("P")] if "P" in weights else []
         is_read = k + 1 < len(sizes) or architecture["pooling"] != "last"
         every, *after = graph.nodes_of(
@@ -178,31 +169,6 @@ def _layers(graph, estimator, sequences, stream):
             c = graph.where(some, graph.squeeze(after[1], 0), before["c"])
             stream.output(f"c_l{k}", c)
     return h, last, check
-
-
-def _weights(weights, k, directions, order):
-    """W, R, B and P of a layer, with the gates in ONNX' order."""
-
-    def in_order(name, order):
-        both = [
-            weights[f"{name}_l{k}{suffix}"] for suffix in ("", "_reverse")[:directions]
-        ]
-        return np.stack(
-            [
-                np.concatenate([np.split(one, len(order))[place] for place in order])
-                for one in both
-            ]
-        ).astype(F32)
-
-    bias = [in_order(f"bias_{part}", order) for part in ("ih", "hh")]
-    onnx = {
-        "W": in_order("weight_ih", order),
-        "R": in_order("weight_hh", order),
-        "B": np.concatenate(bias, axis=1),
-    }
-    if f"peephole_l{k}" in weights:
-        onnx["P"] = in_order("peephole", PEEPHOLES)
-    return onnx
 
 
 # ---- pooling -----------------------------------------------------------------------
@@ -268,11 +234,9 @@ def _attend(graph, w, h, exists, count, stream):
 
 def write_classifier(graph, estimator, features):
     """Outputs `label` and `probabilities`."""
-    coef, intercept = (
-        array.astype(F32) for array in (estimator.coef_, estimator.intercept_)
-    )
-    raw = graph.node("Gemm", features, coef, intercept, transB=1)
-    n = len(intercept)
+    weight, bias = (array.astype(F32) for array in head_of(estimator))
+    raw = graph.node("Gemm", features, weight, bias, transB=1)
+    n = len(bias)
     if estimator._multilabel:
         graph.node("Sigmoid", raw, name="probabilities")
         graph.cast(graph.node("Greater", raw, F32(0)), np.int64, name="label")
@@ -311,11 +275,9 @@ def _labels(classes):
 
 def write_regressor(graph, estimator, features):
     """Output `variable`, in float64: targets may be large beside what they vary by."""
-    coef, intercept = (
-        array.astype(np.float64) for array in (estimator.coef_, estimator.intercept_)
-    )
-    y = graph.node("MatMul", graph.cast(features, np.float64), coef.T.copy())
-    y = graph.node("Add", y, intercept)
+    weight, bias = (array.astype(np.float64) for array in head_of(estimator))
+    y = graph.node("MatMul", graph.cast(features, np.float64), weight.T.copy())
+    y = graph.node("Add", y, bias)
     loss, levels = estimator._fitted_loss
     shape = [len(estimator._target_mean)]
     if loss == "poisson":

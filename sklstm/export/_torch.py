@@ -5,8 +5,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from .._arrays import real_array
+from ..kernels import CELLS
 from ._common import (
-    as_weights,
     check_gates,
     check_shape,
     check_units,
@@ -17,7 +18,7 @@ from ._common import (
 
 # rnn.weight_ih_l0_reverse; torch.nn.LSTMCell and the like have no _l0.
 _RECURRENT = re.compile(
-    r"(?:(?P<path>.+)\.)?(?P<kind>(?:weight|bias)_(?:ih|hh|hr))"
+    r"(?:(?P<path>.+)\.)?(?P<kind>(?:weight|bias)_(?:ih|hh|hr)|peephole)"
     r"(?:_l(?P<layer>\d+)(?P<reverse>_reverse)?)?"
 )
 _UNITS = ("target_mean", "target_scale")
@@ -46,7 +47,10 @@ def from_torch(
     Parameters
     ----------
     state_dict : mapping of str to array or tensor
-        What ``model.state_dict()`` returns: tensors on any device, or arrays.
+        What ``model.state_dict()`` returns: tensors on any device, or arrays. Or
+        `weights_` of a fitted estimator, which also has what PyTorch has not:
+        ``peephole_l0`` and so on for an LSTM with ``peephole=True``, and ``attention``
+        with ``pooling="attention"``.
 
     estimator : estimator
         An unfitted estimator that says what the weights are of: its class is the family
@@ -93,14 +97,14 @@ def from_torch(
         are not real numbers.
     ValueError
         If weights are missing or left over, or of another shape than `estimator` has
-        them, if `classes` do not fit the head, or if `estimator` has what PyTorch has
-        not: peepholes, ``pooling="attention"``, a list of quantiles. The message names
-        key and shape.
+        them, if `classes` do not fit the head, or if `estimator` has a list of
+        quantiles, whose outputs are no predictions. The message names key and shape.
 
     See Also
     --------
     to_torch : The way back.
     from_keras : The same from Keras.
+    from_onnx : The same from the operators of ONNX.
 
     Notes
     -----
@@ -141,7 +145,7 @@ def from_torch(
     >>> model.predict(np.zeros((2, 5, 2))).shape
     (2,)
     """
-    model = unfitted(estimator, "PyTorch")
+    model = unfitted(estimator, "PyTorch", ("peephole", "attention"))
     if not isinstance(state_dict, Mapping):
         advice = ""
         if hasattr(state_dict, "state_dict"):
@@ -150,7 +154,7 @@ def from_torch(
             "state_dict must be a mapping of names to arrays or tensors, got "
             f"{type(state_dict).__name__}.{advice}"
         )
-    arrays = {key: as_weights(key, state_dict[key]) for key in state_dict}
+    arrays = {key: real_array(key, state_dict[key]) for key in state_dict}
     given = {"target_mean": target_mean, "target_scale": target_scale}
     for name in _UNITS:
         value = arrays.pop(name, None)
@@ -162,6 +166,7 @@ def from_torch(
         layers += _layers(path, modules.pop(path))
     n_features, weights = _checked(layers, arrays, model)
     linear = _linear(arrays, head, model)
+    attention = _attention(arrays, model)
     if arrays:
         raise ValueError(
             f"state_dict holds {', '.join(map(repr, arrays))}, which have no place in "
@@ -175,6 +180,7 @@ def from_torch(
         linear,
         classes=classes,
         multilabel=multilabel,
+        attention=attention,
         **given,
     )
 
@@ -248,12 +254,21 @@ def _checked(layers, arrays, model):
     What is used is taken out of `arrays`.
     """
     bidirectional = any("weight_hh_reverse" in layer for layer in layers)
+    n_own = CELLS[model._cell].n_own
     suffixes = ("", "_reverse") if bidirectional else ("",)
     for layer in layers:
         some = next(iter(layer.values()))
         kinds = ["weight_ih", "weight_hh"]
         if any(name.startswith("bias") for name in layer):
             kinds += ["bias_ih", "bias_hh"]
+        peepholes = [layer[name] for name in layer if name.startswith("peephole")]
+        if peepholes and not n_own:
+            raise ValueError(
+                f"state_dict holds {peepholes[0]!r}, but {type(model).__name__} has no "
+                "peepholes. Pass an LSTM with peephole=True."
+            )
+        if n_own:
+            kinds += ["peephole"]
         for name in (kind + suffix for suffix in suffixes for kind in kinds):
             if name not in layer:
                 raise ValueError(f"state_dict holds {some!r} but no {name} beside it.")
@@ -273,6 +288,8 @@ def _checked(layers, arrays, model):
             "bias_ih": (rows,),
             "bias_hh": (rows,),
         }
+        if n_own:
+            shapes["peephole"] = (n_own * H,)
         taken = {}
         for suffix in suffixes:
             for kind, shape in shapes.items():
@@ -288,13 +305,30 @@ def _checked(layers, arrays, model):
     return n_features, weights
 
 
+def _attention(arrays, model):
+    """The vector w of a pooling by attention, which is taken out of `arrays`."""
+    if model.pooling != "attention":
+        return None
+    attention = arrays.pop("attention", None)
+    if attention is None:
+        raise ValueError(
+            f"state_dict holds no 'attention', but {type(model).__name__} has "
+            "pooling='attention': add its vector w, as in weights_, or pass an "
+            "estimator of another pooling."
+        )
+    H = model._hidden_sizes()[-1] * (1 + model.bidirectional)
+    check_shape("attention", attention, (H,), f"the attention over {H} hidden states")
+    return attention
+
+
 def _linear(arrays, head, model):
     """Key, weight and bias of the head, which are taken out of `arrays`."""
+    prefix = f"{head}." if head else ""
     if head is None:
         found = [
-            key.removesuffix("weight").removesuffix(".")
+            key.removesuffix("weight")
             for key, array in arrays.items()
-            if re.fullmatch(r"(.+\.)?weight", key) and array.ndim == 2
+            if re.fullmatch(r"(.+\.)?(head_)?weight", key) and array.ndim == 2
         ]
         if not found:
             raise ValueError(
@@ -303,13 +337,14 @@ def _linear(arrays, head, model):
                 "'head.weight' and 'head.bias'."
             )
         if len(found) > 1:
+            at = ", ".join(repr(prefix.rstrip("._")) for prefix in found)
             raise ValueError(
-                f"state_dict holds linear layers at {', '.join(map(repr, found))}, but "
+                f"state_dict holds linear layers at {at}, but "
                 f"{type(model).__name__} has one after its recurrent layers. If the "
                 "predictions need only one of them, leave the others out of state_dict."
             )
-        (head,) = found
-    key, bias_key = (f"{head}.{name}".lstrip(".") for name in ("weight", "bias"))
+        (prefix,) = found
+    key, bias_key = f"{prefix}weight", f"{prefix}bias"
     if key not in arrays:
         raise ValueError(
             f"head={head!r}: there is no {key!r} in state_dict, which holds "
@@ -391,7 +426,7 @@ def to_torch(estimator, *, standardized=False, recurrent=None, head="head"):
     >>> from sklstm.export import to_torch
     >>> X = np.random.default_rng(0).standard_normal((50, 8, 2))
     >>> y = X[:, -1, 0] > 0
-    >>> model = GRUClassifier(4, tol=0.01, random_state=0).fit(X, y)
+    >>> model = GRUClassifier(4, max_iter=10, random_state=0).fit(X, y)
     >>> for name, weight in to_torch(model).items():
     ...     print(name, weight.shape)
     gru.weight_ih_l0 (12, 2)

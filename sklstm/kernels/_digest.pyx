@@ -52,7 +52,10 @@ def digests(
     if lengths.shape[0] != n or target.shape[0] != n:
         raise ValueError("starts, lengths and target do not belong together.")
     for i in range(n):
-        if not 0 <= starts[i] <= starts[i] + lengths[i] <= data.shape[0]:
+        # A difference, because a sum may overflow.
+        if not 0 <= lengths[i] <= data.shape[0] or (
+            not 0 <= starts[i] <= data.shape[0] - lengths[i]
+        ):
             raise ValueError(f"Sequence {i} has rows that the data do not have.")
     result = np.zeros((n, 2), dtype=np.uint64)
     states = result

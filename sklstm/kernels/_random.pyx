@@ -45,7 +45,7 @@ def dropout_mask(
     uint32_t layer,
     const uint64_t[:, ::1] keys,   # IN (n,), (., 2) fingerprints of the samples
     const Py_ssize_t[::1] samples,  # IN (n,) row of keys for each row of the mask
-    const Py_ssize_t[::1] times,   # IN (n,) time steps, or None for one mask a sample
+    const Py_ssize_t[::1] times or None,  # IN (n,) time steps; None: a mask a sample
     double rate,
     real[:, ::1] mask,             # OUT (n, width)
     int n_threads=1,
@@ -61,6 +61,9 @@ def dropout_mask(
         times is not None and times.shape[0] != n
     ):
         raise ValueError("keys, samples, times and mask do not belong together.")
+    for i in range(n):
+        if not 0 <= samples[i] < keys.shape[0]:
+            raise ValueError(f"samples[{i}] is {samples[i]}, of {keys.shape[0]} keys.")
     if n == 0:
         return
     cdef const Py_ssize_t* time = &times[0] if times is not None else NULL

@@ -2,6 +2,11 @@
 followed by every layer, forward and backward."""
 import numpy as np
 
+from libc.stdint cimport PTRDIFF_MAX
+
+# Its arrays have up to four elements for each step.
+cdef Py_ssize_t MOST_STEPS = PTRDIFF_MAX // (8 * sizeof(Py_ssize_t))
+
 
 cdef class Schedule:
     """The order in which the row-steps of a batch are computed.
@@ -25,6 +30,9 @@ cdef class Schedule:
         Steps of each sequence.
     strip_rows : int, default=8
         Sequences in a strip, at the most.
+    n_rows : int
+        Rows of the data. A ValueError names the first sequence that has rows which the
+        data do not have.
 
     Attributes
     ----------
@@ -51,21 +59,38 @@ cdef class Schedule:
         its beginning: what a layer that reads backwards has in place of each row-step.
     """
 
-    def __init__(
+    # There is no schedule before this one was computed, nor another one after it.
+    def __cinit__(
         self,
         const Py_ssize_t[::1] starts,
         const Py_ssize_t[::1] lengths,
         Py_ssize_t strip_rows=8,
+        *,
+        Py_ssize_t n_rows,
     ):
         cdef Batch* batch = &self.batch
-        cdef Py_ssize_t B = lengths.shape[0], n_strips = (B + strip_rows - 1) // strip_rows
+        cdef Py_ssize_t B = lengths.shape[0], n_strips
         cdef Py_ssize_t i, N = 0, n_running = 0
         cdef bint descending = True
         cdef Py_ssize_t[::1] plan, rows
         cdef const Py_ssize_t[::1] sorted_places
-        if starts.shape[0] != B or strip_rows < 1:
-            raise ValueError("starts, lengths and strip_rows do not belong together.")
+        if starts.shape[0] != B or strip_rows < 1 or n_rows < 0:
+            raise ValueError(
+                "starts, lengths, strip_rows and n_rows do not belong together."
+            )
+        strip_rows = min(strip_rows, max(B, <Py_ssize_t>1))
+        n_strips = (B + strip_rows - 1) // strip_rows
         for i in range(B):
+            # A difference, because a sum may overflow.
+            if not 0 <= lengths[i] <= n_rows or (
+                lengths[i] and not 0 <= starts[i] <= n_rows - lengths[i]
+            ):
+                raise ValueError(
+                    f"Sequence {i} has {lengths[i]} steps from row {starts[i]} on, but "
+                    f"the data have {n_rows} rows."
+                )
+            if lengths[i] > MOST_STEPS - N:
+                raise ValueError("The lengths sum up to more than a schedule holds.")
             N += lengths[i]
             descending = descending and (i == 0 or lengths[i - 1] >= lengths[i])
         self.plan = plan = np.empty(B + 3 * (n_strips + 1), dtype=np.intp)
@@ -95,6 +120,8 @@ cdef class Schedule:
         batch.first_step[0] = 0
         if B:
             _fill(&starts[0], &lengths[0], batch)
+        for array in (self.plan, self.rows):  # what is shown of them is not written to
+            array.flags.writeable = False
 
     @property
     def n_sequences(self):
@@ -161,6 +188,7 @@ cdef class Schedule:
         if self.walked is None:
             walked = np.empty((3, self.batch.N), dtype=np.intp)
             _fill_walk(&self.batch, walked)
+            walked.flags.writeable = False
             self.walked = walked
         return self.walked
 

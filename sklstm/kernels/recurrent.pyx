@@ -149,6 +149,24 @@ cdef int check_shape(
     return 0
 
 
+cdef int check_rows(
+    name, const Py_ssize_t[::1] rows, Py_ssize_t n, const real[:, ::1] a
+) except -1:
+    """Kernels follow n indices of rows: all must be there, and all rows of `a`."""
+    cdef Py_ssize_t i
+    cdef size_t largest = 0
+    if rows.shape[0] < n:
+        raise ValueError(
+            f"{name} and the schedule do not belong together: {rows.shape[0]} rows for "
+            f"{n} row-steps."
+        )
+    for i in range(n):  # what is negative becomes larger than any number of rows
+        largest = max(largest, <size_t>rows[i])
+    if n and largest >= <size_t>a.shape[0]:
+        raise ValueError(f"{name} has rows that are not among the {a.shape[0]} there.")
+    return 0
+
+
 # ---- packing ---------------------------------------------------------------------
 
 
@@ -251,6 +269,8 @@ def pack_transposed(
     int n_threads=1,
 ):
     """The transposed matrix in panels, its gates padded from H to units rows each."""
+    if gates < 1 or weights.shape[1] % gates:
+        raise ValueError(f"weights has no {gates} gates of one size.")
     cdef Py_ssize_t n_columns = weights.shape[0], H = weights.shape[1] // gates
     cdef Py_ssize_t units = ceil_div(H, LANES) * LANES, K = gates * units
     cdef Py_ssize_t width = ceil_div(n_columns, LANES) * LANES
@@ -462,8 +482,9 @@ def forward(
     if not 0 <= cell < N_CELLS:
         raise ValueError(f"There is no cell {cell}.")
     cdef int slots = cells[cell].slots
-    if x_rows.shape[0] < N or x.shape[1] < F or units != ceil_div(H, LANES) * LANES:
-        raise ValueError("x, x_rows, F, H and bias do not belong together.")
+    if not 0 <= F <= x.shape[1] or H < 1 or units != ceil_div(H, LANES) * LANES:
+        raise ValueError("x, F, H and bias do not belong together.")
+    check_rows("x_rows", x_rows, N, x)
     if w.shape[0] != cells[cell].gates * units * (F + units):
         raise ValueError("w has another number of elements.")
     check_shape("bias", bias, bias.shape[0], slots * LANES)
@@ -706,8 +727,9 @@ def backward(
     if not 0 <= cell < N_CELLS:
         raise ValueError(f"There is no cell {cell}.")
     cdef Py_ssize_t gates = cells[cell].gates, slots = cells[cell].slots
-    if x_rows.shape[0] < N or x.shape[1] < F or units != ceil_div(H, LANES) * LANES:
-        raise ValueError("x, x_rows, F, H and c do not belong together.")
+    if not 0 <= F <= x.shape[1] or H < 1 or units != ceil_div(H, LANES) * LANES:
+        raise ValueError("x, F, H and c do not belong together.")
+    check_rows("x_rows", x_rows, N, x)
     if r_transposed.shape[0] != gates * units * units:
         raise ValueError("r_transposed has another number of elements.")
     check_shape("own", own, max(<int>own.shape[0], cells[cell].n_own), units)
@@ -821,15 +843,13 @@ def pool_forward(
     """Take the steps of a batch into running sums, each sequence by itself."""
     cdef Batch batch = schedule.batch
     cdef Py_ssize_t width = total.shape[1], strip
-    if h.shape[1] != width or h_rows.shape[0] < batch.N or width % LANES:
-        raise ValueError("h, h_rows and total do not belong together.")
+    if h.shape[1] != width or width % LANES:
+        raise ValueError("h and total do not belong together.")
+    check_rows("h_rows", h_rows, batch.N, h)
     check_shape("w", w, 1, width)
     check_shape("total", total, batch.B, width)
     check_shape("norms", norms, batch.B, POOL_NORMS)
-    if where is not None and (where.shape[0] != batch.B or where.shape[1] != width):
-        raise ValueError("where has another shape than total.")
-    if scores is not None and scores.shape[0] != batch.N:
-        raise ValueError("scores needs an element for each row-step.")
+    check_kept(mode, where, scores, &batch, width, False)
     if batch.N == 0:
         return
     cdef Pool pool
@@ -846,6 +866,24 @@ def pool_forward(
         batch.n_strips, nogil=True, schedule="dynamic", num_threads=n_threads
     ):
         pool_strip(&pool, &batch, strip)
+
+
+cdef int check_kept(
+    int mode, Py_ssize_t[:, ::1] where, real[::1] scores, const Batch* batch,
+    Py_ssize_t width, bint needed,
+) except -1:
+    """What one way of pooling keeps for its backward, in its shape."""
+    if not POOL_MEAN <= mode <= POOL_ATTENTION:
+        raise ValueError(f"There is no pooling {mode}.")
+    if where is not None and (where.shape[0] != batch.B or where.shape[1] != width):
+        raise ValueError("where has another shape than what is pooled.")
+    if scores is not None and scores.shape[0] != batch.N:
+        raise ValueError("scores needs an element for each row-step.")
+    if needed and mode == POOL_MAX and where is None:
+        raise ValueError("The backward pass of the maximum needs where.")
+    if needed and mode == POOL_ATTENTION and scores is None:
+        raise ValueError("The backward pass of attention needs scores.")
+    return 0
 
 
 cdef void pool_strip(const Pool* pool, const Batch* batch, Py_ssize_t strip) noexcept nogil:
@@ -871,8 +909,8 @@ def pool_backward(
     const Py_ssize_t[::1] h_rows,  # IN (N,)
     const real[:, ::1] w,         # IN (1, width)
     real[:, ::1] norms,           # IN (B, POOL_NORMS) from pool_forward
-    Py_ssize_t[:, ::1] where,     # IN from pool_forward, or None
-    real[::1] scores,             # IN from pool_forward, or None
+    Py_ssize_t[:, ::1] where or None,  # IN from pool_forward for the maximum
+    real[::1] scores or None,     # IN from pool_forward for attention
     const real[:, ::1] out,       # IN (B, width) what was pooled
     const real[:, ::1] d_out,     # IN (B, width)
     real[:, ::1] d_h,             # OUT (N, width), by row-step
@@ -882,8 +920,10 @@ def pool_backward(
     """Gradient of every step, and of the weights of attention strip by strip."""
     cdef Batch batch = schedule.batch
     cdef Py_ssize_t width = d_out.shape[1], strip, i
-    if h.shape[1] != width or h_rows.shape[0] < batch.N or width % LANES:
-        raise ValueError("h, h_rows and d_out do not belong together.")
+    if h.shape[1] != width or width % LANES:
+        raise ValueError("h and d_out do not belong together.")
+    check_rows("h_rows", h_rows, batch.N, h)
+    check_kept(mode, where, scores, &batch, width, True)
     check_shape("w", w, 1, width)
     check_shape("out", out, batch.B, width)
     check_shape("d_out", d_out, batch.B, width)
@@ -945,16 +985,17 @@ def dense_forward(
     real[:, ::1] out,         # OUT (n, columns padded to LANES)
 ):
     """out = a W + b, every element the same chain whatever rows are beside it."""
-    cdef Py_ssize_t K = w.shape[0] // out.shape[1], n = out.shape[0]
+    cdef Py_ssize_t width = out.shape[1], n = out.shape[0]
+    cdef Py_ssize_t K = w.shape[0] // width if width else 0
     if (
-        a.shape[0] != n or a.shape[1] < K or w.shape[0] != K * out.shape[1]
-        or bias.shape[0] != out.shape[1] or out.shape[1] % LANES
+        a.shape[0] != n or a.shape[1] < K or w.shape[0] != K * width
+        or bias.shape[0] != width or width < 1 or width % LANES
     ):
         raise ValueError("a, w, bias and out do not belong together.")
     if n:
         product(
-            0, n, &a[0, 0], NULL, a.shape[1], K, &w[0], &bias[0],
-            out.shape[1] // LANES, &out[0, 0],
+            0, n, &a[0, 0], NULL, a.shape[1], K, &w[0], &bias[0], width // LANES,
+            &out[0, 0],
         )
 
 
@@ -971,10 +1012,11 @@ def dense_backward(
     cdef Py_ssize_t n = d_out.shape[0], width = d_out.shape[1]
     cdef Outer operands, nothing
     if (
-        width % LANES or a.shape[0] != n or a.shape[1] < K or rows.shape[0] != n
+        width < 1 or width % LANES or a.shape[0] != n or not 0 <= K <= a.shape[1]
         or w_transposed.shape[0] != width * d_a.shape[1]
     ):
         raise ValueError("a, d_out and w_transposed do not belong together.")
+    check_rows("rows", rows, n, a)
     check_shape("d_weights", d_weights, K + 1, width)
     check_shape("d_a", d_a, n, ceil_div(K, LANES) * LANES)
     zero(d_weights)
@@ -1021,7 +1063,7 @@ def adam_step(
     const real[::1] gradient,  # IN
     real[::1] m,               # IN/OUT
     real[::1] v,               # IN/OUT
-    const real[::1] decay,     # IN or None
+    const real[::1] decay or None,  # IN
     double scale,
     double rate,
     double step,

@@ -90,7 +90,7 @@ def minibatch_gradient(
             f"for {len(X)}."
         )
     samples = TrainingSet(
-        X.data, X.offsets[:-1], X.lengths, target, weight, mean_weight
+        X._data, X._offsets[:-1], X.lengths, target, weight, mean_weight
     )
     (batch,) = samples.batches(np.arange(len(X)), len(X))
     if n_samples is not None:
@@ -98,6 +98,6 @@ def minibatch_gradient(
         if penalty is not None:
             penalty = penalty * penalty.dtype.type(len(X) / n_samples)
     value, gradient = value_and_gradient(
-        network, parameters, X.data, batch, loss, penalty, copy.copy(dropout), tbptt
+        network, parameters, X._data, batch, loss, penalty, copy.copy(dropout), tbptt
     )
     return MinibatchGradient(value, gradient, batch.total)

@@ -332,8 +332,7 @@ class Recurrent:
     def set_torch_weights(self, weights, torch):
         """Fill the parameters from PyTorch's, by the beginning of its names.
 
-        Its two biases of a gate are added, except where R h' has one of its own. There
-        are no peepholes among them.
+        Its two biases of a gate are added, except where R h' has one of its own.
         """
         _, gates, slots, *_ = self.cell
         H, alone = self.n_units, slots - gates
@@ -348,6 +347,8 @@ class Recurrent:
         bias = weights["b"].reshape(slots, H)
         bias[:gates] = np.roll(both, alone, axis=0)
         bias[gates:] = bias_hh[gates - alone :]
+        if self.cell.n_own:
+            weights["p"][:] = torch["peephole"].reshape(-1, H)
 
 
 class Bidirectional:
@@ -395,10 +396,10 @@ class Bidirectional:
             layer.load(own, **options)
 
     def forward(
-        self, schedule, x, x_rows, *, keep, sequence=False, mask=(None, None),
-        n_threads=1,
+        self, schedule, x, x_rows, *, keep, sequence=False, h_0=(None, None),
+        c_0=(None, None), mask=(None, None), n_threads=1,
     ):  # fmt: skip
-        """As `Recurrent.forward`, with a mask for each direction.
+        """As `Recurrent.forward`, with initial states and a mask for each direction.
 
         The output of a row-step is what the two directions know there: one all before
         it, the other all after it. The last output is the last state of each, which
@@ -407,8 +408,8 @@ class Bidirectional:
         rows = x_rows, x_rows[schedule.mirror]
         outputs = [
             layer.forward(
-                schedule, x, rows[k], keep=keep, sequence=sequence, mask=mask[k],
-                n_threads=n_threads,
+                schedule, x, rows[k], keep=keep, sequence=sequence, h_0=h_0[k],
+                c_0=c_0[k], mask=mask[k], n_threads=n_threads,
             )
             for k, layer in enumerate(self.directions.values())
         ]  # fmt: skip

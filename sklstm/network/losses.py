@@ -3,7 +3,9 @@
 A loss is an object with `link`, the name of the function that turns raw outputs into
 predictions, and `value_and_gradient(output, target, weight)`. The value is the weighted
 mean over the samples of a batch; sums are in float64. Losses of regression also have
-the function itself, `inverse_link(output)`.
+the function itself, `inverse_link(output)`. Those of differences have a `degree`, by
+which they grow with them (near zero), and `in_other_units`: the weights and the bias of
+the head for outputs a z + b in place of z.
 """
 
 import numpy as np
@@ -69,6 +71,11 @@ class IdentityLink:
     def inverse_link(output):
         return output
 
+    @staticmethod
+    def in_other_units(weight, bias, a, b):
+        """`weight` (H, K) and `bias` (K,) for a and b (K,)."""
+        return weight * a, bias * a + b
+
 
 def _mean_over_outputs(weight, n_samples, n_outputs):
     """What a loss is multiplied with in the mean over samples and outputs."""
@@ -80,6 +87,8 @@ def _mean_over_outputs(weight, n_samples, n_outputs):
 class SquaredError(IdentityLink):
     """(output - y)^2 / 2, averaged over the outputs; targets are (n, K)."""
 
+    degree = 2
+
     def value_and_gradient(self, output, target, weight=None):
         difference = np.subtract(output, target, dtype=np.float64)
         gradient = _mean_over_outputs(weight, *difference.shape) * difference
@@ -88,6 +97,8 @@ class SquaredError(IdentityLink):
 
 class AbsoluteError(IdentityLink):
     """|output - y|, averaged over the outputs; targets are (n, K)."""
+
+    degree = 1
 
     def value_and_gradient(self, output, target, weight=None):
         difference = np.subtract(output, target, dtype=np.float64)
@@ -98,6 +109,8 @@ class AbsoluteError(IdentityLink):
 class Huber(IdentityLink):
     """d^2 / 2 up to |d| = delta, delta (|d| - delta / 2) beyond, with d = output - y,
     averaged over the outputs; targets are (n, K)."""
+
+    degree = 2
 
     def __init__(self, delta):
         self.delta = delta
@@ -135,6 +148,8 @@ class Pinball:
         The levels q, ascending.
     """
 
+    degree = 1
+
     def __init__(self, levels):
         self.levels = np.asarray(levels, dtype=np.float64)
         self.link = "identity" if len(self.levels) == 1 else "softplus_increments"
@@ -167,6 +182,21 @@ class Pinball:
         m = len(self.levels) // 2
         raw[self._below], raw[self._above] = step[..., :m], step[..., m:]
         return raw.reshape(len(raw), -1)
+
+    def in_other_units(self, weight, bias, a, b):
+        """`weight` (H, K Q) and `bias` (K Q,) for a and b (K,).
+
+        To first order around the bias, since softplus is not linear: with
+        softplus(r') = a softplus(r), dr' / dr = a σ(r) / σ(r').
+        """
+        raw = self._by_target(bias[np.newaxis])
+        step = -np.minimum(log_expit(-raw), -np.finfo(np.float64).tiny)
+        new = a[:, np.newaxis] * step
+        new += np.log(-np.expm1(-new))
+        slope = a[:, np.newaxis] * np.exp(log_expit(raw) - log_expit(new))
+        slope[self._middle] = a[:, np.newaxis]
+        new[self._middle] = raw[self._middle] * a[:, np.newaxis] + b[:, np.newaxis]
+        return weight * slope.ravel(), new.ravel()
 
     def value_and_gradient(self, output, target, weight=None):
         raw = self._by_target(output)

@@ -86,6 +86,11 @@ class Network:
                 for name, shape in layer.shapes.items()
             }
         )
+        self.recurrents = [layer for _, layer, _ in self._directions()]
+        # of h and c
+        self.state_widths = [
+            (layer.width,) * (1 + layer.cell.has_c) for layer in self.recurrents
+        ]
         self._gradient = self._gradient_views = self._one_step = None
         self._viewed = None, None
 
@@ -143,21 +148,26 @@ class Network:
             weights["attention"] = views["pooling"]["w"].ravel().copy()
         return weights
 
-    def from_torch_weights(self, weights, head_weight, head_bias):
+    def from_torch_weights(self, weights, head_weight, head_bias, attention=None):
         """A parameter vector of the weights of `torch.nn` modules, by their names.
 
         Parameters
         ----------
         weights : list of dict of str to ndarray
             For each layer weight_ih, weight_hh, bias_ih and bias_hh, for the direction
-            that begins at the end with the suffix _reverse.
+            that begins at the end with the suffix _reverse; for a cell that has them
+            also peephole.
         head_weight, head_bias : ndarray of shape (K, H), (K,)
             Those of a `torch.nn.Linear`.
+        attention : ndarray of shape (H,), default=None
+            The vector w of a pooling by attention.
         """
         parameters = aligned_empty((self.layout.size,), self.dtype)
         views = self.views(parameters)
         for k, (layer, torch) in enumerate(zip(self.layers, weights, strict=True)):
             layer.set_torch_weights(views[f"l{k}"], torch)
+        if self.pooling and self.pooling.shapes:
+            views["pooling"]["w"][:] = attention
         views["head"]["w"][:] = head_weight.T
         views["head"]["b"][:] = head_bias
         return parameters
@@ -176,7 +186,10 @@ class Network:
             self.pooling.load(views["pooling"])
         self.head.load(views["head"], backward=backward)
 
-    def forward(self, data, starts, lengths, *, keep, noise=None, tbptt=None):
+    def forward(
+        self, data, starts, lengths, *, keep, noise=None, tbptt=None, states=None,
+        pooled=None,
+    ):  # fmt: skip
         """Raw outputs (B, K) of a batch of sequences.
 
         Parameters
@@ -192,22 +205,30 @@ class Network:
         tbptt : int, default=None
             The last steps of each sequence that `backward` goes back over. The steps
             before only carry their states on (Williams & Peng 1990).
+        states : sequence of tuple of ndarray, default=None
+            States of each layer and direction to begin with, in place of zeros.
+        pooled : tuple of ndarray, default=None
+            Running sums of the pooling to begin with.
 
         Returns
         -------
         output : ndarray of shape (B, K)
             A view of the workspace, valid until the next call.
         """
-        states = None
         if tbptt is not None and lengths.max(initial=0) > tbptt:
             states = self._carry(data, starts, lengths - tbptt, tbptt, noise)
             before = np.maximum(lengths - tbptt, 0)
             starts, lengths = starts + before, lengths - before
             if noise:
                 noise.begin(before)
-        schedule = Schedule(starts, lengths, self.strip_rows)
-        features = self._features(schedule, data, keep=keep, noise=noise, states=states)
+        schedule = self._schedule(starts, lengths, data)
+        features = self._features(
+            schedule, data, keep=keep, noise=noise, states=states, pooled=pooled
+        )
         return self.head.forward(features)
+
+    def _schedule(self, starts, lengths, data):
+        return Schedule(starts, lengths, self.strip_rows, n_rows=len(data))
 
     def _carry(self, data, starts, lengths, chunk, noise):
         """States of every layer after so many steps, `chunk` steps at a time."""
@@ -215,22 +236,28 @@ class Network:
         for begin in range(0, int(lengths.max()), chunk):
             if noise:
                 noise.begin(np.full(len(starts), begin))
-            schedule = Schedule(
-                starts + begin, np.clip(lengths - begin, 0, chunk), self.strip_rows
-            )
+            part = np.clip(lengths - begin, 0, chunk)
+            schedule = self._schedule(starts + begin, part, data)
             before, states = states, []
             self._recur(schedule, data, noise=noise, states=before, after=states)
         return states
 
     def initial_states(self, n):
-        """Zero h and, for a cell that has it, c of each layer, for n sequences."""
+        """Zero h and, for a cell that has it, c of each layer and direction."""
         return [
-            tuple(
-                np.zeros((n, layer.width), self.dtype)
-                for _ in range(1 + layer.cell.has_c)
-            )
-            for layer in self.layers
+            tuple(np.zeros((n, width), self.dtype) for width in widths)
+            for widths in self.state_widths
         ]
+
+    def _beginning(self, k, states):
+        """The states of layer k as its `forward` takes them."""
+        n_directions = len(self.recurrents) // len(self.layers)
+        own = states[k * n_directions : (k + 1) * n_directions]
+        h_0 = [state[0] for state in own]
+        c_0 = [state[1] if len(state) > 1 else None for state in own]
+        if n_directions == 1:
+            return {"h_0": h_0[0], "c_0": c_0[0]}
+        return {"h_0": h_0, "c_0": c_0}
 
     def _recur(
         self, schedule, data, *, keep=False, sequence=False, noise=None, states=None,
@@ -239,8 +266,8 @@ class Network:
         """The last output of the uppermost layer, and with `sequence` all of them.
 
         They are rows `h_rows` of `h`, by row-step. With `keep` all layers keep what
-        `backward` needs. `states` are those of each layer to begin with; to a list
-        `after` those at the end are appended.
+        `backward` needs. `states` are those of each layer and direction to begin with;
+        to a list `after` those at the end are appended.
         """
         top = len(self.layers) - 1
         x, x_rows = data, schedule.data_rows
@@ -248,8 +275,7 @@ class Network:
             n_threads = self._n_threads(layer, schedule)
             options = {}
             if states:
-                options["h_0"] = states[k][0]
-                options["c_0"] = states[k][1] if layer.cell.has_c else None
+                options |= self._beginning(k, states)
             if after is not None:
                 last = tuple(np.empty_like(part) for part in states[k])
                 options["h_last"] = last[0]
@@ -271,7 +297,9 @@ class Network:
                 x, x_rows = noise.drop_steps(k, x, x_rows, schedule, n_threads)
         return h_last, h, h_rows
 
-    def _features(self, schedule, data, *, keep, noise=None, states=None):
+    def _features(
+        self, schedule, data, *, keep, noise=None, states=None, pooled=None
+    ):  # fmt: skip
         """What the head reads of a batch (B, at least its inputs)."""
         features, h, h_rows = self._recur(
             schedule, data, keep=keep, sequence=self.pooling is not None, noise=noise,
@@ -279,7 +307,7 @@ class Network:
         )  # fmt: skip
         if self.pooling:
             features = self.pooling.forward(
-                schedule, h, h_rows, features, keep=keep,
+                schedule, h, h_rows, features, keep=keep, before=pooled,
                 n_threads=self._n_threads(self.layers[-1], schedule),
             )  # fmt: skip
         if noise and noise.rate:
@@ -326,18 +354,24 @@ class Network:
             gradient = {"d_out": d_x}
         return self._gradient
 
-    def predict(self, data, starts, lengths):
-        """Raw outputs (n, K), batch by batch in bounded memory, after `load`."""
+    def predict(self, data, starts, lengths, states=None, pooled=None):
+        """Raw outputs (n, K), batch by batch in bounded memory, after `load`.
+
+        `states` and `pooled` are what `forward` begins with.
+        """
         if len(data) <= PREDICT_STEPS:
-            return self.forward(data, starts, lengths, keep=False).copy()
+            return self.forward(
+                data, starts, lengths, keep=False, states=states, pooled=pooled
+            ).copy()
         outputs = np.empty((len(starts), self.head.n_outputs), dtype=self.dtype)
-        for batch in self._batches(lengths):
+        for batch in self._batches(lengths, PREDICT_STEPS):
             outputs[batch] = self.forward(
-                data, starts[batch], lengths[batch], keep=False
-            )
+                data, starts[batch], lengths[batch], keep=False,
+                states=_rows(states, batch), pooled=_rows(pooled, batch),
+            )  # fmt: skip
         return outputs
 
-    def _batches(self, lengths, n_steps=PREDICT_STEPS):
+    def _batches(self, lengths, n_steps):
         """Slices of sequences, of whole strips and about `n_steps` steps."""
         steps = np.cumsum(lengths)
         begin, done = 0, 0
@@ -363,18 +397,15 @@ class Network:
         n = len(x)
         if self._one_step is None or len(self._one_step[1]) != n:
             rows = np.arange(n)
-            schedule = Schedule(rows, np.ones(n, dtype=np.intp), self.strip_rows)
+            schedule = self._schedule(rows, np.ones(n, dtype=np.intp), x)
             self._one_step = schedule, rows
         schedule, rows = self._one_step
         after = []
         for layer, state in zip(self.layers, layers, strict=True):
-            state = _of_width(state, layer.width)
             after.append(layer.step(schedule, x, rows, state))
             x = after[-1][0]
         if pooled:
-            sums, norms = pooled
-            (sums,) = _of_width((sums,), self.pooling.width)
-            pooled = sums.copy(), norms.copy()
+            pooled = tuple([part.copy() for part in pooled])
             self.pooling.advance(schedule, x, rows, *pooled)
             x = self.pooling.finish(*pooled, x)
         output = self.head.forward(x)
@@ -383,32 +414,37 @@ class Network:
 
     # ---- what the layers know on the way ---------------------------------------
 
-    def last_outputs(self, data, starts, lengths):
+    def last_outputs(self, data, starts, lengths, states=None):
         """Last outputs of the uppermost layer (n, its outputs)."""
         n_outputs = self.layers[-1].n_outputs
         last = np.empty((len(starts), n_outputs), dtype=self.dtype)
-        for batch in self._batches(lengths):
-            schedule = Schedule(starts[batch], lengths[batch], self.strip_rows)
-            last[batch] = self._recur(schedule, data)[0][:, :n_outputs]
+        for batch in self._batches(lengths, PREDICT_STEPS):
+            schedule = self._schedule(starts[batch], lengths[batch], data)
+            h_last, _, _ = self._recur(schedule, data, states=_rows(states, batch))
+            last[batch] = h_last[:, :n_outputs]
         return last
 
-    def outputs(self, data, starts, lengths):
+    def outputs(self, data, starts, lengths, states=None):
         """Outputs of the uppermost layer for every row of the data."""
         n_outputs = self.layers[-1].n_outputs
         every = np.zeros((len(data), n_outputs), dtype=self.dtype)
-        for batch in self._batches(lengths):
-            schedule = Schedule(starts[batch], lengths[batch], self.strip_rows)
-            _, h, h_rows = self._recur(schedule, data, sequence=True)
+        for batch in self._batches(lengths, PREDICT_STEPS):
+            schedule = self._schedule(starts[batch], lengths[batch], data)
+            _, h, h_rows = self._recur(
+                schedule, data, sequence=True, states=_rows(states, batch)
+            )
             every[schedule.data_rows] = h[h_rows, :n_outputs]
         return every
 
-    def kept(self, data, starts, lengths, slots):
+    def kept(self, data, starts, lengths, slots, states=None):
         """What every recurrent layer keeps for `backward`, for every row of the data.
 
         Parameters
         ----------
         slots : tuple of str
             Names of what is in the slots of the cell.
+        states : sequence of tuple of ndarray, default=None
+            What `forward` begins with.
 
         Returns
         -------
@@ -418,13 +454,13 @@ class Network:
         """
         every = {}
         for batch in self._batches(lengths, KEPT_STEPS):
-            schedule = Schedule(starts[batch], lengths[batch], self.strip_rows)
-            self._recur(schedule, data, keep=True)
+            schedule = self._schedule(starts[batch], lengths[batch], data)
+            self._recur(schedule, data, keep=True, states=_rows(states, batch))
             for name, layer, mirrored in self._directions():
-                states, rows = layer.kept(slots), schedule.data_rows
+                own, rows = layer.kept(slots), schedule.data_rows
                 if mirrored:
                     rows = rows[schedule.mirror]
-                for part, values in states.items():
+                for part, values in own.items():
                     whole = every.setdefault(
                         f"{part}_{name}",
                         np.zeros((len(data), layer.n_units), dtype=self.dtype),
@@ -491,15 +527,11 @@ class Network:
         return effective_n_threads() if work > PARALLEL_WORK else 1
 
 
-def _of_width(states, width):
-    """States in the padded width of these kernels: others may have saved them."""
-    n, given = states[0].shape
-    if given == width:
-        return states
-    padded = [np.zeros((n, width), part.dtype) for part in states]
-    for new, part in zip(padded, states):
-        new[:, :given] = part[:, :width]
-    return tuple(padded)
+def _rows(parts, batch):
+    """The rows of a batch of nested tuples of arrays, or None."""
+    if isinstance(parts, tuple):
+        return tuple(_rows(part, batch) for part in parts)
+    return None if parts is None else parts[batch]
 
 
 def training_bytes(

@@ -28,6 +28,21 @@ def clip_scale(gradient, max_norm):
     return max_norm / norm if norm > max_norm else 1.0
 
 
+def rescaled(state, factor):
+    """The state of an optimizer as if every gradient had been `factor` times as large;
+    None if that is not finite."""
+    powers = {"velocity": 1, "m": 1, "v": 2}
+    with np.errstate(over="ignore", under="ignore"):
+        state = {
+            name: (value * factor ** powers[name]).astype(value.dtype)
+            if name in powers
+            else value
+            for name, value in state.items()
+        }
+    finite = all(np.isfinite(state[name]).all() for name in powers if name in state)
+    return state if finite else None
+
+
 class SGD:
     """Stochastic gradient descent with momentum (Sutskever et al. 2013).
 

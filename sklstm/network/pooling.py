@@ -28,6 +28,7 @@ class Pooling:
 
     def __init__(self, mode, n_inputs, dtype):
         self.kernels = kernels_for(dtype)
+        self.dtype = np.dtype(dtype)
         self.mode = mode
         self.number = self.kernels.pooling_modes[mode]
         lanes = self.kernels.lanes
@@ -72,9 +73,17 @@ class Pooling:
             total = total / np.where(empty, 1, norms[:, 2])[:, np.newaxis]
         return np.where(empty[:, np.newaxis], initial, total)
 
-    def forward(self, schedule, h, h_rows, initial, *, keep, n_threads=1):
-        """What was pooled (B, width) of the states of all steps."""
-        total, norms = self.begin(schedule.n_sequences)
+    def forward(
+        self, schedule, h, h_rows, initial, *, keep, before=None, n_threads=1
+    ):  # fmt: skip
+        """What was pooled (B, width) of the states of all steps.
+
+        `before` are running sums of steps before them, which are left alone.
+        """
+        if before is None:
+            total, norms = self.begin(schedule.n_sequences)
+        else:
+            total, norms = (part.copy() for part in before)
         where = scores = None
         if keep and self.mode == "max":
             where = np.full(total.shape, -1, dtype=np.intp)

@@ -156,6 +156,17 @@ class TrainingSet:
         )
 
 
+def auto_batch_size(n_samples):
+    """Samples of a minibatch: a sixteenth of all, but 8 to 32; up to 32 are not cut."""
+    return n_samples if n_samples <= 32 else min(32, max(8, n_samples // 16))
+
+
+def auto_epochs(n_samples, batch_size):
+    """Epochs of a plan: as many as make 2500 updates, but 10 to 100."""
+    updates = math.ceil(n_samples / batch_size)
+    return min(100, max(10, round(2500 / updates)))
+
+
 def as_bytes(array):
     """The bytes of an array, a row for each of its rows."""
     array = np.ascontiguousarray(array)
@@ -178,6 +189,11 @@ class LearningRate:
         self.power_t = power_t
         self.max_iter = max_iter
         self.rate = initial
+
+    @property
+    def planned(self):
+        """Whether it has an end at which training is done, whatever the loss."""
+        return self.schedule == "cosine"
 
     def begin_epoch(self, epoch, t):
         if self.schedule == "invscaling":
@@ -358,6 +374,30 @@ class Monitor:
             print(line)
 
 
+class BestPlace:
+    """Parameters and optimizer state between the two best epochs in a row.
+
+    The loss of an epoch is a mean over the parameters that it went through: where a
+    good one ends, the loss may be on its way up. Between two good ones it is low.
+    """
+
+    def __init__(self):
+        self.loss = self._previous = np.inf
+        self.parameters = self.state = None
+
+    def update(self, loss, before, state_before):
+        """Take note of an epoch and of what it began with."""
+        mean = self._previous / 2 + loss / 2
+        self._previous = loss
+        if mean < self.loss:
+            self.loss = mean
+            self.parameters, self.state = before.copy(), state_before
+
+    def restore(self, parameters, optimizer):
+        parameters[:] = self.parameters
+        optimizer.restore(self.state)
+
+
 class Observer:
     """Is told of every epoch and may end training. This one does not listen."""
 
@@ -444,6 +484,10 @@ def train(
     """Train in place until the monitor is satisfied, the observer asks to stop or the
     epochs are used up.
 
+    A planned learning rate goes on to its end, whatever the training loss; only a
+    validation score stops it before. Where the training loss has stopped getting
+    better, the parameters are those at its `BestPlace`.
+
     Parameters
     ----------
     t : int
@@ -459,8 +503,9 @@ def train(
     Warns
     -----
     ConvergenceWarning
-        If `max_iter` was reached before the loss stopped getting better by `tol`, or
-        if it was not finite; then the parameters are those from before the epoch.
+        If `max_iter` was reached before the loss stopped getting better by `tol`,
+        unless the learning rate was planned so, or if it was not finite; then the
+        parameters are those from before the epoch.
     UserWarning
         If the user interrupted training; the parameters are the ones of that moment.
     """
@@ -468,6 +513,8 @@ def train(
     n_samples = len(samples)
     order = np.arange(n_samples)
     before = parameters.copy()
+    by_loss = monitor.score is None
+    best = BestPlace()
     epoch = 0
     try:
         for epoch in range(epochs):
@@ -496,6 +543,10 @@ def train(
                 )
                 return epoch
             enough = monitor.update(value, parameters)
+            if learning_rate.planned and by_loss:
+                enough = False
+            elif by_loss:
+                best.update(monitor.loss, before, state_before)
             if observer.end_epoch(parameters):
                 monitor.say("Training was asked to stop. Stopping.")
                 return epoch + 1
@@ -508,8 +559,10 @@ def train(
                     )
                 else:
                     monitor.say(f"{monitor.stopping_reason()} Stopping.")
+                    if by_loss:
+                        best.restore(parameters, optimizer)
                     return epoch + 1
-        if not incremental and not monitor.has_diverged():
+        if not (incremental or learning_rate.planned or monitor.has_diverged()):
             warnings.warn(
                 f"Maximum iterations ({epochs}) reached and the optimization hasn't "
                 f"converged yet. {monitor.progress()}",

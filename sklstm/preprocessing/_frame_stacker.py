@@ -1,5 +1,6 @@
 """FrameStacker: consecutive steps of a sequence become one wider step."""
 
+import sys
 from numbers import Integral
 
 import numpy as np
@@ -50,7 +51,8 @@ class FrameStacker(
     step : int, default=None
         From how many steps to how many steps a frame is taken. Less than ``n_frames``
         gives frames that overlap, more leaves steps out. None is ``n_frames``: every
-        step is in one frame.
+        step is in one frame. Where it is more than a sequence has steps, there is one
+        frame.
 
     remainder : {"repeat", "drop", "error"}, default="repeat"
         What happens if the steps do not fill the first frame.
@@ -128,6 +130,12 @@ class FrameStacker(
 
     @with_callbacks
     def _fit(self, X, y):
+        for name in ("n_frames", "step"):
+            if isinstance(getattr(self, name), (bool, np.bool_)):
+                raise ValueError(
+                    f"The {name!r} parameter of FrameStacker must be a number of "
+                    f"steps, got {getattr(self, name)!r}."
+                )
         validate_parameter_constraints(
             {
                 "n_frames": [Interval(Integral, 1, None, closed="left")],
@@ -138,6 +146,12 @@ class FrameStacker(
             caller_name=type(self).__name__,
         )
         sequences, features = inspect_sequences(self, X, allow_nan=True)
+        width = int(self.n_frames) * features.n_sequence_features
+        if width * sequences.dtype.itemsize > sys.maxsize:
+            raise ValueError(
+                f"n_frames={self.n_frames} makes steps of {width} features, more than "
+                "an array can have. Use fewer frames."
+            )
         with fit_task(self, X=sequences, y=y):
             record_features(self, features)
 
@@ -160,11 +174,14 @@ class FrameStacker(
         ValueError
             If X is not valid or has other features than in fit, or with
             ``remainder="error"`` if steps are left over.
+
+        MemoryError
+            If the frames take more memory than there is.
         """
         check_is_fitted(self)
         sequences, n_steps = validate_layout(self, X, reset=False, allow_nan=True)
-        k, s = self.n_frames, self._step()
         lengths = sequences.lengths
+        k, s = self._frame(lengths)
         counts = self._count(lengths)
         if self.remainder == "error" and (lengths != _covered(counts, k, s)).any():
             i = int(np.argmax(lengths != _covered(counts, k, s)))
@@ -173,12 +190,13 @@ class FrameStacker(
                 f"{k} steps every {s}. Choose remainder='repeat' or 'drop'."
             )
         offsets = as_offsets(counts)
-        # Frame p of m ends with step T - 1 - (m - 1 - p) s; before step 0 is step 0.
-        until_last = np.repeat(offsets[1:], counts) - 1 - np.arange(offsets[-1])
-        end = np.repeat(lengths - 1, counts) - until_last * s
-        steps = np.maximum(end[:, np.newaxis] - np.arange(k)[::-1], 0)
-        rows = steps + np.repeat(sequences.offsets[:-1], counts)[:, np.newaxis]
-        data = sequences.data[rows].reshape(len(rows), k * sequences.n_features)
+        try:
+            data = self._stack(sequences, counts, offsets, k, s)
+        except MemoryError as error:
+            raise MemoryError(
+                f"n_frames={k} makes {offsets[-1]} steps of {k * sequences.n_features} "
+                f"features: {error}. Use fewer frames or a larger step."
+            ) from error
         T = n_steps if n_steps is not None else np.shape(X)[1] if is_array(X) else None
         if T is not None:
             T = int(self._count(np.array([T]))[0])
@@ -222,12 +240,27 @@ class FrameStacker(
             return names[:: -self._step()][::-1]
         return self._names_of_steps(["x"])
 
+    @staticmethod
+    def _stack(sequences, counts, offsets, k, s):
+        """The stacked steps of all sequences, of which each has `counts`."""
+        lengths = sequences.lengths
+        # Frame p of m ends with step T - 1 - (m - 1 - p) s; before step 0 is step 0.
+        until_last = np.repeat(offsets[1:], counts) - 1 - np.arange(offsets[-1])
+        end = np.repeat(lengths - 1, counts) - until_last * s
+        steps = np.maximum(end[:, np.newaxis] - np.arange(k)[::-1], 0)
+        rows = steps + np.repeat(sequences._offsets[:-1], counts)[:, np.newaxis]
+        return sequences._data[rows].reshape(len(rows), k * sequences.n_features)
+
     def _step(self):
-        return self.n_frames if self.step is None else self.step
+        return int(self.n_frames if self.step is None else self.step)
+
+    def _frame(self, lengths):
+        """Steps of a frame and to the next one; any beyond the end are the same."""
+        return int(self.n_frames), min(self._step(), max(1, lengths.max(initial=0)))
 
     def _count(self, lengths):
         """Return how many frames sequences of these lengths have."""
-        k, s = self.n_frames, self._step()
+        k, s = self._frame(lengths)
         if self.remainder != "repeat":
             return np.where(lengths >= k, (lengths - k) // s + 1, 0)
         # Frames until one reaches step 0, but none that would only hold copies of it.

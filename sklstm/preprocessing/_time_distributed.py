@@ -289,7 +289,7 @@ class TimeDistributed(
             n, T = np.shape(X)[:2]
             if data.shape == (n * T, 1):
                 return data.reshape(n, T)
-        return restore(data, sequences.offsets, X, n_steps)
+        return restore(data, sequences._offsets, X, n_steps)
 
     @available_if(_transformer_has("get_feature_names_out"))
     def get_feature_names_out(self, input_features=None):
@@ -333,7 +333,7 @@ class TimeDistributed(
         return deliver(
             self,
             data,
-            sequences.offsets,
+            sequences._offsets,
             X,
             n_steps,
             names=self._names_of_steps,
@@ -370,7 +370,7 @@ def _as_input(data, names, library):
 
 def _call(method, sequences, as_input=np.asarray):
     """Return the matrix a method of the transformer makes of all steps."""
-    if len(sequences.data):
+    if len(sequences._data):
         result = method(as_input(sequences.data))
         return _as_matrix(result, sequences, method.__self__)
     # Most transformers refuse an empty matrix; a row of zeros tells them the columns.
@@ -382,10 +382,10 @@ def _call(method, sequences, as_input=np.asarray):
 def _as_matrix(result, sequences, transformer):
     """Return the result of a transformer as an array with one row per step."""
     result = result.toarray() if issparse(result) else np.asarray(result)
-    if result.ndim != 2 or len(result) != len(sequences.data):
+    if result.ndim != 2 or len(result) != len(sequences._data):
         raise ValueError(
             f"{type(transformer).__name__} made an array of shape {result.shape} of "
-            f"{len(sequences.data)} steps. Only transformers that give one row for "
+            f"{len(sequences._data)} steps. Only transformers that give one row for "
             "each row can be applied to every step."
         )
     return result

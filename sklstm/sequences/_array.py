@@ -1,13 +1,15 @@
 """SequenceArray: sequences of unequal length as one matrix of steps and offsets."""
 
+import sys
 from itertools import pairwise
 
 import numpy as np
 
 from ..kernels import digests
+from ._columns import FLOATS, float_dtype, read_numbers
 from ._interop import ConversionsMixin
 from ._long import stack_long
-from ._stacking import FLOATS, as_offsets, float_dtype, stack_items
+from ._stacking import as_offsets, stack_items
 
 
 class SequenceArray(ConversionsMixin):
@@ -20,8 +22,9 @@ class SequenceArray(ConversionsMixin):
     ensembles index it like an array of sequences. The length of a sequence travels
     inside X.
 
-    Instances are meant to be immutable: data may be shared with the arrays they were
-    made from and with slices of themselves.
+    Instances are immutable, and what they hand out is read-only. Data may be shared
+    with slices of themselves and with the array that they were made from, which stays
+    its owner's to write to.
 
     Parameters
     ----------
@@ -39,10 +42,10 @@ class SequenceArray(ConversionsMixin):
     Attributes
     ----------
     data : ndarray of shape (n_total_steps, n_features)
-        The steps of all sequences, C-contiguous.
+        The steps of all sequences, C-contiguous and read-only.
 
     offsets : ndarray of intp, shape (n_sequences + 1,)
-        Where each sequence begins in ``data``.
+        Where each sequence begins in ``data``; read-only.
 
     feature_names : tuple of str or None
         Names of the features. Estimators keep them as ``feature_names_in_``.
@@ -94,8 +97,11 @@ class SequenceArray(ConversionsMixin):
     __hash__ = None
 
     def __init__(self, data, offsets, feature_names=None):
-        data = np.asarray(data)
-        if data.ndim != 2 or data.dtype.kind not in "biuf":
+        try:
+            data = read_numbers(data, "data", "(n_total_steps, n_features)")
+        except ValueError as error:
+            raise ValueError(f"data must be a numeric matrix. {error}") from error
+        if data.ndim != 2:
             raise ValueError(
                 "data must be a numeric matrix of shape (n_total_steps, n_features), "
                 f"got shape {data.shape} and dtype {data.dtype}."
@@ -108,19 +114,25 @@ class SequenceArray(ConversionsMixin):
                 "offsets must be a vector of n_sequences + 1 integers, got shape "
                 f"{offsets.shape} and dtype {offsets.dtype}."
             )
-        offsets = offsets.astype(np.intp)
-        if offsets[0] != 0 or offsets[-1] != len(data) or (np.diff(offsets) < 0).any():
+        # In the type they come in, and without a difference, which may overflow.
+        bad = (offsets < 0) | (offsets > len(data))
+        bad[1:] |= offsets[1:] < offsets[:-1]
+        if bad.any() or offsets[0] != 0 or offsets[-1] != len(data):
+            i = int(np.argmax(bad))
+            where = f", and offsets[{i}] is {offsets[i]}" if bad.any() else ""
             raise ValueError(
                 f"offsets must rise from 0 to {len(data)}, the number of rows of data, "
-                f"without a fall; got {offsets[0]} to {offsets[-1]}."
+                f"without a fall; got {offsets[0]} to {offsets[-1]}{where}."
             )
+        offsets = offsets.astype(np.intp)
         if feature_names is not None:
             feature_names = tuple(feature_names)
             if len(feature_names) != data.shape[1]:
                 raise ValueError(
                     f"{len(feature_names)} feature names for {data.shape[1]} features."
                 )
-        self._data = np.require(data, requirements=["C", "A"])
+        # A view, because the shape of an array is its owner's to change.
+        self._data = np.require(data, requirements=["C", "A"]).view()
         self._offsets = offsets
         self._feature_names = feature_names
 
@@ -128,7 +140,7 @@ class SequenceArray(ConversionsMixin):
     def _trusted(cls, data, offsets, feature_names=None):
         """Make an instance of parts that are known to be right."""
         self = object.__new__(cls)
-        self._data = data
+        self._data = data.view()
         self._offsets = offsets
         self._feature_names = feature_names
         return self
@@ -198,8 +210,8 @@ class SequenceArray(ConversionsMixin):
         >>> SequenceArray.from_padded(np.zeros((2, 4, 3)), lengths=[4, 1]).lengths
         array([4, 1])
         """
-        X = np.asarray(X)
-        if X.ndim != 3 or X.dtype.kind not in "biuf":
+        X = read_numbers(X, "X", "(n_sequences, n_steps, n_features)")
+        if X.ndim != 3:
             raise ValueError(
                 "Expected a numeric array of shape (n_sequences, n_steps, n_features), "
                 f"got shape {X.shape} and dtype {X.dtype}."
@@ -225,7 +237,7 @@ class SequenceArray(ConversionsMixin):
             data = X.reshape(n * T, F)
         else:
             data = X[np.arange(T) < lengths[:, np.newaxis]]
-        return cls._trusted(data, as_offsets(lengths))
+        return cls._trusted(data, as_offsets(lengths.astype(np.intp)))
 
     @classmethod
     def from_long(cls, frame, *, by, sort=None):
@@ -255,11 +267,12 @@ class SequenceArray(ConversionsMixin):
         Raises
         ------
         TypeError
-            If ``frame`` is no DataFrame.
+            If ``frame`` is no DataFrame, or a lazy or grouped one.
 
         ValueError
-            If a column is missing, a feature is not numeric, or a column of ``by``
-            or ``sort`` has missing values.
+            If a column is missing, comes or is named twice, a feature is not numeric,
+            or a column of ``by`` or ``sort`` has missing values or such that cannot be
+            compared.
 
         Examples
         --------
@@ -280,12 +293,12 @@ class SequenceArray(ConversionsMixin):
     @property
     def data(self):
         """Steps of all sequences, ndarray of shape (n_total_steps, n_features)."""
-        return self._data
+        return _read_only(self._data)
 
     @property
     def offsets(self):
         """Where each sequence begins, ndarray of intp of shape (n_sequences + 1,)."""
-        return self._offsets
+        return _read_only(self._offsets)
 
     @property
     def feature_names(self):
@@ -340,6 +353,8 @@ class SequenceArray(ConversionsMixin):
         n = len(self)
         if isinstance(key, slice):
             start, stop, stride = key.indices(n)
+            # what is beyond n is the same, and may be too large for an array
+            stride = min(max(stride, -n - 1), n + 1)
             if stride == 1:
                 stop = max(start, stop)
                 offsets = self._offsets[start : stop + 1]
@@ -351,20 +366,32 @@ class SequenceArray(ConversionsMixin):
             return self._take(np.flatnonzero(key))
         if key.shape == (0,) and key.dtype.kind == "f":  # what an empty list becomes
             key = key.astype(np.intp)
+        if (
+            key.dtype.kind == "O"
+            and key.ndim < 2
+            and all(type(k) is int for k in key.flat)
+        ):
+            raise IndexError(f"An index is out of range for {n} sequences: {key}.")
         if key.dtype.kind not in "iu" or key.ndim > 1:
             raise IndexError(
                 f"Expected an integer, a slice, a vector of integers or a mask of {n} "
                 f"booleans, got an index of shape {key.shape} and dtype {key.dtype}."
             )
-        if key.size and (key.min() < -n or key.max() >= n):
-            raise IndexError(f"Index out of range for {n} sequences.")
-        key = np.where(key < 0, key + n, key).astype(np.intp)
+        outside = key[(key < -n) | (key >= n)]  # in the type it comes in
+        if outside.size:
+            raise IndexError(f"Index {outside[0]} is out of range for {n} sequences.")
+        key = key.astype(np.intp)
+        key = np.where(key < 0, key + n, key)
         if key.ndim == 0:
-            return self._data[self._offsets[key] : self._offsets[key + 1]]
+            return _read_only(self._data[self._offsets[key] : self._offsets[key + 1]])
         return self._take(key)
 
     def _take(self, indices):
         lengths = self._offsets[indices + 1] - self._offsets[indices]
+        if len(indices) * len(self._data) > sys.maxsize and sum(lengths.tolist()) > (
+            sys.maxsize
+        ):
+            raise ValueError("The sequences asked for have too many steps to count.")
         offsets = as_offsets(lengths)
         # Row r of the result is row r - offsets[i] of its sequence.
         shift = np.repeat(self._offsets[indices] - offsets[:-1], lengths)
@@ -377,9 +404,10 @@ class SequenceArray(ConversionsMixin):
         Returns
         -------
         sequences : list of ndarray, each of shape (T_i, n_features)
-            Views of the data.
+            Read-only views of the data.
         """
-        return [self._data[a:b] for a, b in pairwise(self._offsets.tolist())]
+        data = self.data
+        return [data[a:b] for a, b in pairwise(self._offsets.tolist())]
 
     def to_padded(self, fill_value=np.nan, n_steps=None):
         """Return the sequences as one array, padded at the end.
@@ -458,7 +486,10 @@ class SequenceArray(ConversionsMixin):
         )
 
     def __reduce__(self):
-        return type(self), (self._data, self._offsets, self._feature_names)
+        # not self.data: joblib finds out by the base of an array that it is on disk
+        data = self._data.view()
+        data.flags.writeable = False
+        return type(self), (data, self.offsets, self._feature_names)
 
     def __sizeof__(self):
         return object.__sizeof__(self) + self.nbytes
@@ -487,6 +518,11 @@ class SequenceArray(ConversionsMixin):
         return (
             f"<SequenceArray: {_count(n, 'sequence')}{steps}, {features}, {self.dtype}>"
         )
+
+
+def _read_only(array):
+    """A view that can be neither written to nor made writeable."""
+    return np.asarray(memoryview(array.view()).toreadonly())
 
 
 def _count(number, noun):

@@ -4,16 +4,25 @@ import contextlib
 import copy as copy_module
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from ._array import SequenceArray
+from ._columns import (
+    FLOATS,
+    float_dtype,
+    frame_as_matrix,
+    is_frame,
+    objects_as_floats,
+    read_numbers,
+    refuse_rows,
+)
+from ._foreign import DATES, raise_not_numeric, refuse_foreign, refuse_types
 from ._peers import package_of
-from ._stacking import FLOATS, float_dtype, stack_items
+from ._stacking import stack_items
 
 
 class Features(NamedTuple):
@@ -88,14 +97,14 @@ def check_sequences(
     ------
     TypeError
         If X is of a type that cannot hold sequences, such as a sparse matrix, a masked
-        array, a dict or an iterator, or has to be converted first, as awkward and
-        Arrow arrays.
+        array, a dict or an iterator, or has to be converted first, as those of awkward,
+        Arrow and xarray, lazy and grouped tables.
 
     ValueError
-        If X is a table with a list in each cell or with an index of several levels,
-        which have to be converted first, or if X has the wrong rank, no or too few
-        samples, no features, sequences of unequal number of features, values that are
-        no real numbers, infinity, values too large for ``dtype`` or, unless
+        If X is a table with a list in each cell, or with several levels of index or
+        columns, which have to be converted first, or if X has the wrong rank, no or too
+        few samples, no features, sequences of unequal number of features, values that
+        are no real numbers, infinity, values too large for ``dtype`` or, unless
         ``allow_nan``, missing values. The message names sample, step and feature.
 
     See Also
@@ -114,7 +123,7 @@ def check_sequences(
     sequences, _ = _convert(X, dtype, allow_nan, ensure_min_samples)
     if copy:
         sequences = SequenceArray._trusted(
-            sequences.data.copy(), sequences.offsets.copy(), sequences.feature_names
+            sequences._data.copy(), sequences._offsets, sequences._feature_names
         )
     return sequences
 
@@ -272,10 +281,11 @@ def validate_layout(estimator, X, *, reset, dtype=None, allow_nan=False):
     if expected is None:
         check_is_fitted(estimator, "_n_sequence_features")
     fitted_on_2d = estimator._fixed_n_steps is not None
-    if fitted_on_2d and hasattr(X, "columns"):
+    if fitted_on_2d and type(X) is not np.ndarray:
         # before the content: wrong names are the reason for what else may be wrong
         _refuse_foreign(X)
-        validate_data(estimator, X, reset=False, skip_check_array=True)
+        if hasattr(X, "columns"):
+            validate_data(estimator, X, reset=False, skip_check_array=True)
     sequences, n_steps = _convert(X, dtype, allow_nan, 1, estimator)
     if n_steps is not None and fitted_on_2d:
         # scikit-learn's own checks and words
@@ -301,6 +311,33 @@ def validate_layout(estimator, X, *, reset, dtype=None, allow_nan=False):
     if not fitted_on_2d and n_steps is None:
         _check_names(estimator, sequences.feature_names)
     return sequences, n_steps
+
+
+def warn_of_one_step(sequences, name):
+    """Warn where every sequence has one step of several features: time may come last.
+
+    Parameters
+    ----------
+    sequences : SequenceArray of shape (n, None, F)
+        What an estimator is fitted to.
+
+    name : str
+        Who is fitted, for the message.
+
+    Warns
+    -----
+    UserWarning
+        If there are two sequences or more, and none tells one step from another.
+    """
+    n, _, F = sequences.shape
+    if n > 1 and F > 1 and (sequences.lengths == 1).all():
+        warnings.warn(
+            f"Each of the {n} sequences of X has one step, of {F} features, so that "
+            f"{name} has no time to learn from. If X is an array of shape (n, "
+            f"channels, steps), as aeon and sktime have it, {(n, 1, F)} is {F} steps "
+            "of one channel: pass X.transpose(0, 2, 1) or SequenceArray.from_aeon(X).",
+            stacklevel=6,
+        )
 
 
 def check_step(estimator, X, n_sequences, dtype):
@@ -331,22 +368,15 @@ def check_step(estimator, X, n_sequences, dtype):
         If X has another shape or holds anything but real numbers.
     """
     if type(X) is not np.ndarray or X.dtype not in FLOATS:
-        if isinstance(X, np.ma.MaskedArray):
-            raise TypeError(
-                "X is a masked array, whose mask would be lost. Mark missing values "
-                "with NaN: X.astype(float).filled(np.nan)."
-            )
-        if issparse(X):
-            raise TypeError(
-                "X is sparse, but dense data is required. Use '.toarray()' to convert "
-                "it."
-            )
+        axes = "(n_sequences, n_features)"
+        refuse_types(X, "X", f"an array of shape {axes}")
+        refuse_foreign(X, "X", axes)
         if hasattr(X, "columns") and estimator._fixed_n_steps is None:
             names = tuple(X.columns)
             are_names = all(isinstance(name, str) for name in names)
             _check_names(estimator, names if are_names else None)
         try:
-            X = _as_floats(np.asarray(X), None)
+            X = read_numbers(X, "X", axes)
         except OverflowError as error:
             raise ValueError(f"X holds a number too large: {error}") from error
     shape = n_sequences, estimator._n_sequence_features
@@ -358,8 +388,9 @@ def check_step(estimator, X, n_sequences, dtype):
             f"{shape[1]} feature(s) has shape {shape}."
         )
     if X.dtype == dtype:
-        return X.copy()
-    with np.errstate(over="ignore"):  # a value too large is told as infinity
+        return X.copy(order="C")
+    # a value too large is told as infinity
+    with np.errstate(over="ignore", under="ignore"):
         return X.astype(dtype, order="C")
 
 
@@ -401,7 +432,7 @@ def _convert_numbers(X, dtype, allow_nan, ensure_min_samples, estimator):
             raise ValueError(f"dtype must be float32 or float64, got {dtype}.")
     n_steps = None
     if isinstance(X, SequenceArray):
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", under="ignore"):
             sequences = X if dtype is None else X.astype(dtype, copy=False)
         shape = X.shape
     else:
@@ -437,26 +468,26 @@ def _convert_numbers(X, dtype, allow_nan, ensure_min_samples, estimator):
 
 def _matrix_or_items(X):
     """Return a list if X is a list of sequences, else X as an array or DataFrame."""
-    if isinstance(X, np.ma.MaskedArray):
-        raise TypeError(
-            "X is a masked array, whose mask would be lost. Mark padding with NaN: "
-            "X.astype(float).filled(np.nan)."
-        )
     _refuse_foreign(X)
-    if issparse(X) or hasattr(X, "columns"):
+    if is_frame(X):
+        way_out = f"{_LONG} Encode other columns, or leave them out. {DATES}"
+        return frame_as_matrix(X, "X", way_out)
+    refuse_types(X, "X", EXPECTED)
+    if hasattr(X, "columns"):
         return X
-    if X is None or isinstance(X, (str, bytes, dict, set, frozenset, Iterator)):
-        _raise_no_sequences(X)
-    if isinstance(X, Sequence):
+    if isinstance(X, Sequence) and not isinstance(X, memoryview):
         items = list(X)
         if set(map(type, items)) <= {list, tuple}:
+            for i, row in enumerate(items):
+                refuse_rows(row, f"Sample {i}")
             # A list of lists of numbers is a matrix, as everywhere in scikit-learn.
             with contextlib.suppress(ValueError):  # ragged
                 matrix = np.asarray(items)
                 return matrix if matrix.ndim == 2 else items
         return _items_or_vector(items)
     if not isinstance(X, np.ndarray):
-        if not hasattr(X, "__array__") and not np.isscalar(X):
+        readable = hasattr(X, "__array__") or isinstance(X, memoryview)
+        if not readable and not np.isscalar(X):
             _raise_no_sequences(X)
         X = np.asarray(X)
     if X.ndim == 1 and X.dtype == object:
@@ -464,20 +495,39 @@ def _matrix_or_items(X):
     return X
 
 
+EXPECTED = (
+    "sequences as a 3-D array, a list of 2-D arrays, a SequenceArray or a 2-D array"
+)
+_LONG = (
+    "In a table, X has one row per sequence and one column per step. With one row per "
+    "step, use SequenceArray.from_long(X, by=...), where 'by' names the sequence."
+)
+
+
+def hint_long(X):
+    """What to do if valid X may be a long table, else an empty string."""
+    return f" {_LONG}" if hasattr(X, "columns") else ""
+
+
 def _refuse_foreign(X):
     """Raise for containers of other packages that have to be converted first."""
+    if type(X) is np.ndarray:
+        return
     package = package_of(X)
+    if not (package == "pyarrow" and _is_nested(X)):
+        refuse_foreign(X)
     is_table = hasattr(X, "columns")
-    if package == "awkward" or (package == "pyarrow" and not is_table):
-        raise TypeError(
-            f"X is of type {package}.{type(X).__name__}. Convert it first: "
-            f"SequenceArray.from_{'awkward' if package == 'awkward' else 'arrow'}(X)."
+    n_levels = getattr(getattr(X, "index", None), "nlevels", 1)
+    holds_items = str(getattr(X, "dtype", "object")) == "object"
+    if package == "pandas" and n_levels > 1 and not holds_items:
+        raise ValueError(
+            f"X is a {type(X).__name__} whose index has several levels: "
+            f"{list(X.index.names)}. With one step per row, convert it first: "
+            "SequenceArray.from_sktime(X.to_frame()) for an index of instance and time."
         )
-    if package == "torch":
-        _refuse_tensors(X)
     if package is None or not is_table:
         return
-    if getattr(getattr(X, "index", None), "nlevels", 1) > 1:
+    if n_levels > 1:
         raise ValueError(
             "X is a DataFrame whose index has several levels: "
             f"{list(X.index.names)}. With one row per step, convert it first: "
@@ -485,11 +535,16 @@ def _refuse_foreign(X):
             "SequenceArray.from_long(X.reset_index(), by=...) for any other. With one "
             "row per sequence and one column per step, pass X.reset_index(drop=True)."
         )
-    cells = np.asarray(X.head(1) if hasattr(X, "head") else X[:1])
-    if cells.dtype == object and any(
-        hasattr(cell, "__len__") and not isinstance(cell, (str, bytes))
-        for cell in cells.flat
-    ):
+    n_levels = getattr(X.columns, "nlevels", 1)
+    if n_levels > 1:
+        raise ValueError(
+            f"X is a DataFrame whose columns have {n_levels} levels, "
+            f"{list(X.columns.names)}: it would be read as one feature. With one row "
+            "per sequence and columns of feature and step, pass a 3-D array: "
+            "np.stack([X[name] for name in X.columns.unique(0)], axis=2); if the first "
+            "level is the step, do so with X.swaplevel(axis=1)."
+        )
+    if _is_nested(X):
         raise ValueError(
             "X is a table with a list in each cell. Convert it first: "
             "SequenceArray.from_nested(X), with columns=[...] if some columns are no "
@@ -497,54 +552,53 @@ def _refuse_foreign(X):
         )
 
 
-def _refuse_tensors(X):
-    """Raise for what PyTorch does not give away as one array."""
-    if type(X).__name__ == "PackedSequence":
-        kind, way_out = "a PackedSequence", "torch.nn.utils.rnn.unpack_sequence(X)"
-    elif getattr(X, "is_nested", False):
-        kind, way_out = "a nested tensor", "X.detach().unbind()"
-    elif getattr(X, "requires_grad", False):
-        kind, way_out = "a tensor that requires gradients", "X.detach()"
-    else:
-        return
-    raise TypeError(f"X is {kind} of PyTorch. Pass {way_out}.")
+def _is_nested(table):
+    """Whether a table has lists in its cells, as far as its first row tells."""
+    if not hasattr(table, "columns") or not len(table):
+        return False
+    if package_of(table) == "pyarrow":
+        return any(hasattr(field.type, "value_field") for field in table.schema)
+    cells = np.asarray(table.head(1))
+    return cells.dtype == object and any(
+        hasattr(cell, "__len__") and not isinstance(cell, (str, bytes, dict))
+        for cell in cells.flat
+    )
 
 
 def _raise_no_sequences(X):
     hint = " Pass list(X) if it holds sequences." if hasattr(X, "__iter__") else ""
-    raise TypeError(
-        "Expected sequences as a 3-D array, a list of 2-D arrays, a SequenceArray or a "
-        f"2-D array, got {type(X).__name__}.{hint}"
-    )
+    raise TypeError(f"Expected {EXPECTED}, got {type(X).__name__}.{hint}")
 
 
 def _items_or_vector(items):
     """Return the items, or a vector (an error later on) if all of them are scalars."""
-    if items and not any(hasattr(item, "__len__") for item in items):
+    if items and not any(hasattr(item, "__iter__") for item in items):
         return np.asarray(items)
     return items
 
 
 def _as_floats(X, dtype):
     """Return an array as C-contiguous floats."""
-    if X.dtype.kind == "c":
-        raise ValueError(f"Complex data not supported\nX has dtype {X.dtype}.")
-    if X.dtype.kind == "O":
-        try:
-            X = X.astype(np.float64)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"X holds values that are not numbers: {error}") from error
     if X.dtype.kind not in "biuf":
-        raise ValueError(
-            f"X is not numeric (dtype {X.dtype}). Convert the data to numeric values "
-            "explicitly first."
-        )
-    with np.errstate(over="ignore"):  # a value too large is told by the finite check
+        X = read_numbers(X, "X", "(n_sequences, n_steps, n_features)")
+    # a value too large is told by the finite check
+    with np.errstate(over="ignore", under="ignore"):
         return np.require(X, dtype or float_dtype(X.dtype), ["C", "A"])
 
 
 def _check_2d(X, dtype, ensure_min_samples, estimator):
     """Return X as a matrix of floats, after scikit-learn's own checks."""
+    if type(X) is np.ndarray:
+        if X.dtype.kind == "O":
+            X = objects_as_floats(X)
+        elif X.dtype.kind in "USTMmV":
+            raise_not_numeric(X, "X")
+        if X.ndim < 2:
+            raise ValueError(
+                f"Expected 2D array, got {'1D' if X.ndim else 'scalar'} array instead, "
+                f"of shape {X.shape}. Reshape your data: X is a list of sequences, and "
+                "a single sequence x is X = [x]."
+            )
     if type(X) is not np.ndarray or X.ndim != 2 or X.dtype not in FLOATS or not X.size:
         X = check_array(
             X,
@@ -574,7 +628,7 @@ def _pieces(data):
 
 def _check_finite(sequences, allow_nan, n_steps, estimator):
     """Raise if there is infinity or, unless allowed, NaN; say where."""
-    data = sequences.data
+    data = sequences._data
     # in pieces: the mask of all data would be the most that `predict` takes
     if all(np.isfinite(data[rows]).all() for rows in _pieces(data)):
         return
@@ -586,8 +640,8 @@ def _check_finite(sequences, allow_nan, n_steps, estimator):
         bad = np.isnan(data)
     row, feature = divmod(int(np.argmax(bad)), sequences.n_features)
     # Right of equal offsets: the sequences of no steps have no such row.
-    sample = int(np.searchsorted(sequences.offsets, row, side="right")) - 1
-    step = row - int(sequences.offsets[sample])
+    sample = int(np.searchsorted(sequences._offsets, row, side="right")) - 1
+    step = row - int(sequences._offsets[sample])
     where = f"sample {sample}, step {step}, feature {feature}"
     if sequences.feature_names is not None:
         where += f" ({sequences.feature_names[feature]})"

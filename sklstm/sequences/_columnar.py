@@ -7,8 +7,9 @@ with a name for each, or one number.
 
 import numpy as np
 
+from ._columns import columns_as_matrix, float_dtype
 from ._peers import import_peer, package_of, unique_names
-from ._stacking import as_offsets, columns_as_matrix, float_dtype
+from ._stacking import as_offsets
 
 
 def raise_missing_sample(missing):

@@ -3,7 +3,9 @@
 import numpy as np
 
 from ._columnar import as_arrow, as_awkward, stack_arrow, stack_awkward
-from ._stacking import float_dtype, stack_items
+from ._columns import float_dtype, read_numbers
+from ._foreign import refuse_foreign, refuse_types
+from ._stacking import stack_items
 from ._tables import as_long, as_nested, as_sktime, stack_nested, stack_sktime
 
 
@@ -445,7 +447,10 @@ def _stack_aeon(X):
     data, offsets, names
         As :func:`~sklstm.sequences._stacking.stack_items` returns them; no names.
     """
-    if isinstance(X, np.ndarray) and X.ndim in (2, 3) and X.dtype.kind in "biuf":
+    axes = "(sequence, channel, timepoint)"
+    refuse_foreign(X, "X", axes)
+    if isinstance(X, np.ndarray) and X.ndim in (2, 3) and X.dtype.kind in "biufO":
+        X = read_numbers(X, "X", axes)
         X = X[:, np.newaxis] if X.ndim == 2 else X
         n, F, T = X.shape
         data = X.transpose(0, 2, 1).reshape(n * T, F)
@@ -462,7 +467,10 @@ def _stack_aeon(X):
             "n_timepoints), np-list, a list of arrays of shape (n_channels, "
             f"n_timepoints_i), or numpy2D; got {what}."
         )
-    arrays = [np.asarray(x) for x in X]
+    arrays = []
+    for i, x in enumerate(X):
+        refuse_types(x, f"Sample {i}", "an array of shape (n_channels, n_timepoints)")
+        arrays.append(read_numbers(x, f"Sample {i}", "(channel, timepoint)"))
     if not arrays:
         raise ValueError("An empty list does not tell the number of features.")
     for i, array in enumerate(arrays):

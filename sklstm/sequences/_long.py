@@ -1,8 +1,13 @@
 """Long tables: one row per step, and a column that says which sequence it is of."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
-from ._stacking import as_offsets, columns_as_matrix, float_dtype
+from ._columns import as_numbers, columns_as_matrix, is_missing
+from ._foreign import DATES, refuse_foreign
+from ._peers import package_of
+from ._stacking import as_offsets
 
 
 def stack_long(frame, by, sort=None):
@@ -36,22 +41,49 @@ def stack_long(frame, by, sort=None):
         If ``frame`` is no DataFrame.
 
     ValueError
-        If a column is missing, is not numeric, or if a column of ``by`` or ``sort``
-        has missing values.
+        If a column is missing, comes twice or is not numeric, or if a column of ``by``
+        or ``sort`` has missing values or such that cannot be compared.
     """
+    if package_of(frame) == "xarray":
+        raise TypeError(
+            f"The table is an xarray.{type(frame).__name__}. Pass "
+            "x.to_dataframe().reset_index()."
+        )
+    refuse_foreign(frame, "The table")
     if not hasattr(frame, "columns") or not hasattr(frame, "__getitem__"):
         raise TypeError(
-            f"Expected a pandas or polars DataFrame, got {type(frame).__name__}."
+            f"Expected a pandas or polars DataFrame, got {type(frame).__name__}. "
+            "Columns in another form become one by pandas.DataFrame(...)."
         )
-    by = [by] if isinstance(by, str) else list(by)
-    sort = [] if sort is None else [sort] if isinstance(sort, str) else list(sort)
     columns = list(frame.columns)
+    by, sort = _names(by, "by"), [] if sort is None else _names(sort, "sort")
     if not by:
         raise ValueError("'by' needs at least one column that names the sequence.")
-    for column in [*by, *sort]:
-        if column not in columns:
-            raise ValueError(f"No column {column!r} among the columns {columns}.")
-    names = [column for column in columns if column not in by and column not in sort]
+    index = getattr(getattr(frame, "index", None), "names", ())
+    as_text = list(map(str, columns))
+    for j, column in enumerate(as_text):
+        first = as_text.index(column)
+        if first < j:
+            raise ValueError(
+                f"Columns {first} and {j} of the table are both named {column!r}. "
+                "Rename or drop one of them."
+            )
+    asked = [*by, *sort]
+    for j, column in enumerate(asked):
+        if isinstance(column, bool) or column not in columns:
+            hint = ""
+            if column is not None and column in index:
+                hint = " It is a level of the index: use frame.reset_index()."
+            raise ValueError(
+                f"No column {column!r} among the columns {columns}. 'by' and 'sort' "
+                f"are names of columns.{hint}"
+            )
+        if column in asked[:j]:
+            raise ValueError(
+                f"Column {column!r} comes twice in by={by} and sort={sort}. Name it "
+                "once."
+            )
+    names = [column for column in columns if column not in asked]
     if not names:
         raise ValueError(
             f"No feature column is left beside by={by} and sort={sort} of {columns}."
@@ -59,18 +91,18 @@ def stack_long(frame, by, sort=None):
 
     code = np.zeros(len(frame), dtype=np.intp)
     for column in by:
-        levels, inverse = np.unique(_key(frame, column), return_inverse=True)
+        levels, inverse = _levels(frame, column)
         code = np.unique(code * len(levels) + inverse, return_inverse=True)[1]
     code = count_by_first_row(code)
 
     # lexsort is stable and takes its last key first.
-    keys = [np.unique(_key(frame, c), return_inverse=True)[1] for c in reversed(sort)]
+    keys = [_levels(frame, column)[1] for column in reversed(sort)]
     order = np.lexsort([*keys, code])
     features = [
         as_numbers(
             frame[name],
             name,
-            "Encode it first, or name it in 'by' or 'sort'.",
+            f"Encode it first, or name it in 'by' or 'sort'. {DATES}",
         )
         for name in names
     ]
@@ -97,6 +129,33 @@ def count_by_first_row(code):
     return rank[inverse]
 
 
+def _names(names, parameter):
+    """Return one name or several as a list."""
+    if isinstance(names, (str, bytes)) or not isinstance(names, Iterable):
+        return [names]
+    if hasattr(names, "iloc"):
+        raise TypeError(
+            f"{parameter!r} is a {type(names).__name__}; expected a name of a column "
+            "or a list of names."
+        )
+    return list(names)
+
+
+def _levels(frame, column):
+    """Distinct values of a column in their order, and the place of each row's."""
+    values = _key(frame, column)
+    try:
+        return np.unique(values, return_inverse=True)
+    except TypeError as error:
+        kinds = [type(value).__name__ for value in values.tolist()]
+        rows = sorted({kinds.index(kind) for kind in kinds})[:2]
+        cells = ", ".join(f"{values[r]!r} ({kinds[r]}) in row {r}" for r in rows)
+        raise ValueError(
+            f"Column {column!r} has values that cannot be compared: {cells}. Make "
+            f"them of one type, in pandas by frame[{column!r}].astype(str)."
+        ) from error
+
+
 def _key(frame, column):
     """Return a column of ``by`` or ``sort``, which must be complete."""
     values = np.asarray(frame[column])
@@ -113,53 +172,3 @@ def _key(frame, column):
             "before building sequences."
         )
     return values
-
-
-def is_missing(value):
-    """Whether a cell of a table is empty: None, NaN, NaT or NA."""
-    # pandas.NA and NaT by name, without an import: they have no class in common.
-    return (
-        value is None
-        or type(value).__name__ in ("NAType", "NaTType")
-        or (isinstance(value, float) and np.isnan(value))
-    )
-
-
-def as_numbers(values, name, way_out="Encode it first."):
-    """Return a column of a DataFrame as floats.
-
-    Parameters
-    ----------
-    values : Series (pandas, polars or alike)
-        The values of a feature.
-
-    name : str
-        Its name, for messages.
-
-    way_out : str, default="Encode it first."
-        What to do if it is not numeric, for messages.
-
-    Returns
-    -------
-    values : ndarray of float32 or float64, shape (n_rows,)
-        Missing values are NaN.
-
-    Raises
-    ------
-    ValueError
-        If the column is not numeric.
-    """
-    try:
-        if hasattr(values, "iloc"):  # pandas: nullable types know their own way to NaN
-            if getattr(values.dtype, "kind", "O") not in "biufO":
-                raise ValueError(f"its type is {values.dtype}")
-            target = np.float32 if values.dtype == np.float32 else np.float64
-            return values.to_numpy(dtype=target, na_value=np.nan)
-        values = np.asarray(values)
-        if values.dtype.kind not in "biuf":
-            raise ValueError(f"its type is {values.dtype}")
-        return values.astype(float_dtype(values.dtype), copy=False)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"Column {name!r} is not numeric: {error}. {way_out}"
-        ) from error

@@ -29,10 +29,10 @@ def observed_mean(sequences, sample_weight=None):
         Means; 0 for a feature that was never observed.
     """
     with_steps = np.flatnonzero(sequences.lengths)  # reduceat knows no empty sums
-    starts = sequences.offsets[with_steps]
+    starts = sequences._offsets[with_steps]
     weight = None if sample_weight is None else sample_weight[with_steps]
     mean = np.zeros(sequences.n_features)
-    for feature, column in enumerate(sequences.data.T):
+    for feature, column in enumerate(sequences._data.T):
         observed = ~np.isnan(column)
         if not observed.any():
             continue
@@ -64,8 +64,9 @@ def fill_forward(sequences, first, *, indicator=False):
     sequences : SequenceArray of shape (n, None, F)
         Sequences in which NaN is a missing value; not changed.
 
-    first : ndarray of shape (F,)
-        What a feature is taken to be before it is first seen in a sequence.
+    first : ndarray of shape (F,) or (n, F)
+        What a feature is taken to be before it is first seen in a sequence, in all of
+        them or in each.
 
     indicator : bool, default=False
         Whether to add a column for each feature, behind all of them, that is 1 where
@@ -77,7 +78,7 @@ def fill_forward(sequences, first, *, indicator=False):
         Sequences without NaN, of the same dtype, and without the names of features.
         Without ``indicator`` the object given, if no value is missing.
     """
-    data, offsets = sequences.data, sequences.offsets
+    data, offsets = sequences._data, sequences._offsets
     N, F = data.shape
     # The minimum of numbers of which one is NaN is NaN, and needs no mask.
     complete = not np.isnan(data.min(initial=0))
@@ -90,16 +91,20 @@ def fill_forward(sequences, first, *, indicator=False):
 
     step = np.arange(N)[:, np.newaxis]
     start = np.repeat(offsets[:-1], sequences.lengths)[:, np.newaxis]
+    whose = None
+    if first.ndim == 2:
+        whose = np.repeat(np.arange(len(first)), sequences.lengths)
     n_columns = max(1, FILL_AT_ONCE // N)
     for begin in range(0, F, n_columns):
         columns = slice(begin, begin + n_columns)
         x = data[:, columns]
         missing = np.isnan(x)
+        before = first[columns] if whose is None else first[whose, columns]
         # Row of the last value seen, perhaps in an earlier sequence; -1: in none.
         last = np.where(missing, -1, step)
         np.maximum.accumulate(last, axis=0, out=last)
         filled[:, :F][:, columns] = np.where(
-            last >= start, x[last, np.arange(x.shape[1])], first[columns]
+            last >= start, x[last, np.arange(x.shape[1])], before
         )
         if indicator:
             filled[:, F:][:, columns] = missing

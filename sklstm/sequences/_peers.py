@@ -65,6 +65,9 @@ def unique_names(sequences, method):
     return list(names)
 
 
+_PEERS = ("awkward", "pyarrow", "polars", "pandas", "torch", "xarray")
+
+
 def package_of(X):
     """Return the package that a type comes from, also where it was derived from it.
 
@@ -76,10 +79,11 @@ def package_of(X):
     Returns
     -------
     package : str or None
-        "awkward", "pyarrow", "polars", "pandas" or "torch"; None for anything else.
+        "awkward", "pyarrow", "polars", "pandas", "torch" or "xarray"; None for anything
+        else.
     """
     for base in type(X).__mro__:
         package = str(base.__module__).partition(".")[0]
-        if package in ("awkward", "pyarrow", "polars", "pandas", "torch"):
+        if package in _PEERS:
             return package
     return None

@@ -1,28 +1,13 @@
 """Stacking: a list of sequences becomes one matrix of steps and its offsets."""
 
-from collections.abc import Iterator
+import sys
 
 import numpy as np
-from scipy.sparse import issparse
 
-FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+from ._columns import float_dtype, read_numbers
+from ._foreign import refuse_types
 
-
-def float_dtype(*dtypes):
-    """Return the float type that holds data of these types.
-
-    Parameters
-    ----------
-    *dtypes : dtype
-        Types of the data.
-
-    Returns
-    -------
-    dtype : dtype
-        ``float32`` if the data are ``float32``, else ``float64``.
-    """
-    common = np.result_type(*dtypes)
-    return common if common in FLOATS else FLOATS[1]
+AXES = "(n_steps, n_features) or (n_steps,)"
 
 
 def as_offsets(lengths):
@@ -86,7 +71,7 @@ def stack_items(items, dtype=None):
 
     dtypes = {array.dtype for array in arrays}
     if any(t.kind not in "biuf" for t in dtypes):
-        arrays = [_item_as_numbers(i, array) for i, array in enumerate(arrays)]
+        arrays = [_item_as_array(i, array) for i, array in enumerate(arrays)]
         dtypes = {array.dtype for array in arrays}
     target = float_dtype(*dtypes) if dtype is None else np.dtype(dtype)
 
@@ -100,8 +85,12 @@ def stack_items(items, dtype=None):
                 "expected as in sample 0. All sequences need the same features in "
                 f"every step; only the number of steps may differ.{_hint_aeon(arrays)}"
             )
-    offsets = as_offsets(np.fromiter(map(len, arrays), np.intp, len(arrays)))
-    with np.errstate(over="ignore"):  # a value too large is told by the finite check
+    lengths = list(map(len, arrays))
+    if sum(lengths) > sys.maxsize:  # of arrays without features, which take no memory
+        raise ValueError(f"The sequences have {sum(lengths)} steps, too many to count.")
+    offsets = as_offsets(lengths)
+    # a value too large is told by the finite check
+    with np.errstate(over="ignore", under="ignore"):
         if len(arrays) == 1:
             data = arrays[0].astype(target, copy=False)
         else:
@@ -109,29 +98,6 @@ def stack_items(items, dtype=None):
     if data.ndim == 1:
         data = data[:, np.newaxis]
     return np.require(data, requirements=["C", "A"]), offsets, names
-
-
-def columns_as_matrix(columns, order=slice(None)):
-    """Return columns as one matrix of floats.
-
-    Parameters
-    ----------
-    columns : list of ndarray of shape (n_rows,)
-        Of any numeric types.
-
-    order : ndarray of int, shape (n_rows,), default=slice(None)
-        The row of the columns for each row of the matrix; as they are by default.
-
-    Returns
-    -------
-    data : ndarray of float32 or float64, shape (n_rows, n_columns)
-        C-contiguous; float32 if all columns are.
-    """
-    dtype = float_dtype(*(column.dtype for column in columns))
-    data = np.empty((len(columns[0]), len(columns)), dtype)
-    for j, column in enumerate(columns):
-        data[:, j] = column[order]
-    return data
 
 
 def _hint_aeon(arrays):
@@ -146,49 +112,10 @@ def _hint_aeon(arrays):
 
 
 def _item_as_array(i, item):
-    """Return sample ``i`` as an ndarray of any type and rank."""
-    if isinstance(item, np.ma.MaskedArray):
-        raise TypeError(
-            f"Sample {i} is a masked array, whose mask would be lost. Pass the valid "
-            "steps, or item.filled(np.nan) after casting to float."
-        )
-    if issparse(item):
-        raise TypeError(
-            f"Sample {i} is sparse, but dense data is required. Use '.toarray()' to "
-            "convert it."
-        )
-    if item is None or isinstance(item, (str, bytes, dict, set, Iterator)):
-        raise TypeError(
-            f"Sample {i} is of type {type(item).__name__}; expected an array of shape "
-            "(n_steps, n_features) or (n_steps,)."
-        )
-    try:
-        return np.asarray(item)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"Sample {i} cannot be read as an array of shape (n_steps, n_features) or "
-            f"(n_steps,): {error} Every step needs the same number of features."
-        ) from error
-
-
-def _item_as_numbers(i, array):
-    """Return sample ``i`` with a real numeric type."""
-    if array.dtype.kind in "biuf":
-        return array
-    if array.dtype.kind == "c":
-        raise ValueError(f"Complex data not supported\nSample {i} is {array.dtype}.")
-    if array.dtype.kind == "O":
-        try:
-            return array.astype(np.float64)
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"Sample {i} holds values that are not numbers or is ragged: {error}. "
-                "Every step must be a number or the same number of numbers."
-            ) from error
-    raise ValueError(
-        f"Sample {i} is not numeric (dtype {array.dtype}). Convert the data to "
-        "numeric values explicitly first."
-    )
+    """Return sample ``i`` as an ndarray of numbers, of any rank."""
+    if type(item) is not np.ndarray:
+        refuse_types(item, f"Sample {i}", f"an array of shape {AXES}")
+    return read_numbers(item, f"Sample {i}", AXES)
 
 
 def _same_rank(arrays):
@@ -224,7 +151,7 @@ def _common_columns(items):
     first = names = None
     for i, item in enumerate(items):
         columns = getattr(item, "columns", None)
-        if columns is None:
+        if columns is None or getattr(item, "ndim", 2) == 1:
             continue
         columns = list(columns)
         if first is None:

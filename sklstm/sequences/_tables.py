@@ -7,9 +7,10 @@ makes one of a SequenceArray. Long tables are read in `_long.py`.
 import numpy as np
 
 from ._columnar import raise_missing_sample, stack_arrow
-from ._long import as_numbers, count_by_first_row, is_missing
+from ._columns import as_numbers, columns_as_matrix, is_missing
+from ._long import count_by_first_row
 from ._peers import import_peer, package_of, unique_names
-from ._stacking import as_offsets, columns_as_matrix, stack_items
+from ._stacking import as_offsets, stack_items
 
 # ---- sktime --------------------------------------------------------------------------
 
@@ -102,7 +103,7 @@ def _steps(sequences):
     """The number of each row's sequence, and of its step."""
     lengths = sequences.lengths
     sample = np.repeat(np.arange(len(lengths)), lengths)
-    return sample, np.arange(len(sample)) - sequences.offsets[sample]
+    return sample, np.arange(len(sample)) - sequences._offsets[sample]
 
 
 def as_sktime(sequences):
@@ -256,7 +257,7 @@ def _column_of_lists(column):
             )
     if not values:
         return np.empty(0), np.empty(0, dtype=np.intp)
-    data, offsets, _ = stack_items([np.asarray(cell) for cell in values])
+    data, offsets, _ = stack_items(values)
     if any(np.ndim(cell) != 1 for cell in values):
         raise ValueError("holds arrays of more than one dimension. Use from_list.")
     return data[:, 0], np.diff(offsets)

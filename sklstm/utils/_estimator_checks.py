@@ -59,7 +59,7 @@ def _new(estimator):
     params = estimator.get_params()
     changes = {name: 0 for name in params if name.split("__")[-1] == "random_state"}
     changes |= {
-        name: min(value, MAX_ITER)
+        name: MAX_ITER if value == "auto" else min(value, MAX_ITER)
         for name, value in params.items()
         if name.split("__")[-1] == "max_iter"
     }

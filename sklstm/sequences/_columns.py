@@ -1,0 +1,279 @@
+"""Numbers out of arrays, columns and frames of any package, missing values as NaN."""
+
+import numpy as np
+
+from ._foreign import DATES, raise_not_numeric, refuse_foreign
+from ._peers import package_of
+
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def float_dtype(*dtypes):
+    """Return the float type that holds data of these types.
+
+    Parameters
+    ----------
+    *dtypes : dtype
+        Types of the data.
+
+    Returns
+    -------
+    dtype : dtype
+        ``float32`` if the data are ``float32``, else ``float64``.
+    """
+    common = np.result_type(*dtypes)
+    return common if common in FLOATS else FLOATS[1]
+
+
+def columns_as_matrix(columns, order=slice(None)):
+    """Return columns as one matrix of floats.
+
+    Parameters
+    ----------
+    columns : list of ndarray of shape (n_rows,)
+        Of any numeric types.
+
+    order : ndarray of int, shape (n_rows,), default=slice(None)
+        The row of the columns for each row of the matrix; as they are by default.
+
+    Returns
+    -------
+    data : ndarray of float32 or float64, shape (n_rows, n_columns)
+        C-contiguous; float32 if all columns are.
+    """
+    dtype = float_dtype(*(column.dtype for column in columns))
+    data = np.empty((len(columns[0]), len(columns)), dtype)
+    for j, column in enumerate(columns):
+        data[:, j] = column[order]
+    return data
+
+
+def is_missing(value):
+    """Whether a cell of a table is empty: None, NaN, NaT or NA."""
+    # pandas.NA and NaT by name, without an import: they have no class in common.
+    return (
+        value is None
+        or type(value).__name__ in ("NAType", "NaTType")
+        or (isinstance(value, float) and np.isnan(value))
+    )
+
+
+def objects_as_floats(array):
+    """Return an array of Python objects as float64, missing ones as NaN.
+
+    Raises
+    ------
+    TypeError, ValueError, OverflowError
+        If one is neither a number nor missing. The message names its place.
+    """
+    try:
+        return array.astype(np.float64)
+    except (TypeError, ValueError, OverflowError):
+        missing = [is_missing(value) for value in array.flat]
+        missing = np.array(missing, dtype=bool).reshape(array.shape)
+    if missing.any():
+        array = np.where(missing, np.nan, array)
+    try:
+        return array.astype(np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        places = (p for p, value in np.ndenumerate(array) if not _is_number(value))
+        place = ", ".join(map(str, next(places, ())))
+        raise type(error)(f"{error}, at [{place}]") from error
+
+
+def _is_number(value):
+    try:
+        float(value)
+    except (TypeError, ValueError, OverflowError):
+        return False
+    return True
+
+
+def as_numbers(values, name, way_out=f"Encode it first. {DATES}"):
+    """Return a column of a DataFrame as floats.
+
+    Parameters
+    ----------
+    values : Series (pandas, polars or alike)
+        The values of a feature.
+
+    name : str
+        Its name, for messages.
+
+    way_out : str, default="Encode it first. ..."
+        What to do if it is not numeric, for messages.
+
+    Returns
+    -------
+    values : ndarray of float32 or float64, shape (n_rows,)
+        Missing values are NaN.
+
+    Raises
+    ------
+    ValueError
+        If the column is not numeric.
+    """
+    try:
+        return _column_as_floats(values)
+    except (TypeError, ValueError) as error:
+        kind = getattr(values, "dtype", type(values).__name__)
+        reason = f" ({error})" if str(error) else ""
+        raise ValueError(
+            f"Column {name!r} is not numeric: its type is {kind}{reason}. {way_out}"
+        ) from error
+
+
+def _column_as_floats(values):
+    package = package_of(values)
+    if package == "pandas":  # nullable types know their own way to NaN
+        dtype = values.dtype
+        if getattr(dtype, "kind", "O") not in "biufO":
+            raise TypeError
+        if isinstance(dtype, np.dtype) and dtype.kind == "O":
+            return objects_as_floats(values.to_numpy())
+        dtype = getattr(dtype, "subtype", dtype)  # of a sparse column
+        single = dtype.kind == "f" and dtype.itemsize == 4
+        target = np.float32 if single else np.float64
+        return values.to_numpy(dtype=target, na_value=np.nan)
+    if package == "polars":
+        kind = str(values.dtype).partition("(")[0]
+        if not (values.dtype.is_numeric() or kind in ("Boolean", "Null")):
+            raise TypeError
+        if not values.dtype.is_float():
+            from polars import Float64
+
+            values = values.cast(Float64)
+        values = values.to_numpy()
+    values = np.asarray(values)
+    if values.dtype.kind == "O":
+        return objects_as_floats(values)
+    if values.dtype.kind not in "biuf":
+        raise TypeError
+    return values.astype(float_dtype(values.dtype), copy=False)
+
+
+def is_frame(X):
+    """Whether X is a DataFrame of pandas or polars."""
+    return package_of(X) in ("pandas", "polars") and hasattr(X, "columns")
+
+
+def frame_as_matrix(frame, what, way_out=f"Encode it, or leave it out. {DATES}"):
+    """Return a DataFrame of pandas or polars as a matrix, missing values as NaN.
+
+    Parameters
+    ----------
+    frame : DataFrame of shape (n_rows, n_columns)
+        Columns of numbers, of any types.
+
+    what : str
+        What it is, for messages.
+
+    way_out : str, default="Encode it, or leave it out. ..."
+        What to do about a column that is not numeric, for messages.
+
+    Returns
+    -------
+    matrix : ndarray of shape (n_rows, n_columns)
+        Of a numeric type.
+
+    Raises
+    ------
+    ValueError
+        Names the first column that is not numeric, and its type.
+    """
+    if hasattr(frame, "iloc"):
+        quick = all(isinstance(t, np.dtype) and t.kind in "biuf" for t in frame.dtypes)
+        columns = [] if quick else [frame.iloc[:, j] for j in range(frame.shape[1])]
+    else:
+        # to_numpy makes float32 of small integers with nulls, float64 of others
+        quick = all(kind.is_float() for kind in frame.dtypes)
+        columns = [] if quick else frame.get_columns()
+    if quick:
+        matrix = np.asarray(frame.to_numpy())
+        if matrix.ndim == 2 and matrix.dtype.kind in "biuf":
+            return matrix
+        return np.zeros((len(frame), 0))
+    names = list(frame.columns)
+    try:
+        return columns_as_matrix(
+            [as_numbers(c, n, way_out) for c, n in zip(columns, names, strict=True)]
+        )
+    except ValueError as error:
+        raise ValueError(f"{what} holds other things than numbers. {error}") from error
+
+
+def read_numbers(X, what, axes):
+    """Return an array of real numbers of what can be read as one.
+
+    Parameters
+    ----------
+    X : array-like
+        An array, lists of numbers, a Series or a DataFrame.
+
+    what : str
+        What it is, for messages.
+
+    axes : str
+        The shape expected, for messages.
+
+    Returns
+    -------
+    array : ndarray
+        Of a numeric type and any shape; missing values are NaN.
+
+    Raises
+    ------
+    TypeError
+        If X is of a type that has to be converted first.
+
+    ValueError
+        If X holds anything but real numbers, or is ragged.
+    """
+    if type(X) is not np.ndarray:
+        refuse_foreign(X, what, axes)
+        if is_frame(X):
+            return frame_as_matrix(X, what)
+        if package_of(X) in ("pandas", "polars"):
+            return _series_as_numbers(X, what)
+        refuse_rows(X, what)
+        try:
+            X = np.asarray(X)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"{what} cannot be read as an array of shape {axes}: {error} Every "
+                "step needs the same number of features."
+            ) from error
+    if X.dtype.kind == "O":
+        try:
+            return objects_as_floats(X)
+        except OverflowError as error:
+            raise ValueError(f"{what} holds a number too large: {error}") from error
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"{what} holds values that are not numbers or is ragged: {error}. "
+                "Every step must be a number or the same number of numbers."
+            ) from error
+    if X.dtype.kind not in "biuf":
+        raise_not_numeric(X, what)
+    return X
+
+
+def _series_as_numbers(values, what):
+    """Return a Series or an Index of numbers, or one of arrays of one length."""
+    try:
+        return _column_as_floats(values)
+    except (TypeError, ValueError) as error:
+        kind = getattr(values, "dtype", "")
+        raise ValueError(
+            f"{what} is a {type(values).__name__} that is not numeric (dtype {kind})."
+            f" {error}".rstrip()
+        ) from error
+
+
+def refuse_rows(X, what):
+    """Raise for a list of masked arrays and alike, which numpy joins as they are."""
+    if isinstance(X, (list, tuple)):
+        what = what.replace("Sample", "sample")
+        for row in {type(row): row for row in X}.values():
+            if not isinstance(row, (int, float, list, tuple)):
+                refuse_foreign(row, f"A row of {what}")
