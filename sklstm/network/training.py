@@ -561,6 +561,7 @@ def train(
                     monitor.say(f"{monitor.stopping_reason()} Stopping.")
                     if by_loss:
                         best.restore(parameters, optimizer)
+                        monitor.kept_loss = best.loss
                     return epoch + 1
         if not (incremental or learning_rate.planned or monitor.has_diverged()):
             warnings.warn(
