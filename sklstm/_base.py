@@ -33,6 +33,7 @@ from .network.training import (
     LearningRate,
     LoopOptions,
     Monitor,
+    Start,
     TrainingSet,
     auto_batch_size,
     auto_epochs,
@@ -398,8 +399,8 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         penalty = None
         if self.alpha and self.solver != "adamw":
             penalty = (self.alpha * network.weight_mask()).astype(parameters.dtype)
-        monitor.start_loss = self._loss_at_start(
-            samples, parameters, penalty, batch_size
+        monitor.start = self._losses_at_start(
+            network, parameters, samples, penalty, batch_size, incremental
         )
         optimizer = dropout = None
         if self.solver != "lbfgs":
@@ -693,24 +694,39 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
                 vars(monitor).update(monitor.best_of(*score(parameters), parameters))
         return monitor
 
-    def _loss_at_start(self, samples, parameters, penalty, batch_size):
-        """The loss of the constant that a first fit starts with, and the penalty."""
-        start = self._start
-        if start is None:
-            start = self._head_bias(samples.target, samples.weight)
-        loss, total = self._make_loss(), 0.0
-        for part in gen_batches(len(samples), 10_000):
+    def _losses_at_start(
+        self, network, parameters, samples, penalty, batch_size, incremental
+    ):
+        """What training begins with, by which to see whether it diverges."""
+        outputs = self._start
+        if outputs is None:
+            outputs = self._head_bias(samples.target, samples.weight)
+        loss, total, n = self._make_loss(), 0.0, len(samples)
+        for part in gen_batches(n, 10_000):
             target = samples.target[part]
             weight = None if samples.weight is None else samples.weight[part]
-            output = np.broadcast_to(start, (len(target), self._n_raw_outputs))
-            value, _ = loss.value_and_gradient(output, target, weight)
+            constant = np.broadcast_to(outputs, (len(target), self._n_raw_outputs))
+            value, _ = loss.value_and_gradient(constant, target, weight)
             total += value * (len(target) if weight is None else weight.sum())
-        n = len(samples)
         total /= n if samples.weight is None else samples.weight.sum()
+        of_network = np.nan
+        if not incremental:  # where it would cost as much as a part of the pass
+            some = np.unique(np.linspace(0, n - 1, min(n, 32)).astype(np.intp))
+            network.load(parameters, backward=False)
+            with np.errstate(over="ignore", invalid="ignore"):
+                raw = network.predict(
+                    samples.data, samples.starts[some], samples.lengths[some]
+                )
+                of_network, _ = loss.value_and_gradient(raw, samples.target[some])
+            of_network = of_network if np.isfinite(of_network) else np.inf
+        of_penalty = 0.0
         if penalty is not None:
             squares = (penalty * parameters**2).sum(dtype=np.float64)
-            total += squares / 2 / (batch_size * samples.mean_weight)
-        return total
+            of_penalty = squares / 2 / (batch_size * samples.mean_weight)
+        return Start(total, of_network, of_penalty, self._usual_loss(outputs))
+
+    def _usual_loss(self, outputs):
+        return 1.0
 
     def _make_optimizer(self, network, going_on):
         size, dtype = network.layout.size, network.dtype

@@ -35,7 +35,7 @@ def nothing_seen():
 
 def sample_keys(X, target):
     """Fingerprints (n,) of sequences with their targets."""
-    keys = digests(as_bytes(X.data), X.offsets[:-1], X.lengths, as_bytes(target))
+    keys = digests(as_bytes(X._data), X._offsets[:-1], X.lengths, as_bytes(target))
     return keys[:, 0].copy()
 
 

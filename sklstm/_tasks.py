@@ -809,6 +809,11 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
         loss = self._make_loss()
         return loss.raw_outputs([quantiles(values, weight, loss.levels)])[0]
 
+    def _usual_loss(self, outputs):
+        # the variance of counts is their mean
+        counts = self._fitted_loss[0] == "poisson"
+        return max(1.0, float(np.exp(np.max(outputs)))) if counts else 1.0
+
     def _target_values(self, y):
         return y.reshape(len(y), -1)
 

@@ -56,12 +56,11 @@ def test_a_rate_far_too_large(task, solver):
     if "not finite" in text:
         return
     assert "Training has diverged" in text and "learning_rate_init" in text
-    ended, constant, first = (
-        float(number) for number in re.findall(r"\d[\d.]*(?:e[+-]?\d+)?", text)[:3]
+    ended, begun, constant = (
+        float(number) for number in re.findall(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?", text)[:3]
     )
     assert ended == pytest.approx(model.loss_, rel=0.01)
-    assert first == pytest.approx(model.loss_curve_[0], rel=0.01)
-    assert ended > 4 * constant > 0
+    assert ended > 4 * max(begun, constant) > 0
 
 
 @pytest.mark.parametrize("task", ["binary", "classes", "numbers"])
@@ -78,9 +77,9 @@ def test_the_constant_has_the_loss_of_the_prior():
     y = (np.arange(40) < 10).astype(int)
     weight = np.where(y == 1, 3.0, 1.0)  # a prior of one half
     model = LSTMClassifier(**SMALL, learning_rate_init=100.0)
-    with pytest.warns(ConvergenceWarning, match="a constant prediction, 0.693;"):
+    with pytest.warns(ConvergenceWarning, match="a constant prediction is 0.693"):
         model.fit(X, y, weight)
-    with pytest.warns(ConvergenceWarning, match="a constant prediction, 0.562;"):
+    with pytest.warns(ConvergenceWarning, match="a constant prediction is 0.562"):
         model.fit(X, y)
 
 

@@ -428,7 +428,10 @@ def test_validation_predictions_that_overflow(Estimator):
     model.set_params(max_iter=3, hidden_layer_sizes=16)
     far = X[:9].copy()
     far[3] = 3e38
-    model.fit(X, y, X_val=far, y_val=y[:9])
+    with pytest.warns(ConvergenceWarning, match="No validation score of this fit was"):
+        model.fit(X, y, X_val=far, y_val=y[:9])
+    plain = copy.deepcopy(model).set_params(early_stopping=False).fit(X, y)
+    assert_array_equal(model._parameters, plain._parameters)  # of the last epoch
     assert len(model.validation_scores_) == 3
     assert np.isnan(model.validation_scores_).all()
     assert np.isfinite(model._parameters).all()

@@ -209,6 +209,17 @@ class LearningRate:
         return True
 
 
+class Start(NamedTuple):
+    """Losses before training: of a constant prediction, of the network as it begins,
+    without and with nothing but the penalty, and a usual one (that of a standardised
+    target; for counts their mean)."""
+
+    constant: float
+    network: float
+    penalty: float
+    unit: float
+
+
 class Monitor:
     """History of a training, and when it has stopped getting better.
 
@@ -233,8 +244,8 @@ class Monitor:
         self.score = score
         #: Whether the loss was not finite.
         self.broke_down = False
-        #: The loss of a constant prediction, which training has to be better than.
-        self.start_loss = np.inf
+        #: What training has to be better than, None where it is not known.
+        self.start = None
         #: That of the weights that are kept.
         self.loss = self.kept_loss = np.nan
         self.best_loss = self.best_score_loss = self.lowest_validation_loss = np.inf
@@ -295,27 +306,33 @@ class Monitor:
             del self.validation_scores[n_scores + self.n_epochs :]
 
     def has_diverged(self, incremental=False):
-        """Whether the loss is far above that of a constant prediction.
+        """Whether the loss is far above that of a constant prediction and of the start.
 
         A pass over a few samples may meet unusual ones: it has to be far above also the
-        first pass, and above what is usual in standardised units.
+        first pass, and above what is usual.
         """
-        if not self.n_epochs or self.broke_down:
+        if not self.n_epochs or self.broke_down or self.start is None:
             return False
         if incremental:
-            usual = max(self.start_loss, self.loss_curve[0], 1.0)
+            usual = max(self.start.constant, self.loss_curve[0], self.start.unit)
             return self.kept_loss > 100 * usual
-        return self.kept_loss > 4 * max(self.start_loss, 0.1)
+        constant = max(self.start.constant, self.start.unit / 10)
+        # A network may start with an overflow, which it has to come down from.
+        start = min(self.start.network, 25 * constant)
+        return self.kept_loss > 4 * (max(start, constant) + self.start.penalty)
 
     def divergence(self, incremental):
         """What to say of it."""
-        first = self.loss_curve[0 if incremental else -self.n_epochs]
-        what = "of this pass is" if incremental else "ended at"
+        if incremental:
+            first, what = self.loss_curve[0], "of this pass is"
+        else:
+            first, what = self.start.network + self.start.penalty, "ended at"
         return (
-            f"Training has diverged: the loss {what} {self.kept_loss:.3g}, far above "
-            f"that of a constant prediction, {self.start_loss:.3g}; it was {first:.3g} "
-            "in the first epoch. Try a smaller learning_rate_init or max_grad_norm, or "
-            "scale X, for example with TimeDistributed(StandardScaler())."
+            f"Training has diverged: the loss {what} {self.kept_loss:.3g}; it began at "
+            f"{first:.3g}, and that of a constant prediction is "
+            f"{self.start.constant:.3g}. Try a smaller learning_rate_init or "
+            "max_grad_norm, or scale X, for example with "
+            "TimeDistributed(StandardScaler())."
         )
 
     def progress(self, unit="epoch", more="max_iter or learning_rate_init"):
@@ -544,6 +561,7 @@ def train(
                     monitor.say(f"{monitor.stopping_reason()} Stopping.")
                     if by_loss:
                         best.restore(parameters, optimizer)
+                        monitor.kept_loss = best.loss
                     return epoch + 1
         if not (incremental or learning_rate.planned or monitor.has_diverged()):
             warnings.warn(
