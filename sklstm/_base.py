@@ -826,7 +826,7 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         fitted.__dict__.update(self.__dict__)
         return fitted
 
-    def _raw_outputs(self, X, initial_state=None):
+    def _raw_outputs(self, X, initial_state):
         """Outputs of the network (n, K), in float64."""
         raw = self._read(X, initial_state, self._raw)
         warn_if_not_finite(raw, "prediction", stacklevel=3)

@@ -94,7 +94,7 @@ class Seen(NamedTuple):
     count: np.ndarray
 
     @classmethod
-    def of(cls, column, weight=None):
+    def of(cls, column, weight):
         return cls(*distinct(column, weight), distinct(column)[1])
 
     def and_also(self, other):

@@ -148,7 +148,7 @@ class Network:
             weights["attention"] = views["pooling"]["w"].ravel().copy()
         return weights
 
-    def from_torch_weights(self, weights, head_weight, head_bias, attention=None):
+    def from_torch_weights(self, weights, head_weight, head_bias, attention):
         """A parameter vector of the weights of `torch.nn` modules, by their names.
 
         Parameters
@@ -159,7 +159,7 @@ class Network:
             also peephole.
         head_weight, head_bias : ndarray of shape (K, H), (K,)
             Those of a `torch.nn.Linear`.
-        attention : ndarray of shape (H,), default=None
+        attention : ndarray of shape (H,) or None
             The vector w of a pooling by attention.
         """
         parameters = aligned_empty((self.layout.size,), self.dtype)
@@ -260,7 +260,7 @@ class Network:
         return {"h_0": h_0, "c_0": c_0}
 
     def _recur(
-        self, schedule, data, *, keep=False, sequence=False, noise=None, states=None,
+        self, schedule, data, *, states, keep=False, sequence=False, noise=None,
         after=None,
     ):  # fmt: skip
         """The last output of the uppermost layer, and with `sequence` all of them.
@@ -298,7 +298,7 @@ class Network:
         return h_last, h, h_rows
 
     def _features(
-        self, schedule, data, *, keep, noise=None, states=None, pooled=None
+        self, schedule, data, *, keep, noise, states, pooled
     ):  # fmt: skip
         """What the head reads of a batch (B, at least its inputs)."""
         features, h, h_rows = self._recur(

@@ -252,7 +252,7 @@ def validate_sequences(estimator, X, *, reset, dtype=None, allow_nan=False):
     return sequences
 
 
-def validate_layout(estimator, X, *, reset, dtype=None, allow_nan=False):
+def validate_layout(estimator, X, *, reset, dtype=None, allow_nan):
     """Do what :func:`validate_sequences` does, and tell whether X is 2-D.
 
     For transformers, which give back the container they are given.

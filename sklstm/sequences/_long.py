@@ -10,7 +10,7 @@ from ._peers import package_of
 from ._stacking import as_offsets
 
 
-def stack_long(frame, by, sort=None):
+def stack_long(frame, by, sort):
     """Stack the steps of a long table, sequence by sequence.
 
     Parameters
@@ -21,7 +21,7 @@ def stack_long(frame, by, sort=None):
     by : str or list of str
         Columns that name the sequence.
 
-    sort : str or list of str, default=None
+    sort : str, list of str or None
         Columns that order the steps of a sequence. None keeps the order of rows.
 
     Returns
