@@ -21,7 +21,10 @@ from sklstm.network.training import Monitor
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((40, 6, 2))
 SUMS = X.sum(axis=(1, 2))
-SMALL = {"hidden_layer_sizes": 4, "max_iter": 5, "random_state": 0}
+SMALL = {
+    "hidden_layer_sizes": 4, "max_iter": 5, "random_state": 0,
+    "learning_rate": "constant", "learning_rate_init": 0.002, "batch_size": 32,
+}  # fmt: skip
 TARGETS = {
     "binary": (LSTMClassifier, (SUMS > 0).astype(int)),
     "classes": (GRUClassifier, np.arange(40) % 3),
@@ -44,10 +47,19 @@ def make(task, **params):
 
 
 @every_target
-@pytest.mark.parametrize("solver", ["adam", "adamw", "sgd", "rmsprop"])
-def test_a_rate_far_too_large(task, solver):
+@pytest.mark.parametrize(
+    "solver, learning_rate",
+    [
+        ("adam", "constant"), ("adamw", "constant"), ("sgd", "constant"),
+        ("rmsprop", "constant"), ("adam", "cosine"), ("sgd", "cosine"),
+    ],
+)  # fmt: skip
+def test_a_rate_far_too_large(task, solver, learning_rate):
     """One warning, which names the losses and what to do."""
-    model, y = make(task, solver=solver, learning_rate_init=1e3, max_grad_norm=None)
+    model, y = make(
+        task, solver=solver, learning_rate_init=1e3, max_grad_norm=None,
+        learning_rate=learning_rate,
+    )  # fmt: skip
     with pytest.warns(ConvergenceWarning) as caught:
         model.fit(X, y)
     text = str(caught[0].message)
@@ -76,7 +88,7 @@ def test_absurd_rates(task, rate, early_stopping):
 def test_the_constant_has_the_loss_of_the_prior():
     y = (np.arange(40) < 10).astype(int)
     weight = np.where(y == 1, 3.0, 1.0)  # a prior of one half
-    model = LSTMClassifier(**SMALL, learning_rate_init=100.0)
+    model = LSTMClassifier(**{**SMALL, "learning_rate_init": 100.0})
     with pytest.warns(ConvergenceWarning, match="a constant prediction is 0.693"):
         model.fit(X, y, weight)
     with pytest.warns(ConvergenceWarning, match="a constant prediction is 0.562"):
@@ -140,7 +152,6 @@ def test_going_on_from_a_good_fit():
 @pytest.mark.parametrize("early_stopping", [False, True])
 def test_the_warning_of_max_iter_names_the_gain(early_stopping):
     model, y = make("numbers", early_stopping=early_stopping, max_iter=13, tol=0)
-    model.set_params(learning_rate="constant")
     with pytest.warns(ConvergenceWarning, match="Maximum iterations") as caught:
         model.fit(X, y)
     text = str(caught[0].message)

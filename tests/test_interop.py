@@ -531,7 +531,7 @@ def test_arrow_shares_memory():
         assert np.shares_memory(SequenceArray.from_arrow(array[part]).data, X.data)
     named = SequenceArray(X.data, X.offsets, "abcd").to_arrow()
     assert [field.name for field in named.type.value_type] == list("abcd")
-    model = GRURegressor(2, max_iter=1, tol=0.1, n_iter_no_change=1, random_state=0)
+    model = GRURegressor(2, max_iter=1, learning_rate="constant", random_state=0)
     Y = SequenceArray.from_arrow(array)
     assert not Y.data.flags.writeable
     with pytest.warns(match="Maximum iterations"):
@@ -700,7 +700,7 @@ def foreign(name):
 )
 def test_the_conversion_is_named(name, conversion):
     X = foreign(name)
-    fitted = LSTMClassifier(2, max_iter=1, n_iter_no_change=1, random_state=0)
+    fitted = LSTMClassifier(2, max_iter=1, learning_rate="constant", random_state=0)
     with pytest.warns(match="Maximum iterations"):
         fitted.fit([[1.0], [2.0]], [0, 1])
     for call in (

@@ -52,6 +52,8 @@ def small(Estimator=LSTMClassifier, **params):
 def restless(Estimator=LSTMClassifier, solver="adam", **params):
     """Whose loss jumps until it has not been better for three epochs."""
     rate = {"sgd": 2.0, "rmsprop": 0.1}.get(solver, 0.3)
+    if Estimator is RNNRegressor and solver == "sgd":
+        rate = 1.0  # no divergence
     defaults = {"learning_rate": "constant", "learning_rate_init": rate}
     defaults |= {"n_iter_no_change": 3, "max_iter": 200}
     return small(Estimator, solver=solver, **{**defaults, **params})
