@@ -210,7 +210,7 @@ def test_predictions_stay_when_units_change(loss, several):
     y = np.c_[Y, 50 - 1e3 * Y] if several else 7 + Y
     model = small(loss, dtype="float64", learning_rate_init=1e-12)
     model.partial_fit(X[:40], y[:40])
-    before, raw = model.predict(X), model.intercept_.copy()
+    before, raw = model.predict(X), model.weights_["head_bias"].copy()
     units = model._target_mean.copy(), model._target_scale.copy()
     model.partial_fit(X[40:80], 1.5 * y[40:80] + 1)
     assert (units[1] != model._target_scale).all()
@@ -219,7 +219,7 @@ def test_predictions_stay_when_units_change(loss, several):
     atol = 0.02 if loss == "quantiles" else 1e-9
     assert_allclose(model.predict(X) / scale, before / scale, atol=atol, rtol=1e-9)
     if loss != "quantiles":  # of which the head has no units
-        assert_allclose(model.intercept_, raw, rtol=1e-9)
+        assert_allclose(model.weights_["head_bias"], raw, rtol=1e-9)
 
 
 def test_raw_outputs_stay_when_units_were_a_guess():
