@@ -363,7 +363,7 @@ GROUPS = {
     "int": 3, "str": "abcdefgh", "dict": {0: 1}, "object": object(), "too few": [0, 1,
     2],
     "too many": np.arange(N + 1), "one group": np.zeros(N), "2-D": np.ones((N, 2)),
-    "mixed": [0, "a"] * 4, "NaN": np.where(LABELS, np.nan, 1.0), "empty": [],
+    "NaN": np.where(LABELS, np.nan, 1.0), "empty": [],
     "None inside": [0, None] * 4, "list inside": [0, [1]] * 4, "set": {1, 2},
     "sparse": sp.csr_array(FLAT), "function": len,
 }  # fmt: skip
@@ -466,7 +466,8 @@ def states(model):
         bad[f"h {what}"] = state._replace(layers=((part, *c),))
         if c:
             bad[f"c {what}"] = state._replace(layers=((h, part),))
-    bad["c missing"] = state._replace(layers=((h,),))
+    if c:
+        bad["c missing"] = state._replace(layers=((h,),))
     bad["one too many"] = state._replace(layers=((h, *c, h),))
     return bad
 

@@ -197,7 +197,7 @@ def cases():
                     lambda n=name, v=value: FrameStacker(**{n: v}).fit_transform(GOOD),
                     name,
                 )
-    for name, value in (("n_frames", 2**63), ("step", 2**63), ("n_frames", 10**30)):
+    for name, value in (("n_frames", 2**63), ("n_frames", 10**30)):
         found[f"FrameStacker {name} {value}"] = (
             lambda n=name, v=value: FrameStacker(**{n: v}).fit_transform(GOOD), name,
         )  # fmt: skip
@@ -226,6 +226,8 @@ def cases():
             "X|feature|step",
         )
     for what, n in {**COUNT, "2**62": 2**62}.items():
+        if n is None:
+            continue
         found[f"initial_state {what}"] = (
             lambda n=n: fitted("classifier").initial_state(n), "n_sequences",
         )  # fmt: skip
@@ -246,7 +248,15 @@ def cases():
         found[f"to_torch {what} as recurrent"] = (
             lambda v=value: to_torch(fitted("classifier"), recurrent=v), "recurrent",
         )  # fmt: skip
-    del found["to_torch None as recurrent"]
+        found[f"from_torch {what} as head"] = (
+            lambda v=value: from_torch(
+                to_torch(fitted("classifier")), LSTMClassifier(3), head=v
+            ),
+            "head",
+        )  # fmt: skip
+    for what in ("to_torch None as recurrent", "to_torch text as recurrent"):
+        del found[what]
+    del found["from_torch None as head"]
     for name, value in (
         ("axis", "steps"), ("axis", None), ("n_repeats", 0), ("n_repeats", 1.5),
         ("from_end", 2),
@@ -301,8 +311,9 @@ def answer(call, words):
         except BaseException as error:
             return "bare error", f"{type(error).__name__}: {error}"
     ours = [w for w in caught if "Maximum iterations" not in str(w.message)]
-    if any(issubclass(w.category, RuntimeWarning) for w in ours):
-        return "bare error", f"RuntimeWarning: {ours[0].message}"
+    for w in ours:
+        if "encountered in" in str(w.message):  # what NumPy says of a bad number
+            return "bare error", f"{w.category.__name__}: {w.message}"
     if ours:
         return "warned", f"{ours[0].category.__name__}: {ours[0].message}"
     return "accepted in silence", ""

@@ -87,7 +87,7 @@ def make_state(network, kind, first_value, n_sequences, given):
                     f"{_layout(name, network)}"
                 )
             part = layers[k]["hc".index(name)]
-            with np.errstate(over="ignore"):
+            with np.errstate(over="ignore", under="ignore"):
                 part[:, : layer.n_units] = array
             if not np.isfinite(part).all():
                 raise ValueError(
@@ -96,7 +96,9 @@ def make_state(network, kind, first_value, n_sequences, given):
     pooled = network.pooling and network.pooling.begin(n_sequences)
     seen = None
     if first_value is not None:
-        seen = np.tile(first_value.astype(network.dtype), (n_sequences, 1))
+        with np.errstate(under="ignore"):
+            first_value = first_value.astype(network.dtype)
+        seen = np.tile(first_value, (n_sequences, 1))
     return State(layers, pooled, seen, dict(kind))
 
 
@@ -284,11 +286,12 @@ def _conformed_pooling(name, pooled, n, pooling):
     steps, largest, total = norms.T
     sums = sums[:, : pooling.n_inputs]
     at_first, nothing = pooling.begin(1)
-    begun = (steps >= 1) & (steps == np.rint(steps)) & np.isfinite(sums).all(axis=1)
+    begun = np.isfinite(np.c_[steps, sums]).all(axis=1)
+    begun &= (steps >= 1) & (steps == np.rint(steps))
     if pooling.mode == "attention":
-        begun &= np.isfinite(largest) & (total > 0) & np.isfinite(steps + total)
+        begun &= np.isfinite(largest) & np.isfinite(total) & (total > 0)
     else:
-        begun &= (norms[:, 1:] == nothing[:, 1:]).all(axis=1) & np.isfinite(steps)
+        begun &= (norms[:, 1:] == nothing[:, 1:]).all(axis=1)
     new = (sums == at_first[:, :1]).all(axis=1) & (norms == nothing).all(axis=1)
     wrong = np.flatnonzero(~(begun | new))
     if len(wrong):

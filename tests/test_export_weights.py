@@ -1063,6 +1063,14 @@ def test_wrong_types():
         to_torch(search.fit(X, LABELS))
 
 
+@pytest.mark.parametrize("path", [3, ["lstm"], {"lstm": 0}, b"lstm", np.nan, len])
+@pytest.mark.parametrize("name", ["recurrent", "head"])
+def test_a_path_is_a_string(name, path):
+    model = LSTMClassifier(4, **SMALL).fit(X, LABELS)
+    with pytest.raises(TypeError, match=f"{name}=.* is no path.*'encoder.lstm'"):
+        to_torch(model, **{name: path})
+
+
 @in_keras
 def test_models_instead_of_their_weights(torch, keras):
     with pytest.raises(TypeError, match=r"Pass model.state_dict\(\)"):

@@ -66,3 +66,16 @@ def test_divergence_is_a_warning_where_floating_point_errors_are_raised(solver, 
     )  # fmt: skip
     with np.errstate(all="raise"):
         tour.fitted(model, X, tour.targets(model, len(X)))
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "predict_log_proba"])
+def test_predictions_that_are_not_finite_are_a_warning_of_ours(method):
+    X = tour.sequences()
+    model = tour.small(
+        tour.CLASSIFIERS[2], activation="relu", learning_rate_init=1e30,
+        max_grad_norm=None,
+    )  # fmt: skip
+    with np.errstate(all="raise"):
+        tour.fitted(model, X, tour.targets(model, len(X)))
+        with pytest.warns(match="not finite"):
+            getattr(model, method)(X)

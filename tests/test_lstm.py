@@ -677,11 +677,11 @@ def test_batch_size_is_cut_to_n():
     assert np.any(other.weights_["head_weight"] != whole.weights_["head_weight"])
 
 
-def test_auto_batch_is_200():
+def test_auto_batch_is_a_sixteenth():
     X = ragged(205, 1, high=3)
     auto = fitted("single", X, batch_size="auto", hidden=2, max_iter=2)
-    assert_same_bits(auto, fitted("single", X, batch_size=200, hidden=2, max_iter=2))
-    other = fitted("single", X, batch_size=199, hidden=2, max_iter=2)
+    assert_same_bits(auto, fitted("single", X, batch_size=12, hidden=2, max_iter=2))
+    other = fitted("single", X, batch_size=13, hidden=2, max_iter=2)
     assert np.any(other.weights_["head_weight"] != auto.weights_["head_weight"])
 
 

@@ -290,7 +290,7 @@ def test_what_can_be_read():
 STEPS = {
     "dict": ({"a": 1}, r"got dict\. Pass list\(X\.values\(\)\)"),
     "generator": ((i for i in [1]), r"generator\. Pass list\(X\)"),
-    "None": (None, "got NoneType"),
+    "None": (None, r"numeric array of shape \(n_sequences, n_features\), got NoneType"),
     "text": ("abc", TEXT),
     "words": ([["a", "b"], ["c", "d"]], f"'a'.*{TEXT}"),
     "dates": (np.zeros((2, 2), "M8[s]"), DATES),

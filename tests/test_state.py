@@ -384,3 +384,24 @@ def test_a_stream_that_has_gone_beyond_its_dtype_says_so():
     grown = with_part(state, 0, 0, put((0, 0), np.inf))
     with pytest.raises(ValueError, match="gone beyond its dtype; begin the sequence"):
         estimator.predict_step(STEPS[0], grown)
+
+
+@pytest.mark.parametrize("pooling", ["last", "mean", "max", "attention"])
+def test_under_any_settings_of_numpy(pooling):
+    """Neither the quick look nor the thorough one, nor a cast, sets off an alarm."""
+    estimator = fitted("LSTM", "ffill", pooling=pooling)
+    given = {"h": np.full((1, 3, 7), 1e-300), "c": np.full((1, 3, 7), 1e30)}
+    with np.errstate(all="raise"):
+        state = estimator.initial_state(**given)
+        _, after = estimator.predict_step(STEPS[0], state)
+        for wrong in (
+            with_part(after, 0, 0, put((0, 0), np.nan)),
+            after._replace(seen=np.full((3, 3), np.inf, "float32")),
+        ):
+            with pytest.raises(ValueError, match="holds"):
+                estimator.predict_step(STEPS[0], wrong)
+        if pooling != "last":
+            for value in (np.nan, np.inf, -np.inf):
+                wrong = with_pooled(after, 1, put((0, slice(None)), value))
+                with pytest.raises(ValueError, match="pooled"):
+                    estimator.predict_step(STEPS[0], wrong)

@@ -30,7 +30,8 @@ from sklstm.datasets import load_beijing_pm25
 from sklstm.preprocessing import FrameStacker
 from sklstm.sequences import check_sequences
 
-#: What is compared; the first is what the others are compared with.
+#: What is compared with the first, the defaults as they were, but for the weights kept:
+#: they were the last ones.
 SETTINGS = {
     "before": {
         "learning_rate": "constant",
@@ -153,8 +154,14 @@ def waves(cache):
     return check_sequences(X), np.array(y)
 
 
-def adding(cache):
-    X, y = generators.adding(600, np.random.default_rng(1), T=20)
+def adding(T, cache):
+    X, y = generators.adding(600, np.random.default_rng(1), T=T)
+    return check_sequences(X), y
+
+
+def temporal_order(cache):
+    rng = np.random.default_rng(3)
+    X, y = generators.temporal_order(600, rng, n_symbols=2)
     return check_sequences(X), y
 
 
@@ -180,6 +187,10 @@ def _ragged(*args):
 
 def _regression(*args):
     return Set("regression", *args)
+
+
+def _long(*args):
+    return Set("long lags", *args)
 
 
 _VOWELS = partial(training_part, "Japanese vowels")
@@ -240,10 +251,13 @@ SETS = {
     "electricity differenced, 120": _regression(
         partial(electricity, True), from_blocks(120, 600, 6)
     ),
-    "adding, T = 20, 150": _regression(adding, drawn(150, 400)),
+    "adding, T = 20, 150": _regression(partial(adding, 20), drawn(150, 400)),
     "waves, 60": _regression(waves, drawn(60, 300)),
+    "GunPoint": _long(partial(ucr, "GunPoint", 1, 1), some_folds(2)),
+    "temporal order, 450": _long(temporal_order, drawn(450, 150)),
+    "adding, T = 50, 400": _long(partial(adding, 50), drawn(400, 150)),
 }
-GROUPS = ("small", "medium", "ragged", "regression")
+GROUPS = ("small", "medium", "ragged", "regression", "long lags")
 
 
 # ---- results -----------------------------------------------------------------------

@@ -329,6 +329,8 @@ def _plain(value):
         value = value.decode()
     if isinstance(value, str):
         return value.lower()
-    if isinstance(value, (list, tuple, np.ndarray)):
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
         return [_plain(part) for part in value] or None
     return value

@@ -395,7 +395,7 @@ def to_torch(estimator, *, standardized=False, recurrent=None, head="head"):
     Raises
     ------
     TypeError
-        If `estimator` is no recurrent estimator.
+        If `estimator` is no recurrent estimator, or a path no string.
     NotFittedError
         If it is not fitted.
     ValueError
@@ -436,6 +436,12 @@ def to_torch(estimator, *, standardized=False, recurrent=None, head="head"):
     head.weight (1, 4)
     head.bias (1,)
     """
+    for name, path in (("recurrent", recurrent), ("head", head)):
+        if not isinstance(path, str | None):
+            raise TypeError(
+                f"{name}={path!r} is no path of a module, which is a string such as "
+                "'encoder.lstm'."
+            )
     layers, weight, bias, units = taken_apart(estimator, "PyTorch", standardized)
     if recurrent is None:
         recurrent = estimator._architecture["cell"].partition("_")[0]

@@ -120,8 +120,6 @@ cdef class Schedule:
         batch.first_step[0] = 0
         if B:
             _fill(&starts[0], &lengths[0], batch)
-        for array in (self.plan, self.rows):  # what is shown of them is not written to
-            array.flags.writeable = False
 
     @property
     def n_sequences(self):
@@ -137,7 +135,7 @@ cdef class Schedule:
 
     @property
     def order(self):
-        return self.plan[: self.batch.B]
+        return _read_only(self.plan[: self.batch.B])
 
     @property
     def first_row(self):
@@ -153,23 +151,23 @@ cdef class Schedule:
 
     def _per_strip(self, k):
         begin = self.batch.B + k * (self.batch.n_strips + 1)
-        return self.plan[begin : begin + self.batch.n_strips + 1]
+        return _read_only(self.plan[begin : begin + self.batch.n_strips + 1])
 
     @property
     def data_rows(self):
-        return self.rows[: self.batch.N]
+        return _read_only(self.rows[: self.batch.N])
 
     @property
     def state_rows(self):
-        return self.rows[self.batch.N : 2 * self.batch.N]
+        return _read_only(self.rows[self.batch.N : 2 * self.batch.N])
 
     @property
     def before_rows(self):
-        return self.rows[2 * self.batch.N : 3 * self.batch.N]
+        return _read_only(self.rows[2 * self.batch.N : 3 * self.batch.N])
 
     @property
     def running(self):
-        return self.rows[3 * self.batch.N : len(self.rows) - 1]
+        return _read_only(self.rows[3 * self.batch.N : len(self.rows) - 1])
 
     @property
     def sequence(self):
@@ -191,6 +189,12 @@ cdef class Schedule:
             walked.flags.writeable = False
             self.walked = walked
         return self.walked
+
+
+cdef _read_only(array):
+    """What the kernels follow is shown, but not to be written to."""
+    array.setflags(write=False)
+    return array
 
 
 cdef void _fill(

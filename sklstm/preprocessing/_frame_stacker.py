@@ -187,7 +187,7 @@ class FrameStacker(
             i = int(np.argmax(lengths != _covered(counts, k, s)))
             raise ValueError(
                 f"Sample {i} has {lengths[i]} steps, which do not make whole frames of "
-                f"{k} steps every {s}. Choose remainder='repeat' or 'drop'."
+                f"{k} steps every {self._step()}. Choose remainder='repeat' or 'drop'."
             )
         offsets = as_offsets(counts)
         try:

@@ -138,9 +138,9 @@ class SequenceArray(ConversionsMixin):
 
     @classmethod
     def _trusted(cls, data, offsets, feature_names=None):
-        """Make an instance of parts that are known to be right."""
+        """Make an instance of parts that are right and no one else's objects."""
         self = object.__new__(cls)
-        self._data = data.view()
+        self._data = data
         self._offsets = offsets
         self._feature_names = feature_names
         return self

@@ -369,7 +369,7 @@ def check_step(estimator, X, n_sequences, dtype):
     """
     if type(X) is not np.ndarray or X.dtype not in FLOATS:
         axes = "(n_sequences, n_features)"
-        refuse_types(X, "X", f"an array of shape {axes}")
+        refuse_types(X, "X", f"numbers, a numeric array of shape {axes}")
         refuse_foreign(X, "X", axes)
         if hasattr(X, "columns") and estimator._fixed_n_steps is None:
             names = tuple(X.columns)
@@ -468,13 +468,14 @@ def _convert_numbers(X, dtype, allow_nan, ensure_min_samples, estimator):
 
 def _matrix_or_items(X):
     """Return a list if X is a list of sequences, else X as an array or DataFrame."""
-    _refuse_foreign(X)
-    if is_frame(X):
-        way_out = f"{_LONG} Encode other columns, or leave them out. {DATES}"
-        return frame_as_matrix(X, "X", way_out)
-    refuse_types(X, "X", EXPECTED)
-    if hasattr(X, "columns"):
-        return X
+    if type(X) not in (np.ndarray, list, tuple):
+        _refuse_foreign(X)
+        if is_frame(X):
+            way_out = f"{_LONG} Encode other columns, or leave them out. {DATES}"
+            return frame_as_matrix(X, "X", way_out)
+        refuse_types(X, "X", EXPECTED)
+        if hasattr(X, "columns"):
+            return X
     if isinstance(X, Sequence) and not isinstance(X, memoryview):
         items = list(X)
         if set(map(type, items)) <= {list, tuple}:

@@ -92,7 +92,7 @@ def stack_items(items, dtype=None):
     # a value too large is told by the finite check
     with np.errstate(over="ignore", under="ignore"):
         if len(arrays) == 1:
-            data = arrays[0].astype(target, copy=False)
+            data = arrays[0].view().astype(target, copy=False)
         else:
             data = np.concatenate(arrays, dtype=target, casting="unsafe")
     if data.ndim == 1:
