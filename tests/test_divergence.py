@@ -22,9 +22,13 @@ RNG = np.random.default_rng(0)
 X = RNG.standard_normal((40, 6, 2))
 SUMS = X.sum(axis=(1, 2))
 SMALL = {
-    "hidden_layer_sizes": 4, "max_iter": 5, "random_state": 0,
-    "learning_rate": "constant", "learning_rate_init": 0.002, "batch_size": 32,
-}  # fmt: skip
+    "hidden_layer_sizes": 4,
+    "max_iter": 5,
+    "random_state": 0,
+    "learning_rate": "constant",  # has no planned end, which says nothing
+    "learning_rate_init": 0.002,
+    "batch_size": 32,
+}
 TARGETS = {
     "binary": (LSTMClassifier, (SUMS > 0).astype(int)),
     "classes": (GRUClassifier, np.arange(40) % 3),
@@ -271,8 +275,13 @@ def test_steps_that_are_not_finite(Estimator, method):
     message = "prediction of .*3.* not finite"
     with pytest.warns(RuntimeWarning, match=message) as caught:
         for t in range(6):
-            _, state = model.predict_step(far[:, t], state, method=method)
+            predicted, state = model.predict_step(far[:, t], state, method=method)
+            if caught:
+                break
     assert caught[0].filename == __file__
+    assert np.isfinite(predicted[[0, 39]]).all()
+    with pytest.raises(ValueError, match="sequence 3.*begin the sequence anew"):
+        model.predict_step(X[:, 0], state)  # nobody goes on from an overflow
 
 
 @pytest.mark.parametrize("output", ["last", "sequence", "gates"])

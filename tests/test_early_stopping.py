@@ -30,6 +30,8 @@ SMALL = {
     "random_state": 0,
     "early_stopping": True,
     "validation_fraction": 0.3,
+    "learning_rate": "constant",
+    "batch_size": 32,
 }
 
 

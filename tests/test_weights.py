@@ -18,7 +18,13 @@ THREE = np.arange(30) % 3
 NUMBERS = X.sum(axis=(1, 2))
 MULTILABEL = np.c_[LABELS, THREE == 0]
 WEIGHT = RNG.uniform(0.2, 5, size=30)
-SMALL = {"hidden_layer_sizes": 3, "max_iter": 2, "random_state": 0}
+SMALL = {
+    "hidden_layer_sizes": 3,
+    "max_iter": 2,
+    "random_state": 0,
+    "learning_rate": "constant",
+    "batch_size": 32,
+}
 SGD = {
     **SMALL,
     "solver": "sgd",
@@ -91,7 +97,7 @@ def test_a_step_is_as_large_as_the_weights_of_its_samples(
 
 
 def test_weights_of_partial_fit_count_as_they_are():
-    start = LSTMRegressor(**SGD).partial_fit(X, NUMBERS)
+    start = LSTMRegressor(**SGD).fit(X, NUMBERS)
     steps = {}
     for weight in (1.0, 0.5, 3.0):
         model = copy.deepcopy(start)
