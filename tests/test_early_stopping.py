@@ -30,6 +30,9 @@ SMALL = {
     "random_state": 0,
     "early_stopping": True,
     "validation_fraction": 0.3,
+    "learning_rate": "constant",
+    "learning_rate_init": 0.002,
+    "batch_size": 32,
 }
 
 
