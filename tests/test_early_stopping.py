@@ -31,6 +31,7 @@ SMALL = {
     "early_stopping": True,
     "validation_fraction": 0.3,
     "learning_rate": "constant",
+    "learning_rate_init": 0.002,
     "batch_size": 32,
 }
 

@@ -385,7 +385,7 @@ def decided_by_a_step():
     y = np.array([x[1, 2] > 0 for x in X])
     model = make_pipeline(
         TimeDistributed(StandardScaler()),
-        LSTMClassifier(16, learning_rate_init=0.005, max_iter=20, random_state=0),
+        LSTMClassifier(16, learning_rate_init=0.01, max_iter=40, random_state=0),
     )
     return fitted(model, X[:900], y[:900]), X[900:], y[900:]
 

@@ -42,7 +42,7 @@ SETTINGS = {
     "batch_size=8": {"batch_size": 8},
     "batch_size=16": {"batch_size": 16},
     "batch_size=32": {"batch_size": 32},
-    "learning_rate_init=0.002": {"learning_rate_init": 0.002},
+    "learning_rate_init=0.003": {"learning_rate_init": 0.003},
     "learning_rate_init=0.01": {"learning_rate_init": 0.01},
     "adaptive": {"learning_rate": "adaptive"},
     "max_iter=50": {"max_iter": 50},
