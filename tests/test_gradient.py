@@ -232,8 +232,9 @@ def test_it_is_what_fit_computes(monkeypatch, estimator, loss, weighted):
 
     monkeypatch.setattr(training, "value_and_gradient", record)
     estimator.set_params(
-        hidden_layer_sizes=5, batch_size=10, max_iter=2, random_state=0
-    )
+        hidden_layer_sizes=5, batch_size=10, max_iter=2, random_state=0,
+        learning_rate="constant",
+    )  # fmt: skip
     with pytest.warns(match="converged"):
         estimator.fit(X, y, sample_weight)
     assert len(steps) == 6
