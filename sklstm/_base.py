@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils._param_validation import Interval, Options, StrOptions
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from ._callbacks import CallbackSupport, observer_of, with_callbacks
 from ._memory import available_memory
@@ -25,6 +25,7 @@ from ._samples import Samples, check_groups, check_sample_weight
 from ._split import nothing_seen, remember, sample_keys, split
 from ._state import check_state
 from ._states import StatesMixin
+from ._targets import check_one_each
 from .network.dropout import Dropout
 from .network.lbfgs import LBFGS_VECTORS, train_lbfgs
 from .network.network import Network, training_bytes
@@ -39,7 +40,7 @@ from .network.training import (
     auto_epochs,
     train,
 )
-from .sequences._check import hint_long, validate_sequences, warn_of_one_step
+from .sequences._check import validate_sequences, warn_of_one_step
 from .sequences._missing import fill_forward, observed_mean
 
 # Bytes that are taken without asking what can be had, which takes a millisecond.
@@ -499,10 +500,7 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
             allow_nan=self.missing != "error",
         )
         y = self._check_y(y)
-        try:
-            check_consistent_length(X, y)
-        except ValueError as error:
-            raise ValueError(f"{error}{hint_long(table)}") from error
+        check_one_each(table, y, "y", X)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, len(y), self)
         if groups is not None:
@@ -529,6 +527,8 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         if going_on:
             self._check_same_architecture()
             self._check_same_target(y, classes)
+            if not incremental:
+                self._check_all_classes(y)
             return copy.deepcopy(self._random_state)
         self._inspect_target(y, sample_weight, classes, incremental)
         self._sides = nothing_seen()
@@ -568,6 +568,9 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
 
     def _check_same_target(self, y, classes):
         """Say when a fit that continues gets another kind of target."""
+
+    def _check_all_classes(self, y):
+        """Say when y of a whole fit that continues lacks a class of the first one."""
 
     def _follow_target(self, y, sample_weight):
         """Let what the first fit found of the target follow, while it is a guess."""

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
 from sklearn.utils.validation import _num_samples, check_array
 
+from ._targets import check_numbers, read_values
 from .sequences import SequenceArray
 
 # Sums of weights between these leave room for products with steps, losses and 1 / sum.
@@ -75,13 +76,7 @@ def check_sample_weight(sample_weight, n_samples, estimator):
     """Weights (n,) in float64, none of them negative."""
     if isinstance(sample_weight, Real):
         sample_weight = np.full(n_samples, sample_weight)
-    sample_weight = check_array(
-        sample_weight,
-        ensure_2d=False,
-        dtype=np.float64,
-        input_name="sample_weight",
-        estimator=estimator,
-    )
+    sample_weight = check_numbers(sample_weight, "sample_weight", estimator)
     if sample_weight.shape != (n_samples,):
         raise ValueError(
             f"sample_weight has shape {sample_weight.shape}, expected "
@@ -126,6 +121,7 @@ def check_score_weight(sample_weight, y, estimator):
 def check_groups(groups, n_samples):
     """Labels of groups (n,), which can be compared with each other."""
     try:
+        read_values(groups, "groups")
         groups = check_array(groups, ensure_2d=False, dtype=None, input_name="groups")
         np.unique(groups)
     except (TypeError, ValueError) as error:

@@ -7,11 +7,11 @@ from numbers import Integral
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_scalar
-from sklearn.utils.validation import check_consistent_length
 
 from ._overflow import warn_if_not_finite
 from ._set_output import output_of
 from ._state import State, check_state, make_state
+from ._targets import check_one_each
 from .sequences import SequenceArray
 from .sequences._check import check_step
 
@@ -321,8 +321,9 @@ class StatesMixin(_LastStates, auto_wrap_output_keys=None):
         In float64, because what vanishes may be less than float32 can hold.
         """
         fitted = self._as_fitted()
-        X, y = fitted._check_X(X), fitted._check_y(y)
-        check_consistent_length(X, y)
+        given, X = X, fitted._check_X(X)
+        y = fitted._check_y(y)
+        check_one_each(given, y, "y", X)
         fitted._check_same_target(y, None)
         X, target = X.astype("float64"), fitted._encode_target(y)
         loss, network = fitted._make_loss(), fitted._make_network(dtype="float64")

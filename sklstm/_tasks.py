@@ -7,6 +7,7 @@ from numbers import Real
 import numpy as np
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.exceptions import DataConversionWarning
 from sklearn.metrics import accuracy_score, d2_pinball_score, r2_score
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
@@ -27,6 +28,7 @@ from ._target_units import (
     same_units,
     units_of,
 )
+from ._targets import check_label_kinds, check_numbers, check_one_each, read_values
 from .network.losses import (
     AbsoluteError,
     BinaryCrossEntropy,
@@ -89,7 +91,7 @@ def _describe(loss, parameter):
 def _valid_classes(classes):
     """The labels that are given to `partial_fit`, sorted."""
     try:
-        unique = np.unique(column_or_1d(np.asarray(classes)))
+        unique = np.unique(column_or_1d(read_values(classes, "classes")))
         if not unique.size:
             raise ValueError("it is empty")
         if unique.dtype.kind == "f" and not np.isfinite(unique).all():
@@ -168,12 +170,21 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
                 "class_weight parameter."
             )
 
-    def _check_y(self, y):
+    def _check_y(self, y, warn=True):
         _require_y(self, y)
+        check_label_kinds(y)
         y = check_array(y, ensure_2d=False, dtype=None, input_name="y", estimator=self)
         if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
+            y = column_or_1d(y, warn=warn)
         try:
+            if y.dtype.kind == "f" and (y % 1 != 0).any():
+                index = tuple(np.argwhere(y % 1 != 0)[0].tolist())
+                kind = "continuous" + ("-multioutput" if y.ndim > 1 else "")
+                raise ValueError(
+                    f"Unknown label type: {kind}. Labels are text or whole numbers, "
+                    f"but y has {y[index]:g} at sample {index[0]}. For numbers use a "
+                    "regressor; np.argmax(y, axis=1) makes labels of probabilities."
+                )
             check_classification_targets(y)
             np.unique(y)
         except TypeError as error:
@@ -244,6 +255,18 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
             )
         if not multilabel:
             self._check_labels(y)
+
+    def _check_all_classes(self, y):
+        if self._multilabel:
+            return
+        found = np.unique(y)
+        if len(found) < len(self.classes_):
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the "
+                f"previous call to fit. Previously got {self.classes_}, `y` has "
+                f"{found}. Set warm_start=False to start anew, or call partial_fit, "
+                "which takes some of the classes."
+            )
 
     def _encode_target(self, y):
         if self._multilabel:
@@ -482,8 +505,11 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
         score : float
             The share of samples, by weight, of which all labels are right.
         """
+        predicted = self.predict(X)
+        y = self._check_y(y, warn=False)
+        check_one_each(X, y, "y")
         sample_weight = check_score_weight(sample_weight, y, self)
-        return super().score(X, y, sample_weight)
+        return accuracy_score(y, predicted, sample_weight=sample_weight)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -565,19 +591,7 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
 
     def _check_y(self, y):
         _require_y(self, y)
-        if np.asarray(y).dtype.kind in "mM":
-            raise TypeError(
-                f"y holds dates or durations ({np.asarray(y).dtype}), not numbers. "
-                "Convert it to numbers in a unit of your choice."
-            )
-        try:
-            # the sum by which check_array looks for NaN may be inf - inf
-            with np.errstate(invalid="ignore"):
-                y = check_array(
-                    y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=self
-                )
-        except OverflowError as error:
-            raise ValueError(f"y holds a number too large: {error}") from error
+        y = self._numbers(y)
         if self.loss == "poisson" and (y < 0).any():
             sample, *column = np.argwhere(y < 0)[0].tolist()
             where = f"sample {sample}" + "".join(f", output {k}" for k in column)
@@ -587,6 +601,10 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
                 "loss."
             )
         return y
+
+    def _numbers(self, y):
+        hint = " For labels use a classifier, or encode them as numbers."
+        return check_numbers(y, "y", self, hint)
 
     def _loss_parameters(self):
         """The name of the loss and what else determines it."""
@@ -762,6 +780,18 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
                 f"parameters say {_describe(loss, other)}. Set warm_start=False and "
                 "call fit to start anew."
             )
+        self._check_n_outputs(y)
+        if y.ndim != self._target_ndim:
+            expected = "(n_samples,)" if y.ndim > 1 else "(n_samples, 1)"
+            warnings.warn(
+                f"y has shape {y.shape}, but that of the first fit was {expected}: "
+                "predictions keep that shape. Change the shape of y by y.ravel() or "
+                "y.reshape(-1, 1).",
+                DataConversionWarning,
+                stacklevel=7,
+            )
+
+    def _check_n_outputs(self, y):
         n_targets = len(self._target_mean)
         if y.reshape(len(y), -1).shape[1] != n_targets:
             raise ValueError(
@@ -927,8 +957,12 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
             The score.
         """
         fitted = self._as_fitted()
-        sample_weight = check_score_weight(sample_weight, y, self)
         predicted = fitted.predict(X)
+        _require_y(self, y)
+        y = fitted._numbers(y)
+        check_one_each(X, y, "y")
+        fitted._check_n_outputs(y)
+        sample_weight = check_score_weight(sample_weight, y, self)
         with np.errstate(under="ignore"):
             if not fitted._has_many_quantiles:
                 return r2_score(y, predicted, sample_weight=sample_weight)

@@ -344,7 +344,10 @@ def test_no_warning_where_units_can_be_told():
 @every_loss
 def test_the_same_part_again_is_an_epoch(loss):
     """To the bit: what is seen again says nothing new."""
-    params = {"max_iter": 6, "tol": 0, "shuffle": False, "dtype": "float64"}
+    params = {
+        "max_iter": 6, "tol": 0, "shuffle": False, "dtype": "float64",
+        "learning_rate": "constant",
+    }  # fmt: skip
     parts = small(loss, 3, **params)
     for _ in range(6):
         parts.partial_fit(X[:20], Y[:20])

@@ -6,12 +6,12 @@ import numpy as np
 from sklearn.metrics import check_scoring
 from sklearn.utils import (
     Bunch,
-    check_consistent_length,
     check_random_state,
     check_scalar,
 )
 from sklearn.utils.parallel import Parallel, delayed
 
+from .._targets import check_one_each, read_values
 from ..sequences import SequenceArray, check_sequences
 
 
@@ -144,7 +144,10 @@ def sequence_permutation_importance(
         )
     check_scalar(n_repeats, "n_repeats", Integral, min_val=1)
     X = check_sequences(X, allow_nan=True)
-    check_consistent_length(X, y, sample_weight)
+    for what, values in (("y", y), ("sample_weight", sample_weight)):
+        if values is not None:
+            read_values(values, what)
+            check_one_each(X, values, what, X)
     lengths = X.lengths
     if axis == "feature":
         shuffle = _with_shuffled_feature
