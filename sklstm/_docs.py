@@ -223,9 +223,10 @@ epsilon : float, default=1e-8
 
 warm_start : bool, default=False
     Whether :meth:`fit` goes on from the last fit, optimizer included, instead of
-    starting anew. "lbfgs" goes on from the weights alone. With `early_stopping` what
-    was trained on is not validated on later, nor the other way round: the same
-    samples are set aside again, also among other ones.
+    starting anew. "lbfgs" goes on from the weights alone. y needs the classes or the
+    number of outputs that it had before. With `early_stopping` what was trained on is
+    not validated on later, nor the other way round: the same samples are set aside
+    again, also among other ones.
 
 verbose : bool, default=False
     Whether to print a line for each epoch.

@@ -260,7 +260,7 @@ def test_a_long_table_is_recognised_by_its_targets(library):
         X = pytest.importorskip("polars").from_pandas(X)
     with pytest.raises(ValueError, match=r"\[4, 2\].*SequenceArray\.from_long\(X, by="):
         GRUClassifier(2).fit(X, [0, 1])
-    with pytest.raises(ValueError, match=r"\[4, 2\]$"):
+    with pytest.raises(ValueError, match=r"\[4, 2\](?!.*from_long)"):
         GRUClassifier(2).fit(LONG[["id", "x"]].to_numpy(), [0, 1])
 
 
