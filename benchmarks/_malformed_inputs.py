@@ -143,7 +143,7 @@ STRANGE_X = {
     "groupby of a column": lambda: long_table().groupby("id")["x"],
     "Series of numbers": lambda: pd.Series(NUMBERS),
     "Series of str": lambda: pd.Series(["a"] * N), "Index": lambda: pd.Index(range(N)),
-    "csr": lambda: sp.csr_matrix(FLAT), "coo": lambda: sp.coo_array(FLAT),
+    "csr": lambda: sp.csr_matrix(FLAT), "coordinates": lambda: sp.coo_array(FLAT),
     "list of csr": lambda: [sp.csr_array(x) for x in GOOD],
     "masked 2-D": lambda: np.ma.masked_array(FLAT, FLAT > 0),
     "masked 3-D": lambda: np.ma.masked_array(EQUAL, EQUAL > 0),

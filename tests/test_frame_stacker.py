@@ -47,6 +47,15 @@ def test_defaults():
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("n_frames", [2**60, 2**63, 10**30])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_steps_wider_than_an_array_can_be(n_frames, dtype):
+    X = [np.ones((3, 4), dtype)]
+    match = f"n_frames={n_frames} makes steps of {4 * n_frames} features.*fewer frames"
+    with pytest.raises(ValueError, match=match):
+        FrameStacker(n_frames).fit(X)
+
+
 @pytest.mark.parametrize("n_frames, step", [(1, 1), (1, None), (8, 3)])
 def test_least_parameters(n_frames, step):
     X = [np.arange(4.0)]

@@ -7,7 +7,9 @@ import pytest
 from numpy.testing import assert_array_equal
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.decomposition import PCA
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
+from test_callbacks import Listener, since_1_9
 from test_preprocessing import random_list
 
 from sklstm.preprocessing import TimeDistributed
@@ -118,3 +120,20 @@ def test_targets_are_of_sequences(y):
     got = TimeDistributed(Remembers()).fit(X, y).transformer_.y_
     expected = None if y is None else np.repeat(y, [len(x) for x in X])
     assert_array_equal(got, expected)
+
+
+@since_1_9
+@pytest.mark.parametrize("weight", [None, np.arange(6) % 4])
+def test_the_fit_of_the_transformer_is_a_task_that_gets_steps(weight):
+    y, lengths = np.arange(6), [len(x) for x in X]
+    listener = Listener()
+    TimeDistributed(StandardScaler()).set_callbacks(listener).fit(X, y, weight)
+    for hook in ("begin", "end"):
+        (given,) = listener.given(hook, "fit-transformer")
+        assert_array_equal(given["X"], np.vstack(X))
+        assert_array_equal(given["y"], np.repeat(y, lengths))
+        if weight is None:
+            assert given["metadata"] is None
+        else:
+            got = given["metadata"]["sample_weight"]
+            assert_array_equal(got, np.repeat(weight, lengths))
