@@ -428,7 +428,8 @@ def test_fit_on_nothing_but_sequences_of_no_steps(Estimator):
     # The head alone learns; recurrent weights have no gradient.
     start = small_fitted(Estimator, X, max_iter=1)
     for name, weights in estimator.weights_.items():
-        assert_array_equal(weights, start.weights_[name])
+        same = np.array_equal(weights, start.weights_[name])
+        assert same or name.startswith("head"), name
 
 
 # ---- the first promise: a prediction does not depend on what is beside it -----------
