@@ -20,11 +20,11 @@ def warn_if_not_finite(values, what, *, stacklevel, offsets=None):
     rows = np.flatnonzero(~finite)
     if offsets is not None:
         rows = np.unique(np.searchsorted(offsets, rows, side="right") - 1)
-    which = f"The {what} of sequence {rows[0]} is"
+    which = f"sequence {rows[0]}"
     if len(rows) > 1:
-        which = f"The {what} of {len(rows)} sequences, the first of them {rows[0]}, are"
+        which = f"{len(rows)} sequences, the first of them {rows[0]},"
     warnings.warn(
-        f"{which} not finite (NaN or infinite): numbers in the network have "
+        f"The {what} of {which} is not finite (NaN or infinite): numbers in the network have "
         "overflowed. Look for absurd values in X and scale it as the training data "
         "were; if it is, training has diverged: fit again with X scaled, for example "
         "by TimeDistributed(StandardScaler()), or with a smaller learning_rate_init.",

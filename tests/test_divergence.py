@@ -238,7 +238,7 @@ def test_predictions_that_are_not_finite(Estimator, method, params):
         far[[3, 5]] = 3e38
     else:
         model, far, _ = overflowing(Estimator, **params)
-    message = "The prediction of 2 sequences, the first of them 3, are not finite.*scal"
+    message = "The prediction of 2 sequences, the first of them 3, is not finite.*scal"
     with pytest.warns(RuntimeWarning, match=message) as caught:
         predicted = getattr(model, method)(far)
     assert len(caught) == 1 and caught[0].filename == __file__
@@ -251,7 +251,7 @@ def test_predictions_that_are_not_finite(Estimator, method, params):
 @pytest.mark.parametrize("Estimator", [RNNClassifier, RNNRegressor])
 def test_a_score_of_predictions_that_are_not_finite(Estimator):
     model, far, y = overflowing(Estimator)
-    with pytest.warns(RuntimeWarning, match="first of them 3, are not finite"):
+    with pytest.warns(RuntimeWarning, match="first of them 3, is not finite"):
         if Estimator is RNNClassifier:
             model.score(far, y)
         else:
@@ -288,7 +288,7 @@ def test_steps_that_are_not_finite(Estimator, method):
 def test_hidden_states_that_are_not_finite(output):
     model, far, _ = overflowing(RNNRegressor, bidirectional=True)
     ragged = [x[: 2 + i % 5] for i, x in enumerate(far)]
-    message = "hidden state.* of 2 sequences, the first of them 3, are not finite"
+    message = "hidden state.* of 2 sequences, the first of them 3, is not finite"
     with pytest.warns(RuntimeWarning, match=message) as caught:
         model.transform(ragged, output=output)
     assert {w.filename for w in caught} == {__file__}
