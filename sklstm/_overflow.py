@@ -24,10 +24,11 @@ def warn_if_not_finite(values, what, *, stacklevel, offsets=None):
     if len(rows) > 1:
         which = f"{len(rows)} sequences, the first of them {rows[0]},"
     warnings.warn(
-        f"The {what} of {which} is not finite (NaN or infinite): numbers in the network have "
-        "overflowed. Look for absurd values in X and scale it as the training data "
-        "were; if it is, training has diverged: fit again with X scaled, for example "
-        "by TimeDistributed(StandardScaler()), or with a smaller learning_rate_init.",
+        f"The {what} of {which} is not finite (NaN or infinite): numbers in the "
+        "network have overflowed. Look for absurd values in X and scale it as the "
+        "training data were; if it is, training has diverged: fit again with X scaled, "
+        "for example by TimeDistributed(StandardScaler()), or with a smaller "
+        "learning_rate_init.",
         RuntimeWarning,
         stacklevel=stacklevel + 1,
     )
