@@ -965,7 +965,13 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
         sample_weight = check_score_weight(sample_weight, y, self)
         with np.errstate(under="ignore"):
             if not fitted._has_many_quantiles:
-                return r2_score(y, predicted, sample_weight=sample_weight)
+                # R² is the same in other units; near one no square overflows
+                exponent = -np.frexp(np.abs(y).max(axis=0))[1]
+                return r2_score(
+                    np.ldexp(y, exponent),
+                    np.ldexp(predicted, exponent),
+                    sample_weight=sample_weight,
+                )
             scores = [
                 d2_pinball_score(y, values, sample_weight=sample_weight, alpha=level)
                 for level, values in zip(

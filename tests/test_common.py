@@ -865,6 +865,7 @@ def test_group_k_fold(Estimator, form, sequences):
         assert score == estimator.score(rows(sequences, test), y[test])
 
 
+@pytest.mark.filterwarnings("ignore:The first call of partial_fit has")
 @every_estimator
 @tool_forms
 @pytest.mark.parametrize("incremental", [False, True])

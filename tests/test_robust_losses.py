@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import norm
-from sklearn.metrics import mean_absolute_error
+from sklearn.metrics import mean_absolute_error, r2_score
 
 from sklstm import GRURegressor, LSTMRegressor, RNNRegressor
 from sklstm._target_units import distinct, units_of
@@ -160,6 +160,19 @@ def test_any_units(loss, unit, dtype):
     scaled = LSTMRegressor(4, **params).fit(X, unit * clean)
     # float32 rounds targets that differ in the last bit of float64 to others at times
     assert_allclose(scaled.predict(X) / unit, plain.predict(X), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("loss", ["squared_error", *ROBUST])
+@pytest.mark.parametrize("unit", [2.0**-1000, 2.0**-600, 2.0**600, 2.0**1000])
+@pytest.mark.parametrize("several", [False, True])
+def test_score_in_any_units(loss, unit, several):
+    """To the bit, that of scikit-learn in usual units."""
+    X, y, _ = near_a_sum(100)
+    y = np.c_[y, 1 - y] if several else y
+    model = RNNRegressor(4, loss=loss, max_iter=5, random_state=0)
+    expected = model.fit(X, y).score(X, y)
+    assert expected == r2_score(y, model.predict(X))
+    assert model.fit(X, unit * y).score(X, unit * y) == expected
 
 
 @every_robust
