@@ -254,11 +254,6 @@ def check_numbers(values, what, estimator, hint=""):
 def check_label_kinds(values):
     """Labels that can be compared with each other, as they are given."""
     array = read_values(values, "y")
-    if array.dtype.kind in "mM":
-        raise TypeError(
-            f"y holds dates or durations ({array.dtype}), which are no labels. Convert "
-            "them to text or to whole numbers: y.astype(str)."
-        )
     if array.dtype.kind == "V":
         raise TypeError(
             f"y is an array of records (dtype {array.dtype}), which are no labels. "

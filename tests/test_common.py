@@ -364,7 +364,8 @@ def test_joblib(Estimator, form, tmp_path):
 @all_estimators
 def test_fitted_state_is_plain(Estimator):
     """ndarrays, numbers, strings and containers of them: nothing compiled."""
-    X = SequenceArray(np.ones((40, 2)), np.arange(0, 41, 2), ["a", "b"])
+    data = np.arange(80.0).reshape(40, 2)
+    X = SequenceArray(data, np.arange(0, 41, 2), ["a", "b"])
     estimator = small_fitted(Estimator, X, early_stopping=True, validation_fraction=0.3)
 
     def check(value):

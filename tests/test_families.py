@@ -308,6 +308,7 @@ def assert_no_thread_matters(make, X, y, threads, monkeypatch):
         assert_same_bits(other, fitted[0])
 
 
+@pytest.mark.filterwarnings("ignore:Training has diverged")  # masks of ReLU units
 @every_family
 @every_option
 def test_weights_do_not_depend_on_threads(family, option, threads, monkeypatch):
@@ -322,7 +323,10 @@ def test_weights_do_not_depend_on_threads(family, option, threads, monkeypatch):
 @pytest.mark.parametrize("option", ["all of dropout", "tbptt and dropout"])
 def test_solvers_with_dropout_and_threads(family, option, solver, threads, monkeypatch):
     X, y = problem(family, option, n=50, high=30)
-    params = {"solver": solver, "dtype": "float64", "alpha": 0.1, "batch_size": 20}
+    params = {
+        "solver": solver, "dtype": "float64", "alpha": 0.1, "batch_size": 20,
+        "learning_rate_init": 0.005,
+    }  # fmt: skip
     assert_no_thread_matters(
         lambda: small(family, option, **params), X, y, threads, monkeypatch
     )
@@ -372,7 +376,7 @@ def test_weights_are_copies(family, option, solver):
 def test_going_on_is_exact(family, option):
     """10 epochs, a pickle and 10 more are 20; so are 20 calls of partial_fit."""
     X, y = problem(family, option, n=16, high=8)
-    params = {"n_iter_no_change": 100, "batch_size": 6}
+    params = {"learning_rate": "constant", "n_iter_no_change": 100, "batch_size": 6}
     whole = small(family, option, max_iter=20, **params).fit(X, y)
     warm = small(family, option, max_iter=10, warm_start=True, **params).fit(X, y)
     assert np.any(warm.weights_["head_weight"] != whole.weights_["head_weight"])
@@ -391,7 +395,8 @@ def test_going_on_is_exact(family, option):
 def test_going_on_with_dropout_is_exact_for_every_solver(family, solver, shuffle):
     X, y = problem(family, n=16, high=8)
     params = {
-        "solver": solver, "shuffle": shuffle, "n_iter_no_change": 100, "batch_size": 6,
+        "solver": solver, "shuffle": shuffle, "learning_rate": "constant",
+        "n_iter_no_change": 100, "batch_size": 6,
     }  # fmt: skip
     option = "all of dropout"
     whole = small(family, option, max_iter=20, **params).fit(X, y)

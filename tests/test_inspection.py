@@ -657,7 +657,8 @@ def test_scores_belong_to_the_last_epochs(plt):
     model = LSTMClassifier(4, max_iter=3, warm_start=True, random_state=0)
     fitted(model, X, y)
     model.early_stopping = True
-    fitted(model, X, y)
+    with pytest.warns(UserWarning, match="have trained on all of these 60 samples"):
+        fitted(model, X, y)
     assert len(model.loss_curve_) == 6 and len(model.validation_scores_) == 3
     display = LossCurveDisplay.from_estimator(model)
     line = display.score_lines_["LSTMClassifier"]

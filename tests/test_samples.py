@@ -123,16 +123,16 @@ def test_groups_of_weight_zero_are_not_there(Estimator, splits):
 @every_estimator
 def test_weights_follow_their_samples(Estimator, monkeypatch):
     seen = []
-    score = Estimator._validation_score
+    make_score = Estimator._make_validation_score
 
-    def recording(self, raw, y, sample_weight):
+    def recording(self, y, sample_weight):
         seen.append((y, sample_weight))
-        return score(self, raw, y, sample_weight)
+        return make_score(self, y, sample_weight)
 
-    monkeypatch.setattr(Estimator, "_validation_score", recording)
+    monkeypatch.setattr(Estimator, "_make_validation_score", recording)
     y, weight = target(Estimator), 1.0 + np.arange(N)
     small(Estimator).fit(X, y, weight, groups=GROUPS)
-    y_val, weight_val = seen[-1]
+    ((y_val, weight_val),) = seen
     at = weight_val.astype(int) - 1
     assert_array_equal(y[at], y_val)
     assert len(set(GROUPS[at])) == 2 and len(at) == 12

@@ -177,8 +177,6 @@ OF_BOTH = {
     "matrix": (MATRIX, r"y is a np.matrix.*np.asarray\(y\)"),
     "complex": (LABELS * 1j, "Complex data not supported\ny has dtype complex128"),
     "records": (np.zeros(N, dtype=[("a", int)]), "y is an array of records"),
-    "dates": (np.arange(N).astype("M8[D]"), r"y holds dates .*datetime64\[D\]"),
-    "durations": (np.arange(N).astype("m8[s]"), r"y holds dates .*timedelta64\[s\]"),
     "date": ([datetime.date(2020, 1, 1)] * N, "y holds a date, .*2020.* at sample 0"),
     "zoned dates": (pd.Series(pd.date_range("2020", periods=N, tz="UTC")), "Timestamp"),
     "periods": (pd.Series(pd.period_range("2020", periods=N)), "y holds a Period"),
@@ -191,6 +189,8 @@ OF_CLASSIFIERS = {
     "numbers as objects": (objects(0, 1), r"dtype object\), .* 0.*y.astype\(int\)"),
 }
 OF_REGRESSORS = {
+    "dates": (np.arange(N).astype("M8[D]"), r"y holds dates .*datetime64\[D\]"),
+    "durations": (np.arange(N).astype("m8[s]"), r"y holds dates .*timedelta64\[s\]"),
     "text": (
         ["a", "b"] * 6,
         "could not convert string to float: 'a', at sample 0.*clas",
