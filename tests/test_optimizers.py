@@ -52,4 +52,4 @@ def test_a_state_keeps_its_precision(solver):
 def test_no_state_of_numbers_too_large(solver):
     state = state_after(solver, np.ones((2, 5)))
     for broken in (np.inf, np.nan, 1e300 if "v" in state else np.inf):
-        assert rescaled(state, broken) is None
+        assert rescaled(state, np.float64(broken)) is None
