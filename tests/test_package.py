@@ -3,6 +3,8 @@
 import pickle
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -55,3 +57,20 @@ def test_what_is_not_there_is_not_found():
         _ = sklstm.inspectoin
     with pytest.raises(ImportError, match="cannot import name 'Sequential'"):
         from sklstm import Sequential  # noqa: F401
+
+
+def test_every_module_is_in_the_table_of_mutation_testing():
+    root = Path(__file__).parents[1]
+    if not (root / ".ci" / "mutation.toml").exists():
+        pytest.skip("needs the source tree")
+    with (root / ".ci" / "mutation.toml").open("rb") as file:
+        table = tomllib.load(file)["tests"]
+    package = root / "sklstm"
+    modules = {
+        path.relative_to(package).with_suffix("").as_posix()
+        for path in package.rglob("*.py")
+        if path.name != "__init__.py"
+    }
+    assert table.keys() == modules
+    files = {f"test_{name}.py" for names in table.values() for name in names}
+    assert files <= {path.name for path in Path(__file__).parent.glob("test_*.py")}
