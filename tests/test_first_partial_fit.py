@@ -181,7 +181,9 @@ def test_a_fit_knows_its_units_unless_its_target_is_constant():
 @pytest.mark.filterwarnings("ignore:Maximum iterations")
 def test_units_follow_in_a_warm_fit_too():
     """What was the best loss in other units is none."""
-    model = small(warm_start=True, learning_rate_init=0.01, max_iter=30)
+    model = small(
+        warm_start=True, learning_rate="constant", learning_rate_init=0.01, max_iter=30
+    )
     model.fit(X[:20], np.full(20, 3.0)).fit(X[:600], 100 * Y[:600])
     assert model.n_iter_ == 30
     assert r2_score(100 * Y[600:], model.predict(X[600:])) > 0.9

@@ -189,6 +189,14 @@ def test_targets_too_far_apart(loss):
         units(y, loss)
 
 
+@every_robust
+def test_a_range_beyond_the_largest_number(loss):
+    y = np.repeat([-1e308, 0, 1e308], [30, 40, 30])
+    centre, scale = units(y, loss)
+    assert centre == 0
+    assert_allclose(scale, 2 * (1e308 / IQR), rtol=1e-12)
+
+
 def test_units_are_found_among_distinct_values():
     values, weight = distinct(np.array([2.0, 1.0, 2.0]), np.array([1.0, 5.0, 2.0]))
     assert_array_equal(values, [1, 2])
