@@ -296,7 +296,7 @@ def answer(call, words):
         warnings.simplefilter("always")
         try:
             call()
-        except ModuleNotFoundError as error:
+        except ImportError as error:
             return "skipped", str(error)
         except IndexError as error:
             # which is what an index gets

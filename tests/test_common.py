@@ -246,19 +246,20 @@ def test_types_of_numbers(Estimator, dtype):
 
 SMALL_BOTH_WAYS = {"hidden_layer_sizes": 16, "bidirectional": True}
 DROPOUT = {"hidden_layer_sizes": 16, "dropout": 0.1, "recurrent_dropout": 0.1}
+SHORT = {"max_iter": 30, "learning_rate_init": 0.02}
 CHECKED = [
     *((Estimator, {}) for Estimator in ALL),
     (LSTMRegressor, {"dtype": "float64"}),
-    (LSTMClassifier, {"missing": "ffill"}),
+    (LSTMClassifier, {"missing": "ffill", **SHORT}),
     (GRURegressor, {"missing": "indicator"}),
-    (GRUClassifier, {**SMALL_BOTH_WAYS, "pooling": "attention"}),
+    (GRUClassifier, {**SMALL_BOTH_WAYS, "pooling": "attention", **SHORT}),
     (
         LSTMRegressor,
         {**SMALL_BOTH_WAYS, "pooling": "mean", "learning_rate_init": 0.005},
     ),
     (RNNClassifier, DROPOUT),
-    (GRUClassifier, {**DROPOUT, "pooling": "max"}),
-    (LSTMClassifier, {"peephole": True, "forget_bias": "chrono"}),
+    (GRUClassifier, {**DROPOUT, "pooling": "max", **SHORT}),
+    (LSTMClassifier, {"peephole": True, "forget_bias": "chrono", **SHORT}),
     (RNNClassifier, {"activation": "relu", "tbptt": 3}),
 ]
 

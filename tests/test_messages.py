@@ -61,7 +61,7 @@ X_AS_GIVEN = {
         r"'c' .*object.*'b', at \[1\]",
     ),
     "text of polars": (
-        polars(lambda pl: pl.from_pandas(LONG[["x", "word"]])),
+        polars(lambda pl: pl.DataFrame(LONG[["x", "word"]].to_dict("list"))),
         "Column 'word'.* its type is String.*from_long",
     ),
     "dates of polars": (
@@ -82,11 +82,11 @@ X_AS_GIVEN = {
         r"pandas\.SeriesGroupBy.*from_long",
     ),
     "groups of polars": (
-        polars(lambda pl: pl.from_pandas(LONG).group_by("id")),
+        polars(lambda pl: pl.DataFrame(LONG.to_dict("list")).group_by("id")),
         r"polars\.GroupBy.*from_long",
     ),
     "lazy": (
-        polars(lambda pl: pl.from_pandas(LONG).lazy()),
+        polars(lambda pl: pl.DataFrame(LONG.to_dict("list")).lazy()),
         r"X is a LazyFrame.*collect\(\)",
     ),
     "Arrow table": (
