@@ -259,8 +259,8 @@ weights_ : dict of str to ndarray
     each layer, which reads the H (of two directions 2 H) outputs of the one below,
     with the suffix ``_reverse`` for the direction that begins at the end; {order}
     {more} With ``missing="indicator"`` the lowest layer reads 2 F features: first the
-    values, then the indicators. The head is ``head_weight`` (n_outputs_, H), of two
-    directions (n_outputs_, 2 H), and ``head_bias`` (n_outputs_,), as in
+    values, then the indicators. The head is ``head_weight`` (K, H), of two
+    directions (K, 2 H), and ``head_bias`` (K,), with K the number of outputs, as in
     ``torch.nn.Linear``{head}. Copies, read-only.
 
 n_features_in_ : int
