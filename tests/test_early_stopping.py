@@ -541,7 +541,7 @@ def test_an_interrupt_at_every_line_of_the_record(early_stopping, solver, alread
 
 
 def test_an_interrupt_in_a_callback():
-    pytest.importorskip("sklearn.callback")
+    pytest.importorskip("sklearn", minversion="1.9")
 
     class Interrupts:
         def __init__(self, hook):
