@@ -18,7 +18,7 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from ._callbacks import CallbackSupport, observer_of, with_callbacks
-from ._memory import available_memory
+from ._memory import WITHOUT_A_LOOK, available_memory, in_units
 from ._overflow import warn_if_not_finite
 from ._persistence import Versioned
 from ._samples import Samples, check_groups, check_sample_weight
@@ -42,9 +42,6 @@ from .network.training import (
 )
 from .sequences._check import validate_sequences, warn_of_one_step
 from .sequences._missing import fill_forward, observed_mean
-
-# Bytes that are taken without asking what can be had, which takes a millisecond.
-WITHOUT_A_LOOK = 2**24
 
 NO_JOBS = (
     "has no parameter n_jobs: its kernels use as many threads as the environment "
@@ -625,8 +622,8 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
                 way_out = "a smaller batch_size"
             raise MemoryError(
                 f"{batch} of up to {longest.max()} steps, with hidden_layer_sizes="
-                f"{self.hidden_layer_sizes!r}, needs {_size(needed)}, more than the "
-                f"{_size(available)} that are left of the {limit}. Use {way_out}, "
+                f"{self.hidden_layer_sizes!r}, needs {in_units(needed)}, more than the "
+                f"{in_units(available)} that are left of the {limit}. Use {way_out}, "
                 "smaller hidden_layer_sizes or shorter sequences, or free memory."
             )
         return batch_size
@@ -904,12 +901,3 @@ def takes_minibatches(estimator):
             "at once. Use another solver, or fit with warm_start=True."
         )
     return True
-
-
-def _size(n_bytes):
-    """In the unit that says most."""
-    for unit in ("GiB", "MiB", "KiB"):
-        size = n_bytes / {"GiB": 2**30, "MiB": 2**20, "KiB": 2**10}[unit]
-        if size >= 1:
-            break
-    return f"{size:.1f} {unit}"

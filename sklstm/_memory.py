@@ -8,6 +8,8 @@ try:
 except ImportError:  # Windows
     resource = None
 
+# Bytes that are taken without asking what can be had, which takes a millisecond.
+WITHOUT_A_LOOK = 2**24
 # Where version 2 of control groups may be mounted, and the controller of version 1.
 GROUPS = ("sys/fs/cgroup", "sys/fs/cgroup/unified")
 MEMORY_GROUPS = "sys/fs/cgroup/memory"
@@ -26,6 +28,15 @@ def available_memory(root="/"):
         return None
     least, limit = min(found)
     return max(least, 0), limit
+
+
+def in_units(n_bytes):
+    """Bytes in the unit that says most."""
+    for unit in ("GiB", "MiB", "KiB"):
+        size = n_bytes / {"GiB": 2**30, "MiB": 2**20, "KiB": 2**10}[unit]
+        if size >= 1:
+            break
+    return f"{size:.1f} {unit}"
 
 
 def _of_machine(root):

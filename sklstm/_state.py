@@ -1,11 +1,13 @@
 """The state of sequences on their way through a network: made of arrays, checked."""
 
+import sys
 from math import inf, isfinite
 from typing import NamedTuple
 
 import numpy as np
 
 from ._arrays import real_array
+from ._memory import WITHOUT_A_LOOK, available_memory, in_units
 
 # What widths are padded to, on any instruction set.
 LANES = (1, 2, 4, 8, 16)
@@ -76,6 +78,7 @@ def make_state(network, kind, first_value, n_sequences, given):
     }
     if n_sequences is None:
         n_sequences = next((a[0].shape[0] for a in arrays.values()), 1)
+    _check_room(n_sequences, network)
     layers = tuple(network.initial_states(n_sequences))
     for name, items in arrays.items():
         for k, (array, layer) in enumerate(zip(items, network.recurrents)):
@@ -100,6 +103,21 @@ def make_state(network, kind, first_value, n_sequences, given):
             first_value = first_value.astype(network.dtype)
         seen = np.tile(first_value, (n_sequences, 1))
     return State(layers, pooled, seen, dict(kind))
+
+
+def _check_room(n_sequences, network):
+    """Say when the states of so many sequences take more memory than there is."""
+    per_sequence = sum(map(sum, network.state_widths)) * network.dtype.itemsize
+    needed = n_sequences * per_sequence
+    if needed <= WITHOUT_A_LOOK:
+        return
+    available, limit = available_memory() or (sys.maxsize, "addresses of a process")
+    if needed > available:
+        raise MemoryError(
+            f"The states of n_sequences={n_sequences} sequences take "
+            f"{in_units(needed)}, more than the {in_units(available)} that are left of "
+            f"the {limit}. Read fewer sequences side by side."
+        )
 
 
 def _items(name, value, network):

@@ -45,6 +45,13 @@ def read_values(values, what):
             f"Expected {what} as an array-like of 1 or 2 dimensions, a value for each "
             f"sequence, got {kind}."
         )
+    if not array.size:
+        nothing, axis = ("sample", 0) if not len(array) else ("feature", 1)
+        raise ValueError(
+            f"Found array with 0 {nothing}(s) (shape={array.shape}) while a minimum of "
+            f"1 is required: {what} {'has no columns' if axis else 'is empty'}. "
+            "Pass one value for each sequence of X."
+        )
     if array.ndim > 2:
         raise ValueError(
             f"Found array with dim {array.ndim}, while dim <= 2 is required: {what} "

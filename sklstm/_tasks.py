@@ -2,6 +2,7 @@
 
 import warnings
 from abc import ABCMeta
+from contextlib import suppress
 from numbers import Real
 
 import numpy as np
@@ -103,6 +104,22 @@ def _valid_classes(classes):
     return unique
 
 
+def _check_class_weights(class_weight, items):
+    """Say which weight of a class is no real number, in any of these dicts."""
+    for weights in items:
+        if not isinstance(weights, dict):
+            continue
+        for label, weight in weights.items():
+            if not isinstance(weight, (str, bytes)) and np.ndim(weight) == 0:
+                with suppress(TypeError, ValueError, OverflowError):
+                    float(weight)
+                    continue
+            raise ValueError(
+                f"class_weight={class_weight!r} has {weight!r} for class {label!r}, "
+                "which is no real number. Weights must be zero or positive numbers."
+            )
+
+
 class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
     """Classification of sequences: binary, multiclass and multilabel."""
 
@@ -159,6 +176,7 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
         super()._check_parameters(validation, groups, incremental)
         given = self.class_weight
         given = given if isinstance(given, list) else [given]
+        _check_class_weights(self.class_weight, given)
         if incremental and any(isinstance(w, str) for w in given):
             # in the words of SGDClassifier
             raise ValueError(
@@ -310,6 +328,11 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent, metaclass=ABCMeta):
                 "or not finite. Weights must be zero or positive numbers."
             )
         what = f"class_weight={self.class_weight!r}"
+        if not weight.any():
+            raise ValueError(
+                f"{what} gives every sample a weight of zero: there is nothing to fit. "
+                "Give a class of y a positive weight."
+            )
         if sample_weight is not None:
             with np.errstate(over="ignore", under="ignore"):
                 weight = weight * sample_weight

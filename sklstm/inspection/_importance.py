@@ -143,6 +143,13 @@ def sequence_permutation_importance(
             "features. Use axis='time' or from_end=False."
         )
     check_scalar(n_repeats, "n_repeats", Integral, min_val=1)
+    try:
+        rng = check_random_state(random_state)
+    except ValueError as error:
+        raise ValueError(
+            f"random_state={random_state!r} is no seed: {error}. Pass an integer from "
+            "0 to 2**32 - 1, a numpy.random.RandomState or None."
+        ) from error
     X = check_sequences(X, allow_nan=True)
     for what, values in (("y", y), ("sample_weight", sample_weight)):
         if values is not None:
@@ -157,7 +164,7 @@ def sequence_permutation_importance(
         longest = lengths.max(initial=0)
         n_sequences = len(X) - np.searchsorted(np.sort(lengths), range(1, longest + 1))
     n = len(n_sequences)
-    seeds = check_random_state(random_state).randint(np.iinfo(np.int32).max, size=n)
+    seeds = rng.randint(np.iinfo(np.int32).max, size=n)
     scorer = check_scoring(estimator, scoring=scoring)
     baseline = _scores(scorer, estimator, X, y, sample_weight)
     shuffled = Parallel(n_jobs=n_jobs)(

@@ -188,6 +188,12 @@ class TimeDistributed(
     @with_callbacks
     def _fit(self, X, y, sample_weight, method):
         """Call ``fit`` or ``fit_transform`` of a clone."""
+        if isinstance(self.transformer, type):
+            name = self.transformer.__name__
+            raise TypeError(
+                f"transformer must be an instance of a transformer, got the class "
+                f"{name}. Pass an instance: transformer={name}()."
+            )
         validate_parameter_constraints(
             {"transformer": [HasMethods(["fit", "transform"])]},
             self.get_params(deep=False),

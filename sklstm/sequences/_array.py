@@ -1,12 +1,14 @@
 """SequenceArray: sequences of unequal length as one matrix of steps and offsets."""
 
 import sys
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 import numpy as np
 
 from ..kernels import digests
 from ._columns import FLOATS, float_dtype, read_numbers
+from ._foreign import refuse_masked, refuse_types
 from ._interop import ConversionsMixin
 from ._long import stack_long
 from ._stacking import as_offsets, stack_items
@@ -37,7 +39,7 @@ class SequenceArray(ConversionsMixin):
         of no steps.
 
     feature_names : sequence of str, default=None
-        Names of the features.
+        Names of the features, each of its own.
 
     Attributes
     ----------
@@ -52,9 +54,12 @@ class SequenceArray(ConversionsMixin):
 
     Raises
     ------
+    TypeError
+        If offsets are a masked array, or the names are not text.
+
     ValueError
-        If data is not a numeric matrix, if offsets do not describe it, or if the
-        number of names is not the number of features.
+        If data is not a numeric matrix, if offsets do not describe it, or if a name
+        comes twice or the number of names is not the number of features.
 
     See Also
     --------
@@ -97,10 +102,16 @@ class SequenceArray(ConversionsMixin):
     __hash__ = None
 
     def __init__(self, data, offsets, feature_names=None):
+        given = data
         try:
             data = read_numbers(data, "data", "(n_total_steps, n_features)")
         except ValueError as error:
             raise ValueError(f"data must be a numeric matrix. {error}") from error
+        if _holds_nothing(given):
+            raise ValueError(
+                "data must be a numeric matrix, but None stands in all its places. "
+                "Pass missing values as NaN."
+            )
         if data.ndim != 2:
             raise ValueError(
                 "data must be a numeric matrix of shape (n_total_steps, n_features), "
@@ -108,6 +119,7 @@ class SequenceArray(ConversionsMixin):
             )
         if data.dtype not in FLOATS:
             data = data.astype(float_dtype(data.dtype))
+        refuse_masked(offsets, "offsets")
         offsets = np.asarray(offsets)
         if offsets.ndim != 1 or not len(offsets) or offsets.dtype.kind not in "iu":
             raise ValueError(
@@ -126,11 +138,7 @@ class SequenceArray(ConversionsMixin):
             )
         offsets = offsets.astype(np.intp)
         if feature_names is not None:
-            feature_names = tuple(feature_names)
-            if len(feature_names) != data.shape[1]:
-                raise ValueError(
-                    f"{len(feature_names)} feature names for {data.shape[1]} features."
-                )
+            feature_names = _valid_names(feature_names, data.shape[1])
         # A view, because the shape of an array is its owner's to change.
         self._data = np.require(data, requirements=["C", "A"]).view()
         self._offsets = offsets
@@ -163,10 +171,11 @@ class SequenceArray(ConversionsMixin):
         Raises
         ------
         TypeError
-            If a sequence is of a type that cannot be read as an array.
+            If `sequences` is no list, or a sequence is of a type that cannot be read
+            as an array.
 
         ValueError
-            If the list is empty, or if the sequences differ in rank or features or
+            If there is no sequence, or if the sequences differ in rank or features or
             hold anything but real numbers.
 
         Examples
@@ -175,10 +184,16 @@ class SequenceArray(ConversionsMixin):
         >>> SequenceArray.from_list([[1, 2, 3], [4, 5]])
         <SequenceArray: 2 sequences, 2 to 3 steps, 1 feature, float64>
         """
-        sequences = list(sequences)
-        if not sequences:
-            raise ValueError("An empty list does not tell the number of features.")
-        return cls._trusted(*stack_items(sequences))
+        if not isinstance(sequences, Iterator):
+            refuse_types(sequences, "sequences", "a list of arrays, one a sequence")
+        items = list(sequences)
+        if not items:
+            raise ValueError(
+                f"sequences is an empty {type(sequences).__name__}, which does not say "
+                "the number of features. Pass at least one sequence, or "
+                "SequenceArray(np.empty((0, n_features)), [0])."
+            )
+        return cls._trusted(*stack_items(items))
 
     @classmethod
     def from_padded(cls, X, lengths=None):
@@ -222,6 +237,7 @@ class SequenceArray(ConversionsMixin):
             return cls._trusted(
                 X.reshape(n * T, F), np.arange(n + 1, dtype=np.intp) * T
             )
+        refuse_masked(lengths, "lengths")
         lengths = padded_lengths(X) if lengths is None else np.asarray(lengths)
         if lengths.shape != (n,) or (n and lengths.dtype.kind not in "iu"):
             raise ValueError(
@@ -351,6 +367,7 @@ class SequenceArray(ConversionsMixin):
                 )
             key = key[0]
         n = len(self)
+        refuse_masked(key, "An index", IndexError)
         if isinstance(key, slice):
             start, stop, stride = key.indices(n)
             # what is beyond n is the same, and may be too large for an array
@@ -518,6 +535,40 @@ class SequenceArray(ConversionsMixin):
         return (
             f"<SequenceArray: {_count(n, 'sequence')}{steps}, {features}, {self.dtype}>"
         )
+
+
+def _holds_nothing(data):
+    """Whether an array or a list has None in all its places."""
+    if not isinstance(data, (np.ndarray, list, tuple)):
+        return False
+    data = np.asarray(data)
+    return data.dtype == object and data.size > 0 and all(v is None for v in data.flat)
+
+
+def _valid_names(names, n_features):
+    """Names of features, as many as there are and each of its own."""
+    expected = "feature_names must be a list of str, one for each feature"
+    if isinstance(names, (bytes, dict, set, frozenset)) or not isinstance(
+        names, Iterable
+    ):
+        raise TypeError(f"{expected}; got {type(names).__name__}, {names!r}.")
+    names = tuple(names)
+    if len(names) != n_features:
+        raise ValueError(
+            f"{expected}; got {len(names)} feature names for {n_features} features."
+        )
+    for j, name in enumerate(names):
+        if not isinstance(name, str):
+            raise TypeError(
+                f"{expected}; the name of feature {j} is {name!r}, of type "
+                f"{type(name).__name__}. Pass str(name) for each, or None for no names."
+            )
+    if len(set(names)) < n_features:
+        j, name = next((j, n) for j, n in enumerate(names) if n in names[:j])
+        raise ValueError(
+            f"{expected}; features {names.index(name)} and {j} are both named {name!r}."
+        )
+    return names
 
 
 def _read_only(array):

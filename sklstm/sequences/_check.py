@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from ._array import SequenceArray
 from ._columns import (
     FLOATS,
+    as_names,
     float_dtype,
     frame_as_matrix,
     is_frame,
@@ -170,6 +171,7 @@ def inspect_sequences(estimator, X, *, dtype=None, allow_nan=False):
         return sequences, Features(n_features, n_features, None, names)
     names = None
     if hasattr(X, "columns"):
+        _refuse_doubled(X.columns)
         # validate_data writes on what it is given, so it is given a stand-in.
         stand_in = copy_module.copy(estimator)
         validate_data(stand_in, X, skip_check_array=True)
@@ -285,6 +287,7 @@ def validate_layout(estimator, X, *, reset, dtype=None, allow_nan):
         # before the content: wrong names are the reason for what else may be wrong
         _refuse_foreign(X)
         if hasattr(X, "columns"):
+            _refuse_doubled(X.columns)
             validate_data(estimator, X, reset=False, skip_check_array=True)
     sequences, n_steps = _convert(X, dtype, allow_nan, 1, estimator)
     if n_steps is not None and fitted_on_2d:
@@ -372,9 +375,7 @@ def check_step(estimator, X, n_sequences, dtype):
         refuse_types(X, "X", f"numbers, a numeric array of shape {axes}")
         refuse_foreign(X, "X", axes)
         if hasattr(X, "columns") and estimator._fixed_n_steps is None:
-            names = tuple(X.columns)
-            are_names = all(isinstance(name, str) for name in names)
-            _check_names(estimator, names if are_names else None)
+            _check_names(estimator, as_names(X.columns))
         try:
             X = read_numbers(X, "X", axes)
         except OverflowError as error:
@@ -414,6 +415,17 @@ def _check_names(estimator, names):
     else:
         return
     warnings.warn(message.format(type(estimator).__name__), stacklevel=5)
+
+
+def _refuse_doubled(columns):
+    """Raise where a table has a column twice: scikit-learn 1.9 reads none, 1.8 does."""
+    columns = list(columns)
+    if len(set(columns)) < len(columns):
+        j, name = next((j, n) for j, n in enumerate(columns) if n in columns[:j])
+        raise ValueError(
+            f"X is a table whose columns {columns.index(name)} and {j} are both named "
+            f"{name!r}. Give each a name of its own, or pass X.to_numpy()."
+        )
 
 
 def _convert(X, dtype, allow_nan, ensure_min_samples, estimator=None):
@@ -591,7 +603,7 @@ def _check_2d(X, dtype, ensure_min_samples, estimator):
     """Return X as a matrix of floats, after scikit-learn's own checks."""
     if type(X) is np.ndarray:
         if X.dtype.kind == "O":
-            X = objects_as_floats(X)
+            X = _objects_2d(X)
         elif X.dtype.kind in "USTMmV":
             raise_not_numeric(X, "X")
         if X.ndim < 2:
@@ -609,6 +621,17 @@ def _check_2d(X, dtype, ensure_min_samples, estimator):
             input_name="X",
         )
     return _as_floats(X, dtype)
+
+
+def _objects_2d(X):
+    """Numbers out of an array of objects; what is none is told with its place."""
+    try:
+        return objects_as_floats(X)
+    except (TypeError, ValueError) as error:  # whose types are scikit-learn's
+        raise type(error)(
+            f"X holds values that are not numbers: {error}. Every step must be a "
+            "number."
+        ) from error
 
 
 def _raise_too_few(noun, shape, minimum, estimator):

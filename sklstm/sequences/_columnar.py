@@ -7,8 +7,8 @@ with a name for each, or one number.
 
 import numpy as np
 
-from ._columns import columns_as_matrix, float_dtype
-from ._peers import import_peer, package_of, unique_names
+from ._columns import as_names, columns_as_matrix, float_dtype
+from ._peers import import_peer, names_of, package_of
 from ._stacking import as_offsets
 
 
@@ -75,7 +75,7 @@ def _finish(data, lengths, names):
     if data.ndim == 1:
         data = data[:, np.newaxis]
     data = np.require(data, float_dtype(data.dtype), ["C", "A"])
-    return data, as_offsets(lengths), names
+    return data, as_offsets(lengths), names and as_names(names)
 
 
 # ---- awkward -------------------------------------------------------------------------
@@ -169,7 +169,7 @@ def as_awkward(sequences):
             contents.NumpyArray(data.reshape(-1)), data.shape[1], len(data)
         )
     else:
-        names = unique_names(sequences, "to_awkward")
+        names = names_of(sequences)
         columns = [contents.NumpyArray(c) for c in np.array(data.T, order="C")]
         steps = contents.RecordArray(columns, names, len(data))
     offsets = ak.index.Index64(sequences.offsets.astype(np.int64, copy=False))
@@ -267,7 +267,7 @@ def as_arrow(sequences):
         values = pa.array(data.reshape(-1))
         steps = pa.FixedSizeListArray.from_arrays(values, data.shape[1])
     else:
-        names = unique_names(sequences, "to_arrow")
+        names = names_of(sequences)
         columns = [pa.array(column) for column in np.array(data.T, order="C")]
         steps = pa.StructArray.from_arrays(columns, names)
     offsets = pa.array(sequences.offsets.astype(np.int64, copy=False))

@@ -25,6 +25,13 @@ def float_dtype(*dtypes):
     return common if common in FLOATS else FLOATS[1]
 
 
+def as_names(columns):
+    """Columns as names of features; None unless each is text of its own."""
+    names = tuple(columns)
+    are_names = all(isinstance(name, str) for name in names)
+    return names if are_names and len(set(names)) == len(names) else None
+
+
 def columns_as_matrix(columns, order=slice(None)):
     """Return columns as one matrix of floats.
 

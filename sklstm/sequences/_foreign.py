@@ -72,6 +72,15 @@ def refuse_foreign(X, what="X", axes="(sequence, step, feature)"):
         _refuse_tensors(X, what)
 
 
+def refuse_masked(values, what, error=TypeError):
+    """Raise for a masked array of what is no feature: its mask would be lost."""
+    if isinstance(values, np.ma.MaskedArray):
+        raise error(
+            f"{what} is a masked array, whose mask would be lost. Pass an array "
+            f"without one: {what}.compressed() leaves out what is masked."
+        )
+
+
 def _refuse_tensors(X, what):
     """Raise for what PyTorch does not give away as one array."""
     if type(X).__name__ == "PackedSequence":

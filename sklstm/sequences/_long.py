@@ -1,6 +1,6 @@
 """Long tables: one row per step, and a column that says which sequence it is of."""
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 
 import numpy as np
 
@@ -145,6 +145,9 @@ def _levels(frame, column):
     """Distinct values of a column in their order, and the place of each row's."""
     values = _key(frame, column)
     try:
+        # lists have an order, but are no keys, as in pandas
+        if not all(issubclass(kind, Hashable) for kind in set(map(type, values))):
+            raise TypeError("unhashable")
         return np.unique(values, return_inverse=True)
     except TypeError as error:
         kinds = [type(value).__name__ for value in values.tolist()]

@@ -32,36 +32,11 @@ def import_peer(name, method):
         ) from error
 
 
-def unique_names(sequences, method):
-    """Return the names of the features, which a format needs to be unique.
-
-    Parameters
-    ----------
-    sequences : SequenceArray of shape (n, None, F)
-        The sequences.
-
-    method : str
-        Who asks, for the message.
-
-    Returns
-    -------
-    names : list of str
-        Those of the sequences, else ``x0``, ``x1``...
-
-    Raises
-    ------
-    ValueError
-        If a name comes twice.
-    """
+def names_of(sequences):
+    """Names of the features, which a table needs: ``x0``, ``x1``... without any."""
     names = sequences.feature_names
     if names is None:
         return [f"x{j}" for j in range(sequences.n_features)]
-    for j, name in enumerate(names):
-        if name in names[:j]:
-            raise ValueError(
-                f"Features {names.index(name)} and {j} are both named {name!r}, but "
-                f"{method} needs each feature to have a name of its own."
-            )
     return list(names)
 
 

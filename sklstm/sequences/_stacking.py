@@ -4,7 +4,7 @@ import sys
 
 import numpy as np
 
-from ._columns import float_dtype, read_numbers
+from ._columns import as_names, float_dtype, read_numbers
 from ._foreign import refuse_types
 
 AXES = "(n_steps, n_features) or (n_steps,)"
@@ -51,7 +51,8 @@ def stack_items(items, dtype=None):
         Where each sequence begins in ``data``.
 
     names : tuple of str or None
-        The columns, if the sequences are DataFrames whose columns are strings.
+        The columns, if the sequences are DataFrames whose columns are strings, each
+        another one.
 
     Raises
     ------
@@ -161,6 +162,4 @@ def _common_columns(items):
                 f"Sample {i} has the columns {columns}, but sample {first} has "
                 f"{names}. All DataFrames need the same columns in the same order."
             )
-    if names is None or not all(isinstance(name, str) for name in names):
-        return None
-    return tuple(names)
+    return None if names is None else as_names(names)

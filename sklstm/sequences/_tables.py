@@ -7,9 +7,10 @@ makes one of a SequenceArray. Long tables are read in `_long.py`.
 import numpy as np
 
 from ._columnar import raise_missing_sample, stack_arrow
-from ._columns import as_numbers, columns_as_matrix, is_missing
+from ._columns import as_names, as_numbers, columns_as_matrix, is_missing
+from ._foreign import refuse_masked
 from ._long import count_by_first_row
-from ._peers import import_peer, package_of, unique_names
+from ._peers import import_peer, names_of, package_of
 from ._stacking import as_offsets, stack_items
 
 # ---- sktime --------------------------------------------------------------------------
@@ -70,8 +71,7 @@ def stack_sktime(frame):
     # by position, because a name may come twice
     features = [as_numbers(frame.iloc[:, j], name) for j, name in enumerate(names)]
     data = columns_as_matrix(features, order)
-    named = all(isinstance(name, str) for name in names)
-    return data, offsets, tuple(names) if named else None
+    return data, offsets, as_names(names)
 
 
 def refuse_no_steps(sequences, method):
@@ -128,7 +128,7 @@ def as_long(sequences, by, step, ids, library):
     """Return the sequences as :meth:`SequenceArray.to_long` does."""
     frames = import_peer(_known_library(library), "to_long")
     refuse_no_steps(sequences, "to_long")
-    names = unique_names(sequences, "to_long")
+    names = names_of(sequences)
     for column in (by, step):
         if column in names:
             raise ValueError(
@@ -139,6 +139,7 @@ def as_long(sequences, by, step, ids, library):
         raise ValueError(f"by and step are both {by!r}.")
     number, steps = _steps(sequences)
     if ids is not None:
+        refuse_masked(ids, "ids")
         ids = np.asarray(ids)
         if ids.shape != (len(sequences),):
             raise ValueError(
@@ -164,7 +165,7 @@ def _known_library(library):
 def as_nested(sequences, library):
     """Return the sequences as :meth:`SequenceArray.to_nested` does."""
     frames = import_peer(_known_library(library), "to_nested")
-    names = unique_names(sequences, "to_nested")
+    names = names_of(sequences)
     columns = {}
     for name, values in zip(names, np.array(sequences.data.T, order="C"), strict=True):
         cells = np.split(values, sequences.offsets[1:-1]) if len(sequences) else []
@@ -233,8 +234,7 @@ def stack_nested(frame, columns):
             )
         features.append(values)
     data = columns_as_matrix(features)
-    named = all(isinstance(name, str) for name in names)
-    return data, as_offsets(lengths), tuple(names) if named else None
+    return data, as_offsets(lengths), as_names(names)
 
 
 def _column_of_lists(column):
