@@ -36,7 +36,7 @@ from sklstm.datasets import load_japanese_vowels
 from sklstm.network import lbfgs
 from sklstm.network.lbfgs import train_lbfgs
 from sklstm.network.network import Network
-from sklstm.network.training import Monitor, Observer
+from sklstm.network.training import Monitor, Observer, Start
 from sklstm.preprocessing import TimeDistributed
 
 pytestmark = pytest.mark.filterwarnings("ignore:Maximum iterations")
@@ -57,7 +57,9 @@ def written_out(network, sequences, target, loss, alpha):
     return objective
 
 
-def run(kind, hidden, alpha=0.0, max_iter=8, max_fun=1000, tol=0.0, seed=0):
+def run(
+    kind, hidden, alpha=0.0, max_iter=8, max_fun=1000, tol=0.0, seed=0, observer=None,
+):  # fmt: skip
     network, parameters, sequences, target, loss = problem(kind, hidden, seed)
     objective = written_out(network, sequences, target, loss, alpha)
     start, monitor = parameters.copy(), Monitor(0.0, 1, False)
@@ -65,7 +67,7 @@ def run(kind, hidden, alpha=0.0, max_iter=8, max_fun=1000, tol=0.0, seed=0):
     samples = training_set(sequences, target)
     train_lbfgs(
         network, parameters, samples, loss, monitor, penalty, max_iter, max_fun,
-        tol, Observer(),
+        tol, observer or Observer(),
     )  # fmt: skip
     return start, parameters, monitor, objective
 
@@ -96,6 +98,24 @@ def test_training_written_out(kind, hidden, alpha):
     assert_allclose(got, expected.x, rtol=1e-5, atol=1e-7)
     assert monitor.loss == monitor.loss_curve[-1]
     assert monitor.loss == pytest.approx(objective(got)[0], rel=1e-12)
+
+
+def test_an_iteration_is_an_epoch_that_begins_where_the_last_one_ended():
+    class Recorder(Observer):
+        epochs = []
+
+        def begin_epoch(self, parameters):
+            self.epochs.append([parameters.copy()])
+
+        def end_epoch(self, parameters):
+            self.epochs[-1].append(parameters.copy())
+
+    recorder = Recorder()
+    start, got, monitor, _ = run("softmax", (5,), observer=recorder)
+    begins, ends = zip(*recorder.epochs, strict=True)
+    assert len(ends) == len(monitor.loss_curve) == 8
+    assert_array_equal(begins, [start, *ends[:-1]])
+    assert_array_equal(got, ends[-1])
 
 
 def test_stops_where_the_gradient_is_within_tol():
@@ -373,6 +393,21 @@ def test_not_finite_keeps_the_last_iteration(monkeypatch, task, what, call):
     else:
         same = fitted(task, X, solver="lbfgs", max_iter=model.n_iter_)
         assert_same_bits(model, same)
+
+
+def test_not_finite_is_not_said_to_have_diverged_as_well(monkeypatch):
+    backward, count = Network.backward, [0]
+
+    def broken(self, d):
+        count[0] += 1
+        return backward(self, d) * (np.nan if count[0] == 4 else 1)
+
+    monkeypatch.setattr(Network, "backward", broken)
+    with pytest.warns(ConvergenceWarning, match="not finite"):
+        monitor = run("squared", (3,))[2]
+    monitor.start = Start(0.0, 0.0, 0.0, 0.0)
+    assert monitor.n_epochs and monitor.kept_loss > 0
+    assert not monitor.has_diverged()
 
 
 def test_not_finite_counts_the_iterations_of_its_fit(monkeypatch):

@@ -65,11 +65,11 @@ class Noise:
         self.keys = keys
         self.rate = rate
         self.recurrent_rate = recurrent_rate
-        self.offset = 0
+        self.offset = None
         self.step_masks = []
 
     def begin(self, offset):
-        """Masks for a batch whose sequences begin at time step `offset` (B,) or 0."""
+        """Masks for a batch whose sequences begin at time step `offset` (B,)."""
         self.offset = offset
         self.step_masks = []
 
@@ -107,7 +107,7 @@ class Noise:
     def drop_steps(self, k, x, x_rows, schedule, n_threads):
         """Outputs of layer number k as the next one gets them, by row-step."""
         times = schedule.time
-        if np.ndim(self.offset):
+        if self.offset is not None:
             times = times + self.offset[schedule.sequence]
         mask = self._mask(
             3 * k, schedule.sequence, times, self.rate, x.shape[1], x.dtype, n_threads

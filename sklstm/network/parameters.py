@@ -44,9 +44,18 @@ def glorot_uniform(rng, shape):
 
 
 @cache
-def _thread_pools():
-    """The libraries with thread pools; to look for them takes milliseconds."""
-    return ThreadpoolController()
+def _blas_libraries():
+    """The BLAS libraries of the process; to look for them takes milliseconds."""
+    return ThreadpoolController().select(user_api="blas")
+
+
+def _free_blas():
+    """Let the next thread set limits: since threadpoolctl 3.8 OpenBLAS belongs to the
+    thread that was the first to do so, and limits of others are silently ignored."""
+    for library in _blas_libraries().lib_controllers:
+        free = getattr(library, "clear_controlling_thread", None)
+        if free is not None:
+            free(force=True)
 
 
 class _OneBlasThread:
@@ -60,14 +69,17 @@ class _OneBlasThread:
     def __enter__(self):
         with self._lock:
             if self._n_inside == 0:
-                self._limit = _thread_pools().limit(limits=1, user_api="blas")
+                _free_blas()
+                self._limit = _blas_libraries().limit(limits=1, user_api="blas")
             self._n_inside += 1
 
     def __exit__(self, *error):
         with self._lock:
             self._n_inside -= 1
             if self._n_inside == 0:
+                _free_blas()
                 self._limit.restore_original_limits()
+                _free_blas()
 
 
 _ONE_BLAS_THREAD = _OneBlasThread()
