@@ -820,10 +820,11 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         A prediction reads the network, its parameters and what turns outputs into
         predictions one after the other: all of them have to be of one fit.
         """
-        if not self.__sklearn_is_fitted__():
+        attributes = self.__dict__.copy()
+        if "_parameters" not in attributes:
             check_is_fitted(self)  # raises
         fitted = object.__new__(type(self))
-        fitted.__dict__.update(self.__dict__)
+        fitted.__dict__ = attributes
         return fitted
 
     def _raw_outputs(self, X, initial_state):

@@ -11,8 +11,9 @@ def warn_if_not_finite(values, what, *, stacklevel, offsets=None):
 
     Rows of `values` are sequences, with `offsets` steps of them.
     """
-    # A sum of squares is the quickest look.
-    if math.isfinite(np.vdot(values, values)):
+    # A sum of squares is the quickest look, at more than one number.
+    one = values.size == 1
+    if math.isfinite(values.item() if one else np.vdot(values, values)):
         return
     finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
     if finite.all():

@@ -211,12 +211,20 @@ def _looks_sound(state, network, kind):
         return False
     if type(layers) is not tuple or len(layers) != len(network.state_widths) or not n:
         return False
-    dtype = network.dtype
+    dtype, vdot = network.dtype, np.vdot
     for parts, widths in zip(layers, network.state_widths):
         if type(parts) is not tuple or len(parts) != len(widths):
             return False
-        for part, width in zip(parts, widths):
-            if not _is_sound(part, (n, width), dtype):
+        shape = n, widths[0]
+        for part in parts:
+            # as `_is_sound`, for a stream does this at every step
+            if not (
+                type(part) is np.ndarray
+                and part.shape == shape
+                and part.dtype is dtype
+                and part.flags.c_contiguous
+                and isfinite(vdot(part, part))
+            ):
                 return False
     if kind["missing"] == "error":
         if seen is not None:

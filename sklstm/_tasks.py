@@ -911,7 +911,8 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent, metaclass=ABCMeta):
     def _in_units_of_y(self, raw):
         scale, mean = self._target_scale, self._target_mean
         if self._fitted_loss[0] in ("squared_error", "absolute_error", "huber"):
-            values = raw * scale + mean  # no link: a stream does this at every step
+            values = raw * scale  # no link: a stream does this at every step
+            values += mean
             return values[:, 0] if self._target_ndim == 1 else values
         loss = self._make_loss()
         with np.errstate(invalid="ignore"):
