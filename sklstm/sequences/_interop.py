@@ -233,8 +233,8 @@ class ConversionsMixin:
         Returns
         -------
         X : SequenceArray of shape (n, None, F)
-            One feature per column, with their names if all are strings; float32 if all
-            are float32, else float64. Missing values are NaN.
+            One feature per column, with their names if all are strings and none comes
+            twice; float32 if all are float32, else float64. Missing values are NaN.
 
         Raises
         ------
