@@ -14,6 +14,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklstm import GRUClassifier, RNNRegressor
 from sklstm.preprocessing import FrameStacker, TimeDistributed
 from sklstm.sequences import SequenceArray, check_sequences
+from sklstm.sequences._columns import objects_as_floats
 
 # ---- missing values in the types of pandas and polars --------------------------------
 
@@ -413,3 +414,10 @@ def test_an_error_made_of_the_warning_leaves_the_fit():
     with pytest.raises(UserWarning, match="one step"):
         model.fit(last(6, 20), y)
     assert_array_equal(model.predict_proba(X), before)
+
+
+def test_the_place_of_what_is_not_a_number():
+    values = np.array([[1, None], [2.5, "a"], ["b", 3]], dtype=object)
+    with pytest.raises(ValueError, match=r"'a', at \[1, 1\]$"):
+        objects_as_floats(values)
+    assert_array_equal(objects_as_floats(values[:1]), [[1, np.nan]])

@@ -19,7 +19,15 @@ from sklstm import (
     RNNRegressor,
 )
 from sklstm import _base as base
-from sklstm._split import HELD_OUT, NEW, TRAINING, _known_sides, nothing_seen, remember
+from sklstm._split import (
+    HELD_OUT,
+    NEW,
+    TRAINING,
+    _draw,
+    _known_sides,
+    nothing_seen,
+    remember,
+)
 from sklstm.sequences import SequenceArray
 
 pytestmark = pytest.mark.filterwarnings("ignore:Maximum iterations")
@@ -211,6 +219,16 @@ def test_sides_of_copies():
     sides = remember(sides, [keys[[3]]], [None])
     assert_array_equal(_known_sides(keys[[3]], None, sides), [TRAINING])
     assert_array_equal(_known_sides(keys[[0]], None, sides), [HELD_OUT])
+
+
+@pytest.mark.parametrize("already, expected", [(0, 2), (1, 2), (2, 2), (3, 3)])
+def test_at_least_two_samples_are_held_out(already, expected):
+    side = np.array([HELD_OUT] * already + [TRAINING] * 4 + [NEW] * 3, np.int8)
+    before = side.copy()
+    _draw(side, None, 0.05, None, np.random.RandomState(0))
+    assert_array_equal(side[:-3], before[:-3])
+    assert np.count_nonzero(side == HELD_OUT) == expected
+    assert not (side == NEW).any()
 
 
 def test_a_random_state_is_not_used_up_by_a_split_that_is_kept(parts):

@@ -147,6 +147,14 @@ def test_limits_of_the_process(name, at, system, monkeypatch):
     assert name in limit and "ulimit" in limit
 
 
+@pytest.mark.parametrize("statm", ["", "90 90", "a b c d e f g"])
+def test_a_process_that_does_not_say_what_it_uses(statm, system, monkeypatch):
+    monkeypatch.setattr(_memory, "resource", object())
+    files = {"proc/meminfo": MEMINFO}
+    expected = available_memory(system(files))
+    assert available_memory(system({**files, "proc/self/statm": statm})) == expected
+
+
 def test_where_the_system_says_nothing(system, monkeypatch):
     """As on Windows: no files, no limits, no number of pages."""
     monkeypatch.delattr(os, "sysconf", raising=False)

@@ -439,3 +439,14 @@ def test_names_of_columns_that_are_no_text():
 def test_other_ways_in(door, X, match):
     with pytest.raises((TypeError, ValueError), match=f"(?s){match}"):
         door(X)
+
+
+@pytest.mark.parametrize(
+    "shapes, hint", [([(2, 5), (2, 3)], True), ([(4, 2), (3, 5)], False)]
+)
+def test_time_that_may_come_last(shapes, hint):
+    """Only where all arrays have the same number of rows."""
+    with pytest.raises(ValueError, match="features") as caught:
+        check_sequences([np.ones(shape) for shape in shapes])
+    assert ("All arrays have 2 row(s)" in str(caught.value)) == hint
+    assert ("SequenceArray.from_aeon" in str(caught.value)) == hint

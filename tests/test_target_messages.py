@@ -13,6 +13,7 @@ from sklearn.base import is_classifier
 from sklearn.exceptions import DataConversionWarning
 
 from sklstm import GRUClassifier, GRURegressor, LSTMClassifier, LSTMRegressor
+from sklstm._targets import read_values
 from sklstm.inspection import gradient_norms, sequence_permutation_importance
 from sklstm.sequences import SequenceArray
 
@@ -430,3 +431,8 @@ def test_numbers_and_columns():
         warnings.simplefilter("ignore")
         with pytest.raises(ValueError, match=r"\(12, 2\), but the first fit had 1"):
             vector.fit(X, np.c_[NUMBERS, NUMBERS])
+
+
+def test_outputs_in_an_array_of_objects():
+    values = np.array([["a", 1.5], ["c", 2]], dtype=object)
+    assert read_values(values, "y") is values

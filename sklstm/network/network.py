@@ -559,10 +559,13 @@ def training_bytes(
             states += n_steps * 4 * width
         if dropout and k + 1 < len(hidden_layer_sizes):  # masks and what they leave
             states += n_steps * 2 * directions * width
-        n_parameters += directions * (F + H + 1) * cell.slots * H
+        a_unit = (F + H) * cell.gates + cell.slots + cell.n_own
+        n_parameters += directions * H * a_unit
         F = directions * H
     if pooling != "last":
         states += n_steps * directions * (F + width)
+    if pooling == "attention":
+        n_parameters += F
     n_parameters += (F + 1) * n_outputs
     in_float64 = 8 * n_float64_vectors * n_parameters
     return (states + 9 * n_parameters) * np.dtype(dtype).itemsize + in_float64

@@ -1,0 +1,64 @@
+"""The memory that is said to be needed, against that which a minibatch takes."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from sklstm.kernels import CELLS
+from sklstm.network.dropout import Noise
+from sklstm.network.network import Network, training_bytes
+
+B, T, F = 50, 40, 40
+
+
+@pytest.fixture(params=CELLS)
+def cell(request):
+    return request.param
+
+
+def options(cell, bidirectional, pooling):
+    return {
+        "n_features": F, "hidden_layer_sizes": (32, 64), "n_outputs": 5,
+        "dtype": "float32", "cell": cell, "bidirectional": bidirectional,
+        "pooling": pooling,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("pooling", ["last", "max", "attention"])
+def test_number_of_parameters(cell, bidirectional, pooling):
+    given = options(cell, bidirectional, pooling)
+    without, two = (
+        training_bytes(B, B * T, n_float64_vectors=n, **given) for n in (0, 2)
+    )
+    assert two - without == 2 * 8 * Network(**given).layout.size
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("pooling", ["last", "max", "attention"])
+@pytest.mark.parametrize("rates", [(0, 0), (0.5, 0), (0, 0.5)])
+def test_a_minibatch_takes_no_more_and_little_less(cell, bidirectional, pooling, rates):
+    given = options(cell, bidirectional, pooling)
+    said = training_bytes(
+        B, B * T, dropout=rates[0] > 0, recurrent_dropout=rates[1] > 0, **given
+    )
+    X = np.ones((B * T, F), np.float32)
+    keys = np.arange(2 * B, dtype=np.uint64).reshape(B, 2)
+    tracemalloc.start()
+    try:
+        network = Network(**given)
+        parameters = np.full(network.layout.size, 0.01, np.float32)
+        network.load(parameters, backward=True)
+        network.forward(
+            X,
+            np.arange(B) * T,
+            np.full(B, T),
+            keep=True,
+            noise=Noise(1, 1, keys, *rates),
+        )
+        network.backward(np.ones((B, 5), np.float32))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < said < 1.6 * peak
