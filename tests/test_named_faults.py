@@ -35,7 +35,7 @@ SMALL = {"hidden_layer_sizes": 3, "max_iter": 2, "random_state": 0}
         (["a", "a"], ValueError, "features 0 and 1 are both named 'a'"),
         (np.array(["a", "a"]), ValueError, "features 0 and 1 are both named"),
         (b"ab", TypeError, "got bytes"),
-        ({"a", "b"}, TypeError, "got set"),
+        ({"a"}, TypeError, "got set"),
         ({"a": 0, "b": 1}, TypeError, "got dict"),
         (5, TypeError, "got int, 5"),
         (["a"], ValueError, "1 feature names for 2 features"),
