@@ -11,11 +11,11 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-KERNELS = "sklstm/kernels"
+KERNELS = "sklstm/_kernels"
 HEADERS = ("tile", "cell", "pooling", "optimizer")
 X86 = platform.machine().lower() in {"x86_64", "amd64"}
 MACOS = sys.platform == "darwin"
-# The same source is built once for each; `kernels/__init__.py` picks at import.
+# The same source is built once for each; `_kernels/__init__.py` picks at import.
 INSTRUCTION_SETS = {"baseline": []}
 if X86 and not MACOS:
     INSTRUCTION_SETS["avx2"] = ["-mavx2", "-mfma"]
@@ -131,7 +131,7 @@ def kernel(name, source, build_dir, flags=()):
     c_file = Path("build", build_dir, KERNELS, source).with_suffix(".c")
     before = (c_file.read_bytes(), c_file.stat()) if c_file.exists() else None
     (extension,) = cythonize(
-        [Extension(f"sklstm.kernels.{name}", [f"{KERNELS}/{source}"])],
+        [Extension(f"sklstm._kernels.{name}", [f"{KERNELS}/{source}"])],
         compiler_directives=DIRECTIVES,
         build_dir=f"build/{build_dir}",
     )

@@ -18,9 +18,9 @@ from sklearn.preprocessing import StandardScaler
 
 import sklstm
 from sklstm import LSTMClassifier
+from sklstm._kernels import effective_n_threads, instruction_set
+from sklstm._network.network import Network
 from sklstm.datasets import load_japanese_vowels
-from sklstm.kernels import effective_n_threads, instruction_set
-from sklstm.network.network import Network
 from sklstm.preprocessing import TimeDistributed
 
 # max_iter reached: that is the point. In the processes of joblib as well.

@@ -20,7 +20,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from sklstm.kernels import supported_instruction_sets
+from sklstm._kernels import supported_instruction_sets
 
 KERNELS = Path(__file__).resolve().parents[1] / "sklstm" / "kernels"
 FLAGS = ["-O3", "-std=gnu99", "-fno-math-errno", "-fno-trapping-math"]

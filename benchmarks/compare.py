@@ -110,7 +110,7 @@ class Jobs:
         return model.fit((self.X if X is None else X)[:n], self.y[:n])
 
     def instruction_sets(self):
-        from sklstm.kernels import supported_instruction_sets
+        from sklstm._kernels import supported_instruction_sets
 
         return supported_instruction_sets()
 

@@ -69,7 +69,7 @@ class Sklstm:
     packages = ("sklstm", "numpy", "scikit-learn")
 
     def describe(self):
-        from sklstm.kernels import instruction_set
+        from sklstm._kernels import instruction_set
 
         return f"sklstm {version('sklstm')} ({instruction_set})"
 

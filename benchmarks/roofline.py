@@ -33,9 +33,9 @@ from pathlib import Path
 
 import numpy as np
 
-from sklstm.kernels import Schedule, instruction_set
-from sklstm.network.layers import Recurrent
-from sklstm.network.network import Network
+from sklstm._kernels import Schedule, instruction_set
+from sklstm._network.layers import Recurrent
+from sklstm._network.network import Network
 
 # T steps, F features, H hidden units, B sequences
 SHAPES = [

@@ -2,13 +2,12 @@
 
 import importlib as _importlib
 
-from ._gru import GRUClassifier, GRURegressor
-from ._lstm import LSTMClassifier, LSTMRegressor
-from ._rnn import RNNClassifier, RNNRegressor
+from ._estimators.gru import GRUClassifier, GRURegressor
+from ._estimators.lstm import LSTMClassifier, LSTMRegressor
+from ._estimators.rnn import RNNClassifier, RNNRegressor
 from ._show_versions import show_versions
+from ._version import __version__
 from .sequences import SequenceArray
-
-__version__ = "0.1.0"
 
 # Imported when they are first asked for.
 _SUBMODULES = (

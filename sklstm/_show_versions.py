@@ -3,7 +3,7 @@
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-from .kernels import (
+from ._kernels import (
     effective_n_threads,
     instruction_set,
     openmp_version,

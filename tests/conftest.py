@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from sklstm import kernels
-from sklstm.kernels import openmp_version, supported_instruction_sets
-from sklstm.network.network import Network
+from sklstm import _kernels as kernels
+from sklstm._kernels import openmp_version, supported_instruction_sets
+from sklstm._network.network import Network
 
 
 def kernels_of(instruction_set, dtype):
     """The compiled module of one variant, whichever was chosen at import."""
     suffix = {4: "f32", 8: "f64"}[np.dtype(dtype).itemsize]
-    return import_module(f"sklstm.kernels._recurrent_{instruction_set}_{suffix}")
+    return import_module(f"sklstm._kernels._recurrent_{instruction_set}_{suffix}")
 
 
 def use_kernels_of(monkeypatch, instruction_set):
@@ -46,8 +46,8 @@ def cut_batches(monkeypatch):
 
     def cut(n_steps):
         cut.numbers = []
-        monkeypatch.setattr("sklstm.network.network.PREDICT_STEPS", n_steps)
-        monkeypatch.setattr("sklstm.network.network.KEPT_STEPS", n_steps)
+        monkeypatch.setattr("sklstm._network.network.PREDICT_STEPS", n_steps)
+        monkeypatch.setattr("sklstm._network.network.KEPT_STEPS", n_steps)
         monkeypatch.setattr(Network, "_batches", record)
 
     return cut

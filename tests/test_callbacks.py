@@ -24,8 +24,8 @@ from sklstm import (
     RNNClassifier,
     RNNRegressor,
 )
+from sklstm._network.network import Network
 from sklstm.inspection import LossCurveDisplay
-from sklstm.network.network import Network
 from sklstm.preprocessing import FrameStacker, TimeDistributed
 from sklstm.sequences import SequenceArray
 

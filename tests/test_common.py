@@ -66,7 +66,7 @@ from sklstm import (
     RNNClassifier,
     RNNRegressor,
 )
-from sklstm.kernels import (
+from sklstm._kernels import (
     effective_n_threads,
     openmp_version,
     supported_instruction_sets,
@@ -553,7 +553,7 @@ def test_weights_of_every_solver_do_not_depend_on_threads(
     Estimator, dtype, solver, threads, monkeypatch
 ):
     """Nor on those of BLAS, which scipy's L-BFGS uses; more than 10,000 parameters."""
-    monkeypatch.setattr("sklstm.network.optimizers.PARALLEL_SIZE", 1000)
+    monkeypatch.setattr("sklstm._training.optimizers.PARALLEL_SIZE", 1000)
     X = SequenceArray.from_list(ragged(60, seed=7, high=60))
     y = make_target(Estimator, X)
     fitted = []
@@ -574,7 +574,7 @@ import hashlib
 import warnings
 import numpy as np
 import sklstm
-from sklstm.kernels import effective_n_threads
+from sklstm._kernels import effective_n_threads
 warnings.simplefilter("ignore")
 rng = np.random.default_rng(0)
 X = [rng.standard_normal((T, 3)) for T in rng.integers(0, 60, 50)]

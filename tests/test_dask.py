@@ -23,11 +23,11 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 
 from sklstm import LSTMClassifier
-from sklstm.kernels import effective_n_threads, openmp_version
-from sklstm.network.dropout import Dropout
-from sklstm.network.gradient import minibatch_gradient
-from sklstm.network.losses import SquaredError
-from sklstm.network.network import Network
+from sklstm._kernels import effective_n_threads, openmp_version
+from sklstm._network.dropout import Dropout
+from sklstm._network.losses import SquaredError
+from sklstm._network.network import Network
+from sklstm._training.gradient import minibatch_gradient
 from sklstm.sequences import SequenceArray
 
 dask = pytest.importorskip("dask")

@@ -18,8 +18,8 @@ from sklstm import (
     RNNClassifier,
     RNNRegressor,
 )
-from sklstm import _base as base
-from sklstm._split import (
+from sklstm._estimators import base
+from sklstm._training.split import (
     HELD_OUT,
     NEW,
     TRAINING,

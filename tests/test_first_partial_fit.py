@@ -9,10 +9,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import d2_pinball_score, d2_tweedie_score, r2_score
 
 from sklstm import GRURegressor, LSTMClassifier, LSTMRegressor, RNNRegressor
-from sklstm._target_units import distinct, units_of
+from sklstm._network.losses import Pinball
+from sklstm._targets.units import distinct, units_of
+from sklstm._training.optimizers import rescaled
 from sklstm.export import from_torch, to_torch
-from sklstm.network.losses import Pinball
-from sklstm.network.optimizers import rescaled
 
 few = pytest.mark.filterwarnings("ignore:The first call of partial_fit has")
 LEVELS = [0.1, 0.5, 0.9, 0.25]
@@ -388,7 +388,7 @@ def test_skops_needs_no_other_types():
     model = stream(small(hidden=3), X[:3], Y[:3])
     blob = skops.dumps(model)
     names = skops.get_untrusted_types(data=blob)
-    assert all(name.startswith("sklstm._lstm.") for name in names)
+    assert all(name.startswith("sklstm._estimators.lstm.") for name in names)
     back = skops.loads(blob, trusted=names)
     for each in (model, back):
         stream(each, X[3:200], Y[3:200], 10)
@@ -413,7 +413,7 @@ def test_an_error_in_training_leaves_the_units(monkeypatch):
     def broken(*args, **kwargs):
         raise RuntimeError("broken")
 
-    monkeypatch.setattr("sklstm._base.train", broken)
+    monkeypatch.setattr("sklstm._estimators.base.train", broken)
     with pytest.raises(RuntimeError, match="broken"):
         model.partial_fit(X[5:50], 100 * Y[5:50])
     assert pickle.dumps(model) == before

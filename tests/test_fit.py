@@ -20,10 +20,10 @@ from sklstm import (
     RNNClassifier,
     RNNRegressor,
 )
-from sklstm.network import network
-from sklstm.network.layers import Dense
-from sklstm.network.network import Network
-from sklstm.network.workspace import Workspace, aligned_empty
+from sklstm._network import network
+from sklstm._network.layers import Dense
+from sklstm._network.network import Network
+from sklstm._network.workspace import Workspace, aligned_empty
 from sklstm.sequences import SequenceArray
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

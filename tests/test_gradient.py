@@ -14,13 +14,13 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sklstm import GRUClassifier, LSTMRegressor
-from sklstm.kernels import CELLS
-from sklstm.network import training
-from sklstm.network.dropout import Dropout
-from sklstm.network.gradient import minibatch_gradient
-from sklstm.network.losses import Huber, SoftmaxCrossEntropy, SquaredError
-from sklstm.network.network import PARALLEL_WORK, Network
-from sklstm.network.training import TrainingSet, value_and_gradient
+from sklstm._kernels import CELLS
+from sklstm._network import training
+from sklstm._network.dropout import Dropout
+from sklstm._network.losses import Huber, SoftmaxCrossEntropy, SquaredError
+from sklstm._network.network import PARALLEL_WORK, Network
+from sklstm._training.gradient import minibatch_gradient
+from sklstm._training.training import TrainingSet, value_and_gradient
 from sklstm.sequences import SequenceArray
 
 B, F, H = 40, 3, 33

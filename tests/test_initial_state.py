@@ -13,7 +13,7 @@ from test_families import FAMILIES
 from test_families import read as read_by_hand
 
 from sklstm import GRUClassifier, LSTMClassifier, LSTMRegressor, RNNRegressor
-from sklstm.network import network as network_module
+from sklstm._network import network as network_module
 
 pytestmark = pytest.mark.filterwarnings("ignore:Maximum iterations")
 

@@ -24,6 +24,7 @@ from sklstm import (
     RNNRegressor,
     SequenceArray,
 )
+from sklstm._network.network import Network
 from sklstm.inspection import (
     GateDisplay,
     GradientNormsDisplay,
@@ -31,7 +32,6 @@ from sklstm.inspection import (
     gradient_norms,
     sequence_permutation_importance,
 )
-from sklstm.network.network import Network
 from sklstm.preprocessing import TimeDistributed
 
 

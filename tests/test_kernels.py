@@ -13,9 +13,9 @@ import reference
 from conftest import use_kernels_of
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sklstm import kernels
-from sklstm.kernels import CELLS, Schedule, supported_instruction_sets
-from sklstm.network.layers import Dense, Recurrent
+from sklstm import _kernels as kernels
+from sklstm._kernels import CELLS, Schedule, supported_instruction_sets
+from sklstm._network.layers import Dense, Recurrent
 
 TORCH = Path(__file__).parent / "data" / "torch_lstm.npz"
 

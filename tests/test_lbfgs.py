@@ -32,11 +32,11 @@ from test_training import Reference, problem, training_set
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from sklstm import LSTMClassifier, LSTMRegressor
+from sklstm._network import lbfgs
+from sklstm._network.network import Network
+from sklstm._training.lbfgs import train_lbfgs
+from sklstm._training.training import Monitor, Observer, Start
 from sklstm.datasets import load_japanese_vowels
-from sklstm.network import lbfgs
-from sklstm.network.lbfgs import train_lbfgs
-from sklstm.network.network import Network
-from sklstm.network.training import Monitor, Observer, Start
 from sklstm.preprocessing import TimeDistributed
 
 pytestmark = pytest.mark.filterwarnings("ignore:Maximum iterations")
@@ -474,8 +474,8 @@ def test_memory_is_that_of_all_samples(monkeypatch):
 
     def set_memory(mib):
         memory = mib * 2**20, "x"
-        monkeypatch.setattr("sklstm._base.WITHOUT_A_LOOK", 0)
-        monkeypatch.setattr("sklstm._base.available_memory", lambda: memory)
+        monkeypatch.setattr("sklstm._estimators.base.WITHOUT_A_LOOK", 0)
+        monkeypatch.setattr("sklstm._estimators.base.available_memory", lambda: memory)
 
     X, y = [np.ones((50, 1))] * 20, np.arange(20.0)
     params = {"hidden_layer_sizes": 64, "batch_size": 1, "random_state": 0}

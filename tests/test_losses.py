@@ -11,7 +11,7 @@ from sklearn.metrics import (
     mean_squared_error,
 )
 
-from sklstm.network.losses import (
+from sklstm._network.losses import (
     AbsoluteError,
     BinaryCrossEntropy,
     HalfPoissonDeviance,

@@ -37,9 +37,9 @@ from sklstm import (
     RNNClassifier,
     RNNRegressor,
 )
+from sklstm._network.losses import SoftmaxCrossEntropy, SquaredError
+from sklstm._network.network import Network
 from sklstm.datasets import load_japanese_vowels
-from sklstm.network.losses import SoftmaxCrossEntropy, SquaredError
-from sklstm.network.network import Network
 from sklstm.preprocessing import TimeDistributed
 from sklstm.sequences import SequenceArray
 
@@ -1329,13 +1329,13 @@ def assert_untouched(estimator, X, before):
 
 
 BREAKS = [
-    ("sklstm.network.network.Network.backward", ZeroDivisionError),
-    ("sklstm.network.network.Network.forward", MemoryError),
-    ("sklstm.network.optimizers.Adam.step", RuntimeError),
-    ("sklstm._base.validate_sequences", KeyboardInterrupt),
-    ("sklstm.network.network.Network.initialize", KeyboardInterrupt),
-    ("sklstm._base.BaseRecurrent._record", KeyboardInterrupt),
-    ("sklstm.network.network.Network.torch_weights", MemoryError),
+    ("sklstm._network.network.Network.backward", ZeroDivisionError),
+    ("sklstm._network.network.Network.forward", MemoryError),
+    ("sklstm._training.optimizers.Adam.step", RuntimeError),
+    ("sklstm._estimators.base.validate_sequences", KeyboardInterrupt),
+    ("sklstm._network.network.Network.initialize", KeyboardInterrupt),
+    ("sklstm._estimators.base.BaseRecurrent._record", KeyboardInterrupt),
+    ("sklstm._network.network.Network.torch_weights", MemoryError),
 ]
 
 
@@ -1509,8 +1509,8 @@ def test_memory_that_cannot_be_had(monkeypatch, task):
     X = ragged(24)
     estimator = fitted(task, X)
     before = snapshot(estimator, X)
-    monkeypatch.setattr("sklstm._base.WITHOUT_A_LOOK", 0)
-    monkeypatch.setattr("sklstm._base.available_memory", lambda: (1000, "x"))
+    monkeypatch.setattr("sklstm._estimators.base.WITHOUT_A_LOOK", 0)
+    monkeypatch.setattr("sklstm._estimators.base.available_memory", lambda: (1000, "x"))
     message = "batch_size=10 sequences.*KiB.*left of the x.*smaller batch_size"
     with pytest.raises(MemoryError, match=message):
         estimator.fit(X, make_target(task, X))
@@ -1525,8 +1525,10 @@ def test_memory_is_that_of_the_longest_sequences(monkeypatch):
     X = [np.ones((5, 1))] * 31 + [np.ones((5000, 1))]
     y = np.arange(32.0)
     memory = 10 * 2**20
-    monkeypatch.setattr("sklstm._base.WITHOUT_A_LOOK", 0)
-    monkeypatch.setattr("sklstm._base.available_memory", lambda: (memory, "x"))
+    monkeypatch.setattr("sklstm._estimators.base.WITHOUT_A_LOOK", 0)
+    monkeypatch.setattr(
+        "sklstm._estimators.base.available_memory", lambda: (memory, "x")
+    )
     estimator = LSTMRegressor(64, batch_size=1, random_state=0, max_iter=1)
     estimator.fit(X[:31], y[:31])
     estimator.fit(X, y)
@@ -1537,8 +1539,8 @@ def test_memory_is_that_of_the_longest_sequences(monkeypatch):
 
 
 def test_where_memory_is_not_known(monkeypatch):
-    monkeypatch.setattr("sklstm._base.WITHOUT_A_LOOK", 0)
-    monkeypatch.setattr("sklstm._base.available_memory", lambda: None)
+    monkeypatch.setattr("sklstm._estimators.base.WITHOUT_A_LOOK", 0)
+    monkeypatch.setattr("sklstm._estimators.base.available_memory", lambda: None)
     fitted("single")
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sklstm import _memory
-from sklstm._memory import available_memory
+from sklstm._training import memory as _memory
+from sklstm._training.memory import available_memory
 
 MEMINFO = "MemTotal: 64 kB\nMemFree: 1 kB\nMemAvailable: 40 kB\nSwapFree: 99 kB\n"
 

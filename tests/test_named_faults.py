@@ -236,11 +236,11 @@ def test_more_sequences_than_there_is_memory_for(n):
 
 def test_sequences_side_by_side_and_what_memory_is_left(monkeypatch):
     model = LSTMRegressor(**SMALL).fit(X, LABELS)
-    monkeypatch.setattr("sklstm._state.WITHOUT_A_LOOK", 0)
-    monkeypatch.setattr("sklstm._state.available_memory", lambda: (999, "x"))
+    monkeypatch.setattr("sklstm._estimators.state.WITHOUT_A_LOOK", 0)
+    monkeypatch.setattr("sklstm._estimators.state.available_memory", lambda: (999, "x"))
     with pytest.raises(MemoryError, match="999 sequences .*1.0 KiB .* of the x. Read"):
         model.initial_state(999)
-    monkeypatch.setattr("sklstm._state.available_memory", lambda: None)
+    monkeypatch.setattr("sklstm._estimators.state.available_memory", lambda: None)
     assert model.initial_state(999).n_sequences == 999
 
 

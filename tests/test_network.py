@@ -19,18 +19,18 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import softmax
 
 from sklstm import GRUClassifier, LSTMClassifier, RNNClassifier
-from sklstm.kernels import (
+from sklstm._kernels import (
     CELLS,
     Schedule,
     dropout_mask,
     philox,
     supported_instruction_sets,
 )
-from sklstm.network.dropout import Dropout, Noise
-from sklstm.network.layers import Bidirectional, Recurrent
-from sklstm.network.network import Network
-from sklstm.network.pooling import Pooling
-from sklstm.network.workspace import aligned_empty
+from sklstm._network.dropout import Dropout, Noise
+from sklstm._network.layers import Bidirectional, Recurrent
+from sklstm._network.network import Network
+from sklstm._network.pooling import Pooling
+from sklstm._network.workspace import aligned_empty
 
 TORCH_CELLS = Path(__file__).parent / "data" / "torch_cells.npz"
 POOLINGS = ["last", "mean", "max", "attention"]
@@ -235,7 +235,7 @@ def test_memory_that_was_not_written_is_not_read(
 
     expected = results()
     for module in ("layers", "network", "workspace"):
-        monkeypatch.setattr(f"sklstm.network.{module}.aligned_empty", poisoned)
+        monkeypatch.setattr(f"sklstm._network.{module}.aligned_empty", poisoned)
     for got, value in zip(results(), expected, strict=True):
         assert_array_equal(got, value)
 
@@ -247,7 +247,7 @@ def test_memory_that_was_not_written_is_not_read(
 def test_bits(instruction_set, monkeypatch, pooling, bidirectional, rates, dtype):
     """The output of a sequence is its own, the gradient the same with any threads."""
     lengths = [3, 11, 0, 7, 7, 1, 30, 2, 5, 5]
-    monkeypatch.setattr("sklstm.network.network.PARALLEL_WORK", 0)
+    monkeypatch.setattr("sklstm._network.network.PARALLEL_WORK", 0)
     problem = Problem(
         "gru", lengths, dtype=dtype, rates=rates, bidirectional=bidirectional,
         pooling=pooling,
@@ -255,7 +255,7 @@ def test_bits(instruction_set, monkeypatch, pooling, bidirectional, rates, dtype
     results = []
     for n_threads in (1, 2, 3):
         monkeypatch.setattr(
-            "sklstm.network.network.effective_n_threads", lambda n=n_threads: n
+            "sklstm._network.network.effective_n_threads", lambda n=n_threads: n
         )
         results.append((problem.output(), problem.gradient()))
     for output, gradient in results[1:]:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from sklstm.network import optimizers
-from sklstm.network.optimizers import SGD, Adam, RMSProp, n_threads_for, rescaled
+from sklstm._network import optimizers
+from sklstm._training.optimizers import SGD, Adam, RMSProp, n_threads_for, rescaled
 
 MAKE = {
     "sgd": lambda: SGD(5, np.float64, momentum=0.9, nesterovs_momentum=True),

@@ -348,7 +348,7 @@ def test_skops_asks_for_the_estimator_alone(name, fitted, tmp_path):
 def test_skops_asks_for_nothing_but_sklstm_in_pipelines(search):
     pipeline = search.best_estimator_
     assert untrusted(pipeline) == {
-        "sklstm._gru.GRUClassifier",
+        "sklstm._estimators.gru.GRUClassifier",
         "sklstm.preprocessing._frame_stacker.FrameStacker",
         "sklstm.preprocessing._time_distributed.TimeDistributed",
     }
@@ -383,7 +383,7 @@ def test_every_public_class_can_be_saved(fitted, saved_and_loaded):
 
 def saved_by(version, thing, monkeypatch, save=pickle.dumps):
     with monkeypatch.context() as patch:
-        patch.setattr(sklstm, "__version__", version)
+        patch.setattr("sklstm._sklearn.persistence.__version__", version)
         return save(thing)
 
 
@@ -446,7 +446,7 @@ def test_patch_releases_read_each_other(patch, fitted, monkeypatch):
 
 def test_version_numbers_are_compared_as_numbers(fitted, monkeypatch):
     saved = saved_by("0.9.0", fitted["adam"], monkeypatch)
-    monkeypatch.setattr(sklstm, "__version__", "0.10.0")
+    monkeypatch.setattr("sklstm._sklearn.persistence.__version__", "0.10.0")
     assert_array_equal(pickle.loads(saved).predict(X), fitted["adam"].predict(X))
     saved = saved_by("0.11.0", fitted["adam"], monkeypatch)
     with pytest.raises(RuntimeError, match="sklstm 0.11.0, but this is sklstm 0.10.0"):

@@ -7,7 +7,7 @@ from scipy.stats import norm
 from sklearn.metrics import mean_absolute_error, r2_score
 
 from sklstm import GRURegressor, LSTMRegressor, RNNRegressor
-from sklstm._target_units import distinct, units_of
+from sklstm._targets.units import distinct, units_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:Maximum iterations")
 

@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklstm import LSTMClassifier, LSTMRegressor
-from sklstm._samples import Samples
+from sklstm._training.samples import Samples
 from sklstm.preprocessing import TimeDistributed
 
 pytestmark = pytest.mark.filterwarnings("ignore:Maximum iterations")

@@ -10,9 +10,9 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from sklstm import GRUClassifier, LSTMRegressor
-from sklstm.kernels import Schedule, digests, dropout_mask, kernels_for
-from sklstm.network.layers import Recurrent
-from sklstm.network.pooling import Pooling
+from sklstm._kernels import Schedule, digests, dropout_mask, kernels_for
+from sklstm._network.layers import Recurrent
+from sklstm._network.pooling import Pooling
 from sklstm.preprocessing import FrameStacker
 from sklstm.sequences import SequenceArray, check_sequences
 

@@ -17,8 +17,8 @@ from sklstm import (
     RNNClassifier,
     RNNRegressor,
 )
-from sklstm.network.optimizers import SGD
-from sklstm.network.training import (
+from sklstm._training.optimizers import SGD
+from sklstm._training.training import (
     BestPlace,
     LearningRate,
     auto_batch_size,

@@ -13,7 +13,7 @@ from sklearn.base import is_classifier
 from sklearn.exceptions import DataConversionWarning
 
 from sklstm import GRUClassifier, GRURegressor, LSTMClassifier, LSTMRegressor
-from sklstm._targets import read_values
+from sklstm._targets.reading import read_values
 from sklstm.inspection import gradient_norms, sequence_permutation_importance
 from sklstm.sequences import SequenceArray
 

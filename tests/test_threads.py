@@ -21,7 +21,7 @@ from sklstm import (
     RNNClassifier,
     RNNRegressor,
 )
-from sklstm.network.network import Network
+from sklstm._network.network import Network
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

@@ -18,11 +18,11 @@ from reference import lstm_backward, lstm_forward
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
-from sklstm.kernels import digests, supported_instruction_sets
-from sklstm.network.losses import BinaryCrossEntropy, SoftmaxCrossEntropy, SquaredError
-from sklstm.network.network import Network
-from sklstm.network.optimizers import SGD, Adam, RMSProp, clip_scale
-from sklstm.network.training import (
+from sklstm._kernels import digests, supported_instruction_sets
+from sklstm._network.losses import BinaryCrossEntropy, SoftmaxCrossEntropy, SquaredError
+from sklstm._network.network import Network
+from sklstm._training.optimizers import SGD, Adam, RMSProp, clip_scale
+from sklstm._training.training import (
     LearningRate,
     LoopOptions,
     Monitor,

@@ -5,9 +5,9 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from sklstm.kernels import CELLS
-from sklstm.network.dropout import Noise
-from sklstm.network.network import Network, training_bytes
+from sklstm._kernels import CELLS
+from sklstm._network.dropout import Noise
+from sklstm._network.network import Network, training_bytes
 
 B, T, F = 50, 40, 40
 

@@ -12,7 +12,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from sklstm import GRURegressor, LSTMClassifier, RNNRegressor
-from sklstm import _base as base
+from sklstm._estimators import base
 
 pytestmark = pytest.mark.filterwarnings("ignore:Maximum iterations")
 
@@ -144,7 +144,8 @@ def test_a_fork_while_another_thread_fits():
     script = """
 import os, signal, sys, threading, warnings
 import numpy as np
-from sklstm import RNNRegressor, _base
+from sklstm import RNNRegressor
+from sklstm._estimators import base as _base
 warnings.simplefilter("ignore")
 X = np.random.default_rng(0).standard_normal((12, 3, 2))
 model = RNNRegressor(3, random_state=0).partial_fit(X, X[:, 0, 0])

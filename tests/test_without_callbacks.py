@@ -9,7 +9,7 @@ import sklearn
 from sklearn.decomposition import PCA
 
 from sklstm import GRUClassifier, LSTMRegressor, _callbacks
-from sklstm.network.training import Observer
+from sklstm._training.training import Observer
 from sklstm.preprocessing import FrameStacker, TimeDistributed
 
 X = [np.ones((T, 2)) * T for T in (1, 2, 3, 2)]

@@ -5,8 +5,8 @@ from numbers import Integral
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.utils import Bunch
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
+from .._sklearn.private import Interval, StrOptions, validate_params
 from ..sequences import SequenceArray
 from ._resources import read_arrays, read_description
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 from sklearn.utils import Bunch
-from sklearn.utils._param_validation import StrOptions, validate_params
 
+from .._sklearn.private import StrOptions, validate_params
 from ..sequences import SequenceArray
 from ._resources import read_arrays, read_description
 

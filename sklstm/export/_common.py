@@ -10,10 +10,10 @@ import numpy as np
 from sklearn.base import clone, is_classifier
 from sklearn.utils.validation import check_is_fitted
 
-from .._base import BaseRecurrent
-from .._tasks import _valid_classes
-from ..kernels import CELLS
-from ..network.training import Monitor
+from .._estimators.base import BaseRecurrent
+from .._estimators.tasks import _valid_classes
+from .._kernels import CELLS
+from .._training.training import Monitor
 from ..sequences._check import Features, record_features
 
 GATES = {1: "a plain RNN (1)", 3: "a GRU (3)", 4: "an LSTM (4)"}

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .._arrays import real_array
-from ..kernels import CELLS
+from .._kernels import CELLS
+from ..sequences._arrays import real_array
 from ._common import (
     check_gates,
     check_shape,

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 import sklstm
 
-from .._base import BaseRecurrent
+from .._estimators.base import BaseRecurrent
 from ..preprocessing import FrameStacker, TimeDistributed
 
 # Of 2023: ONNX Runtime 1.15 and what came later run it.

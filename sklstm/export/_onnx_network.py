@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..network.losses import LOG_MAX
+from .._network.losses import LOG_MAX
 from ._common import head_of
 from ._onnx_weights import CELLS, operator_weights
 

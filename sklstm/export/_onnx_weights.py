@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .._arrays import real_array
-from ..kernels import CELLS as OUR_CELLS
+from .._kernels import CELLS as OUR_CELLS
+from ..sequences._arrays import real_array
 from ._common import check_gates, check_shape, check_units, fitted, unfitted
 
 # Operator of each cell, its gates (i, o, f, c; z, r, h) as places in ours, and what

@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
-from .._base import BaseRecurrent
+from .._estimators.base import BaseRecurrent
 
 
 def pyplot(caller):

@@ -11,7 +11,7 @@ from sklearn.utils import (
 )
 from sklearn.utils.parallel import Parallel, delayed
 
-from .._targets import check_one_each, read_values
+from .._targets.reading import check_one_each, read_values
 from ..sequences import SequenceArray, check_sequences
 
 

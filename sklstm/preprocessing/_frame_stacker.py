@@ -5,19 +5,15 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils._param_validation import (
-    Interval,
-    StrOptions,
-    validate_parameter_constraints,
-)
 from sklearn.utils.validation import check_is_fitted
 
-from .._callbacks import CallbackSupport, fit_task, with_callbacks
-from .._persistence import Versioned
-from .._set_output import SetOutputMixin
+from .._sklearn.callbacks import CallbackSupport, fit_task, with_callbacks
+from .._sklearn.persistence import Versioned
+from .._sklearn.private import Interval, StrOptions, validate_parameter_constraints
 from ..sequences._check import inspect_sequences, record_features, validate_layout
 from ..sequences._stacking import as_offsets
 from ._containers import deliver, is_array, names_in
+from ._set_output import SetOutputMixin
 
 
 class FrameStacker(

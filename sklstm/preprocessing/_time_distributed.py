@@ -7,7 +7,6 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils import get_tags
-from sklearn.utils._param_validation import HasMethods, validate_parameter_constraints
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import (
     check_consistent_length,
@@ -15,12 +14,13 @@ from sklearn.utils.validation import (
     has_fit_parameter,
 )
 
-from .._callbacks import CallbackSupport, fit_task, with_callbacks
-from .._persistence import Versioned
-from .._set_output import SetOutputMixin, as_frame, check_output, output_of
+from .._sklearn.callbacks import CallbackSupport, fit_task, with_callbacks
+from .._sklearn.persistence import Versioned
+from .._sklearn.private import HasMethods, validate_parameter_constraints
 from ..sequences import SequenceArray, check_sequences
 from ..sequences._check import inspect_sequences, record_features, validate_layout
 from ._containers import deliver, is_array, names_in, restore
+from ._set_output import SetOutputMixin, as_frame, check_output, output_of
 
 
 def _transformer_has(method):

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..kernels import digests
+from .._kernels import digests
 from ._columns import FLOATS, float_dtype, read_numbers
 from ._foreign import refuse_masked, refuse_types
 from ._interop import ConversionsMixin

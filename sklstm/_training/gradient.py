@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .network import Network
+from .._network.network import Network
 from .training import TrainingSet, value_and_gradient
 
 

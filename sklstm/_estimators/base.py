@@ -14,23 +14,20 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, gen_batches
-from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ._callbacks import CallbackSupport, observer_of, with_callbacks
-from ._memory import WITHOUT_A_LOOK, available_memory, in_units
-from ._overflow import warn_if_not_finite
-from ._persistence import Versioned
-from ._samples import Samples, check_groups, check_sample_weight
-from ._split import nothing_seen, remember, sample_keys, split
-from ._state import check_state
-from ._states import StatesMixin
-from ._targets import check_one_each
-from .network.dropout import Dropout
-from .network.lbfgs import LBFGS_VECTORS, train_lbfgs
-from .network.network import Network, training_bytes
-from .network.optimizers import SGD, Adam, RMSProp
-from .network.training import (
+from .._network.dropout import Dropout
+from .._network.network import Network, training_bytes
+from .._sklearn.callbacks import CallbackSupport, observer_of, with_callbacks
+from .._sklearn.persistence import Versioned
+from .._sklearn.private import Interval, Options, StrOptions
+from .._targets.reading import check_one_each
+from .._training.lbfgs import LBFGS_VECTORS, train_lbfgs
+from .._training.memory import WITHOUT_A_LOOK, available_memory, in_units
+from .._training.optimizers import SGD, Adam, RMSProp
+from .._training.samples import Samples, check_groups, check_sample_weight
+from .._training.split import nothing_seen, remember, sample_keys, split
+from .._training.training import (
     LearningRate,
     LoopOptions,
     Monitor,
@@ -40,8 +37,11 @@ from .network.training import (
     auto_epochs,
     train,
 )
-from .sequences._check import validate_sequences, warn_of_one_step
-from .sequences._missing import fill_forward, observed_mean
+from ..sequences._check import validate_sequences, warn_of_one_step
+from ..sequences._missing import fill_forward, observed_mean
+from .overflow import warn_if_not_finite
+from .state import check_state
+from .states import StatesMixin
 
 NO_JOBS = (
     "has no parameter n_jobs: its kernels use as many threads as the environment "

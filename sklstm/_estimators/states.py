@@ -8,12 +8,12 @@ import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_scalar
 
-from ._overflow import warn_if_not_finite
-from ._set_output import output_of
-from ._state import State, check_state, make_state
-from ._targets import check_one_each
-from .sequences import SequenceArray
-from .sequences._check import check_step
+from .._targets.reading import check_one_each
+from ..preprocessing._set_output import output_of
+from ..sequences import SequenceArray
+from ..sequences._check import check_step
+from .overflow import warn_if_not_finite
+from .state import State, check_state, make_state
 
 # What a cell has in its slots after a step (cell.h), by the names of its literature.
 GATES = {

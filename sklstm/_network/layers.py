@@ -8,7 +8,7 @@ kernels: `width` is the padded number of outputs, and padded columns hold zeros.
 
 import numpy as np
 
-from ..kernels import CELLS, kernels_for
+from .._kernels import CELLS, kernels_for
 from .parameters import chrono_bias, glorot_uniform, orthogonal
 from .workspace import Workspace, aligned_empty
 

@@ -9,12 +9,13 @@ from numbers import Number
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.utils.validation import _num_samples, check_array
+from sklearn.utils.validation import check_array
 
-from .sequences import SequenceArray, check_sequences
-from .sequences._check import hint_long
-from .sequences._columns import is_missing
-from .sequences._peers import package_of
+from .._sklearn.private import num_samples
+from ..sequences import SequenceArray, check_sequences
+from ..sequences._check import hint_long
+from ..sequences._columns import is_missing
+from ..sequences._peers import package_of
 
 _NOUNS = {"sample_weight": "weight", "groups": "label", "classes": "label"}
 
@@ -297,8 +298,8 @@ def check_one_each(X, values, what, sequences=None):
 
     `sequences` is valid X, where it is there already.
     """
-    n_values = _num_samples(values)
-    n = _num_samples(X) if sequences is None else len(sequences)
+    n_values = num_samples(values)
+    n = num_samples(X) if sequences is None else len(sequences)
     if n == n_values:
         return
     shape = np.shape(values)

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 import numpy as np
 import sklearn
 
-from ._turns import turn_to_fit
-from .network.training import Observer
+from .._training.training import Observer
+from .turns import turn_to_fit
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks

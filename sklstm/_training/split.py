@@ -10,8 +10,8 @@ import warnings
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from .kernels import digests
-from .network.training import as_bytes
+from .._kernels import digests
+from .training import as_bytes
 
 NEW, TRAINING, HELD_OUT = -1, 0, 1
 # Of a sample that was never trained on all copies are held out.

@@ -7,7 +7,7 @@ the number of threads, nor of what else is in the minibatch.
 
 import numpy as np
 
-from ..kernels import dropout_mask
+from .._kernels import dropout_mask
 from .layers import Bidirectional
 
 

@@ -1,8 +1,8 @@
 """Gated recurrent units: the public estimators of the family."""
 
-from ._docs import documented
-from ._gated import Gated
-from ._tasks import RecurrentClassifier, RecurrentRegressor
+from .docs import documented
+from .gated import Gated
+from .tasks import RecurrentClassifier, RecurrentRegressor
 
 
 class GRUFamily(Gated):

@@ -10,15 +10,28 @@ from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.exceptions import DataConversionWarning
 from sklearn.metrics import accuracy_score, d2_pinball_score, r2_score
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_array, column_or_1d
 
-from ._base import BaseRecurrent, takes_minibatches
-from ._samples import check_score_weight, check_total_weight
-from ._target_units import (
+from .._network.losses import (
+    AbsoluteError,
+    BinaryCrossEntropy,
+    HalfPoissonDeviance,
+    Huber,
+    Pinball,
+    SoftmaxCrossEntropy,
+    SquaredError,
+)
+from .._sklearn.private import Interval, StrOptions
+from .._targets.reading import (
+    check_label_kinds,
+    check_numbers,
+    check_one_each,
+    read_values,
+)
+from .._targets.units import (
     ENOUGH,
     FEW,
     ROBUST,
@@ -29,17 +42,9 @@ from ._target_units import (
     same_units,
     units_of,
 )
-from ._targets import check_label_kinds, check_numbers, check_one_each, read_values
-from .network.losses import (
-    AbsoluteError,
-    BinaryCrossEntropy,
-    HalfPoissonDeviance,
-    Huber,
-    Pinball,
-    SoftmaxCrossEntropy,
-    SquaredError,
-)
-from .network.optimizers import rescaled
+from .._training.optimizers import rescaled
+from .._training.samples import check_score_weight, check_total_weight
+from .base import BaseRecurrent, takes_minibatches
 
 # Standardised targets that differ by no more are equal up to rounding.
 CONSTANT = 1e-12

@@ -18,7 +18,7 @@ from cython.parallel cimport parallel, prange
 from libc.math cimport sqrt
 from libc.string cimport memcpy, memset
 
-from sklstm.kernels._schedule cimport Batch, Schedule
+from sklstm._kernels._schedule cimport Batch, Schedule
 
 cdef extern from "<cell.h>" nogil:
     ctypedef float real

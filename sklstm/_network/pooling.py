@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..kernels import kernels_for
+from .._kernels import kernels_for
 from .parameters import glorot_uniform
 from .workspace import Workspace
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._arrays import real_array
-from ._memory import WITHOUT_A_LOOK, available_memory, in_units
+from .._training.memory import WITHOUT_A_LOOK, available_memory, in_units
+from ..sequences._arrays import real_array
 
 # What widths are padded to, on any instruction set.
 LANES = (1, 2, 4, 8, 16)

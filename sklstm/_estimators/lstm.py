@@ -1,37 +1,41 @@
-"""Plain recurrent networks: the public estimators of the family."""
+"""Long short-term memory: the public estimators of the family."""
 
-from sklearn.utils._param_validation import StrOptions
+from .docs import documented
+from .gated import Gated
+from .tasks import RecurrentClassifier, RecurrentRegressor
 
-from ._docs import documented
-from ._tasks import RecurrentClassifier, RecurrentRegressor
 
+class LSTMFamily(Gated):
+    """The cell of the LSTM estimators and its parameters."""
 
-class RNNFamily:
-    """The cell of the RNN estimators and its parameter."""
-
-    _family_constraints = {"activation": [StrOptions({"tanh", "relu"})]}
+    _family_constraints = {
+        **Gated._family_constraints,
+        "peephole": ["boolean"],
+    }
     _explained = {}
     _weights_explained = {
-        "torch": "RNN",
-        "gates": "",
-        "order": "the single bias of a unit is in ``bias_ih``, ``bias_hh`` is zero.",
-        "more": 'With ``pooling="attention"`` also ``attention``, the vector w (H,) or '
-        "(2 H,).",
+        "torch": "LSTM",
+        "gates": "4 ",
+        "order": "gates in the order input, forget, cell, output. The single bias of "
+        "a gate is in ``bias_ih``, ``bias_hh`` is zero.",
+        "more": "With ``peephole=True`` also ``peephole_l0`` (3 H,) of the input, "
+        'forget and output gate. With ``pooling="attention"`` also ``attention``, the '
+        "vector w (H,) or (2 H,).",
     }
 
     @property
     def _cell(self):
-        return f"rnn_{self.activation}"
+        return "lstm_peephole" if self.peephole else "lstm"
 
     @staticmethod
     def _cell_parameters(cell):
         """The parameters by which this cell was chosen."""
-        return {"activation": cell.removeprefix("rnn_")}
+        return {"peephole": cell == "lstm_peephole"}
 
 
 @documented
-class RNNClassifier(RNNFamily, RecurrentClassifier):
-    """Classifier of sequences with a plain recurrent network [Elman1990]_.
+class LSTMClassifier(LSTMFamily, RecurrentClassifier):
+    """Classifier of sequences with an LSTM network [Hochreiter1997]_, [Gers2000]_.
 
     {introduction}
 
@@ -45,18 +49,16 @@ class RNNClassifier(RNNFamily, RecurrentClassifier):
 
     See Also
     --------
-    RNNRegressor : The same network for numbers.
-    LSTMClassifier : Long short-term memory.
+    LSTMRegressor : The same network for numbers.
     GRUClassifier : Gated recurrent units, three quarters of an LSTM's weights.
+    RNNClassifier : The plain recurrent network.
     sklstm.preprocessing.TimeDistributed : Scale or encode the features of every step.
     sklstm.preprocessing.FrameStacker : Shorten long sequences by stacking steps.
 
     Notes
     -----
-    It forgets within some ten steps, because its gradients vanish [Pascanu2013]_:
-    see :func:`sklstm.inspection.gradient_norms`, and use an LSTM or a GRU for
-    anything longer. Input weights start Glorot-uniform, recurrent weights
-    orthogonal, biases at zero.
+    Input weights start Glorot-uniform, recurrent weights orthogonal for each gate,
+    the forget bias at `forget_bias`, peepholes at zero.
 
     {training}
 
@@ -71,14 +73,15 @@ class RNNClassifier(RNNFamily, RecurrentClassifier):
 
     _parameter_constraints = {
         **RecurrentClassifier._parameter_constraints,
-        **RNNFamily._family_constraints,
+        **LSTMFamily._family_constraints,
     }
 
     def __init__(
         self,
         hidden_layer_sizes=(64,),
         *,
-        activation="tanh",
+        forget_bias=1.0,
+        peephole=False,
         bidirectional=False,
         pooling="last",
         dropout=0.0,
@@ -111,7 +114,8 @@ class RNNClassifier(RNNFamily, RecurrentClassifier):
         class_weight=None,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
+        self.forget_bias = forget_bias
+        self.peephole = peephole
         self.bidirectional = bidirectional
         self.pooling = pooling
         self.dropout = dropout
@@ -145,8 +149,8 @@ class RNNClassifier(RNNFamily, RecurrentClassifier):
 
 
 @documented
-class RNNRegressor(RNNFamily, RecurrentRegressor):
-    """Regressor on sequences with a plain recurrent network [Elman1990]_.
+class LSTMRegressor(LSTMFamily, RecurrentRegressor):
+    """Regressor on sequences with an LSTM network [Hochreiter1997]_, [Gers2000]_.
 
     {introduction}
 
@@ -160,18 +164,16 @@ class RNNRegressor(RNNFamily, RecurrentRegressor):
 
     See Also
     --------
-    RNNClassifier : The same network for labels.
-    LSTMRegressor : Long short-term memory.
+    LSTMClassifier : The same network for labels.
     GRURegressor : Gated recurrent units, three quarters of an LSTM's weights.
+    RNNRegressor : The plain recurrent network.
     sklstm.preprocessing.TimeDistributed : Scale or encode the features of every step.
     sklstm.preprocessing.FrameStacker : Shorten long sequences by stacking steps.
 
     Notes
     -----
-    It forgets within some ten steps, because its gradients vanish [Pascanu2013]_:
-    see :func:`sklstm.inspection.gradient_norms`, and use an LSTM or a GRU for
-    anything longer. Input weights start Glorot-uniform, recurrent weights
-    orthogonal, biases at zero.
+    Input weights start Glorot-uniform, recurrent weights orthogonal for each gate,
+    the forget bias at `forget_bias`, peepholes at zero.
 
     {training}
 
@@ -186,14 +188,15 @@ class RNNRegressor(RNNFamily, RecurrentRegressor):
 
     _parameter_constraints = {
         **RecurrentRegressor._parameter_constraints,
-        **RNNFamily._family_constraints,
+        **LSTMFamily._family_constraints,
     }
 
     def __init__(
         self,
         hidden_layer_sizes=(64,),
         *,
-        activation="tanh",
+        forget_bias=1.0,
+        peephole=False,
         bidirectional=False,
         pooling="last",
         dropout=0.0,
@@ -228,7 +231,8 @@ class RNNRegressor(RNNFamily, RecurrentRegressor):
         missing="error",
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
+        self.forget_bias = forget_bias
+        self.peephole = peephole
         self.bidirectional = bidirectional
         self.pooling = pooling
         self.dropout = dropout

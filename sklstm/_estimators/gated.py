@@ -2,7 +2,7 @@
 
 from numbers import Real
 
-from sklearn.utils._param_validation import Interval, StrOptions
+from .._sklearn.private import Interval, StrOptions
 
 
 class Gated:

@@ -1,41 +1,36 @@
-"""Long short-term memory: the public estimators of the family."""
+"""Plain recurrent networks: the public estimators of the family."""
 
-from ._docs import documented
-from ._gated import Gated
-from ._tasks import RecurrentClassifier, RecurrentRegressor
+from .._sklearn.private import StrOptions
+from .docs import documented
+from .tasks import RecurrentClassifier, RecurrentRegressor
 
 
-class LSTMFamily(Gated):
-    """The cell of the LSTM estimators and its parameters."""
+class RNNFamily:
+    """The cell of the RNN estimators and its parameter."""
 
-    _family_constraints = {
-        **Gated._family_constraints,
-        "peephole": ["boolean"],
-    }
+    _family_constraints = {"activation": [StrOptions({"tanh", "relu"})]}
     _explained = {}
     _weights_explained = {
-        "torch": "LSTM",
-        "gates": "4 ",
-        "order": "gates in the order input, forget, cell, output. The single bias of "
-        "a gate is in ``bias_ih``, ``bias_hh`` is zero.",
-        "more": "With ``peephole=True`` also ``peephole_l0`` (3 H,) of the input, "
-        'forget and output gate. With ``pooling="attention"`` also ``attention``, the '
-        "vector w (H,) or (2 H,).",
+        "torch": "RNN",
+        "gates": "",
+        "order": "the single bias of a unit is in ``bias_ih``, ``bias_hh`` is zero.",
+        "more": 'With ``pooling="attention"`` also ``attention``, the vector w (H,) or '
+        "(2 H,).",
     }
 
     @property
     def _cell(self):
-        return "lstm_peephole" if self.peephole else "lstm"
+        return f"rnn_{self.activation}"
 
     @staticmethod
     def _cell_parameters(cell):
         """The parameters by which this cell was chosen."""
-        return {"peephole": cell == "lstm_peephole"}
+        return {"activation": cell.removeprefix("rnn_")}
 
 
 @documented
-class LSTMClassifier(LSTMFamily, RecurrentClassifier):
-    """Classifier of sequences with an LSTM network [Hochreiter1997]_, [Gers2000]_.
+class RNNClassifier(RNNFamily, RecurrentClassifier):
+    """Classifier of sequences with a plain recurrent network [Elman1990]_.
 
     {introduction}
 
@@ -49,16 +44,18 @@ class LSTMClassifier(LSTMFamily, RecurrentClassifier):
 
     See Also
     --------
-    LSTMRegressor : The same network for numbers.
+    RNNRegressor : The same network for numbers.
+    LSTMClassifier : Long short-term memory.
     GRUClassifier : Gated recurrent units, three quarters of an LSTM's weights.
-    RNNClassifier : The plain recurrent network.
     sklstm.preprocessing.TimeDistributed : Scale or encode the features of every step.
     sklstm.preprocessing.FrameStacker : Shorten long sequences by stacking steps.
 
     Notes
     -----
-    Input weights start Glorot-uniform, recurrent weights orthogonal for each gate,
-    the forget bias at `forget_bias`, peepholes at zero.
+    It forgets within some ten steps, because its gradients vanish [Pascanu2013]_:
+    see :func:`sklstm.inspection.gradient_norms`, and use an LSTM or a GRU for
+    anything longer. Input weights start Glorot-uniform, recurrent weights
+    orthogonal, biases at zero.
 
     {training}
 
@@ -73,15 +70,14 @@ class LSTMClassifier(LSTMFamily, RecurrentClassifier):
 
     _parameter_constraints = {
         **RecurrentClassifier._parameter_constraints,
-        **LSTMFamily._family_constraints,
+        **RNNFamily._family_constraints,
     }
 
     def __init__(
         self,
         hidden_layer_sizes=(64,),
         *,
-        forget_bias=1.0,
-        peephole=False,
+        activation="tanh",
         bidirectional=False,
         pooling="last",
         dropout=0.0,
@@ -114,8 +110,7 @@ class LSTMClassifier(LSTMFamily, RecurrentClassifier):
         class_weight=None,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
-        self.forget_bias = forget_bias
-        self.peephole = peephole
+        self.activation = activation
         self.bidirectional = bidirectional
         self.pooling = pooling
         self.dropout = dropout
@@ -149,8 +144,8 @@ class LSTMClassifier(LSTMFamily, RecurrentClassifier):
 
 
 @documented
-class LSTMRegressor(LSTMFamily, RecurrentRegressor):
-    """Regressor on sequences with an LSTM network [Hochreiter1997]_, [Gers2000]_.
+class RNNRegressor(RNNFamily, RecurrentRegressor):
+    """Regressor on sequences with a plain recurrent network [Elman1990]_.
 
     {introduction}
 
@@ -164,16 +159,18 @@ class LSTMRegressor(LSTMFamily, RecurrentRegressor):
 
     See Also
     --------
-    LSTMClassifier : The same network for labels.
+    RNNClassifier : The same network for labels.
+    LSTMRegressor : Long short-term memory.
     GRURegressor : Gated recurrent units, three quarters of an LSTM's weights.
-    RNNRegressor : The plain recurrent network.
     sklstm.preprocessing.TimeDistributed : Scale or encode the features of every step.
     sklstm.preprocessing.FrameStacker : Shorten long sequences by stacking steps.
 
     Notes
     -----
-    Input weights start Glorot-uniform, recurrent weights orthogonal for each gate,
-    the forget bias at `forget_bias`, peepholes at zero.
+    It forgets within some ten steps, because its gradients vanish [Pascanu2013]_:
+    see :func:`sklstm.inspection.gradient_norms`, and use an LSTM or a GRU for
+    anything longer. Input weights start Glorot-uniform, recurrent weights
+    orthogonal, biases at zero.
 
     {training}
 
@@ -188,15 +185,14 @@ class LSTMRegressor(LSTMFamily, RecurrentRegressor):
 
     _parameter_constraints = {
         **RecurrentRegressor._parameter_constraints,
-        **LSTMFamily._family_constraints,
+        **RNNFamily._family_constraints,
     }
 
     def __init__(
         self,
         hidden_layer_sizes=(64,),
         *,
-        forget_bias=1.0,
-        peephole=False,
+        activation="tanh",
         bidirectional=False,
         pooling="last",
         dropout=0.0,
@@ -231,8 +227,7 @@ class LSTMRegressor(LSTMFamily, RecurrentRegressor):
         missing="error",
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
-        self.forget_bias = forget_bias
-        self.peephole = peephole
+        self.activation = activation
         self.bidirectional = bidirectional
         self.pooling = pooling
         self.dropout = dropout

@@ -6,13 +6,9 @@ from functools import cache
 
 import numpy as np
 
+from .._version import __version__
+
 _KEY = "_sklstm_version"
-
-
-def _this_version():
-    from . import __version__  # which is set after the modules it imports
-
-    return __version__
 
 
 def _minor(version):
@@ -22,7 +18,7 @@ def _minor(version):
 
 def _refuse_later(name, version):
     """An error if a later version than this one saved an object."""
-    here = _this_version()
+    here = __version__
     if version == here or _minor(version) <= _minor(here):
         return
     least = ".".join(map(str, _minor(version)))
@@ -68,14 +64,14 @@ class Versioned:
     """
 
     def __getstate__(self):
-        return {_KEY: _this_version(), **_plain(super().__getstate__())}
+        return {_KEY: __version__, **_plain(super().__getstate__())}
 
     def __reduce__(self):
         state = self.__getstate__()
         for name, value in vars(self).items():  # copies keep the type of a parameter
             if isinstance(value, np.dtype) and name in state:
                 state[name] = value
-        return _blank, (type(self), _this_version()), state
+        return _blank, (type(self), __version__), state
 
     def __setstate__(self, state):
         state = dict(state)

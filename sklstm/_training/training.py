@@ -10,8 +10,8 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import gen_batches
 
-from ..kernels import digests
-from .dropout import Dropout
+from .._kernels import digests
+from .._network.dropout import Dropout
 from .optimizers import clip_scale
 
 

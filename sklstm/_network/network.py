@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
-from ..kernels import CELLS, Schedule, effective_n_threads, kernels_for
+from .._kernels import CELLS, Schedule, effective_n_threads, kernels_for
+from .._training.optimizers import n_threads_for
 from .layers import Bidirectional, Dense, Recurrent
-from .optimizers import n_threads_for
 from .parameters import Layout
 from .pooling import Pooling
 from .workspace import aligned_empty

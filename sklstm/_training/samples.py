@@ -5,10 +5,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
-from sklearn.utils.validation import _num_samples, check_array
+from sklearn.utils.validation import check_array
 
-from ._targets import check_numbers, read_values
-from .sequences import SequenceArray
+from .._sklearn.private import num_samples
+from .._targets.reading import check_numbers, read_values
+from ..sequences import SequenceArray
 
 # Sums of weights between these leave room for products with steps, losses and 1 / sum.
 LEAST_WEIGHT, LARGEST_WEIGHT = 1e-290, 1e290
@@ -112,7 +113,7 @@ def check_score_weight(sample_weight, y, estimator):
     """Weights of samples that are to be scored, or None."""
     if sample_weight is None:
         return None
-    sample_weight = check_sample_weight(sample_weight, _num_samples(y), estimator)
+    sample_weight = check_sample_weight(sample_weight, num_samples(y), estimator)
     if not sample_weight.any():
         raise ValueError("All sample weights are zero: there is nothing to score.")
     return sample_weight

@@ -8,7 +8,7 @@ where it stopped.
 
 import numpy as np
 
-from ..kernels import effective_n_threads, kernels_for
+from .._kernels import effective_n_threads, kernels_for
 
 # Parameters below which a second thread costs more than it brings.
 PARALLEL_SIZE = 200_000

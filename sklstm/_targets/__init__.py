@@ -1,0 +1,1 @@
+"""From targets to numbers and back."""

@@ -1,0 +1,1 @@
+"""Training: feeds, loop, monitor, schedules, optimizers."""
