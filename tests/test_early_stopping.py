@@ -234,7 +234,7 @@ def test_at_least_two_samples_are_held_out(already, expected):
 def test_a_random_state_is_not_used_up_by_a_split_that_is_kept(parts):
     """Twice 2 epochs go as 4 do, on the same part."""
     X, y = make("classes")
-    params = {**SMALL, "n_iter_no_change": np.inf}
+    params = {**SMALL, "n_iter_no_change": np.inf, "batch_size": 8}
     parted = LSTMClassifier(**params, warm_start=True).fit(X, y)
     state = pickle.loads(pickle.dumps(parted._random_state))
     parted.fit(X, y)

@@ -32,8 +32,9 @@ from test_training import Reference, problem, training_set
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from sklstm import LSTMClassifier, LSTMRegressor
-from sklstm._network import lbfgs
 from sklstm._network.network import Network
+from sklstm._training import lbfgs
+from sklstm._training.feeds import Minibatches
 from sklstm._training.lbfgs import train_lbfgs
 from sklstm._training.training import Monitor, Observer, Start
 from sklstm.datasets import load_japanese_vowels
@@ -64,9 +65,9 @@ def run(
     objective = written_out(network, sequences, target, loss, alpha)
     start, monitor = parameters.copy(), Monitor(0.0, 1, False)
     penalty = alpha * network.weight_mask() if alpha else None
-    samples = training_set(sequences, target)
+    feed = Minibatches(training_set(sequences, target), len(target))
     train_lbfgs(
-        network, parameters, samples, loss, monitor, penalty, max_iter, max_fun,
+        network, parameters, feed, loss, monitor, penalty, max_iter, max_fun,
         tol, observer or Observer(),
     )  # fmt: skip
     return start, parameters, monitor, objective

@@ -8,6 +8,7 @@ sequence, on threads or on strips.
 import tracemalloc
 from itertools import product
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -60,11 +61,11 @@ class Problem:
         self.starts = np.concatenate([[0], np.cumsum(self.lengths)[:-1]])
         self.data = rng.standard_normal((self.lengths.sum(), 3)).astype(dtype)
         self.d_output = rng.standard_normal((len(lengths), 2)).astype(dtype)
-        self.keys = rng.integers(0, 2**63, (len(lengths), 2)).astype(np.uint64)
+        self.ids = rng.permutation(1000)[: len(lengths)]
 
     def noise(self, samples=slice(None)):
         if self.rates != (0, 0):
-            return Noise(SEED, STEP, self.keys[samples], *self.rates)
+            return Noise(SEED, STEP, self.ids[samples], *self.rates)
 
     def output(self, samples=slice(None), keep=False, **options):
         """Raw outputs of some of the sequences."""
@@ -81,13 +82,14 @@ class Problem:
 
     # ---- the same in NumPy, sequence by sequence
 
-    def mask(self, i, number, rate, width, times=None):
+    def mask(self, i, name, rate, width, times=None):
         """Factors of one layer for sequence i, at these time steps or at all alike."""
         rows = 1 if times is None else len(times)
         mask = np.ones((rows, width))
         if rate:
             samples = np.full(rows, i)
-            dropout_mask(SEED, STEP, number, self.keys, samples, times, rate, mask)
+            number = crc32(name.encode())
+            dropout_mask(SEED, STEP, number, self.ids, samples, times, rate, mask)
         return mask[0] if times is None else mask
 
     def run(self, i, parameters, states=None, begin=0, end=None):
@@ -107,7 +109,8 @@ class Problem:
                     for name in part.shapes
                 }
                 before = states[len(after)] if states else np.zeros((2, H))
-                mask = self.mask(i, 3 * k + 1 + d, recurrent_rate, H)
+                name = f"l{k}{suffix}.recurrent_dropout"
+                mask = self.mask(i, name, recurrent_rate, H)
                 turn = slice(None, None, -1 if d else 1)
                 h, c, _ = reference.forward(self.cell, weights, x[turn], *before, mask)
                 outputs.append(h[1:][turn])
@@ -115,11 +118,11 @@ class Problem:
                 after.append((h[-1], c[-1]))
             x, last = np.hstack(outputs), np.concatenate(lasts)
             if k < len(network.layers) - 1:
-                x = x * self.mask(i, 3 * k, rate, x.shape[1], times)
+                x = x * self.mask(i, f"l{k}.dropout", rate, x.shape[1], times)
         if network.pooling:
             w = views["pooling"]["w"] if network.pooling.shapes else None
             last = pooled(network.pooling.mode, x, w, last)
-        last = last * self.mask(i, 3 * len(network.layers), rate, len(last))
+        last = last * self.mask(i, "head.dropout", rate, len(last))
         return last @ views["head"]["w"] + views["head"]["b"], after
 
 
@@ -734,80 +737,80 @@ def test_philox(counter, key, expected):
     assert philox(counter, key) == expected
 
 
-def mask_of(keys, *, seed=SEED, step=STEP, layer=0, times=None, rate=0.5, width=64,
+def mask_of(ids, *, seed=SEED, step=STEP, layer=0, times=None, rate=0.5, width=64,
             samples=None, dtype=np.float64, n_threads=1):  # fmt: skip
-    samples = np.arange(len(keys)) if samples is None else np.asarray(samples)
+    samples = np.arange(len(ids)) if samples is None else np.asarray(samples)
     mask = np.full((len(samples), width), np.nan, dtype)
-    dropout_mask(seed, step, layer, keys, samples, times, rate, mask, n_threads)
+    dropout_mask(seed, step, layer, ids, samples, times, rate, mask, n_threads)
     return mask
 
 
-def keys_of(n):
-    return np.random.default_rng(0).integers(0, 2**64, (n, 2), dtype=np.uint64)
+def ids_of(n):
+    return np.random.default_rng(0).integers(0, 2**63, n)
 
 
 @pytest.mark.parametrize("seed", [0, 5, 2**63 + 11])
 @pytest.mark.parametrize("times", [None, [0, 7, 2**31 - 1]])
 def test_mask_written_out(seed, times):
     """16 bits for an element, from a counter that is a function of what it is for."""
-    keys, rate, step, layer, width = keys_of(3), 0.3, 2**32 - 2, 5, 13
+    ids, rate, step, layer, width = ids_of(3), 0.3, 2**32 - 2, 5, 13
     expected = np.empty((3, width))
-    for row, key in enumerate(keys):
-        words = key.astype("<u8").view("<u4").tolist()
+    for row, number in enumerate(ids.tolist()):
+        words = [number & 0xFFFFFFFF, number >> 32, layer, step]
         sample = philox(words, [seed & 0xFFFFFFFF, seed >> 32])
         time = 0xFFFFFFFF if times is None else times[row]
         for unit in range(width):
-            counter = [unit // 8, time, layer ^ sample[2], step ^ sample[3]]
+            counter = [unit // 8, time, *sample[2:]]
             word = philox(counter, sample[:2])[unit % 8 // 2]
             draw = word >> 16 * (unit % 2) & 0xFFFF
             expected[row, unit] = 0 if draw < round(rate * 65536) else 1 / (1 - rate)
     times = None if times is None else np.array(times, dtype=np.intp)
     options = {"seed": seed, "step": step, "layer": layer, "times": times}
-    assert_array_equal(mask_of(keys, rate=rate, width=width, **options), expected)
+    assert_array_equal(mask_of(ids, rate=rate, width=width, **options), expected)
 
 
 @pytest.mark.parametrize("rate", [0.01, 0.3, 0.5, 0.9])
 def test_share_and_scale_of_masks(rate):
-    keys = keys_of(300)
-    mask = mask_of(keys, rate=rate, width=333)
+    ids = ids_of(300)
+    mask = mask_of(ids, rate=rate, width=333)
     assert set(np.unique(mask)) == {0, 1 / (1 - rate)}
     for zeros in (mask == 0, mask[:, :1] == 0, mask[:1] == 0, mask[:, 7::8] == 0):
         sigma = np.sqrt(rate * (1 - rate) / zeros.size)
         assert abs(zeros.mean() - rate) < 4 * sigma
-    single = mask_of(keys, rate=rate, width=333, dtype=np.float32)
+    single = mask_of(ids, rate=rate, width=333, dtype=np.float32)
     assert_array_equal(single, mask.astype(np.float32))
 
 
 def test_masks_do_not_depend_on_layout_or_threads():
-    keys, rng = keys_of(50), np.random.default_rng(1)
+    ids, rng = ids_of(50), np.random.default_rng(1)
     times = rng.integers(0, 9, 50)
-    mask = mask_of(keys, times=times)
+    mask = mask_of(ids, times=times)
     for n_threads in (2, 3):
-        assert_array_equal(mask_of(keys, times=times, n_threads=n_threads), mask)
+        assert_array_equal(mask_of(ids, times=times, n_threads=n_threads), mask)
     samples = rng.permutation(50)[:20]
-    part = mask_of(keys, samples=samples, times=times[samples])
+    part = mask_of(ids, samples=samples, times=times[samples])
     assert_array_equal(part, mask[samples])
-    alone = mask_of(keys[7:8], times=times[7:8])
+    alone = mask_of(ids[7:8], times=times[7:8])
     assert_array_equal(alone, mask[7:8])
-    assert_array_equal(mask_of(keys, times=times, width=11), mask[:, :11])
+    assert_array_equal(mask_of(ids, times=times, width=11), mask[:, :11])
 
 
 def test_masks_differ_in_everything_they_are_for():
     """Two masks of rate 1/2 agree in half of their elements, as chance has it."""
-    keys, time = keys_of(100), np.zeros(100, dtype=np.intp)
+    ids, time = ids_of(100), np.zeros(100, dtype=np.intp)
     masks = {
-        "base": mask_of(keys),
-        "seed": mask_of(keys, seed=SEED + 1),
-        "upper half of the seed": mask_of(keys, seed=SEED + 2**32),
-        "step": mask_of(keys, step=STEP + 1),
-        "layer": mask_of(keys, layer=1),
-        "time 0": mask_of(keys, times=time),
-        "time 1": mask_of(keys, times=time + 1),
-        "sample": mask_of(keys[::-1].copy()),
-        "half a key": mask_of(keys ^ np.array([0, 1], dtype=np.uint64)),
-        "other half": mask_of(keys ^ np.array([1, 0], dtype=np.uint64)),
-        "unit": np.roll(mask_of(keys), 8, axis=1),
-        "neighbour": np.roll(mask_of(keys), 1, axis=1),
+        "base": mask_of(ids),
+        "seed": mask_of(ids, seed=SEED + 1),
+        "upper half of the seed": mask_of(ids, seed=SEED + 2**32),
+        "step": mask_of(ids, step=STEP + 1),
+        "layer": mask_of(ids, layer=1),
+        "time 0": mask_of(ids, times=time),
+        "time 1": mask_of(ids, times=time + 1),
+        "sample": mask_of(ids[::-1].copy()),
+        "upper half of the sample": mask_of(ids ^ 2**32),
+        "lower half of it": mask_of(ids ^ 1),
+        "unit": np.roll(mask_of(ids), 8, axis=1),
+        "neighbour": np.roll(mask_of(ids), 1, axis=1),
     }
     for a, b in product(masks, masks):
         if a < b:
@@ -816,12 +819,11 @@ def test_masks_differ_in_everything_they_are_for():
 
 
 def test_arguments_of_masks_are_checked():
-    keys, mask = keys_of(3), np.empty((3, 4))
+    ids, mask = ids_of(3), np.empty((3, 4))
     rows = np.arange(3)
     for arguments in (
-        (keys, rows[:2], None, 0.5, mask),
-        (keys[:, :1].copy(), rows, None, 0.5, mask),
-        (keys, rows, rows[:2], 0.5, mask),
+        (ids, rows[:2], None, 0.5, mask),
+        (ids, rows, rows[:2], 0.5, mask),
     ):
         with pytest.raises(ValueError, match="do not belong together"):
             dropout_mask(SEED, STEP, 0, *arguments)
@@ -832,20 +834,20 @@ def test_arguments_of_masks_are_checked():
 
 def test_steps_of_dropout_are_counted():
     dropout = Dropout(0.4, 0.3, 11, 0)
-    first, second = dropout.noise(keys_of(2)), dropout.noise(keys_of(2))
+    first, second = dropout.noise(ids_of(2)), dropout.noise(ids_of(2))
     assert (first.step, second.step) == (1, 2)
     assert dropout.state == {"seed": 11, "step": 2}
-    assert Dropout(0.4, 0.3, **dropout.state).noise(keys_of(2)).step == 3
+    assert Dropout(0.4, 0.3, **dropout.state).noise(ids_of(2)).step == 3
 
 
 def test_step_masks_are_of_absolute_times():
     """A part of the steps has the masks that it has in the whole."""
-    keys = keys_of(3)
+    ids = ids_of(3)
     starts, lengths = np.array([0, 5, 6]), np.array([5, 1, 9])
     x = np.ones((15, 24))
 
     def dropped(before, lengths, begin):
-        noise = Noise(SEED, STEP, keys, 0.5, 0.0)
+        noise = Noise(SEED, STEP, ids, 0.5, 0.0)
         if begin:
             noise.begin(before)
         schedule = Schedule(starts + before, lengths, n_rows=len(x))
@@ -868,8 +870,8 @@ def test_step_masks_are_of_absolute_times():
 def test_recurrent_masks(bidirectional):
     """By sorted place; one for all steps, another for each layer and direction."""
     layer = (Bidirectional if bidirectional else Recurrent)(3, 40, np.float64, "gru")
-    keys = keys_of(4)
-    noise = Noise(SEED, STEP, keys, 0.0, 0.5)
+    ids = ids_of(4)
+    noise = Noise(SEED, STEP, ids, 0.0, 0.5)
     lengths = np.array([2, 5, 0, 9], dtype=np.intp)
     schedule = Schedule(np.zeros(4, dtype=np.intp), lengths, n_rows=9)
     masks = [noise.recurrent_masks(k, layer, schedule) for k in (0, 1)]
@@ -882,7 +884,7 @@ def test_recurrent_masks(bidirectional):
         assert mask.shape == (4, 40)
     flat = np.array(masks).reshape(len(masks) * 4, 40)
     assert len(np.unique(flat, axis=0)) == len(flat)
-    one = Noise(SEED, STEP, keys[3:], 0.0, 0.5).recurrent_masks(
+    one = Noise(SEED, STEP, ids[3:], 0.0, 0.5).recurrent_masks(
         0, layer, Schedule(np.zeros(1, dtype=np.intp), lengths[3:], n_rows=9)
     )
     assert_array_equal(one[0] if bidirectional else one, masks[0][:1])

@@ -21,13 +21,13 @@ from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOpti
 from sklstm._kernels import digests, supported_instruction_sets
 from sklstm._network.losses import BinaryCrossEntropy, SoftmaxCrossEntropy, SquaredError
 from sklstm._network.network import Network
+from sklstm._training.feeds import Minibatches, TrainingSet
 from sklstm._training.optimizers import SGD, Adam, RMSProp, clip_scale
 from sklstm._training.training import (
     LearningRate,
     LoopOptions,
     Monitor,
     Observer,
-    TrainingSet,
     train,
 )
 
@@ -44,18 +44,18 @@ def training_set(sequences, target, weight=None):
     )
 
 
-def only_batch(samples, indices):
-    """The samples at `indices` as one minibatch."""
-    (batch,) = samples.batches(indices, len(indices))
+def only_batch(samples, **options):
+    """All samples as one minibatch."""
+    (batch,) = Minibatches(samples, len(samples.starts), **options).epoch(None)
     return batch
 
 
-def content(samples, batch):
+def content(batch):
     """A minibatch as a list of (steps, target, weight), in its order."""
-    starts, lengths, target, weight = batch[:4]
+    data, starts, lengths, target, weight = batch[:5]
     weight = np.ones(len(starts)) if weight is None else weight
     return [
-        (samples.data[s : s + T].tobytes(), y.tobytes(), w)
+        (data[s : s + T].tobytes(), y.tobytes(), w)
         for s, T, y, w in zip(starts, lengths, target, weight, strict=True)
     ]
 
@@ -77,34 +77,64 @@ def samples_with_twins(draw):
 
 @settings(deadline=None, max_examples=100)
 @given(samples_with_twins(), st.data())
-def test_batch_merges_identical_samples_and_nothing_else(case, data):
+def test_one_batch_merges_identical_samples_and_nothing_else(case, data):
     samples, kinds, targets, weight = case
-    indices = np.array(
-        data.draw(st.lists(st.integers(0, len(kinds) - 1), min_size=1, unique=True))
-    )
     expected = {}
-    for i in indices:
+    for i in range(len(kinds)):
         key = kinds[i], targets[i]
         expected[key] = expected.get(key, 0) + (1 if weight is None else weight[i])
-    batch = only_batch(samples, indices)
-    got = content(samples, batch)
+    batch = only_batch(samples)
+    got = content(batch)
+    # 1 where it is None; of distinct samples there is nothing to count
+    weights = [1 if batch.weight is None else w for *_, w in got]
     assert len(got) == len(expected)
-    for (_, _, w), T, y in zip(got, batch.lengths, batch.target, strict=True):
+    for w, T, y in zip(weights, batch.lengths, batch.target, strict=True):
         assert w == expected[T, y]
     assert batch.total == sum(expected.values())
-    other = np.array(data.draw(st.permutations(indices.tolist())))
-    assert content(samples, only_batch(samples, other)) == got
+    order = np.array(data.draw(st.permutations(range(len(kinds)))))
+    other = only_batch(
+        samples._replace(
+            starts=samples.starts[order],
+            lengths=samples.lengths[order],
+            target=samples.target[order],
+            weight=None if weight is None else weight[order],
+        ),
+        ids=order,
+    )
+    assert content(other) == got
+    assert_array_equal(other.ids, batch.ids)
+
+
+def test_under_dropout_every_copy_is_a_sample_of_its_own():
+    samples = training_set([np.ones((2, 1))] * 3, [0, 1, 0], np.array([1.0, 2, 3]))
+    batch = only_batch(samples, merge=False)
+    assert len(batch.starts) == 3 and batch.total == batch.divisor == 6
+    weights = dict(zip(batch.ids.tolist(), batch.weight, strict=True))
+    assert weights == {0: 1, 1: 2, 2: 3}
+
+
+def test_equal_fingerprints_are_not_taken_for_equal_samples(monkeypatch):
+    """A fingerprint may be that of several: only equal bytes are the same sample."""
+    samples = training_set(
+        [np.ones((2, 1)), np.zeros((2, 1)), np.ones((2, 1))], [0] * 3
+    )
+    monkeypatch.setattr(
+        "sklstm._training.feeds.digests",
+        lambda data, starts, *_: np.zeros((len(starts), 2), np.uint64),
+    )
+    batch = only_batch(samples)
+    assert len(batch.starts) == 3 and batch.total == 3
 
 
 def test_batch_of_distinct_samples_has_no_weights():
     samples = training_set([np.ones((2, 1)), np.zeros((2, 1))], [0, 0])
-    batch = only_batch(samples, np.array([0, 1]))
+    batch = only_batch(samples)
     assert sorted(batch.starts) == [0, 2] and batch.weight is None and batch.total == 2
 
 
 def test_samples_of_one_content_and_other_targets_stay_apart():
     samples = training_set([np.ones((2, 1))] * 3, [[0.0], [1.0], [0.0]])
-    batch = only_batch(samples, np.arange(3))
+    batch = only_batch(samples)
     weights = zip(batch.target[:, 0], batch.weight, strict=True)
     assert sorted(weights) == [(0, 2), (1, 1)]
     assert batch.total == 3
@@ -114,7 +144,7 @@ def test_samples_of_one_content_and_other_lengths_stay_apart():
     """No steps, one and two steps of zeros: a prefix is not the same sequence."""
     sequences = [np.zeros((T, 1)) for T in (0, 1, 2, 0, 1)]
     samples = training_set(sequences, [5] * 5)
-    batch = only_batch(samples, np.arange(5))
+    batch = only_batch(samples)
     weights = zip(batch.lengths, batch.weight, strict=True)
     assert sorted(weights) == [(0, 2), (1, 2), (2, 1)]
 
@@ -127,9 +157,7 @@ def test_order_of_a_batch_is_that_of_its_content():
     place = rng.permutation(6)
     a = training_set(sequences, target)
     b = training_set([sequences[i] for i in place], target[place])
-    assert content(a, only_batch(a, np.arange(6))) == content(
-        b, only_batch(b, np.arange(6))
-    )
+    assert content(only_batch(a)) == content(only_batch(b))
 
 
 def test_weights_and_repetition_make_the_same_batch():
@@ -138,10 +166,9 @@ def test_weights_and_repetition_make_the_same_batch():
     weighted = training_set(sequences, [0, 1, 2], np.array([3.0, 1.0, 2.0]))
     index = [2, 0, 0, 1, 2, 0]
     repeated = training_set([sequences[i] for i in index], index)
-    a, b = only_batch(weighted, np.arange(3)), only_batch(repeated, np.arange(6))
-    assert content(weighted, a) == content(repeated, b)
-    assert a.total == b.total == 6
-    assert_array_equal(a.keys, b.keys)
+    a, b = only_batch(weighted), only_batch(repeated)
+    assert content(a) == content(b)
+    assert a.total == b.total == a.divisor == b.divisor == 6
 
 
 # ---- optimizers ------------------------------------------------------------------
@@ -658,7 +685,7 @@ def make_adam(size, decay=None):
     return Adam(size, np.float64, beta_1=0.9, beta_2=0.999, epsilon=1e-8, decay=decay)
 
 
-def start(network, parameters, samples, loss, optimizer, options, **kwargs):
+def start(network, parameters, feed, loss, optimizer, options, **kwargs):
     """Call `train` with what a test does not care about."""
     monitor = kwargs.pop("monitor", None) or Monitor(0.0, 1000, False)
     rate = kwargs.pop("rate", None) or LearningRate(
@@ -666,7 +693,7 @@ def start(network, parameters, samples, loss, optimizer, options, **kwargs):
     )
     rng = kwargs.pop("rng", None) or np.random.RandomState(0)
     n_epochs = train(
-        network, parameters, samples, loss, optimizer, rate, monitor, options, rng,
+        network, parameters, feed, loss, optimizer, rate, monitor, options, rng,
         Observer(), t=0, **kwargs,
     )  # fmt: skip
     return n_epochs, monitor
@@ -703,8 +730,9 @@ def test_training_written_out(kind, hidden, solver, max_grad_norm, alpha, shuffl
     optimizer = make(len(parameters), decay)
     before = parameters.copy()
     n_epochs, monitor = start(
-        network, parameters, training_set(sequences, target), loss, optimizer,
-        LoopOptions(3, 4, shuffle, max_grad_norm, penalty),
+        network, parameters,
+        Minibatches(training_set(sequences, target), 4, shuffle=shuffle), loss,
+        optimizer, LoopOptions(3, max_grad_norm, penalty),
         rng=np.random.RandomState(7),
     )  # fmt: skip
     assert n_epochs == 3
@@ -727,8 +755,9 @@ def test_rate_of_an_epoch_is_what_the_optimizer_gets(schedule):
         batch_size=4, orders=[np.arange(10)] * 4, rate=rate,
     )  # fmt: skip
     start(
-        network, parameters, training_set(sequences, target), loss,
-        make_sgd(len(parameters)), LoopOptions(4, 4, False, None),
+        network, parameters,
+        Minibatches(training_set(sequences, target), 4, shuffle=False), loss,
+        make_sgd(len(parameters)), LoopOptions(4, None),
         rate=LearningRate(schedule, 0.05, 0.3, 4),
     )  # fmt: skip
     assert_allclose(parameters, expected, rtol=1e-8, atol=1e-10)
@@ -755,9 +784,9 @@ class Recorder:
 
 def small_training(optimizer, max_iter=5, batch_size=5, **kwargs):
     network, parameters, sequences, target, loss = problem("softmax")
-    samples = training_set(sequences, target)
-    options = LoopOptions(max_iter, batch_size, True, None)
-    result = start(network, parameters, samples, loss, optimizer, options, **kwargs)
+    feed = Minibatches(training_set(sequences, target), batch_size)
+    options = LoopOptions(max_iter, None)
+    result = start(network, parameters, feed, loss, optimizer, options, **kwargs)
     return *result, parameters
 
 
@@ -808,44 +837,37 @@ def test_every_epoch_is_shuffled_anew():
     rng = np.random.RandomState(3)
     orders = [rng.permutation(10) for _ in range(2)]
     assert orders[0].tolist() != orders[1].tolist()
-    seen = []
-    network, parameters, sequences, target, loss = problem("softmax")
-    samples = training_set(sequences, np.arange(10) % 3)
-    batches = samples.batches
-    samples.batches = lambda order, size: (
-        seen.append(order.tolist()) or batches(order, size)
-    )
-    with pytest.warns(ConvergenceWarning):
-        start(
-            network, parameters, samples, loss, Recorder(),
-            LoopOptions(2, 4, True, None), rng=np.random.RandomState(3),
-        )  # fmt: skip
-    assert seen == [order.tolist() for order in orders]
+    samples = training_set([np.ones((1, 1))] * 10, np.arange(10) % 3)
+    feed, rng = Minibatches(samples, 4), np.random.RandomState(3)
+    for order in orders:
+        seen = np.concatenate([batch.ids for batch in feed.epoch(rng)])
+        assert seen.tolist() == order.tolist()
+    unshuffled = Minibatches(samples, 4, shuffle=False).epoch(None)
+    assert [batch.ids.tolist() for batch in unshuffled] == [
+        [0, 1, 2, 3], [4, 5, 6, 7], [8, 9],
+    ]  # fmt: skip
 
 
-@pytest.mark.parametrize("distinct", [True, False])
+@pytest.mark.parametrize("mean_weight", [None, 2.0])
 @pytest.mark.parametrize("weighted", [True, False])
-def test_batches_are_cut_in_the_order_given(distinct, weighted):
+def test_batches_are_cut_in_the_order_of_the_epoch(weighted, mean_weight):
     """10 samples by 4 are 4, 4 and 2, each with its own target and weight."""
     sequences = [np.full((k % 3, 1), float(k)) for k in range(10)]
-    if not distinct:
-        sequences[7] = sequences[2]
-    target = np.arange(10) if distinct else np.arange(10) % 5
+    sequences[7], target = sequences[2], np.arange(10) % 5
     weight = np.arange(1.0, 11) if weighted else None
-    samples = training_set(sequences, target, weight)
-    order = np.random.default_rng(0).permutation(10)
-    batches = list(samples.batches(order, 4))
-    assert [batch.total for batch in batches] == [
-        sum(weight[part]) if weighted else len(part)
-        for part in (order[:4], order[4:8], order[8:])
-    ]
+    samples = training_set(sequences, target, weight)._replace(mean_weight=mean_weight)
+    batches = list(Minibatches(samples, 4).epoch(np.random.RandomState(3)))
+    order = np.random.RandomState(3).permutation(10)
+    one = mean_weight or (5.5 if weighted else 1)
     for batch, part in zip(batches, (order[:4], order[4:8], order[8:]), strict=True):
-        expected = {}
-        for i in part:
-            key = sequences[i].tobytes(), target[i].tobytes()
-            expected[key] = expected.get(key, 0) + (weight[i] if weighted else 1)
-        got = {(x, y): w for x, y, w in content(samples, batch)}
-        assert got == expected and len(batch.starts) == len(got)
+        weights = weight[part] if weighted else np.ones(len(part))
+        assert batch.total == sum(weights) and batch.divisor == len(part) * one
+        assert (batch.weight is None) is (not weighted)
+        assert_array_equal(batch.ids, part)
+        assert content(batch) == [
+            (sequences[i].tobytes(), target[i].tobytes(), w)
+            for i, w in zip(part, weights, strict=True)
+        ]
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -912,9 +934,9 @@ def test_loss_goes_down_on_a_full_batch():
     network, parameters, sequences, target, loss = problem("squared", (6, 5))
     with pytest.warns(ConvergenceWarning):
         _, monitor = start(
-            network, parameters, training_set(sequences, target), loss,
+            network, parameters, Minibatches(training_set(sequences, target), 10), loss,
             SGD(len(parameters), np.float64, momentum=0, nesterovs_momentum=False),
-            LoopOptions(30, 10, True, None),
+            LoopOptions(30, None),
         )  # fmt: skip
     assert all(b < a for a, b in pairwise(monitor.loss_curve))
 

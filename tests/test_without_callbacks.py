@@ -8,7 +8,8 @@ import pytest
 import sklearn
 from sklearn.decomposition import PCA
 
-from sklstm import GRUClassifier, LSTMRegressor, _callbacks
+from sklstm import GRUClassifier, LSTMRegressor
+from sklstm._sklearn import callbacks as _callbacks
 from sklstm._training.training import Observer
 from sklstm.preprocessing import FrameStacker, TimeDistributed
 
@@ -40,7 +41,7 @@ def without(monkeypatch):
     """The module as it is where `sklearn.callback` cannot be imported."""
     monkeypatch.setitem(sys.modules, "sklearn.callback", None)
     spec = importlib.util.spec_from_file_location(
-        "sklstm._callbacks_of_1_8", _callbacks.__file__
+        "sklstm._sklearn.callbacks_of_1_8", _callbacks.__file__
     )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -22,6 +22,12 @@ from .._sklearn.callbacks import CallbackSupport, observer_of, with_callbacks
 from .._sklearn.persistence import Versioned
 from .._sklearn.private import Interval, Options, StrOptions
 from .._targets.reading import check_one_each
+from .._training.feeds import (
+    Minibatches,
+    TrainingSet,
+    auto_batch_size,
+    auto_epochs,
+)
 from .._training.lbfgs import LBFGS_VECTORS, train_lbfgs
 from .._training.memory import WITHOUT_A_LOOK, available_memory, in_units
 from .._training.optimizers import SGD, Adam, RMSProp
@@ -32,9 +38,6 @@ from .._training.training import (
     LoopOptions,
     Monitor,
     Start,
-    TrainingSet,
-    auto_batch_size,
-    auto_epochs,
     train,
 )
 from ..sequences._check import validate_sequences, warn_of_one_step
@@ -383,7 +386,9 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
             mean_weight=1.0 if incremental else None,
         )  # fmt: skip
         batch_size = self._check_batch(samples)
-        max_iter = 1 if incremental else self._planned_epochs(len(samples), batch_size)
+        max_iter = (
+            1 if incremental else self._planned_epochs(samples.n_samples, batch_size)
+        )
         network = self._make_network()
         if going_on:
             parameters = self._parameters.copy()
@@ -404,6 +409,9 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         if self.solver != "lbfgs":
             optimizer = self._make_optimizer(network, going_on)
             dropout = self._make_dropout(rng)
+        feed = Minibatches(
+            samples, batch_size, shuffle=self.shuffle, merge=dropout is None
+        )
         t_before = self.t_
         # they grow while callbacks look at them
         self.loss_curve_ = monitor.loss_curve
@@ -412,7 +420,7 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         def finish(estimator, parameters):
             """Set the fitted attributes, as if training ended with these parameters."""
             estimator.n_iter_ = monitor.n_epochs
-            estimator.t_ = t_before + estimator.n_iter_ * len(samples)
+            estimator.t_ = t_before + estimator.n_iter_ * samples.n_samples
             # a copy, since the generator may be the user's or NumPy's global one
             estimator._random_state = copy.deepcopy(rng)
             estimator._optimizer_state = {"solver": estimator.solver}
@@ -432,22 +440,20 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         )
         if self.solver == "lbfgs":
             train_lbfgs(
-                network, parameters, samples, self._make_loss(), monitor, penalty,
+                network, parameters, feed, self._make_loss(), monitor, penalty,
                 max_iter, self.max_fun, self.tol, observer,
             )  # fmt: skip
         else:
             train(
                 network,
                 parameters,
-                samples,
+                feed,
                 self._make_loss(),
                 optimizer,
                 self._make_learning_rate(max_iter, incremental),
                 monitor,
                 LoopOptions(
                     max_iter,
-                    batch_size,
-                    self.shuffle,
                     self.max_grad_norm,
                     penalty,
                     dropout,
@@ -591,11 +597,11 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         """The batch size, cut to n; an error if the memory for it cannot be had."""
         batch_size = self.batch_size
         if batch_size == "auto":
-            batch_size = auto_batch_size(len(samples))
-        batch_size = min(batch_size, len(samples))
+            batch_size = auto_batch_size(samples.n_samples)
+        batch_size = min(batch_size, samples.n_samples)
         full = self.solver == "lbfgs"
         if full:
-            batch_size = len(samples)
+            batch_size = samples.n_samples
         lengths = samples.lengths
         if self.tbptt is not None:
             lengths = np.minimum(lengths, self.tbptt)
@@ -701,7 +707,7 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         outputs = self._start
         if outputs is None:
             outputs = self._head_bias(samples.target, samples.weight)
-        loss, total, n = self._make_loss(), 0.0, len(samples)
+        loss, total, n = self._make_loss(), 0.0, samples.n_samples
         for part in gen_batches(n, 10_000):
             target = samples.target[part]
             weight = None if samples.weight is None else samples.weight[part]
@@ -722,7 +728,7 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         of_penalty = 0.0
         if penalty is not None:
             squares = (penalty * parameters**2).sum(dtype=np.float64)
-            of_penalty = squares / 2 / (batch_size * samples.mean_weight)
+            of_penalty = squares / 2 / samples.divisor(batch_size)
         return Start(total, of_network, of_penalty, self._usual_loss(outputs))
 
     def _usual_loss(self, outputs):

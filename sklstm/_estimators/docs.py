@@ -343,8 +343,8 @@ out_activation_ : str
     training="""
 The head's bias starts at the class prior. Training is back-propagation through time
 over minibatches of whole sequences; nothing is padded. The prediction for a sequence
-does not depend, to the bit, on the sequences beside it. Identical samples of a
-minibatch are merged and their weights added, which is the same loss.
+does not depend, to the bit, on the sequences beside it. Where one minibatch holds all
+samples, identical ones are merged and their weights added, which is the same loss.
 """,
     examples="""
 >>> from sklearn.pipeline import make_pipeline
@@ -446,8 +446,8 @@ The head's bias starts at the best constant: the mean of the target, its logarit
 "poisson", the median for "absolute_error" and "huber", the quantiles for "quantile".
 Training is back-propagation through time over minibatches of whole sequences; nothing
 is padded. The prediction for a sequence does not depend, to the bit, on the sequences
-beside it. Identical samples of a minibatch are merged and their weights added, which
-is the same loss.
+beside it. Where one minibatch holds all samples, identical ones are merged and their
+weights added, which is the same loss.
 
 With a list of Q quantiles the raw outputs for each target are, in ascending order of
 the levels, the quantile in the middle (number Q // 2, counted from 0) and the steps to

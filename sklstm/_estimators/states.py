@@ -8,8 +8,8 @@ import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_scalar
 
+from .._sklearn.set_output import output_of
 from .._targets.reading import check_one_each
-from ..preprocessing._set_output import output_of
 from ..sequences import SequenceArray
 from ..sequences._check import check_step
 from .overflow import warn_if_not_finite

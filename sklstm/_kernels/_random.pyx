@@ -5,7 +5,6 @@ Philox 4x32 with 10 rounds (Salmon et al. 2011, "Parallel random numbers: as eas
 """
 from cython.parallel cimport prange
 from libc.stdint cimport int64_t, uint32_t, uint64_t
-from libc.string cimport memcpy
 
 ctypedef fused real:
     float
@@ -43,8 +42,8 @@ def dropout_mask(
     uint64_t seed,
     uint64_t step,
     uint32_t layer,
-    const uint64_t[:, ::1] keys,   # IN (n,), (., 2) fingerprints of the samples
-    const Py_ssize_t[::1] samples,  # IN (n,) row of keys for each row of the mask
+    const Py_ssize_t[::1] ids,     # IN numbers of the samples in the fit
+    const Py_ssize_t[::1] samples,  # IN (n,) element of ids for each row of the mask
     const Py_ssize_t[::1] times or None,  # IN (n,) time steps; None: a mask a sample
     double rate,
     real[:, ::1] mask,             # OUT (n, width)
@@ -57,39 +56,37 @@ def dropout_mask(
     cdef Py_ssize_t n = mask.shape[0], i
     cdef uint32_t limit = <uint32_t>min(65535, rate * 65536 + 0.5)  # of 16 bits
     cdef real scale = <real>(1 / (1 - rate))
-    if samples.shape[0] != n or keys.shape[1] != 2 or (
-        times is not None and times.shape[0] != n
-    ):
-        raise ValueError("keys, samples, times and mask do not belong together.")
+    if samples.shape[0] != n or (times is not None and times.shape[0] != n):
+        raise ValueError("samples, times and mask do not belong together.")
     for i in range(n):
-        if not 0 <= samples[i] < keys.shape[0]:
-            raise ValueError(f"samples[{i}] is {samples[i]}, of {keys.shape[0]} keys.")
+        if not 0 <= samples[i] < ids.shape[0]:
+            raise ValueError(f"samples[{i}] is {samples[i]}, of {ids.shape[0]} ids.")
     if n == 0:
         return
     cdef const Py_ssize_t* time = &times[0] if times is not None else NULL
     for i in prange(n, nogil=True, schedule="static", num_threads=n_threads):
         mask_row(
-            seed, step, layer, &keys[samples[i], 0], time[i] if time != NULL else -1,
+            seed, step, layer, <uint64_t>ids[samples[i]], time[i] if time != NULL else -1,
             limit, scale, mask.shape[1], &mask[i, 0],
         )
 
 
 cdef void mask_row(
-    uint64_t seed, uint64_t step, uint32_t layer, const uint64_t* key, int64_t time,
+    uint64_t seed, uint64_t step, uint32_t layer, uint64_t id, int64_t time,
     uint32_t limit, real scale, Py_ssize_t width, real* mask,
 ) noexcept nogil:
-    # The fingerprint and the seed make a key for the sample, whose counter is the rest.
+    # Sample, layer and step make, with the seed, a key; its counter is the rest.
     cdef uint32_t sample[4]
     cdef uint32_t c[4]
     cdef Py_ssize_t i, begin, k
-    memcpy(sample, key, sizeof(sample))
+    sample[0], sample[1] = <uint32_t>id, <uint32_t>(id >> 32)
+    sample[2], sample[3] = layer, <uint32_t>step
     philox_rounds(sample, <uint32_t>seed, <uint32_t>(seed >> 32))
     for i in range((width + DRAWS - 1) // DRAWS):
         begin = i * DRAWS
         c[0] = <uint32_t>i
         c[1] = <uint32_t>time
-        c[2] = layer ^ sample[2]
-        c[3] = <uint32_t>step ^ sample[3]
+        c[2], c[3] = sample[2], sample[3]
         philox_rounds(c, sample[0], sample[1])
         for k in range(min(<Py_ssize_t>DRAWS, width - begin)):
             mask[begin + k] = (

@@ -1,9 +1,11 @@
 """Dropout: masks that depend on nothing but what they are for.
 
 An element is a function of the seed of the fit, the number of the optimizer step, the
-layer, the sample (the fingerprint of its content), the time step and the unit: not of
-the number of threads, nor of what else is in the minibatch.
+name of the layer, the number of the sample in the fit, the time step and the unit: not
+of the number of threads, what else is in the minibatch, or the layers beside it.
 """
+
+from zlib import crc32
 
 import numpy as np
 
@@ -34,10 +36,10 @@ class Dropout:
     def state(self):
         return {"seed": self.seed, "step": self.step}
 
-    def noise(self, keys):
-        """What is dropped in the next optimizer step, for samples of these keys."""
+    def noise(self, ids):
+        """What is dropped in the next optimizer step, for samples of these numbers."""
         self.step += 1
-        return Noise(self.seed, self.step, keys, self.rate, self.recurrent_rate)
+        return Noise(self.seed, self.step, ids, self.rate, self.recurrent_rate)
 
 
 class Noise:
@@ -49,8 +51,8 @@ class Noise:
         Of the fit.
     step : int
         Number of the optimizer step.
-    keys : ndarray of shape (B, 2), uint64
-        Fingerprints of the samples of the minibatch.
+    ids : ndarray of shape (B,), intp
+        Numbers of the samples of the minibatch in the fit.
     rate : float
         Share of the outputs of a layer that the next one, or the head, does not get
         (Srivastava et al. 2014).
@@ -59,10 +61,10 @@ class Noise:
         sequence (Gal & Ghahramani 2016).
     """
 
-    def __init__(self, seed, step, keys, rate, recurrent_rate):
+    def __init__(self, seed, step, ids, rate, recurrent_rate):
         self.seed = seed
         self.step = step
-        self.keys = keys
+        self.ids = ids
         self.rate = rate
         self.recurrent_rate = recurrent_rate
         self.offset = None
@@ -78,8 +80,8 @@ class Noise:
         dropout_mask(
             self.seed,
             self.step,
-            layer,
-            self.keys,
+            crc32(layer.encode()),
+            self.ids,
             samples,
             times,
             rate,
@@ -92,15 +94,17 @@ class Noise:
         """By sorted place, for layer number k; one for each direction of two."""
         order = np.asarray(schedule.order)
         if isinstance(layer, Bidirectional):
-            layers, numbers = list(layer.directions.values()), (3 * k + 1, 3 * k + 2)
+            layers = {
+                f"l{k}{suffix}": part for suffix, part in layer.directions.items()
+            }
         else:
-            layers, numbers = [layer], (3 * k + 1,)
+            layers = {f"l{k}": layer}
         masks = [
             self._mask(
-                number, order, None, self.recurrent_rate, part.width,
-                part.workspace.dtype,
+                f"{name}.recurrent_dropout", order, None, self.recurrent_rate,
+                part.width, part.workspace.dtype,
             )
-            for part, number in zip(layers, numbers, strict=True)
+            for name, part in layers.items()
         ]  # fmt: skip
         return masks if isinstance(layer, Bidirectional) else masks[0]
 
@@ -110,15 +114,16 @@ class Noise:
         if self.offset is not None:
             times = times + self.offset[schedule.sequence]
         mask = self._mask(
-            3 * k, schedule.sequence, times, self.rate, x.shape[1], x.dtype, n_threads
-        )
+            f"l{k}.dropout", schedule.sequence, times, self.rate, x.shape[1], x.dtype,
+            n_threads,
+        )  # fmt: skip
         self.step_masks.append(mask)
         return x[x_rows] * mask, np.arange(len(mask))
 
-    def drop_last(self, k, a):
+    def drop_last(self, a):
         """What the head gets of its input."""
         samples = np.arange(len(a))
         self.last_mask = self._mask(
-            3 * k, samples, None, self.rate, a.shape[1], a.dtype
+            "head.dropout", samples, None, self.rate, a.shape[1], a.dtype
         )
         return a * self.last_mask

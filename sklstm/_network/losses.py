@@ -1,8 +1,9 @@
 """Losses: value and gradient with respect to the raw output, link and loss in one.
 
 A loss is an object with `link`, the name of the function that turns raw outputs into
-predictions, and `value_and_gradient(output, target, weight)`. The value is the weighted
-mean over the samples of a batch; sums are in float64. Losses of regression also have
+predictions, and `value_and_gradient(output, target, weight, divisor)`. The value is the
+weighted sum over the samples of a batch, divided by `divisor`: by the sum of the
+weights if there is none. Sums are in float64. Losses of regression also have
 the function itself, `inverse_link(output)`. Those of differences have a `degree`, by
 which they grow with them (near zero), and `in_other_units`: the weights and the bias of
 the head for outputs a z + b in place of z.
@@ -18,11 +19,11 @@ LOG_MAX = np.log(np.finfo(np.float64).max)
 LEAST_INCREMENT = 1e-3
 
 
-def _mean_weights(weight, n_samples):
-    """Weights (n, 1) that sum to one."""
+def _mean_weights(weight, divisor, n_samples):
+    """What the losses of samples (n, 1) are multiplied with."""
     if weight is None:
-        return np.full((n_samples, 1), 1 / n_samples)
-    return (weight / weight.sum())[:, np.newaxis]
+        return np.full((n_samples, 1), 1 / (divisor or n_samples))
+    return (weight / (divisor or weight.sum()))[:, np.newaxis]
 
 
 class SoftmaxCrossEntropy:
@@ -30,9 +31,9 @@ class SoftmaxCrossEntropy:
 
     link = "softmax"
 
-    def value_and_gradient(self, output, target, weight=None):
+    def value_and_gradient(self, output, target, weight=None, divisor=None):
         output = np.asarray(output, dtype=np.float64)
-        mean = _mean_weights(weight, len(output))
+        mean = _mean_weights(weight, divisor, len(output))
         rows = np.arange(len(output))
         # In NumPy: scipy.special.logsumexp takes 70 microseconds for a minibatch, half
         # of what training a small network takes.
@@ -54,9 +55,9 @@ class BinaryCrossEntropy:
 
     link = "logistic"
 
-    def value_and_gradient(self, output, target, weight=None):
+    def value_and_gradient(self, output, target, weight=None, divisor=None):
         output = np.asarray(output, dtype=np.float64)
-        mean = _mean_weights(weight, len(output))
+        mean = _mean_weights(weight, divisor, len(output))
         # log(1 - p) = log_expit(-output)
         losses = -target * log_expit(output) - (1 - target) * log_expit(-output)
         return float((mean * losses).sum()), mean * (expit(output) - target)
@@ -77,11 +78,11 @@ class IdentityLink:
         return weight * a, bias * a + b
 
 
-def _mean_over_outputs(weight, n_samples, n_outputs):
+def _mean_over_outputs(weight, divisor, n_samples, n_outputs):
     """What a loss is multiplied with in the mean over samples and outputs."""
     if weight is None:
-        return 1 / n_samples / n_outputs
-    return _mean_weights(weight, n_samples) / n_outputs
+        return 1 / (divisor or n_samples) / n_outputs
+    return _mean_weights(weight, divisor, n_samples) / n_outputs
 
 
 class SquaredError(IdentityLink):
@@ -89,9 +90,9 @@ class SquaredError(IdentityLink):
 
     degree = 2
 
-    def value_and_gradient(self, output, target, weight=None):
+    def value_and_gradient(self, output, target, weight=None, divisor=None):
         difference = np.subtract(output, target, dtype=np.float64)
-        gradient = _mean_over_outputs(weight, *difference.shape) * difference
+        gradient = _mean_over_outputs(weight, divisor, *difference.shape) * difference
         return float((gradient * difference).sum()) / 2, gradient
 
 
@@ -100,9 +101,9 @@ class AbsoluteError(IdentityLink):
 
     degree = 1
 
-    def value_and_gradient(self, output, target, weight=None):
+    def value_and_gradient(self, output, target, weight=None, divisor=None):
         difference = np.subtract(output, target, dtype=np.float64)
-        mean = _mean_over_outputs(weight, *difference.shape)
+        mean = _mean_over_outputs(weight, divisor, *difference.shape)
         return float((mean * np.abs(difference)).sum()), mean * np.sign(difference)
 
 
@@ -115,9 +116,9 @@ class Huber(IdentityLink):
     def __init__(self, delta):
         self.delta = delta
 
-    def value_and_gradient(self, output, target, weight=None):
+    def value_and_gradient(self, output, target, weight=None, divisor=None):
         difference = np.subtract(output, target, dtype=np.float64)
-        mean = _mean_over_outputs(weight, *difference.shape)
+        mean = _mean_over_outputs(weight, divisor, *difference.shape)
         value = float((mean * huber(self.delta, difference)).sum())
         return value, mean * np.clip(difference, -self.delta, self.delta)
 
@@ -198,13 +199,13 @@ class Pinball:
         new[self._middle] = raw[self._middle] * a[:, np.newaxis] + b[:, np.newaxis]
         return weight * slope.ravel(), new.ravel()
 
-    def value_and_gradient(self, output, target, weight=None):
+    def value_and_gradient(self, output, target, weight=None, divisor=None):
         raw = self._by_target(output)
         difference = self.inverse_link(output) - target[..., np.newaxis]
         # d loss / d z: 1 - q above the target, -q below it
         slope = (difference > 0) - self.levels * (difference != 0)
         n, K, Q = raw.shape
-        mean = _mean_over_outputs(weight, n, K * Q)
+        mean = _mean_over_outputs(weight, divisor, n, K * Q)
         if weight is not None:
             mean = mean[..., np.newaxis]
         value = float((mean * slope * difference).sum())
@@ -229,9 +230,9 @@ class HalfPoissonDeviance:
     def inverse_link(output):
         return np.exp(np.minimum(output, LOG_MAX))
 
-    def value_and_gradient(self, output, target, weight=None):
+    def value_and_gradient(self, output, target, weight=None, divisor=None):
         output = np.asarray(output, dtype=np.float64)
-        mean = _mean_over_outputs(weight, *output.shape)
+        mean = _mean_over_outputs(weight, divisor, *output.shape)
         # An absurd output is a loss of infinity, which stops training.
         with np.errstate(over="ignore", invalid="ignore"):
             m = np.exp(output)

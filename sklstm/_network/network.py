@@ -311,7 +311,7 @@ class Network:
                 n_threads=self._n_threads(self.layers[-1], schedule),
             )  # fmt: skip
         if noise and noise.rate:
-            features = noise.drop_last(len(self.layers), features)
+            features = noise.drop_last(features)
         if keep:
             self._kept = schedule, noise
         return features

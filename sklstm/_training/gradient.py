@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .._network.network import Network
-from .training import TrainingSet, value_and_gradient
+from .feeds import Minibatches, TrainingSet
+from .training import value_and_gradient
 
 
 class MinibatchGradient(NamedTuple):
@@ -22,7 +23,7 @@ class MinibatchGradient(NamedTuple):
 
 def minibatch_gradient(
     architecture, parameters, X, target, weight, loss, *, penalty=None, n_samples=None,
-    mean_weight=None, dropout=None, tbptt=None,
+    mean_weight=None, dropout=None, ids=None, tbptt=None,
 ):  # fmt: skip
     """Loss of a minibatch and its gradient, of these arguments alone.
 
@@ -59,6 +60,9 @@ def minibatch_gradient(
         for the mean of these.
     dropout : Dropout, default=None
         With its `step` that of the last optimizer step before this one.
+    ids : ndarray of shape (B,), intp, default=None
+        Numbers of the samples among all of the fit, to which their masks of dropout
+        belong. None is 0 to B - 1.
     tbptt : int, default=None
         As in `Network.forward`.
 
@@ -92,12 +96,13 @@ def minibatch_gradient(
     samples = TrainingSet(
         X._data, X._offsets[:-1], X.lengths, target, weight, mean_weight
     )
-    (batch,) = samples.batches(np.arange(len(X)), len(X))
+    feed = Minibatches(samples, len(X), merge=dropout is None, ids=ids)
+    (batch,) = feed.epoch(None)
     if n_samples is not None:
-        batch = batch._replace(divisor=n_samples * samples.mean_weight)
+        batch = batch._replace(divisor=batch.divisor / len(X) * n_samples)
         if penalty is not None:
             penalty = penalty * penalty.dtype.type(len(X) / n_samples)
     value, gradient = value_and_gradient(
-        network, parameters, X._data, batch, loss, penalty, copy.copy(dropout), tbptt
+        network, parameters, batch, loss, penalty, copy.copy(dropout), tbptt
     )
     return MinibatchGradient(value, gradient, batch.total)

@@ -23,7 +23,7 @@ class _Stopped(Exception):
 
 
 def train_lbfgs(
-    network, parameters, samples, loss, monitor, penalty, max_iter, max_fun, tol,
+    network, parameters, feed, loss, monitor, penalty, max_iter, max_fun, tol,
     observer,
 ):  # fmt: skip
     """Train in place until no part of the gradient is larger than `tol`, or until an
@@ -50,7 +50,7 @@ def train_lbfgs(
     UserWarning
         If the user interrupted training.
     """
-    (batch,) = samples.batches(np.arange(len(samples)), len(samples))
+    (batch,) = feed.epoch(None)
     reached = parameters.copy()
     under_way = False
 
@@ -62,7 +62,7 @@ def train_lbfgs(
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             parameters[:] = x
             value, gradient = value_and_gradient(
-                network, parameters, samples.data, batch, loss, penalty
+                network, parameters, batch, loss, penalty
             )
         if gradient is None or not (
             np.isfinite(gradient).all() and np.isfinite(parameters).all()

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from .._kernels import digests
-from .training import as_bytes
+from .feeds import as_bytes
 
 NEW, TRAINING, HELD_OUT = -1, 0, 1
 # Of a sample that was never trained on all copies are held out.

@@ -8,170 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import gen_batches
 
-from .._kernels import digests
 from .._network.dropout import Dropout
 from .optimizers import clip_scale
-
-
-class Minibatch(NamedTuple):
-    """Distinct samples with the sum of their weights.
-
-    The fields are those of `TrainingSet` for its samples; `keys` (B, 2) are their
-    fingerprints, `total` is the sum of their weights, and `divisor` what the sum of
-    their weighted losses is divided by.
-    """
-
-    starts: np.ndarray
-    lengths: np.ndarray
-    target: np.ndarray
-    weight: np.ndarray | None
-    total: float
-    divisor: float
-    keys: np.ndarray
-
-
-@dataclass
-class TrainingSet:
-    """Sequences with their encoded targets.
-
-    A minibatch is a set of weighted samples: identical ones are merged and the rest is
-    put in an order that depends on nothing but their content. So a sample of weight 3
-    and the same sample given three times are the same computation, to the bit. Without
-    this the two would differ in rounding, which training amplifies: by 1e9 in 100
-    epochs on 15 random samples.
-
-    Attributes
-    ----------
-    data : ndarray of shape (N, F)
-        Steps of all sequences.
-    starts, lengths : ndarray of shape (n,), intp
-        First row and number of steps of each sequence.
-    target : ndarray of shape (n,) or (n, K)
-        What the loss compares outputs with.
-    weight : ndarray of shape (n,) or None
-        Sample weights.
-    mean_weight : float or None
-        The weight that counts as one: the loss of a minibatch of B samples (those of
-        weight zero aside, identical ones counted each) is sum(w_i l_i) / (B
-        mean_weight). None is the mean of the weights, with which the loss of all
-        samples is their weighted mean, and a minibatch of large weights makes a larger
-        step than one of small ones.
-    """
-
-    data: np.ndarray
-    starts: np.ndarray
-    lengths: np.ndarray
-    target: np.ndarray
-    weight: np.ndarray | None
-    mean_weight: float | None = None
-
-    def __post_init__(self):
-        self._keys = keys = digests(
-            as_bytes(self.data), self.starts, self.lengths, as_bytes(self.target)
-        )
-        # Nearly always half a key tells all samples apart, and sorts faster.
-        distinct, rank = np.unique(keys[:, 0], return_inverse=True)
-        if len(distinct) < len(self):
-            distinct, rank = np.unique(keys, axis=0, return_inverse=True)
-        #: Place of a sample in the order of contents; equal for identical samples.
-        self._rank = rank.ravel()
-        self._distinct = len(distinct) == len(self)
-        self._own_mean = self.mean_weight is None
-        if self._own_mean:
-            self.mean_weight = 1.0 if self.weight is None else self.weight.mean()
-
-    def __len__(self):
-        return len(self.starts)
-
-    def batches(self, order, batch_size):
-        """The samples of an epoch, minibatch by minibatch.
-
-        Parameters
-        ----------
-        order : ndarray of shape (n,), intp
-            The samples in the order in which they are cut into minibatches.
-        batch_size : int
-            Samples of a minibatch; the last may have fewer.
-
-        Yields
-        ------
-        Minibatch
-        """
-        n = len(order)
-        if not self._distinct:
-            for batch in gen_batches(n, batch_size):
-                yield self._merged(order[batch])
-            return
-        # What is gathered once for the epoch costs a slice for the minibatch.
-        order = order[np.argsort(np.arange(n) // batch_size * n + self._rank[order])]
-        starts, lengths, target, keys = (
-            a[order] for a in (self.starts, self.lengths, self.target, self._keys)
-        )
-        weights = None if self.weight is None else self.weight[order]
-        for begin in range(0, n, batch_size):
-            batch = slice(begin, min(begin + batch_size, n))
-            weight, total = None, float(batch.stop - begin)
-            if weights is not None:
-                weight = weights[batch]
-                total = float(weight.sum())
-            yield Minibatch(
-                starts[batch],
-                lengths[batch],
-                target[batch],
-                weight,
-                total,
-                self._divisor(batch.stop - begin, total),
-                keys[batch],
-            )
-
-    def _divisor(self, n, total):
-        """What the weighted losses of n samples, of this total weight, are divided by.
-
-        All samples are exactly their weighted mean.
-        """
-        if self._own_mean and n == len(self):
-            return total
-        return float(n * self.mean_weight)
-
-    def _merged(self, indices):
-        """A minibatch in which identical samples are one, of their common weight."""
-        weight = None if self.weight is None else self.weight[indices]
-        total = float(len(indices) if weight is None else weight.sum())
-        divisor = self._divisor(len(indices), total)
-        _, first, inverse = np.unique(
-            self._rank[indices], return_index=True, return_inverse=True
-        )
-        weight = np.bincount(inverse, weights=weight)
-        indices = indices[first]
-        return Minibatch(
-            self.starts[indices],
-            self.lengths[indices],
-            self.target[indices],
-            weight,
-            total,
-            divisor,
-            self._keys[indices],
-        )
-
-
-def auto_batch_size(n_samples):
-    """Samples of a minibatch: a sixteenth of all, but 8 to 32; up to 32 are not cut."""
-    return n_samples if n_samples <= 32 else min(32, max(8, n_samples // 16))
-
-
-def auto_epochs(n_samples, batch_size):
-    """Epochs of a plan: as many as make 2500 updates, but 10 to 100."""
-    updates = math.ceil(n_samples / batch_size)
-    return min(100, max(10, round(2500 / updates)))
-
-
-def as_bytes(array):
-    """The bytes of an array, a row for each of its rows."""
-    array = np.ascontiguousarray(array)
-    row = array.itemsize * math.prod(array.shape[1:])
-    return array.reshape(-1).view(np.uint8).reshape(len(array), row)
 
 
 class LearningRate:
@@ -413,7 +252,7 @@ class Observer:
 
 
 def value_and_gradient(
-    network, parameters, data, batch, loss, penalty=None, dropout=None, tbptt=None
+    network, parameters, batch, loss, penalty=None, dropout=None, tbptt=None
 ):
     """Loss of a minibatch and its gradient; None for it if that is not finite.
 
@@ -422,17 +261,16 @@ def value_and_gradient(
     """
     network.load(parameters, backward=True)
     output = network.forward(
-        data,
+        batch.data,
         batch.starts,
         batch.lengths,
         keep=True,
-        noise=dropout and dropout.noise(batch.keys),
+        noise=dropout and dropout.noise(batch.ids),
         tbptt=tbptt,
     )
-    value, d_output = loss.value_and_gradient(output, batch.target, batch.weight)
-    if batch.total != batch.divisor:
-        value *= batch.total / batch.divisor
-        d_output *= batch.total / batch.divisor
+    value, d_output = loss.value_and_gradient(
+        output, batch.target, batch.weight, batch.divisor
+    )
     if penalty is not None:
         shrinkage = penalty * parameters
         value += (shrinkage * parameters).sum(dtype=np.float64) / 2 / batch.divisor
@@ -444,14 +282,14 @@ def value_and_gradient(
     return value, gradient
 
 
-def run_epoch(network, parameters, samples, loss, optimizer, rate, order, options):
+def run_epoch(network, parameters, batches, loss, optimizer, rate, options):
     """One pass over the samples; the mean loss by their weights, not finite if training
     broke down."""
     total_loss = total_weight = 0.0
-    for batch in samples.batches(order, options.batch_size):
+    for batch in batches:
         value, gradient = value_and_gradient(
-            network, parameters, samples.data, batch, loss, options.penalty,
-            options.dropout, options.tbptt,
+            network, parameters, batch, loss, options.penalty, options.dropout,
+            options.tbptt,
         )  # fmt: skip
         if gradient is None:
             return value
@@ -469,8 +307,6 @@ class LoopOptions:
     """What the loop needs to know beside its objects."""
 
     max_iter: int
-    batch_size: int
-    shuffle: bool
     max_grad_norm: float | None
     penalty: np.ndarray | None = None
     dropout: Dropout | None = None
@@ -478,7 +314,7 @@ class LoopOptions:
 
 
 def train(
-    network, parameters, samples, loss, optimizer, learning_rate, monitor, options, rng,
+    network, parameters, feed, loss, optimizer, learning_rate, monitor, options, rng,
     observer, *, t, incremental=False,
 ):  # fmt: skip
     """Train in place until the monitor is satisfied, the observer asks to stop or the
@@ -510,8 +346,7 @@ def train(
         If the user interrupted training; the parameters are the ones of that moment.
     """
     epochs = 1 if incremental else options.max_iter
-    n_samples = len(samples)
-    order = np.arange(n_samples)
+    n_samples = feed.samples.n_samples
     before = parameters.copy()
     by_loss = monitor.score is None
     best = BestPlace()
@@ -522,12 +357,10 @@ def train(
             before[:] = parameters
             state_before = copy.deepcopy(optimizer.state)
             learning_rate.begin_epoch(epoch, t + epoch * n_samples)
-            if options.shuffle:
-                order = rng.permutation(n_samples)
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
                 value = run_epoch(
-                    network, parameters, samples, loss, optimizer,
-                    learning_rate.rate, order, options,
+                    network, parameters, feed.epoch(rng), loss, optimizer,
+                    learning_rate.rate, options,
                 )  # fmt: skip
             if not (np.isfinite(value) and np.isfinite(parameters).all()):
                 parameters[:] = before

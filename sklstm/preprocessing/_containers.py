@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from .._sklearn.set_output import as_frame, output_of
 from ..sequences import SequenceArray
-from ._set_output import as_frame, output_of
 
 
 def names_in(estimator, input_features):

@@ -10,10 +10,10 @@ from sklearn.utils.validation import check_is_fitted
 from .._sklearn.callbacks import CallbackSupport, fit_task, with_callbacks
 from .._sklearn.persistence import Versioned
 from .._sklearn.private import Interval, StrOptions, validate_parameter_constraints
+from .._sklearn.set_output import SetOutputMixin
 from ..sequences._check import inspect_sequences, record_features, validate_layout
 from ..sequences._stacking import as_offsets
 from ._containers import deliver, is_array, names_in
-from ._set_output import SetOutputMixin
 
 
 class FrameStacker(

@@ -17,10 +17,10 @@ from sklearn.utils.validation import (
 from .._sklearn.callbacks import CallbackSupport, fit_task, with_callbacks
 from .._sklearn.persistence import Versioned
 from .._sklearn.private import HasMethods, validate_parameter_constraints
+from .._sklearn.set_output import SetOutputMixin, as_frame, check_output, output_of
 from ..sequences import SequenceArray, check_sequences
 from ..sequences._check import inspect_sequences, record_features, validate_layout
 from ._containers import deliver, is_array, names_in, restore
-from ._set_output import SetOutputMixin, as_frame, check_output, output_of
 
 
 def _transformer_has(method):

@@ -1,0 +1,151 @@
+"""Feeds: how the samples of a fit come to the training loop, minibatch by minibatch."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from .._kernels import digests
+
+
+class Minibatch(NamedTuple):
+    """Samples of an optimizer step, whose loss is sum(w_i l_i) / divisor."""
+
+    data: np.ndarray  # (rows, F)
+    starts: np.ndarray  # (B,) first row of each sequence
+    lengths: np.ndarray  # (B,)
+    target: np.ndarray  # (B,) or (B, K)
+    weight: np.ndarray | None  # (B,)
+    total: float  # sum of the weights
+    divisor: float
+    ids: np.ndarray  # (B,) numbers of the samples, to which masks of dropout belong
+
+
+class TrainingSet(NamedTuple):
+    """Sequences with their encoded targets.
+
+    `mean_weight` is the weight that counts as one: the loss of a minibatch of B samples
+    is sum(w_i l_i) / (B mean_weight). None is the mean of the weights, with which the
+    loss of all samples is their weighted mean, and a minibatch of large weights makes a
+    larger step than one of small ones.
+    """
+
+    data: np.ndarray  # (rows, F)
+    starts: np.ndarray  # (n,)
+    lengths: np.ndarray  # (n,)
+    target: np.ndarray  # (n,) or (n, K)
+    weight: np.ndarray | None = None  # (n,)
+    mean_weight: float | None = None
+
+    @property
+    def n_samples(self):
+        return len(self.starts)
+
+    def divisor(self, n):
+        """What the weighted losses of n of the samples are divided by."""
+        if self.mean_weight is not None:
+            return float(n * self.mean_weight)
+        if self.weight is None:
+            return float(n)
+        if n == self.n_samples:  # exactly their weighted mean
+            return float(self.weight.sum())
+        return float(n * self.weight.mean())
+
+
+class Minibatches:
+    """Whole sequences in minibatches, in another order in each epoch.
+
+    Where one minibatch holds all samples there is no order: they are put in the one of
+    their contents, and equal ones are merged, so that a sample of weight 3 and the same
+    sample given three times are the same computation, to the bit. Without this the two
+    would differ in rounding, which training amplifies. Under dropout every copy has
+    masks of its own, and none are merged.
+    """
+
+    def __init__(self, samples, batch_size, *, shuffle=True, merge=True, ids=None):
+        self.samples = samples
+        self.batch_size = min(batch_size, samples.n_samples)
+        self.shuffle = shuffle
+        if ids is None:
+            ids = np.arange(samples.n_samples)
+        self._ids = ids
+        self._whole = None
+        if self.batch_size == samples.n_samples:
+            self._whole = _in_order_of_content(samples, ids, merge)
+
+    def epoch(self, rng):
+        """All samples once, minibatch by minibatch."""
+        if self._whole is not None:
+            yield self._whole
+            return
+        n, samples = self.samples.n_samples, self.samples
+        order = rng.permutation(n) if self.shuffle else np.arange(n)
+        # What is gathered once for the epoch costs a slice for the minibatch.
+        starts, lengths, target, ids = (
+            part[order]
+            for part in (samples.starts, samples.lengths, samples.target, self._ids)
+        )
+        weights = None if samples.weight is None else samples.weight[order]
+        for begin in range(0, n, self.batch_size):
+            batch = slice(begin, min(begin + self.batch_size, n))
+            weight, total = None, float(batch.stop - begin)
+            if weights is not None:
+                weight = weights[batch]
+                total = float(weight.sum())
+            yield Minibatch(
+                samples.data, starts[batch], lengths[batch], target[batch], weight,
+                total, samples.divisor(batch.stop - begin), ids[batch],
+            )  # fmt: skip
+
+
+def _in_order_of_content(samples, ids, merge):
+    """All samples as one minibatch, which does not depend on the order they come in."""
+    data, target = as_bytes(samples.data), as_bytes(samples.target)
+    keys = digests(data, samples.starts, samples.lengths, target)
+    order = np.lexsort((ids, keys[:, 1], keys[:, 0]))
+    weight = samples.weight
+    total = float(samples.n_samples if weight is None else weight.sum())
+    if merge:
+        equal = (keys[order[1:]] == keys[order[:-1]]).all(axis=1)
+        for place in np.flatnonzero(equal):  # equal keys are not proof
+            equal[place] = _same(samples, data, target, *order[place : place + 2])
+        if equal.any():
+            group = np.r_[0, np.cumsum(~equal)]
+            ordered = None if weight is None else weight[order]
+            weight = np.bincount(group, weights=ordered).astype(np.float64)
+            order = order[np.r_[True, ~equal]]
+        elif weight is not None:
+            weight = weight[order]
+    elif weight is not None:
+        weight = weight[order]
+    return Minibatch(
+        samples.data, samples.starts[order], samples.lengths[order],
+        samples.target[order], weight, total, samples.divisor(samples.n_samples),
+        ids[order],
+    )  # fmt: skip
+
+
+def _same(samples, data, target, i, j):
+    """Whether two samples are the same bytes."""
+    a, b = (
+        data[samples.starts[k] : samples.starts[k] + samples.lengths[k]] for k in (i, j)
+    )
+    return np.array_equal(a, b) and np.array_equal(target[i], target[j])
+
+
+def auto_batch_size(n_samples):
+    """Samples of a minibatch: a sixteenth of all, but 8 to 32; up to 32 are not cut."""
+    return n_samples if n_samples <= 32 else min(32, max(8, n_samples // 16))
+
+
+def auto_epochs(n_samples, batch_size):
+    """Epochs of a plan: as many as make 2500 updates, but 10 to 100."""
+    updates = math.ceil(n_samples / batch_size)
+    return min(100, max(10, round(2500 / updates)))
+
+
+def as_bytes(array):
+    """The bytes of an array, a row for each of its rows."""
+    array = np.ascontiguousarray(array)
+    row = array.itemsize * math.prod(array.shape[1:])
+    return array.reshape(-1).view(np.uint8).reshape(len(array), row)
