@@ -98,8 +98,8 @@ def layer(work):
 
     def step():
         network.load(parameters, backward=True)
-        network.forward(data, starts, lengths, keep=True)
-        network.backward(d_output)
+        _, tapes = network.forward(data, starts, lengths, keep=True)
+        network.backward(d_output, tapes)
 
     return repeated(step)
 
@@ -145,7 +145,7 @@ def predict_kernel(shape):
     network.load(model._parameters, backward=False)
     data = X[0].copy()
     starts, lengths = np.array([0]), np.array([len(data)])
-    return repeated(lambda: network.forward(data, starts, lengths, keep=False))
+    return repeated(lambda: network.forward(data, starts, lengths))
 
 
 def stream(shape):

@@ -34,8 +34,11 @@ from pathlib import Path
 import numpy as np
 
 from sklstm._kernels import Schedule, instruction_set
-from sklstm._network.layers import Recurrent
+from sklstm._network.initializers import InitialValues
+from sklstm._network.layers.recurrent import Recurrent
 from sklstm._network.network import Network
+from sklstm._network.steps import Run, Steps, StepsGradient
+from sklstm._network.workspace import Memory
 
 # T steps, F features, H hidden units, B sequences
 SHAPES = [
@@ -107,23 +110,26 @@ def build_peak(folder):
 def passes(cell, T, F, H, B):
     """Forward and backward pass of one layer, as functions without arguments."""
     rng = np.random.default_rng(0)
-    layer = Recurrent(F, H, np.float32, cell)
+    layer = Recurrent("l0", F, H, np.float32, cell, reads_data=True)
     weights = {
         name: np.empty(shape, dtype=np.float32) for name, shape in layer.shapes.items()
     }
-    layer.initialize(weights, rng)
+    layer.initialize(weights, rng, InitialValues(0.0))
     layer.load(weights, backward=True)
     data = rng.standard_normal((B * T, F), dtype=np.float32)
     strip_rows = Network(F, (H,), 1, np.float32).strip_rows
     schedule = Schedule(np.arange(B) * T, np.full(B, T), strip_rows, n_rows=B * T)
     d_last = np.ones((B, layer.width), dtype=np.float32)
-    d_weights = {name: np.empty_like(value) for name, value in weights.items()}
+    d_weights = {name: np.zeros_like(value) for name, value in weights.items()}
+    x, d_y = Steps(data, schedule.data_rows, schedule), StepsGradient(ends=(d_last,))
+    memory, tape = Memory(np.float32), None
 
     def forward():
-        layer.forward(schedule, data, schedule.data_rows, keep=True)
+        nonlocal tape
+        _, tape = layer.forward(x, Run(memory, keep=True))
 
     def backward():
-        layer.backward(d_weights, d_last=d_last)
+        layer.backward(d_y, tape, d_weights)
 
     return forward, backward
 

@@ -8,6 +8,7 @@ from threadpoolctl import threadpool_limits
 
 from sklstm import _kernels as kernels
 from sklstm._kernels import openmp_version, supported_instruction_sets
+from sklstm._network.layers.layer import Layer
 from sklstm._network.network import Network
 
 
@@ -60,14 +61,14 @@ def threads(monkeypatch):
     if not openmp_version():
         pytest.skip("built without OpenMP")
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    used, original = set(), Network._n_threads
+    used, original = set(), Layer.n_threads
 
-    def record(layer, schedule):
-        n_threads = original(layer, schedule)
+    def record(layer, n_steps):
+        n_threads = original(layer, n_steps)
         used.add(n_threads)
         return n_threads
 
-    monkeypatch.setattr(Network, "_n_threads", staticmethod(record))
+    monkeypatch.setattr(Layer, "n_threads", record)
 
     def limit(n):
         used.clear()

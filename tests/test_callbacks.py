@@ -604,12 +604,12 @@ def break_at(patch, n, effect):
 
     def broken(self, *args, **kwargs):
         count[0] += 1
-        output = forward(self, *args, **kwargs)
+        output, tapes = forward(self, *args, **kwargs)
         if count[0] >= n and effect == "nan":
             output = np.full_like(output, np.nan)
         elif count[0] == n:
             raise effect
-        return output
+        return output, tapes
 
     patch.setattr(Network, "forward", broken)
 

@@ -553,7 +553,7 @@ def test_weights_of_every_solver_do_not_depend_on_threads(
     Estimator, dtype, solver, threads, monkeypatch
 ):
     """Nor on those of BLAS, which scipy's L-BFGS uses; more than 10,000 parameters."""
-    monkeypatch.setattr("sklstm._training.optimizers.PARALLEL_SIZE", 1000)
+    monkeypatch.setattr("sklstm._kernels.PARALLEL_SIZE", 1000)
     X = SequenceArray.from_list(ragged(60, seed=7, high=60))
     y = make_target(Estimator, X)
     fitted = []

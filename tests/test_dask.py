@@ -24,7 +24,7 @@ from sklearn.pipeline import make_pipeline
 
 from sklstm import LSTMClassifier
 from sklstm._kernels import effective_n_threads, openmp_version
-from sklstm._network.dropout import Dropout
+from sklstm._network.layers.dropout import DropoutSeed
 from sklstm._network.losses import SquaredError
 from sklstm._network.network import Network
 from sklstm._training.gradient import minibatch_gradient
@@ -328,18 +328,21 @@ def test_gradients_of_workers_are_those_of_here(client):
         "hidden_layer_sizes": (9, 5),
         "n_outputs": 1,
         "dtype": "float64",
+        "dropout": 0.3,
+        "recurrent_dropout": 0.2,
     }
     parameters = Network(**architecture).initialize(np.random.RandomState(0), 0.0)
     arguments = (architecture, parameters)
-    target, dropout = RNG.standard_normal((len(X), 1)), Dropout(0.3, 0.2, 5, 17)
+    target, dropout = RNG.standard_normal((len(X), 1)), DropoutSeed(5, 17)
     rest = (None, SquaredError())
     parts = [slice(0, 100), slice(100, None)]
-    here = minibatch_gradient(*arguments, X, target, *rest, dropout=dropout)
+    ids = np.arange(len(X))
+    here = minibatch_gradient(*arguments, X, target, *rest, dropout=dropout, ids=ids)
     there = client.gather(
         [
             client.submit(
                 minibatch_gradient, *arguments, X[part], target[part], *rest,
-                n_samples=len(X), dropout=dropout,
+                n_samples=len(X), dropout=dropout, ids=ids[part],
             )
             for part in parts
         ]
@@ -347,7 +350,7 @@ def test_gradients_of_workers_are_those_of_here(client):
     for part, result in zip(parts, there, strict=True):
         again = minibatch_gradient(
             *arguments, X[part], target[part], *rest,
-            n_samples=len(X), dropout=dropout,
+            n_samples=len(X), dropout=dropout, ids=ids[part],
         )  # fmt: skip
         assert_array_equal(result.gradient, again.gradient)
     whole = sum(r.gradient for r in there)

@@ -20,8 +20,9 @@ from sklstm import (
     RNNClassifier,
     RNNRegressor,
 )
-from sklstm._network import network
-from sklstm._network.layers import Dense
+from sklstm._network import workspace
+from sklstm._network.layers import layer
+from sklstm._network.layers.dense import Dense
 from sklstm._network.network import Network
 from sklstm._network.workspace import Workspace, aligned_empty
 from sklstm.sequences import SequenceArray
@@ -53,8 +54,8 @@ def test_goes_on_after_a_loss_that_was_not_finite(monkeypatch, solver):
     other = LSTMRegressor(**SMALL, solver=solver, warm_start=True).fit(X, Y)
     backward = Network.backward
 
-    def broken(self, d_output):
-        return backward(self, d_output) * np.nan
+    def broken(*args):
+        return backward(*args) * np.nan
 
     with monkeypatch.context() as patch:
         patch.setattr(Network, "backward", broken)
@@ -134,11 +135,11 @@ def test_an_interrupt_leaves_a_usable_model(monkeypatch, Estimator, params):
     estimator = Estimator(**{**SMALL, **params, "max_iter": 50, "batch_size": 10})
     backward, calls = Network.backward, []
 
-    def interrupted(self, d_output):
+    def interrupted(*args):
         calls.append(1)
         if len(calls) == 8:
             raise KeyboardInterrupt
-        return backward(self, d_output)
+        return backward(*args)
 
     with monkeypatch.context() as patch:
         patch.setattr(Network, "backward", interrupted)
@@ -250,7 +251,7 @@ def fit_in_child(connection):
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_fit_in_a_forked_child(threads, monkeypatch):
     """After a fit with threads, which GCC's OpenMP does not survive."""
-    monkeypatch.setattr(network, "PARALLEL_WORK", 0)
+    monkeypatch.setattr(layer, "PARALLEL_WORK", 0)
     with threads(2):
         expected = LSTMRegressor(**SMALL).fit(X, Y)._parameters
         assert threads.used == {2}
@@ -311,22 +312,21 @@ def test_kept_networks_are_not_pickled_and_stay_small():
     stacked = LSTMRegressor(**{**SMALL, "hidden_layer_sizes": (8, 8)}).fit(X, Y)
     stacked.predict(np.zeros((500, 100, 2)))
     (kept,) = stacked._idle_networks
-    for layer in [*kept.layers, kept.head]:
-        assert layer.workspace.nbytes <= network.IDLE_BYTES
-    assert kept.head._kept is None
+    for space in kept._memory.workspaces.values():
+        assert space.nbytes <= workspace.IDLE_BYTES
 
 
 def test_a_prediction_during_a_fit_leaves_no_old_network(monkeypatch):
     """The network of a prediction that a fit overtakes is not used again."""
     model = LSTMRegressor(**SMALL).fit(X, Y)
-    forward = Network.forward
+    predict = Network.predict
 
     def fit_meanwhile(self, *args, **kwargs):
         monkeypatch.undo()
         model.set_params(random_state=1).fit(X, Y)
-        return forward(self, *args, **kwargs)
+        return predict(self, *args, **kwargs)
 
-    monkeypatch.setattr(Network, "forward", fit_meanwhile)
+    monkeypatch.setattr(Network, "predict", fit_meanwhile)
     old = model.predict(X)
     new = model.predict(X)
     assert (old != new).any()
@@ -337,7 +337,7 @@ def test_a_network_in_which_a_prediction_broke_works_again(monkeypatch):
     model = LSTMRegressor(**SMALL).fit(X, Y)
     expected = model.predict(X)
     with monkeypatch.context() as patch:
-        patch.setattr(Dense, "forward", lambda self, a: 1 / 0)
+        patch.setattr(Dense, "forward", lambda self, x, run: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             model.predict(X[:3])
     assert len(model._idle_networks) == 1

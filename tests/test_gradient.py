@@ -15,9 +15,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from sklstm import GRUClassifier, LSTMRegressor
 from sklstm._kernels import CELLS
-from sklstm._network.dropout import Dropout
+from sklstm._network.layers.dropout import DropoutSeed
+from sklstm._network.layers.layer import PARALLEL_WORK
 from sklstm._network.losses import Huber, SoftmaxCrossEntropy, SquaredError
-from sklstm._network.network import PARALLEL_WORK, Network
+from sklstm._network.network import Network
 from sklstm._training import training
 from sklstm._training.feeds import Minibatches, TrainingSet
 from sklstm._training.gradient import minibatch_gradient
@@ -31,19 +32,24 @@ CASES = {
     "plain": ("lstm", {}, {}),
     "dropout": (
         "lstm",
-        {"hidden_layer_sizes": (H, 17)},
-        {"dropout": Dropout(0.4, 0.3, seed=7, step=12)},
+        {"hidden_layer_sizes": (H, 17), "dropout": 0.4, "recurrent_dropout": 0.3},
+        {"dropout": DropoutSeed(seed=7, step=12)},
     ),
     "tbptt": (
         "lstm",
-        {"hidden_layer_sizes": (H, 17)},
-        {"dropout": Dropout(0.4, 0.3, seed=7, step=12), "tbptt": 9},
+        {"hidden_layer_sizes": (H, 17), "dropout": 0.4, "recurrent_dropout": 0.3},
+        {"dropout": DropoutSeed(seed=7, step=12), "tbptt": 9},
     ),
     "penalty": ("gru", {"bidirectional": True, "pooling": "attention"}, {"alpha": 0.3}),
     "everything": (
         "rnn_tanh",
-        {"bidirectional": True, "pooling": "mean"},
-        {"alpha": 0.3, "dropout": Dropout(0.2, 0.5, seed=1, step=0)},
+        {
+            "bidirectional": True,
+            "pooling": "mean",
+            "dropout": 0.2,
+            "recurrent_dropout": 0.5,
+        },
+        {"alpha": 0.3, "dropout": DropoutSeed(seed=1, step=0)},
     ),
 }
 
@@ -109,9 +115,13 @@ def test_the_same_again_and_nothing_is_changed(name, dtype):
 def test_any_order_of_the_samples_gives_the_same_bits(name, dtype):
     args, options = arguments(name, dtype, weighted=False)
     order = np.random.default_rng(1).permutation(B)
+    shuffled = part(args, order)
     assert_same_bits(
-        minibatch_gradient(*args, **options),
-        minibatch_gradient(*part(args, order), ids=order, **options),
+        minibatch_gradient(*args, **options), minibatch_gradient(*shuffled, **options)
+    )
+    assert_same_bits(
+        minibatch_gradient(*args, ids=np.arange(B), **options),
+        minibatch_gradient(*shuffled, ids=order, **options),
     )
 
 
@@ -123,8 +133,7 @@ def test_a_network_that_has_worked_before_gives_the_same_bits(name):
     network = Network(**architecture)
     samples = TrainingSet(X.data, X.offsets[:-1], X.lengths, target, weight)
     for n, vector in ((7, parameters[::-1].copy()), (B, parameters)):
-        feed = Minibatches(samples, n, shuffle=False, merge="dropout" not in options)
-        batch = next(feed.epoch(None))
+        batch = next(Minibatches(samples, n, shuffle=False).epoch(None))
         value, gradient = value_and_gradient(
             network, vector, batch, loss, options.get("penalty"),
             copy.copy(options.get("dropout")), options.get("tbptt"),
@@ -199,7 +208,7 @@ def test_parts_add_up_to_the_whole(name, weighted):
 def test_other_masks_in_another_step_or_fit(change):
     args, options = arguments("dropout", "float64")
     one = minibatch_gradient(*args, **options)
-    dropout = Dropout(0.4, 0.3, **{"seed": 7, "step": 12, **change})
+    dropout = DropoutSeed(**{"seed": 7, "step": 12, **change})
     other = minibatch_gradient(*args, dropout=dropout)
     assert not np.allclose(one.gradient, other.gradient)
 
@@ -246,6 +255,8 @@ def test_it_is_what_fit_computes(monkeypatch, estimator, loss, weighted, batch_s
     architecture = {
         "n_features": F,
         "n_outputs": 1 if isinstance(estimator, LSTMRegressor) else 3,
+        "dropout": estimator.dropout,
+        "recurrent_dropout": estimator.recurrent_dropout,
         **estimator._architecture,
     }
     for number, (parameters, mask, batch, penalty, *fitted) in enumerate(steps):
@@ -253,9 +264,7 @@ def test_it_is_what_fit_computes(monkeypatch, estimator, loss, weighted, batch_s
         if mask:
             seed, step = mask
             assert step == number
-            dropout = Dropout(
-                estimator.dropout, estimator.recurrent_dropout, seed, step
-            )
+            dropout = DropoutSeed(seed, step)
         indices = np.searchsorted(X.offsets, batch.starts)
         value, gradient, weight = minibatch_gradient(
             architecture, parameters, X[indices], batch.target, batch.weight, loss,

@@ -1335,7 +1335,7 @@ BREAKS = [
     ("sklstm._estimators.base.validate_sequences", KeyboardInterrupt),
     ("sklstm._network.network.Network.initialize", KeyboardInterrupt),
     ("sklstm._estimators.base.BaseRecurrent._record", KeyboardInterrupt),
-    ("sklstm._network.network.Network.torch_weights", MemoryError),
+    ("sklstm._estimators.base.torch_weights", MemoryError),
 ]
 
 
@@ -1420,9 +1420,9 @@ def test_not_finite_restores_the_epoch_before(monkeypatch, task, method):
     two.fit(X, y)
     original, count = Network.backward, [0]
 
-    def backward(self, d_output):
+    def backward(*args):
         count[0] += 1
-        gradient = original(self, d_output)
+        gradient = original(*args)
         return gradient * np.float32(np.nan) if count[0] == 2 else gradient
 
     monkeypatch.setattr(Network, "backward", backward)

@@ -29,7 +29,7 @@ from test_common import (
 )
 
 from sklstm import LSTMClassifier, LSTMRegressor
-from sklstm._network.network import training_bytes
+from sklstm._network.network import Network
 from sklstm.preprocessing import FrameStacker, TimeDistributed
 from sklstm.sequences import SequenceArray, check_sequences
 from sklstm.sequences import _missing as module
@@ -453,11 +453,13 @@ def test_memory_is_reckoned_with_what_the_network_reads(
 ):
     seen = []
 
-    def spy(*args, n_features, **kwargs):
-        seen.append(n_features)
-        return training_bytes(*args, n_features=n_features, **kwargs)
+    training_bytes = Network.training_bytes
 
-    monkeypatch.setattr("sklstm._estimators.base.training_bytes", spy)
+    def spy(network, *args):
+        seen.append(network.layers[0].n_inputs)
+        return training_bytes(network, *args)
+
+    monkeypatch.setattr(Network, "training_bytes", spy)
     X = ragged()
     estimator = small(Estimator, missing=missing).fit(X, make_target(Estimator, X))
     assert seen == [estimator.weights_["weight_ih_l0"].shape[1]]

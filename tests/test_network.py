@@ -27,11 +27,14 @@ from sklstm._kernels import (
     philox,
     supported_instruction_sets,
 )
-from sklstm._network.dropout import Dropout, Noise
-from sklstm._network.layers import Bidirectional, Recurrent
+from sklstm._network.exchange import torch_weights
+from sklstm._network.layers.bidirectional import Bidirectional
+from sklstm._network.layers.dropout import DropoutSeed, Masks, StepDropout
+from sklstm._network.layers.pooling import Pooling
+from sklstm._network.layers.recurrent import Recurrent
 from sklstm._network.network import Network
-from sklstm._network.pooling import Pooling
-from sklstm._network.workspace import aligned_empty
+from sklstm._network.steps import Run, Steps, StepsGradient
+from sklstm._network.workspace import Memory, aligned_empty
 
 TORCH_CELLS = Path(__file__).parent / "data" / "torch_cells.npz"
 POOLINGS = ["last", "mean", "max", "attention"]
@@ -53,7 +56,10 @@ class Problem:
     ):  # fmt: skip
         rng = np.random.default_rng(seed)
         self.cell, self.rates = cell, rates
-        self.network = Network(3, hidden, 2, dtype, cell, **options)
+        self.network = Network(
+            3, hidden, 2, dtype, cell, dropout=rates[0], recurrent_dropout=rates[1],
+            **options,
+        )  # fmt: skip
         self.network.strip_rows = strip_rows
         self.parameters = scale * rng.standard_normal(self.network.layout.size)
         self.parameters = self.parameters.astype(dtype)
@@ -63,22 +69,23 @@ class Problem:
         self.d_output = rng.standard_normal((len(lengths), 2)).astype(dtype)
         self.ids = rng.permutation(1000)[: len(lengths)]
 
-    def noise(self, samples=slice(None)):
+    def masks(self, samples=slice(None)):
         if self.rates != (0, 0):
-            return Noise(SEED, STEP, self.ids[samples], *self.rates)
+            return Masks(SEED, STEP, self.ids[samples])
 
     def output(self, samples=slice(None), keep=False, **options):
         """Raw outputs of some of the sequences."""
         self.network.load(self.parameters, backward=keep)
-        return self.network.forward(
+        output, self.tapes = self.network.forward(
             self.data, self.starts[samples], self.lengths[samples], keep=keep,
-            noise=self.noise(samples), **options,
-        ).copy()  # fmt: skip
+            masks=self.masks(samples), **options,
+        )  # fmt: skip
+        return output.copy()
 
     def gradient(self, **options):
         """Of sum(output d_output)."""
         self.output(keep=True, **options)
-        return self.network.backward(self.d_output).copy()
+        return self.network.backward(self.d_output.copy(), self.tapes).copy()
 
     # ---- the same in NumPy, sequence by sequence
 
@@ -101,7 +108,7 @@ class Problem:
         times = np.arange(begin, begin + len(x))
         rate, recurrent_rate = self.rates
         after = []
-        for k, layer in enumerate(network.layers):
+        for k, layer in enumerate(network.recurrent_layers):
             outputs, lasts, H = [], [], layer.n_units
             for d, (part, suffix) in enumerate(directions(layer)):
                 weights = {
@@ -117,7 +124,7 @@ class Problem:
                 lasts.append(h[-1])
                 after.append((h[-1], c[-1]))
             x, last = np.hstack(outputs), np.concatenate(lasts)
-            if k < len(network.layers) - 1:
+            if k < len(network.recurrent_layers) - 1:
                 x = x * self.mask(i, f"l{k}.dropout", rate, x.shape[1], times)
         if network.pooling:
             w = views["pooling"]["w"] if network.pooling.shapes else None
@@ -128,9 +135,7 @@ class Problem:
 
 def directions(layer):
     """The recurrent layers of a layer, with the ends of the names of their weights."""
-    if isinstance(layer, Bidirectional):
-        return [(part, suffix) for suffix, part in layer.directions.items()]
-    return [(layer, "")]
+    return list(zip(layer.directions, ("", "_reverse")))
 
 
 def pooled(mode, h, w, initial):
@@ -237,7 +242,7 @@ def test_memory_that_was_not_written_is_not_read(
         return array
 
     expected = results()
-    for module in ("layers", "network", "workspace"):
+    for module in ("layers.recurrent", "layers.dense", "network", "workspace"):
         monkeypatch.setattr(f"sklstm._network.{module}.aligned_empty", poisoned)
     for got, value in zip(results(), expected, strict=True):
         assert_array_equal(got, value)
@@ -250,7 +255,7 @@ def test_memory_that_was_not_written_is_not_read(
 def test_bits(instruction_set, monkeypatch, pooling, bidirectional, rates, dtype):
     """The output of a sequence is its own, the gradient the same with any threads."""
     lengths = [3, 11, 0, 7, 7, 1, 30, 2, 5, 5]
-    monkeypatch.setattr("sklstm._network.network.PARALLEL_WORK", 0)
+    monkeypatch.setattr("sklstm._network.layers.layer.PARALLEL_WORK", 0)
     problem = Problem(
         "gru", lengths, dtype=dtype, rates=rates, bidirectional=bidirectional,
         pooling=pooling,
@@ -258,7 +263,7 @@ def test_bits(instruction_set, monkeypatch, pooling, bidirectional, rates, dtype
     results = []
     for n_threads in (1, 2, 3):
         monkeypatch.setattr(
-            "sklstm._network.network.effective_n_threads", lambda n=n_threads: n
+            "sklstm._network.layers.layer.effective_n_threads", lambda n=n_threads: n
         )
         results.append((problem.output(), problem.gradient()))
     for output, gradient in results[1:]:
@@ -355,12 +360,14 @@ def test_pytorch(instruction_set, name):
     )
     parameters, gradient = np.zeros((2, network.layout.size))
     views, d_views = network.views(parameters), network.views(gradient)
-    for k, layer in enumerate(network.layers):
+    for k, layer in enumerate(network.recurrent_layers):
         for part, suffix in directions(layer):
+            part.reads_data = False  # the gradient of the data is compared too
             weights = from_torch(cell, numbers, f"l{k}{suffix}")
             for key in part.shapes:
                 views[f"l{k}"][key + suffix][:] = weights[key]
-        layer.load(views[f"l{k}"], backward=True, d_x=True)
+        layer.reads_data = False
+        layer.load(views[f"l{k}"], backward=True)
 
     lengths = numbers["lengths"].astype(np.intp)
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
@@ -368,47 +375,42 @@ def test_pytorch(instruction_set, name):
     at = np.argsort(schedule.data_rows)
     tight = {"rtol": 1e-10, "atol": 1e-13}
     directions_of = 1 + bidirectional
-    x, x_rows = numbers["x"], schedule.data_rows
-    for k, layer in enumerate(network.layers):
-        states = {}
-        if "h_0" in numbers:
-            states["h_0"] = np.pad(numbers["h_0"][0], ((0, 0), (0, layer.width - H)))
-        if "c_n" in numbers:
-            states["c_last"] = np.empty((len(lengths), layer.width))
-        last, h, h_rows = layer.forward(
-            schedule, x, x_rows, keep=True, sequence=True, **states
-        )
+    x, tapes = Steps(numbers["x"], schedule.data_rows, schedule), []
+    states = None
+    if "h_0" in numbers:
+        pad = ((0, 0), (0, network.recurrents[0].width - H))
+        states = {"l0": (np.pad(numbers["h_0"][0], pad),)}
+    run = Run(Memory(np.float64), keep=True, states=states, every_step=True)
+    for k, layer in enumerate(network.recurrent_layers):
+        x, tape = layer.forward(x, run)
+        tapes.append(tape)
         own = slice(k * directions_of, (k + 1) * directions_of)
         expected = np.hstack(numbers["h_n"][own])
-        assert_allclose(last[:, : layer.n_outputs], expected, **tight)
+        assert_allclose(x.ends[0][:, : layer.n_outputs], expected, **tight)
         if "c_n" in numbers:
-            assert_allclose(states["c_last"][:, :H], numbers["c_n"][k], **tight)
-        x, x_rows = h, h_rows
-    assert_allclose(h[h_rows[at], : layer.n_outputs], numbers["h"], **tight)
+            assert_allclose(x.ends[1][:, :H], numbers["c_n"][k], **tight)
+    assert_allclose(x.values[x.rows[at], : layer.n_outputs], numbers["h"], **tight)
 
     d_out = np.zeros((schedule.n_steps, layer.width))
     d_out[:, : layer.n_outputs] = numbers["d_h"][schedule.data_rows]
-    for k, layer in reversed(list(enumerate(network.layers))):
+    d_y, d_states = StepsGradient(d_out), {}
+    for k, layer in reversed(list(enumerate(network.recurrent_layers))):
         own = slice(k * directions_of, (k + 1) * directions_of)
-        d_last = np.zeros((len(lengths), layer.width))
-        d_last[:, : layer.n_outputs] = np.hstack(numbers["d_h_n"][own])
-        options = {}
+        ends = [np.zeros((len(lengths), layer.width))]
+        ends[0][:, : layer.n_outputs] = np.hstack(numbers["d_h_n"][own])
         if "c_n" in numbers:
-            options["d_c"] = np.zeros((len(lengths), layer.width))
-            options["d_c"][:, :H] = numbers["d_c_n"][k][schedule.order]
-        if "h_0" in numbers:
-            options["d_h_0"] = np.zeros((len(lengths), layer.width))
-        d_out = layer.backward(
-            d_views[f"l{k}"], d_last=d_last, d_out=d_out, d_x=True, **options
+            ends.append(np.zeros((len(lengths), layer.width)))
+            ends[1][:, :H] = numbers["d_c_n"][k]
+        d_y = layer.backward(
+            d_y._replace(ends=tuple(ends)), tapes[k], d_views[f"l{k}"], d_states
         )
-    assert_allclose(d_out[at, :3], numbers["d_x"], **tight)
+    assert_allclose(d_y.values[at, :3], numbers["d_x"], **tight)
     if "h_0" in numbers:
-        d_h_0 = options["d_h_0"][np.argsort(schedule.order), :H]
-        assert_allclose(d_h_0, numbers["d_h_0"][0], **tight)
+        assert_allclose(d_states["l0"][0][:, :H], numbers["d_h_0"][0], **tight)
 
     weights, d_weights = (
-        network.torch_weights(parameters),
-        network.torch_weights(gradient),
+        torch_weights(network, parameters),
+        torch_weights(network, gradient),
     )
     names = {key for key in numbers if key.startswith(("weight_", "bias_"))}
     assert weights.keys() == d_weights.keys() == names
@@ -443,7 +445,7 @@ def test_weights_by_name(cell, bidirectional, pooling):
     )
     parameters = np.arange(1.0, network.layout.size + 1)
     views = network.views(parameters)
-    weights = network.torch_weights(parameters)
+    weights = torch_weights(network, parameters)
     gates = CELLS[cell].gates
     shapes = {}
     for k, (F, H) in enumerate([(3, 5), (10 if bidirectional else 5, 4)]):
@@ -487,43 +489,43 @@ def test_backward_direction_is_forward_on_reversed_sequences(
     turned = np.concatenate(
         [np.arange(s, s + T)[::-1] for s, T in zip(starts, lengths)]
     )
-    both = Bidirectional(F, H, dtype, cell)
+    both = Bidirectional("l0", F, H, dtype, cell, every_step=True)
     weights = {
         name: (0.4 * rng.standard_normal(shape)).astype(dtype)
         for name, shape in both.shapes.items()
     }
-    both.load(weights, backward=True, d_x=True)
-    last, h, h_rows = both.forward(
-        schedule, x, schedule.data_rows, keep=True, sequence=True
-    )
+    both.load(weights, backward=True)
+    steps = Steps(x, schedule.data_rows, schedule)
+    y, tape = both.forward(steps, Run(Memory(dtype), keep=True))
     rows = np.argsort(schedule.data_rows)  # row-step of each row of the data
     d_last = rng.standard_normal((len(lengths), both.width)).astype(dtype)
     d_h = rng.standard_normal((N, both.width)).astype(dtype)  # by row of the data
     d_last[:, 2 * H :] = d_h[:, 2 * H :] = 0
-    d_weights = {name: np.empty_like(w) for name, w in weights.items()}
-    d_x = both.backward(
-        d_weights, d_last=d_last, d_out=d_h[schedule.data_rows], d_x=True
-    )[rows]
+    d_weights = {name: np.zeros_like(w) for name, w in weights.items()}
+    d_y = StepsGradient(d_h[schedule.data_rows], (d_last,))
+    d_x = both.backward(d_y, tape, d_weights).values[rows]
 
     d_x_expected = 0
     for d, (suffix, order) in enumerate([("", np.arange(N)), ("_reverse", turned)]):
         columns = slice(d * H, (d + 1) * H)
-        layer = Recurrent(F, H, dtype, cell)
+        layer = Recurrent("l0", F, H, dtype, cell)
         own = {name: weights[name + suffix] for name in layer.shapes}
-        layer.load(own, backward=True, d_x=True)
-        last_one, h_one, rows_one = layer.forward(
-            schedule, x[order], schedule.data_rows, keep=True
+        layer.load(own, backward=True)
+        one, tape = layer.forward(
+            steps._replace(values=x[order]), Run(Memory(dtype), keep=True)
         )
-        assert_array_equal(last[:, columns], last_one[:, :H])
+        assert_array_equal(y.ends[0][:, columns], one.ends[0][:, :H])
         assert_array_equal(
-            h[h_rows[rows], columns], h_one[rows_one[rows], :H][order], err_msg=suffix
-        )
-        d_own = {name: np.empty_like(w) for name, w in own.items()}
-        pad = ((0, 0), (0, layer.width - H))
-        d_x_one = layer.backward(
-            d_own, d_last=np.pad(d_last[:, columns], pad),
-            d_out=np.pad(d_h[order][:, columns], pad)[schedule.data_rows], d_x=True,
+            y.values[y.rows[rows], columns], one.values[one.rows[rows], :H][order],
+            err_msg=suffix,
         )  # fmt: skip
+        d_own = {name: np.zeros_like(w) for name, w in own.items()}
+        pad = ((0, 0), (0, layer.width - H))
+        d_y = StepsGradient(
+            np.pad(d_h[order][:, columns], pad)[schedule.data_rows],
+            (np.pad(d_last[:, columns], pad),),
+        )
+        d_x_one = layer.backward(d_y, tape, d_own).values
         for name, gradient in d_own.items():
             assert_array_equal(d_weights[name + suffix], gradient, err_msg=name)
         d_x_expected = d_x_expected + d_x_one[rows][order]
@@ -533,14 +535,15 @@ def test_backward_direction_is_forward_on_reversed_sequences(
 # ---- pooling ---------------------------------------------------------------------
 
 
-class Steps:
+class Outputs:
     """Random outputs of a layer, which a pooling reads."""
 
     def __init__(self, mode, lengths, n_inputs, dtype, scale=1.0, strip_rows=3):
         rng = np.random.default_rng(0)
-        self.pooling = Pooling(mode, n_inputs, dtype)
+        self.pooling = Pooling("pooling", n_inputs, dtype, mode)
         self.w = (scale * rng.standard_normal((1, n_inputs))).astype(dtype)
-        self.pooling.load({"w": self.w})
+        self.pooling.load({"w": self.w}, backward=True)
+        self.memory = Memory(dtype)
         self.lengths = np.array(lengths, dtype=np.intp)
         self.starts = np.concatenate([[0], np.cumsum(self.lengths)[:-1]])
         width = self.pooling.width
@@ -554,17 +557,24 @@ class Steps:
     def schedule(self, starts, lengths):
         return Schedule(starts, lengths, self.strip_rows, n_rows=len(self.h))
 
-    def forward(self, samples=slice(None), keep=True, n_threads=1):
-        schedule = self.schedule(self.starts[samples], self.lengths[samples])
-        return self.pooling.forward(
-            schedule, self.h, schedule.data_rows, self.initial[samples], keep=keep,
-            n_threads=n_threads,
-        )  # fmt: skip
+    def steps(self, starts, lengths, initial):
+        schedule = self.schedule(starts, lengths)
+        return Steps(self.h, schedule.data_rows, schedule, (initial,))
+
+    def forward(self, samples=slice(None), keep=True, n_threads=1, states=None):
+        x = self.steps(
+            self.starts[samples], self.lengths[samples], self.initial[samples]
+        )
+        self.pooling.n_threads = lambda n_steps: n_threads
+        run = Run(self.memory, keep=keep, states=states)
+        out, self.tape = self.pooling.forward(x, run)
+        return out
 
     def backward(self, n_threads=1):
         """Gradients of all steps, in the order of the data, and of w."""
-        d_w = {"w": np.empty_like(self.w)}
-        d_h = self.pooling.backward(self.d_out, d_w, n_threads=n_threads)
+        d_w = {"w": np.zeros_like(self.w)}
+        self.pooling.n_threads = lambda n_steps: n_threads
+        d_h = self.pooling.backward(self.d_out, self.tape, d_w).values
         schedule = self.schedule(self.starts, self.lengths)
         d_h = d_h[np.argsort(schedule.data_rows)].copy()
         return (d_h, d_w["w"]) if self.pooling.shapes else (d_h,)
@@ -579,7 +589,7 @@ every_mode = pytest.mark.parametrize("mode", POOLINGS[1:])
 @pytest.mark.parametrize("scale", [1.0, 1000.0])
 def test_pooling(instruction_set, mode, dtype, n_inputs, scale):
     """Against NumPy; no steps, one step, and scores that exp would overflow on."""
-    steps = Steps(mode, [3, 0, 1, 7, 300, 0, 2], n_inputs, dtype, scale)
+    steps = Outputs(mode, [3, 0, 1, 7, 300, 0, 2], n_inputs, dtype, scale)
     for keep in (False, True):
         out = steps.forward(keep=keep)
         assert out.dtype == dtype and not out[:, n_inputs:].any()
@@ -598,7 +608,7 @@ def test_pooling(instruction_set, mode, dtype, n_inputs, scale):
 def test_gradient_of_pooling(instruction_set, mode):
     """Of every step and of w, against the formulas written out."""
     n_inputs = 21
-    steps = Steps(mode, [3, 0, 1, 7, 30, 0, 2], n_inputs, np.float64)
+    steps = Outputs(mode, [3, 0, 1, 7, 30, 0, 2], n_inputs, np.float64)
     steps.forward()
     d_h, *d_w = steps.backward()
     assert not d_h[:, n_inputs:].any()
@@ -623,7 +633,7 @@ def test_gradient_of_pooling(instruction_set, mode):
 
 
 def test_the_first_of_equal_maxima_gets_the_gradient(instruction_set):
-    steps = Steps("max", [4, 3], 5, np.float64)
+    steps = Outputs("max", [4, 3], 5, np.float64)
     steps.h[:] = 0  # units of a ReLU that are off
     assert_array_equal(steps.forward(), np.zeros((2, steps.pooling.width)))
     (d_h,) = steps.backward()
@@ -636,7 +646,7 @@ def test_the_first_of_equal_maxima_gets_the_gradient(instruction_set):
 @pytest.mark.parametrize("t", [0, 2, 5])
 def test_nan_comes_through_pooling(instruction_set, mode, dtype, t):
     """At any step, in its own sequence; the scores of attention are of all units."""
-    steps = Steps(mode, [6, 6, 2], 5, dtype)
+    steps = Outputs(mode, [6, 6, 2], 5, dtype)
     clean = steps.forward(keep=False).copy()
     steps.h[6 + t, 3] = np.nan
     for keep in (False, True):
@@ -655,7 +665,7 @@ def test_nan_comes_through_pooling(instruction_set, mode, dtype, t):
 def test_bits_of_pooling(instruction_set, mode, dtype):
     """Neither threads nor strips nor neighbours change them, nor steps in parts."""
     lengths = [3, 11, 0, 7, 7, 1, 30, 2, 5, 5]
-    steps = Steps(mode, lengths, 21, dtype)
+    steps = Outputs(mode, lengths, 21, dtype)
     together = steps.forward()
     d_h, *d_w = steps.backward()
     for n_threads in (2, 3):
@@ -671,23 +681,24 @@ def test_bits_of_pooling(instruction_set, mode, dtype):
     sums, steps.strip_rows = steps.pooling.begin(len(lengths)), 3
     for begin in range(0, 30, 4):
         part = np.clip(steps.lengths - begin, 0, 4)
-        schedule = steps.schedule(steps.starts + begin, part)
-        steps.pooling.advance(schedule, steps.h, schedule.data_rows, *sums)
-    assert_array_equal(steps.pooling.finish(*sums, steps.initial), together)
+        x = steps.steps(steps.starts + begin, part, steps.initial)
+        steps.pooling._advance(x, *sums)
+    assert_array_equal(steps.pooling._finish(*sums, steps.initial), together)
+    steps.lengths[:] = 0
+    assert_array_equal(steps.forward(states={"pooling": sums}), together)
 
 
 def test_shapes_of_pooling_are_checked(instruction_set):
-    steps = Steps("attention", [3, 2], 5, np.float64)
-    schedule = steps.schedule(steps.starts, steps.lengths)
-    rows, initial = schedule.data_rows, steps.initial
-    forward = steps.pooling.forward
+    steps = Outputs("attention", [3, 2], 5, np.float64)
+    x = steps.steps(steps.starts, steps.lengths, steps.initial)
+    run = Run(steps.memory, keep=True)
     with pytest.raises(ValueError, match="do not belong together"):
-        forward(schedule, steps.h[:, 1:].copy(), rows, initial, keep=True)
+        steps.pooling.forward(x._replace(values=steps.h[:, 1:].copy()), run)
     with pytest.raises(ValueError, match="do not belong together"):
-        forward(schedule, steps.h, rows[1:], initial, keep=True)
+        steps.pooling.forward(x._replace(rows=x.rows[1:]), run)
     steps.forward()
     with pytest.raises(ValueError, match="d_out has shape"):
-        steps.pooling.backward(np.zeros((3, steps.pooling.width)), {})
+        steps.pooling.backward(np.zeros((3, steps.pooling.width)), steps.tape, {})
 
 
 # ---- the schedule ----------------------------------------------------------------
@@ -833,11 +844,11 @@ def test_arguments_of_masks_are_checked():
 
 
 def test_steps_of_dropout_are_counted():
-    dropout = Dropout(0.4, 0.3, 11, 0)
-    first, second = dropout.noise(ids_of(2)), dropout.noise(ids_of(2))
+    dropout = DropoutSeed(11, 0)
+    first, second = dropout.masks(ids_of(2)), dropout.masks(ids_of(2))
     assert (first.step, second.step) == (1, 2)
     assert dropout.state == {"seed": 11, "step": 2}
-    assert Dropout(0.4, 0.3, **dropout.state).noise(ids_of(2)).step == 3
+    assert DropoutSeed(**dropout.state).masks(ids_of(2)).step == 3
 
 
 def test_step_masks_are_of_absolute_times():
@@ -846,15 +857,18 @@ def test_step_masks_are_of_absolute_times():
     starts, lengths = np.array([0, 5, 6]), np.array([5, 1, 9])
     x = np.ones((15, 24))
 
+    layer = StepDropout("l1.dropout", 24, np.float64, 0.5)
+
     def dropped(before, lengths, begin):
-        noise = Noise(SEED, STEP, ids, 0.5, 0.0)
+        masks = Masks(SEED, STEP, ids)
         if begin:
-            noise.begin(before)
+            masks = masks.beginning(before)
         schedule = Schedule(starts + before, lengths, n_rows=len(x))
-        y, rows = noise.drop_steps(1, x, schedule.data_rows, schedule, 1)
-        assert_array_equal(y, noise.step_masks[0])  # of ones
+        run = Run(Memory(np.float64), masks=masks)
+        y, mask = layer.forward(Steps(x, schedule.data_rows, schedule), run)
+        assert_array_equal(y.values, mask)  # of ones
         result = np.full(x.shape, np.nan)
-        result[schedule.data_rows] = y[rows]
+        result[schedule.data_rows] = y.values[y.rows]
         return result
 
     whole = dropped(np.zeros(3, dtype=np.intp), lengths, False)
@@ -866,28 +880,72 @@ def test_step_masks_are_of_absolute_times():
     assert np.isnan(np.delete(part, rows, axis=0)).all()
 
 
-@both_ways
-def test_recurrent_masks(bidirectional):
-    """By sorted place; one for all steps, another for each layer and direction."""
-    layer = (Bidirectional if bidirectional else Recurrent)(3, 40, np.float64, "gru")
-    ids = ids_of(4)
-    noise = Noise(SEED, STEP, ids, 0.0, 0.5)
-    lengths = np.array([2, 5, 0, 9], dtype=np.intp)
-    schedule = Schedule(np.zeros(4, dtype=np.intp), lengths, n_rows=9)
-    masks = [noise.recurrent_masks(k, layer, schedule) for k in (0, 1)]
-    if bidirectional:
-        masks = [mask for both in masks for mask in both]
-    noise.begin(np.full(4, 3))
-    again = noise.recurrent_masks(0, layer, schedule)
-    assert_array_equal(again[0] if bidirectional else again, masks[0])
-    for mask in masks:
-        assert mask.shape == (4, 40)
-    flat = np.array(masks).reshape(len(masks) * 4, 40)
+def test_masks_of_sequences():
+    """One for all steps, whatever the time; another for each layer and direction."""
+    ids, names = ids_of(4), ("l0", "l0_reverse", "l1", "l1_reverse", "l1.dropout")
+
+    def masks_of(masks, name):
+        return masks.of_sequences(name, 0.5, np.empty((len(masks.ids), 40)))
+
+    masks = Masks(SEED, STEP, ids)
+    of_layers = [masks_of(masks, name) for name in names]
+    flat = np.array(of_layers).reshape(len(names) * 4, 40)
     assert len(np.unique(flat, axis=0)) == len(flat)
-    one = Noise(SEED, STEP, ids[3:], 0.0, 0.5).recurrent_masks(
-        0, layer, Schedule(np.zeros(1, dtype=np.intp), lengths[3:], n_rows=9)
-    )
-    assert_array_equal(one[0] if bidirectional else one, masks[0][:1])
+    later = masks.beginning(np.full(4, 3))
+    assert_array_equal(masks_of(later, "l0"), of_layers[0])
+    assert_array_equal(masks_of(Masks(SEED, STEP, ids[3:]), "l0"), of_layers[0][3:])
+
+
+def test_a_new_layer_moves_no_masks_of_others():
+    """Those of the lowest layer are the same with a second layer and without."""
+    seen = {}
+    for hidden in ((6,), (6, 5)):
+        problem = Problem("gru", hidden=hidden, rates=(0.4, 0.3))
+        problem.ids = np.arange(len(LENGTHS))
+        problem.output(keep=True)
+        mask = problem.tapes[0].mask
+        assert (mask == 0).any() and (mask != 0).any()
+        seen[hidden] = mask
+    assert_array_equal(seen[6,], seen[6, 5])
+
+
+def test_a_layer_used_twice_adds_its_gradients_up(instruction_set):
+    """Two calls in one run: each has its own tape, and both add to one gradient."""
+    rng = np.random.default_rng(0)
+    lengths = np.array([3, 0, 5, 1])
+    starts = np.cumsum(lengths) - lengths
+    schedule = Schedule(starts, lengths, 2, n_rows=lengths.sum())
+    layer = Recurrent("l0", 7, 7, np.float64, "lstm_peephole", every_step=True)
+    weights = {
+        name: 0.4 * rng.standard_normal(shape) for name, shape in layer.shapes.items()
+    }
+    x = Steps(rng.standard_normal((lengths.sum(), 7)), schedule.data_rows, schedule)
+    d_y = StepsGradient(np.zeros((schedule.n_steps, layer.width)))
+    d_y.values[:, :7] = rng.standard_normal((schedule.n_steps, 7))
+
+    def twice():
+        layer.load(weights, backward=True)
+        run = Run(Memory(np.float64), keep=True)
+        y, first = layer.forward(x, run)
+        y, second = layer.forward(y, run)
+        return y, first, second
+
+    def loss():
+        y, *_ = twice()
+        return (y.values[y.rows] * d_y.values).sum()
+
+    _, first, second = twice()
+    gradient = {name: np.zeros_like(w) for name, w in weights.items()}
+    d_h = layer.backward(d_y, second, gradient)
+    layer.backward(d_h, first, gradient)
+    for name, w in weights.items():
+        direction = rng.standard_normal(w.shape)
+        w += 1e-5 * direction
+        above = loss()
+        w -= 2e-5 * direction
+        numeric = (above - loss()) / 2e-5
+        w += 1e-5 * direction
+        assert_allclose((gradient[name] * direction).sum(), numeric, rtol=1e-6)
 
 
 # ---- truncated back-propagation --------------------------------------------------
@@ -942,7 +1000,8 @@ def test_memory_of_tbptt(cell):
         problem.gradient(tbptt=50)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        return sum(o.workspace.nbytes for o in problem.network._owners()), peak
+        workspaces = problem.network._memory.workspaces.values()
+        return sum(workspace.nbytes for workspace in workspaces), peak
 
     (short, _), (long, peak) = memory(1000), memory(100_000)
     assert long == short

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from sklstm._network.parameters import chrono_bias, one_blas_thread
+from sklstm._network.initializers import chrono_bias, one_blas_thread
 
 
 def blas_threads():

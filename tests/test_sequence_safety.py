@@ -11,8 +11,10 @@ from numpy.testing import assert_array_equal
 
 from sklstm import GRUClassifier, LSTMRegressor
 from sklstm._kernels import Schedule, digests, dropout_mask, kernels_for
-from sklstm._network.layers import Recurrent
-from sklstm._network.pooling import Pooling
+from sklstm._network.layers.pooling import Pooling
+from sklstm._network.layers.recurrent import Recurrent
+from sklstm._network.steps import Run, Steps, StepsGradient
+from sklstm._network.workspace import Memory
 from sklstm.preprocessing import FrameStacker
 from sklstm.sequences import SequenceArray, check_sequences
 
@@ -401,24 +403,28 @@ def test_schedule_cannot_be_changed():
 
 @pytest.mark.parametrize("row", [6, -1, MOST, -MOST - 1])
 def test_rows_that_are_not_there(row):
-    layer = Recurrent(2, 3, np.float64, "gru")
+    layer = Recurrent("l0", 2, 3, np.float64, "gru")
     weights = {name: np.zeros(shape) for name, shape in layer.shapes.items()}
     layer.load(weights, backward=True)
     schedule = Schedule(np.array([0, 2]), np.array([2, 4]), n_rows=6)
     rows = schedule.data_rows.copy()
-    layer.forward(schedule, np.zeros((6, 2)), rows, keep=True)
+    x, run = Steps(np.zeros((6, 2)), rows, schedule), Run(Memory(np.float64), keep=True)
+    _, tape = layer.forward(x, run)
     rows[3] = row
     with pytest.raises(ValueError, match="x_rows has rows that are not among the 6"):
-        layer.forward(schedule, np.zeros((6, 2)), rows, keep=False)
+        layer.forward(x, Run(Memory(np.float64)))
+    d_weights = {name: np.zeros(s) for name, s in layer.shapes.items()}
+    d_y = StepsGradient(ends=(np.zeros((2, layer.width)),))
     with pytest.raises(ValueError, match="x_rows has rows that are not among the 6"):
-        layer.backward({name: np.zeros(s) for name, s in layer.shapes.items()})
-    pooling = Pooling("mean", 3, np.float64)
+        layer.backward(d_y, tape, d_weights)
+    pooling = Pooling("pooling", 3, np.float64, "mean")
+    pooling.load({}, backward=True)
     h, initial = np.zeros((6, pooling.width)), np.zeros((2, pooling.width))
     with pytest.raises(ValueError, match="h_rows has rows that are not among the 6"):
-        pooling.forward(schedule, h, rows, initial, keep=True)
-    keys, mask = np.zeros((6, 2), np.uint64), np.zeros((1, 4))
-    with pytest.raises(ValueError, match=rf"samples\[0\] is {row}, of 6 keys"):
-        dropout_mask(0, 0, 0, keys, np.array([row]), None, 0.5, mask)
+        pooling.forward(Steps(h, rows, schedule, (initial,)), run)
+    ids, mask = np.arange(6), np.zeros((1, 4))
+    with pytest.raises(ValueError, match=rf"samples\[0\] is {row}, of 6 ids"):
+        dropout_mask(0, 0, 0, ids, np.array([row]), None, 0.5, mask)
 
 
 def test_kernels_refuse_what_would_divide_by_zero_or_follow_null():
@@ -432,20 +438,15 @@ def test_kernels_refuse_what_would_divide_by_zero_or_follow_null():
         kernels.dense_forward(zeros, vector, vector, np.zeros((2, 0)))
     schedule = Schedule(np.array([0]), np.array([2]), n_rows=2)
     for name in ("max", "attention"):
-        pooling = Pooling(name, 3, np.float64)
+        pooling = Pooling("pooling", 3, np.float64, name)
+        pooling.load({"w": np.zeros((1, 3))}, backward=True)
         h, one = np.zeros((2, pooling.width)), np.zeros((1, pooling.width))
-        pooling.forward(schedule, h, np.arange(2), one, keep=False)
-        pooling._kept = (
-            schedule,
-            h,
-            np.arange(2),
-            pooling.begin(1)[1],
-            None,
-            None,
-            one,
-        )
+        x, memory = Steps(h, np.arange(2), schedule, (one,)), Memory(np.float64)
+        pooling.forward(x, Run(memory))
+        norms = pooling.begin(1)[1]
+        tape = x, norms, None, None, one, memory.workspace(1)
         with pytest.raises(ValueError, match="The backward pass of"):
-            pooling.backward(one, {})
+            pooling.backward(one, tape, {})
     with pytest.raises(TypeError, match="None"):
         kernels.gradient_norm(None)
     with pytest.raises(TypeError, match="schedule"):

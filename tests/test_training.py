@@ -21,7 +21,7 @@ from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOpti
 from sklstm._kernels import digests, supported_instruction_sets
 from sklstm._network.losses import BinaryCrossEntropy, SoftmaxCrossEntropy, SquaredError
 from sklstm._network.network import Network
-from sklstm._training.feeds import Minibatches, TrainingSet
+from sklstm._training.feeds import Minibatches, TrainingSet, in_order_of_content
 from sklstm._training.optimizers import SGD, Adam, RMSProp, clip_scale
 from sklstm._training.training import (
     LearningRate,
@@ -44,9 +44,9 @@ def training_set(sequences, target, weight=None):
     )
 
 
-def only_batch(samples, **options):
+def only_batch(samples):
     """All samples as one minibatch."""
-    (batch,) = Minibatches(samples, len(samples.starts), **options).epoch(None)
+    (batch,) = Minibatches(samples, len(samples.starts)).epoch(None)
     return batch
 
 
@@ -98,19 +98,20 @@ def test_one_batch_merges_identical_samples_and_nothing_else(case, data):
             lengths=samples.lengths[order],
             target=samples.target[order],
             weight=None if weight is None else weight[order],
-        ),
-        ids=order,
+        )
     )
     assert content(other) == got
+    assert_array_equal(batch.ids, np.arange(len(got)))
     assert_array_equal(other.ids, batch.ids)
 
 
-def test_under_dropout_every_copy_is_a_sample_of_its_own():
+def test_samples_with_numbers_are_not_merged():
+    """Their masks of dropout are their own."""
     samples = training_set([np.ones((2, 1))] * 3, [0, 1, 0], np.array([1.0, 2, 3]))
-    batch = only_batch(samples, merge=False)
+    batch = in_order_of_content(samples, np.array([7, 5, 6]))
     assert len(batch.starts) == 3 and batch.total == batch.divisor == 6
     weights = dict(zip(batch.ids.tolist(), batch.weight, strict=True))
-    assert weights == {0: 1, 1: 2, 2: 3}
+    assert weights == {7: 1, 5: 2, 6: 3}
 
 
 def test_equal_fingerprints_are_not_taken_for_equal_samples(monkeypatch):
@@ -544,7 +545,7 @@ class Reference:
 
     def __init__(self, network, loss):
         self.layout = network.layout
-        self.n_layers = len(network.layers)
+        self.n_layers = len(network.recurrent_layers)
         self.loss = loss
 
     def value_and_gradient(self, parameters, sequences, target):

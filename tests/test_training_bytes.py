@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from sklstm._kernels import CELLS
-from sklstm._network.dropout import Noise
-from sklstm._network.network import Network, training_bytes
+from sklstm._network.layers.dropout import Masks
+from sklstm._network.network import Network
 
 B, T, F = 50, 40, 40
 
@@ -29,10 +29,18 @@ def options(cell, bidirectional, pooling):
 @pytest.mark.parametrize("pooling", ["last", "max", "attention"])
 def test_number_of_parameters(cell, bidirectional, pooling):
     given = options(cell, bidirectional, pooling)
-    without, two = (
-        training_bytes(B, B * T, n_float64_vectors=n, **given) for n in (0, 2)
-    )
-    assert two - without == 2 * 8 * Network(**given).layout.size
+    network = Network(**given)
+    without, two = (network.training_bytes(B, B * T, n) for n in (0, 2))
+    assert two - without == 2 * 8 * network.layout.size
+
+
+def test_nothing_is_allocated_to_say_it():
+    tracemalloc.start()
+    network = Network(F, (10**9,), 10**9, "float32")
+    said = network.training_bytes(10**6, 10**9)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10**6 and said > 10**18
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])
@@ -40,24 +48,22 @@ def test_number_of_parameters(cell, bidirectional, pooling):
 @pytest.mark.parametrize("rates", [(0, 0), (0.5, 0), (0, 0.5)])
 def test_a_minibatch_takes_no_more_and_little_less(cell, bidirectional, pooling, rates):
     given = options(cell, bidirectional, pooling)
-    said = training_bytes(
-        B, B * T, dropout=rates[0] > 0, recurrent_dropout=rates[1] > 0, **given
-    )
+    given |= {"dropout": rates[0], "recurrent_dropout": rates[1]}
+    said = Network(**given).training_bytes(B, B * T)
     X = np.ones((B * T, F), np.float32)
-    keys = np.arange(2 * B, dtype=np.uint64).reshape(B, 2)
     tracemalloc.start()
     try:
         network = Network(**given)
         parameters = np.full(network.layout.size, 0.01, np.float32)
         network.load(parameters, backward=True)
-        network.forward(
+        _, tapes = network.forward(
             X,
             np.arange(B) * T,
             np.full(B, T),
             keep=True,
-            noise=Noise(1, 1, keys, *rates),
+            masks=Masks(1, 1, np.arange(B)),
         )
-        network.backward(np.ones((B, 5), np.float32))
+        network.backward(np.ones((B, 5), np.float32), tapes)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

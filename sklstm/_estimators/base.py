@@ -16,8 +16,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils.validation import check_is_fitted
 
-from .._network.dropout import Dropout
-from .._network.network import Network, training_bytes
+from .._network.exchange import torch_weights
+from .._network.layers.dropout import DropoutSeed
+from .._network.network import Network
 from .._sklearn.callbacks import CallbackSupport, observer_of, with_callbacks
 from .._sklearn.persistence import Versioned
 from .._sklearn.private import Interval, Options, StrOptions
@@ -385,11 +386,13 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
             X._data, X._offsets[:-1], X.lengths, self._encode_target(y), weight,
             mean_weight=1.0 if incremental else None,
         )  # fmt: skip
-        batch_size = self._check_batch(samples)
+        network = self._make_network(
+            dropout=self.dropout, recurrent_dropout=self.recurrent_dropout
+        )
+        batch_size = self._check_batch(network, samples)
         max_iter = (
             1 if incremental else self._planned_epochs(samples.n_samples, batch_size)
         )
-        network = self._make_network()
         if going_on:
             parameters = self._parameters.copy()
         else:
@@ -409,9 +412,7 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         if self.solver != "lbfgs":
             optimizer = self._make_optimizer(network, going_on)
             dropout = self._make_dropout(rng)
-        feed = Minibatches(
-            samples, batch_size, shuffle=self.shuffle, merge=dropout is None
-        )
+        feed = Minibatches(samples, batch_size, shuffle=self.shuffle)
         t_before = self.t_
         # they grow while callbacks look at them
         self.loss_curve_ = monitor.loss_curve
@@ -593,7 +594,7 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         """Features per step of what the network reads."""
         return self._n_sequence_features * (2 if self._missing == "indicator" else 1)
 
-    def _check_batch(self, samples):
+    def _check_batch(self, network, samples):
         """The batch size, cut to n; an error if the memory for it cannot be had."""
         batch_size = self.batch_size
         if batch_size == "auto":
@@ -606,15 +607,8 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         if self.tbptt is not None:
             lengths = np.minimum(lengths, self.tbptt)
         longest = np.partition(lengths, -batch_size)[-batch_size:]
-        needed = training_bytes(
-            batch_size,
-            int(longest.sum()),
-            n_features=self._n_network_features,
-            n_outputs=self._n_raw_outputs,
-            n_float64_vectors=LBFGS_VECTORS if full else 0,
-            dropout=bool(self.dropout),
-            recurrent_dropout=bool(self.recurrent_dropout),
-            **self._architecture,
+        needed = network.training_bytes(
+            batch_size, int(longest.sum()), LBFGS_VECTORS if full else 0
         )
         available, limit = needed, None
         if needed > WITHOUT_A_LOOK:
@@ -652,7 +646,7 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         state = self._dropout_state
         if state is None:
             state = {"seed": int(rng.randint(2**31)), "step": 0}
-        return Dropout(self.dropout, self.recurrent_dropout, **state)
+        return DropoutSeed(**state)
 
     def _make_score(self, held_out):
         """Parameters to the score on the samples that are held out."""
@@ -771,7 +765,7 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
         self._idle_networks = []
         self.weights_ = self._weights(network, parameters)
         self._protect()
-        self.n_layers_ = len(network.layers) + 2
+        self.n_layers_ = len(network.recurrent_layers) + 2
         self.out_activation_ = self._make_loss().link
         self.loss_curve_ = monitor.loss_curve
         self.loss_ = monitor.loss
@@ -810,7 +804,7 @@ class BaseRecurrent(StatesMixin, CallbackSupport, Versioned, BaseEstimator):
     def _weights(self, network, parameters):
         """`weights_`: copies of all parameters."""
         weight, bias = self._head(network, parameters)
-        recurrent = network.torch_weights(parameters)
+        recurrent = torch_weights(network, parameters)
         return {**recurrent, "head_weight": weight, "head_bias": bias}
 
     def _head(self, network, parameters):

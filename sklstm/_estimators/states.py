@@ -15,15 +15,6 @@ from ..sequences._check import check_step
 from .overflow import warn_if_not_finite
 from .state import State, check_state, make_state
 
-# What a cell has in its slots after a step (cell.h), by the names of its literature.
-GATES = {
-    "lstm": ("input_gate", "forget_gate", "cell_candidate", "output_gate"),
-    "gru": ("candidate", "reset_gate", "update_gate"),
-    "rnn_tanh": (),
-    "rnn_relu": (),
-}
-GATES["lstm_peephole"] = GATES["lstm"]
-
 
 def _last_outputs(network, X, state):
     return network.last_outputs(*_where(X), state and state.layers)
@@ -296,7 +287,7 @@ class StatesMixin(_LastStates, auto_wrap_output_keys=None):
         if output == "last":
             return super(StatesMixin, fitted).transform(X, initial_state)
 
-        names, slots = None, GATES[fitted._architecture["cell"]]
+        names = None
         if output == "sequence" and output_of(self) != "default":
             names = fitted.get_feature_names_out()
 
@@ -305,7 +296,7 @@ class StatesMixin(_LastStates, auto_wrap_output_keys=None):
             if output == "sequence":
                 outputs = network.outputs(*_where(X), layers)
                 return {"hidden state": outputs}, X._offsets
-            return network.kept(*_where(X), slots, layers), X._offsets
+            return network.kept(*_where(X), layers), X._offsets
 
         arrays, offsets = fitted._read(X, initial_state, read)
         for name, values in arrays.items():

@@ -49,6 +49,7 @@ __all__ = [
     "effective_n_threads",
     "instruction_set",
     "kernels_for",
+    "n_threads_for",
     "openmp_version",
     "philox",
     "supported_instruction_sets",
@@ -89,6 +90,15 @@ class Cell(NamedTuple):
 CELLS = {
     name: Cell(*row) for name, row in _VARIANTS[np.dtype(np.float32)].cell_table.items()
 }
+
+
+# Parameters below which a second thread costs more than it brings.
+PARALLEL_SIZE = 200_000
+
+
+def n_threads_for(vector):
+    """Threads for a pass over a flat vector."""
+    return effective_n_threads() if len(vector) > PARALLEL_SIZE else 1
 
 
 def kernels_for(dtype):

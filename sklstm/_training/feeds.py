@@ -58,20 +58,16 @@ class Minibatches:
     Where one minibatch holds all samples there is no order: they are put in the one of
     their contents, and equal ones are merged, so that a sample of weight 3 and the same
     sample given three times are the same computation, to the bit. Without this the two
-    would differ in rounding, which training amplifies. Under dropout every copy has
-    masks of its own, and none are merged.
+    would differ in rounding, which training amplifies.
     """
 
-    def __init__(self, samples, batch_size, *, shuffle=True, merge=True, ids=None):
+    def __init__(self, samples, batch_size, *, shuffle=True):
         self.samples = samples
         self.batch_size = min(batch_size, samples.n_samples)
         self.shuffle = shuffle
-        if ids is None:
-            ids = np.arange(samples.n_samples)
-        self._ids = ids
         self._whole = None
         if self.batch_size == samples.n_samples:
-            self._whole = _in_order_of_content(samples, ids, merge)
+            self._whole = in_order_of_content(samples)
 
     def epoch(self, rng):
         """All samples once, minibatch by minibatch."""
@@ -81,9 +77,8 @@ class Minibatches:
         n, samples = self.samples.n_samples, self.samples
         order = rng.permutation(n) if self.shuffle else np.arange(n)
         # What is gathered once for the epoch costs a slice for the minibatch.
-        starts, lengths, target, ids = (
-            part[order]
-            for part in (samples.starts, samples.lengths, samples.target, self._ids)
+        starts, lengths, target = (
+            part[order] for part in (samples.starts, samples.lengths, samples.target)
         )
         weights = None if samples.weight is None else samples.weight[order]
         for begin in range(0, n, self.batch_size):
@@ -94,34 +89,34 @@ class Minibatches:
                 total = float(weight.sum())
             yield Minibatch(
                 samples.data, starts[batch], lengths[batch], target[batch], weight,
-                total, samples.divisor(batch.stop - begin), ids[batch],
+                total, samples.divisor(batch.stop - begin), order[batch],
             )  # fmt: skip
 
 
-def _in_order_of_content(samples, ids, merge):
-    """All samples as one minibatch, which does not depend on the order they come in."""
+def in_order_of_content(samples, ids=None):
+    """All samples as one minibatch, which does not depend on the order they come in.
+
+    Equal ones are merged, unless `ids` (n,) say that each is a sample of its own;
+    without them the place in the minibatch is the number of a sample.
+    """
     data, target = as_bytes(samples.data), as_bytes(samples.target)
     keys = digests(data, samples.starts, samples.lengths, target)
-    order = np.lexsort((ids, keys[:, 1], keys[:, 0]))
-    weight = samples.weight
-    total = float(samples.n_samples if weight is None else weight.sum())
-    if merge:
+    by_key = keys[:, 1], keys[:, 0]
+    order = np.lexsort(by_key if ids is None else (ids, *by_key))
+    weight = None if samples.weight is None else samples.weight[order]
+    total = float(samples.n_samples if weight is None else samples.weight.sum())
+    if ids is None:
         equal = (keys[order[1:]] == keys[order[:-1]]).all(axis=1)
-        for place in np.flatnonzero(equal):  # equal keys are not proof
+        for place in np.flatnonzero(equal):  # equal keys are no proof
             equal[place] = _same(samples, data, target, *order[place : place + 2])
         if equal.any():
-            group = np.r_[0, np.cumsum(~equal)]
-            ordered = None if weight is None else weight[order]
-            weight = np.bincount(group, weights=ordered).astype(np.float64)
-            order = order[np.r_[True, ~equal]]
-        elif weight is not None:
-            weight = weight[order]
-    elif weight is not None:
-        weight = weight[order]
+            group = np.concatenate([[0], np.cumsum(~equal)])
+            weight = np.bincount(group, weights=weight).astype(np.float64)
+            order = order[np.concatenate([[True], ~equal])]
     return Minibatch(
         samples.data, samples.starts[order], samples.lengths[order],
         samples.target[order], weight, total, samples.divisor(samples.n_samples),
-        ids[order],
+        np.arange(len(order)) if ids is None else ids[order],
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._network.network import Network
-from .feeds import Minibatches, TrainingSet
+from .feeds import TrainingSet, in_order_of_content
 from .training import value_and_gradient
 
 
@@ -58,11 +58,12 @@ def minibatch_gradient(
     mean_weight : float, default=None
         The weight that counts as one, in `fit` the mean weight of all its samples. None
         for the mean of these.
-    dropout : Dropout, default=None
-        With its `step` that of the last optimizer step before this one.
+    dropout : DropoutSeed, default=None
+        Where masks come from, with `step` that of the last optimizer step before this
+        one; `architecture` has the rates.
     ids : ndarray of shape (B,), intp, default=None
         Numbers of the samples among all of the fit, to which their masks of dropout
-        belong. None is 0 to B - 1.
+        belong. None is their places in the order of contents, equal ones being one.
     tbptt : int, default=None
         As in `Network.forward`.
 
@@ -96,8 +97,7 @@ def minibatch_gradient(
     samples = TrainingSet(
         X._data, X._offsets[:-1], X.lengths, target, weight, mean_weight
     )
-    feed = Minibatches(samples, len(X), merge=dropout is None, ids=ids)
-    (batch,) = feed.epoch(None)
+    batch = in_order_of_content(samples, None if dropout is None else ids)
     if n_samples is not None:
         batch = batch._replace(divisor=batch.divisor / len(X) * n_samples)
         if penalty is not None:

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 
-from .._network.parameters import one_blas_thread
+from .._network.initializers import one_blas_thread
 from .training import value_and_gradient
 
 # Vectors of parameters in float64 that L-BFGS-B and its caller hold: ten pairs of

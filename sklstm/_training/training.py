@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from .._network.dropout import Dropout
+from .._network.layers.dropout import DropoutSeed
 from .optimizers import clip_scale
 
 
@@ -260,12 +260,12 @@ def value_and_gradient(
     is one.
     """
     network.load(parameters, backward=True)
-    output = network.forward(
+    output, tapes = network.forward(
         batch.data,
         batch.starts,
         batch.lengths,
         keep=True,
-        noise=dropout and dropout.noise(batch.ids),
+        masks=dropout and dropout.masks(batch.ids),
         tbptt=tbptt,
     )
     value, d_output = loss.value_and_gradient(
@@ -276,7 +276,7 @@ def value_and_gradient(
         value += (shrinkage * parameters).sum(dtype=np.float64) / 2 / batch.divisor
     if not math.isfinite(value):
         return value, None
-    gradient = network.backward(d_output)
+    gradient = network.backward(d_output, tapes)
     if penalty is not None:
         gradient += shrinkage / batch.divisor
     return value, gradient
@@ -309,7 +309,7 @@ class LoopOptions:
     max_iter: int
     max_grad_norm: float | None
     penalty: np.ndarray | None = None
-    dropout: Dropout | None = None
+    dropout: DropoutSeed | None = None
     tbptt: int | None = None
 
 

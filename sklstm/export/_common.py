@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._estimators.base import BaseRecurrent
 from .._estimators.tasks import _valid_classes
 from .._kernels import CELLS
+from .._network.exchange import from_torch_weights, layer_weights
 from .._training.training import Monitor
 from ..sequences._check import Features, record_features
 
@@ -240,7 +241,7 @@ def fitted(
         model._first_value = np.zeros(n_features, dtype=model._architecture["dtype"])
     network = model._make_network()
     with np.errstate(over="ignore", under="ignore"):
-        parameters = network.from_torch_weights(weights, weight, bias, attention)
+        parameters = from_torch_weights(network, weights, weight, bias, attention)
     if not np.isfinite(parameters).all():
         raise ValueError(
             f"The weights hold numbers too large for dtype={model.dtype!r}. Use "
@@ -271,9 +272,7 @@ def taken_apart(estimator, library, standardized):
     _check_counterpart(estimator, values, library)
     network = estimator._make_network()
     views = network.views(estimator._parameters)
-    layers = [
-        layer.torch_weights(views[f"l{k}"]) for k, layer in enumerate(network.layers)
-    ]
+    layers = layer_weights(network, estimator._parameters)
     weight, bias = head_of(estimator)
     units = None
     if standardized and not is_classifier(estimator):

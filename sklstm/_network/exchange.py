@@ -1,0 +1,99 @@
+"""Parameters of a network under PyTorch's names, in its shapes, and back."""
+
+import numpy as np
+
+from .workspace import aligned_empty
+
+
+def torch_weights(network, parameters):
+    """Copies of the recurrent parameters; those that PyTorch does not have, of
+    peepholes and attention, follow its manner."""
+    weights = {}
+    for k, layer in enumerate(layer_weights(network, parameters)):
+        for name, value in layer.items():
+            base, reverse, _ = name.partition("_reverse")
+            weights[f"{base}_l{k}{reverse}"] = value
+    attention = network.views(parameters).get("pooling")
+    if attention:
+        weights["attention"] = attention["w"].ravel().copy()
+    return weights
+
+
+def layer_weights(network, parameters):
+    """For each recurrent layer its parameters by the beginning of PyTorch's names."""
+    views = network.views(parameters)
+    return [
+        {
+            name + suffix: value
+            for suffix, part in zip(("", "_reverse"), layer.directions)
+            for name, value in _to_torch(part, views[layer.name], suffix).items()
+        }
+        for layer in network.recurrent_layers
+    ]
+
+
+def from_torch_weights(network, weights, head_weight, head_bias, attention):
+    """A parameter vector of the weights of `torch.nn` modules.
+
+    Parameters
+    ----------
+    network : Network
+        Whose parameters they are to be.
+    weights : list of dict of str to ndarray
+        For each layer weight_ih, weight_hh, bias_ih and bias_hh, for the direction
+        that begins at the end with the suffix _reverse; for a cell that has them
+        also peephole.
+    head_weight, head_bias : ndarray of shape (K, H), (K,)
+        Those of a `torch.nn.Linear`.
+    attention : ndarray of shape (H,) or None
+        The vector w of a pooling by attention.
+    """
+    parameters = aligned_empty((network.layout.size,), network.dtype)
+    views = network.views(parameters)
+    for layer, torch in zip(network.recurrent_layers, weights, strict=True):
+        for suffix, part in zip(("", "_reverse"), layer.directions):
+            _from_torch(part, views[layer.name], torch, suffix)
+    if "pooling" in views:
+        views["pooling"]["w"][:] = attention
+    views["head"]["w"][:] = head_weight.T
+    views["head"]["b"][:] = head_bias
+    return parameters
+
+
+def _to_torch(layer, weights, suffix):
+    """The one bias of a gate is `bias_ih`, except where R h' has one of its own."""
+    cell, H = layer.cell, layer.n_units
+    order = list(cell.torch_order)
+    bias = weights["b" + suffix].reshape(cell.slots, H)
+    columns = weights["w" + suffix].reshape(-1, cell.gates, H)
+    bias_hh = np.zeros((cell.gates, H), bias.dtype)
+    bias_hh[2 * cell.gates - cell.slots :] = bias[cell.gates :]
+    torch = {
+        "weight_ih": columns[:, order].reshape(-1, cell.gates * H).T.copy(),
+        "weight_hh": weights["r" + suffix].T.copy(),
+        "bias_ih": bias[order].ravel(),
+        "bias_hh": bias_hh.ravel(),
+    }
+    if cell.n_own:
+        torch["peephole"] = weights["p" + suffix].ravel().copy()
+    return torch
+
+
+def _from_torch(layer, weights, torch, suffix):
+    """PyTorch's two biases of a gate are added, except where R h' has its own."""
+    cell, H = layer.cell, layer.n_units
+    order = list(cell.torch_order)
+    columns = torch["weight_ih" + suffix].T.reshape(-1, cell.gates, H)
+    weights["w" + suffix].reshape(-1, cell.gates, H)[:, order] = columns
+    weights["r" + suffix][:] = torch["weight_hh" + suffix].T
+    bias_ih, bias_hh = (
+        torch[name + suffix].reshape(cell.gates, H) for name in ("bias_ih", "bias_hh")
+    )
+    alone = 2 * cell.gates - cell.slots  # the first gate whose R h' has a bias
+    both = bias_ih + bias_hh
+    both[alone:] = bias_ih[alone:]
+    bias = weights["b" + suffix].reshape(cell.slots, H)
+    bias[order] = both
+    bias[cell.gates :] = bias_hh[alone:]
+    if cell.n_own:
+        weights["p" + suffix][:] = torch["peephole" + suffix].reshape(-1, H)

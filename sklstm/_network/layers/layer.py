@@ -1,0 +1,63 @@
+"""What every layer of a network is."""
+
+import numpy as np
+
+from ..._kernels import effective_n_threads, kernels_for
+
+# Cell updates times products below which a second thread costs more than it brings.
+PARALLEL_WORK = 250_000
+# What activations cost in a cell, in columns of a product.
+ACTIVATION_COLUMNS = 24
+
+
+class Layer:
+    """A layer: its packed weights, its forward and its backward pass.
+
+    Parameters and gradients it borrows, as dicts of views of the flat vectors. What it
+    computes is in the workspace that a run gives it, and lasts until the next run. It
+    has one name in a network, and its parameters have these shapes.
+    """
+
+    shapes = {}
+
+    def __init__(self, name, n_inputs, n_outputs, dtype):
+        self.name = name
+        self.n_inputs = n_inputs
+        self.n_outputs = n_outputs
+        self.dtype = np.dtype(dtype)
+        self.kernels = kernels_for(dtype)
+        self.width = self.padded(n_outputs)
+        self.input_width = self.padded(n_inputs)
+
+    def padded(self, n):
+        """n up to a multiple of the vector width; columns between hold zeros."""
+        lanes = self.kernels.lanes
+        return -(-n // lanes) * lanes
+
+    def initialize(self, weights, rng, begin):
+        """Fill the weights; `begin` is an `InitialValues`."""
+
+    def load(self, weights, *, backward, n_threads=1):
+        """Pack the weights for the kernels: once for each optimizer step."""
+
+    def forward(self, x, run):
+        """Outputs, and the tape for `backward`, which is None unless `run.keep`."""
+        raise NotImplementedError
+
+    def backward(self, d_y, tape, d_weights):
+        """Add to the gradients of the weights; return the gradient of the input."""
+        raise NotImplementedError
+
+    def step(self, x, state):
+        """One step of n sequences (n, .) and the state after it, the bits of `forward`;
+        a layer without a state has None."""
+        raise NotImplementedError
+
+    def n_elements(self, n_sequences, n_steps):
+        """Numbers that a training run on a minibatch of this size holds."""
+        return 0
+
+    def n_threads(self, n_steps):
+        columns = self.n_inputs + self.n_outputs + ACTIVATION_COLUMNS
+        work = n_steps * self.n_outputs * columns
+        return effective_n_threads() if work > PARALLEL_WORK else 1

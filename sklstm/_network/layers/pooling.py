@@ -1,0 +1,110 @@
+"""Pooling: one vector of the steps of a sequence, for the head to read."""
+
+import numpy as np
+
+from ..initializers import glorot_uniform
+from ..steps import StepsGradient
+from .layer import Layer
+
+
+class Last(Layer):
+    """The last output, of each direction its own."""
+
+    def forward(self, x, run):
+        return x.ends[0], None
+
+    def backward(self, d_y, tape, d_weights):
+        return StepsGradient(ends=(d_y,))
+
+    def step(self, x, state):
+        return x, None
+
+
+class Pooling(Layer):
+    """Mean, maximum or attention over the steps of each sequence.
+
+    Sums are in the precision of the network: a mean over more than about a million
+    float32 steps loses digits. Attention is the one of Zhou et al. (2016): weights
+    softmax(w . tanh(h_t)), with w (1, H). A sequence without steps has its initial
+    state.
+    """
+
+    def __init__(self, name, n_inputs, dtype, mode):
+        super().__init__(name, n_inputs, n_inputs, dtype)
+        self.mode = mode
+        self.number = self.kernels.pooling_modes[mode]
+        self.shapes = {"w": (1, n_inputs)} if mode == "attention" else {}
+        self._w = None
+
+    def initialize(self, weights, rng, begin):
+        if self.shapes:
+            weights["w"][:] = glorot_uniform(rng, self.shapes["w"])
+
+    def load(self, weights, *, backward, n_threads=1):
+        if self._w is None:
+            self._w = np.zeros((1, self.width), self.dtype)
+        if self.shapes:
+            self._w[:, : self.n_inputs] = weights["w"]
+
+    def begin(self, n):
+        """Running sums of n sequences before their first step."""
+        total = np.zeros((n, self.width), self.dtype)
+        norms = np.zeros((n, self.kernels.pooling_norms), self.dtype)
+        if self.mode == "max":
+            total.fill(-np.inf)
+        norms[:, 1] = -np.inf  # the largest score
+        return total, norms
+
+    def _advance(self, x, total, norms, where=None, scores=None):
+        """Take the steps of a batch into the running sums."""
+        self.kernels.pool_forward(
+            self.number, x.schedule, x.values, x.rows, self._w, total, norms, where,
+            scores, self.n_threads(x.schedule.n_steps),
+        )  # fmt: skip
+
+    def _finish(self, total, norms, initial):
+        """What was pooled (n, width); `initial` is for sequences without steps."""
+        empty = norms[:, 0] == 0
+        if self.mode == "mean":
+            total = total / np.where(empty, 1, norms[:, 0])[:, np.newaxis]
+        elif self.mode == "attention":
+            total = total / np.where(empty, 1, norms[:, 2])[:, np.newaxis]
+        return np.where(empty[:, np.newaxis], initial, total)
+
+    def forward(self, x, run):
+        before = run.states_of(self.name)
+        if before is None:
+            total, norms = self.begin(x.schedule.n_sequences)
+        else:
+            total, norms = (part.copy() for part in before)
+        memory, where, scores = run.workspace(), None, None
+        if run.keep and self.mode == "max":
+            where = np.full(total.shape, -1, dtype=np.intp)
+        if run.keep and self.mode == "attention":
+            scores = memory.array("scores", x.schedule.n_steps)
+        self._advance(x, total, norms, where, scores)
+        out = self._finish(total, norms, x.ends[0])
+        return out, (x, norms, where, scores, out, memory) if run.keep else None
+
+    def backward(self, d_y, tape, d_weights):
+        x, norms, where, scores, out, memory = tape
+        schedule = x.schedule
+        d_h = memory.array("d_h", schedule.n_steps, self.width)
+        d_w = memory.array("d_w", len(schedule.first_row) - 1, self.width)
+        self.kernels.pool_backward(
+            self.number, schedule, x.values, x.rows, self._w, norms, where, scores, out,
+            d_y, d_h, d_w, self.n_threads(schedule.n_steps),
+        )  # fmt: skip
+        if self.shapes:
+            d_weights["w"] += d_w.sum(axis=0)[: self.n_inputs]
+        return StepsGradient(d_h)
+
+    def step(self, x, state):
+        total, norms = (part.copy() for part in state)
+        self.kernels.pool_forward(
+            self.number, x.schedule, x.values, x.rows, self._w, total, norms
+        )
+        return self._finish(total, norms, x.values), (total, norms)
+
+    def n_elements(self, n_sequences, n_steps):
+        return n_steps * (self.n_inputs + self.width)
