@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from sklstm._network import optimizers
+from sklstm._training import optimizers
 from sklstm._training.optimizers import SGD, Adam, RMSProp, n_threads_for, rescaled
 
 MAKE = {

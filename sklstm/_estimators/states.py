@@ -15,7 +15,7 @@ from ..sequences._check import check_step
 from .overflow import warn_if_not_finite
 from .state import State, check_state, make_state
 
-# What a cell has in its slots after a step (cell.h), by the names of its literature.
+# What a cell has in its slots after a step (cells.h), by the names of its literature.
 GATES = {
     "lstm": ("input_gate", "forget_gate", "cell_candidate", "output_gate"),
     "gru": ("candidate", "reset_gate", "update_gate"),

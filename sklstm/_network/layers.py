@@ -17,7 +17,7 @@ class Recurrent:
     """A recurrent layer over the steps of a batch.
 
     Its parameters are W (F, gates H), R (H, gates H), b (slots H,) and, for a cell that
-    has them, p (n_own, H), in the order of the slots of the cell (cell.h): what the
+    has them, p (n_own, H), in the order of the slots of the cell (cells.h): what the
     kernels read and write, row by row.
 
     Parameters
