@@ -5,8 +5,8 @@
 
 The two functions live in C registers and have no entry from Python, so a small program
 is compiled around activations.h, with the flags of setup.py, for each precision and
-each instruction set that this machine runs. It needs GCC or Clang and a `long double` of
-more digits than a double (x86: 64 bits), which the results are compared with. In
+each instruction set that this machine runs. It needs GCC or Clang and a `long double`
+of more digits than a double (x86: 64 bits), which the results are compared with. In
 float32 all numbers with exponents of interest are visited, one in `--stride`; in
 float64 random ones.
 

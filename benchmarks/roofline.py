@@ -117,7 +117,7 @@ def passes(cell, T, F, H, B):
     strip_rows = Network(F, (H,), 1, np.float32).strip_rows
     schedule = Schedule(np.arange(B) * T, np.full(B, T), strip_rows, n_rows=B * T)
     d_last = np.ones((B, layer.width), dtype=np.float32)
-    d_weights = {name: np.empty_like(value) for name, value in weights.items()}
+    d_weights = {name: np.zeros_like(value) for name, value in weights.items()}
 
     def forward():
         layer.forward(schedule, data, schedule.data_rows, keep=True)

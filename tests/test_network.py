@@ -392,7 +392,7 @@ def test_pytorch(instruction_set, name):
         options = {}
         if "c_n" in numbers:
             options["d_c"] = np.zeros((len(lengths), layer.width))
-            options["d_c"][:, :H] = numbers["d_c_n"][k][schedule.order]
+            options["d_c"][:, :H] = numbers["d_c_n"][k]
         if "h_0" in numbers:
             options["d_h_0"] = np.zeros((len(lengths), layer.width))
         d_out = layer.backward(
@@ -400,8 +400,7 @@ def test_pytorch(instruction_set, name):
         )
     assert_allclose(d_out[at, :3], numbers["d_x"], **tight)
     if "h_0" in numbers:
-        d_h_0 = options["d_h_0"][np.argsort(schedule.order), :H]
-        assert_allclose(d_h_0, numbers["d_h_0"][0], **tight)
+        assert_allclose(options["d_h_0"][:, :H], numbers["d_h_0"][0], **tight)
 
     weights, d_weights = (
         network.torch_weights(parameters),
@@ -497,7 +496,7 @@ def test_backward_direction_is_forward_on_reversed_sequences(
     d_last = rng.standard_normal((len(lengths), both.width)).astype(dtype)
     d_h = rng.standard_normal((N, both.width)).astype(dtype)  # by row of the data
     d_last[:, 2 * H :] = d_h[:, 2 * H :] = 0
-    d_weights = {name: np.empty_like(w) for name, w in weights.items()}
+    d_weights = {name: np.zeros_like(w) for name, w in weights.items()}
     d_x = both.backward(
         d_weights, d_last=d_last, d_out=d_h[schedule.data_rows], d_x=True
     )[rows]
@@ -515,7 +514,7 @@ def test_backward_direction_is_forward_on_reversed_sequences(
         assert_array_equal(
             h[h_rows[rows], columns], h_one[rows_one[rows], :H][order], err_msg=suffix
         )
-        d_own = {name: np.empty_like(w) for name, w in own.items()}
+        d_own = {name: np.zeros_like(w) for name, w in own.items()}
         pad = ((0, 0), (0, layer.width - H))
         d_x_one = layer.backward(
             d_own, d_last=np.pad(d_last[:, columns], pad),
@@ -558,9 +557,9 @@ class Steps:
             n_threads=n_threads,
         )  # fmt: skip
 
-    def backward(self, n_threads=1):
-        """Gradients of all steps, in the order of the data, and of w."""
-        d_w = {"w": np.empty_like(self.w)}
+    def backward(self, n_threads=1, d_w=0.0):
+        """Gradients of all steps, in the order of the data, and of w, added to d_w."""
+        d_w = {"w": np.full_like(self.w, d_w)}
         d_h = self.pooling.backward(self.d_out, d_w, n_threads=n_threads)
         schedule = self.schedule(self.starts, self.lengths)
         d_h = d_h[np.argsort(schedule.data_rows)].copy()
@@ -617,6 +616,7 @@ def test_gradient_of_pooling(instruction_set, mode):
         assert_allclose(d_h[start : start + T, :n_inputs], expected, atol=1e-13)
     if mode == "attention":
         assert_allclose(d_w[0][0], d_w_expected, atol=1e-12)
+        assert_allclose(steps.backward(d_w=3.0)[1][0], d_w_expected + 3, atol=1e-12)
 
 
 def test_the_first_of_equal_maxima_gets_the_gradient(instruction_set):
@@ -684,7 +684,10 @@ def test_shapes_of_pooling_are_checked(instruction_set):
         forward(schedule, steps.h, rows[1:], initial, keep=True)
     steps.forward()
     with pytest.raises(ValueError, match="d_out has shape"):
-        steps.pooling.backward(np.zeros((3, steps.pooling.width)), {})
+        steps.pooling.backward(np.zeros((3, steps.pooling.width)), {"w": steps.w})
+    for w in (None, np.zeros((1, 5 + steps.pooling.width))):
+        with pytest.raises(ValueError, match="d_w and d_out do not belong together"):
+            steps.pooling.backward(steps.d_out, {"w": w})
 
 
 # ---- the schedule ----------------------------------------------------------------
@@ -866,7 +869,7 @@ def test_step_masks_are_of_absolute_times():
 
 @both_ways
 def test_recurrent_masks(bidirectional):
-    """By sorted place; one for all steps, another for each layer and direction."""
+    """By sequence; one for all steps, another for each layer and direction."""
     layer = (Bidirectional if bidirectional else Recurrent)(3, 40, np.float64, "gru")
     keys = keys_of(4)
     noise = Noise(SEED, STEP, keys, 0.0, 0.5)
@@ -885,7 +888,7 @@ def test_recurrent_masks(bidirectional):
     one = Noise(SEED, STEP, keys[3:], 0.0, 0.5).recurrent_masks(
         0, layer, Schedule(np.zeros(1, dtype=np.intp), lengths[3:], n_rows=9)
     )
-    assert_array_equal(one[0] if bidirectional else one, masks[0][:1])
+    assert_array_equal(one[0] if bidirectional else one, masks[0][3:])
 
 
 # ---- truncated back-propagation --------------------------------------------------

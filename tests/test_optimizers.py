@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from sklstm._training import optimizers
-from sklstm._training.optimizers import SGD, Adam, RMSProp, n_threads_for, rescaled
+from sklstm import _kernels as kernels
+from sklstm._training.optimizers import SGD, Adam, RMSProp, rescaled
 
 MAKE = {
     "sgd": lambda: SGD(5, np.float64, momentum=0.9, nesterovs_momentum=True),
@@ -15,9 +15,10 @@ MAKE = {
 
 
 def test_threads_are_for_large_vectors(monkeypatch):
-    monkeypatch.setattr(optimizers, "effective_n_threads", lambda: 5)
-    size = optimizers.PARALLEL_SIZE
-    assert [n_threads_for(np.empty(n)) for n in (0, 1, size, size + 1)] == [1, 1, 1, 5]
+    monkeypatch.setattr(kernels, "effective_n_threads", lambda: 5)
+    size = kernels.PARALLEL_SIZE
+    sizes = (0, 1, size, size + 1)
+    assert [kernels.n_threads_for(np.empty(n)) for n in sizes] == [1, 1, 1, 5]
 
 
 def state_after(solver, gradients):

@@ -49,6 +49,7 @@ __all__ = [
     "effective_n_threads",
     "instruction_set",
     "kernels_for",
+    "n_threads_for",
     "openmp_version",
     "philox",
     "supported_instruction_sets",
@@ -94,3 +95,12 @@ CELLS = {
 def kernels_for(dtype):
     """The compiled module for arrays of `dtype` (float32 or float64)."""
     return _VARIANTS[np.dtype(dtype)]
+
+
+# Elements below which a second thread costs more than it brings.
+PARALLEL_SIZE = 200_000
+
+
+def n_threads_for(vector):
+    """Threads for a pass over a flat vector."""
+    return effective_n_threads() if len(vector) > PARALLEL_SIZE else 1

@@ -99,7 +99,6 @@ cdef extern from *:
     int omp_get_num_threads() noexcept nogil
 
 
-lanes = LANES
 # Number, gates, slots, has_c, n_own and memory of each cell, by name.
 cell_table = {
     cells[i].name.decode(): (
@@ -134,6 +133,13 @@ cdef inline const real* const_data(const real[:, ::1] a) noexcept:
     return &a[0, 0]
 
 
+cdef const cell_type* cell_of(int cell) except NULL:
+    """Its row in the table of cells."""
+    if not 0 <= cell < N_CELLS:
+        raise ValueError(f"There is no cell {cell}.")
+    return &cells[cell]
+
+
 cdef int check_shape(
     name, const real[:, ::1] a, Py_ssize_t rows, Py_ssize_t columns
 ) except -1:
@@ -162,11 +168,6 @@ cdef int check_rows(
     if n and largest >= <size_t>a.shape[0]:
         raise ValueError(f"{name} has rows that are not among the {a.shape[0]} there.")
     return 0
-
-
-cdef void zero(real[:, ::1] a) noexcept:
-    if data(a) != NULL:
-        memset(data(a), 0, a.shape[0] * a.shape[1] * sizeof(real))
 
 
 include "packing.pxi"

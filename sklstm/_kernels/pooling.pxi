@@ -1,4 +1,4 @@
-"""Pooling over the steps of a sequence."""
+"""Pooling over the steps of a sequence: loops over strips, steps and sequences."""
 
 
 cdef struct Pool:
@@ -91,6 +91,11 @@ cdef void pool_strip(const Pool* pool, const Batch* batch, Py_ssize_t strip) noe
             m += 1
 
 
+cpdef Py_ssize_t pool_scratch_size(Schedule schedule, Py_ssize_t n) except -1:
+    """Elements of scratch memory that `pool_backward` of n inputs needs."""
+    return schedule.batch.B + schedule.batch.n_strips * padded(n)
+
+
 def pool_backward(
     int mode,
     Schedule schedule,
@@ -102,13 +107,15 @@ def pool_backward(
     real[::1] scores or None,     # IN from pool_forward for attention
     const real[:, ::1] out,       # IN (B, width) what was pooled
     const real[:, ::1] d_out,     # IN (B, width)
+    real[::1] scratch,            # at least pool_scratch_size elements
     real[:, ::1] d_h,             # OUT (N, width), by row-step
-    real[:, ::1] d_w,             # OUT (n_strips, width), to be summed
+    real[:, ::1] d_w=None,        # IN/OUT (1, n), += the gradient of w, for attention
     int n_threads=1,
 ):
-    """Gradient of every step, and of the weights of attention strip by strip."""
+    """Gradient of every step, and of the weights of attention."""
     cdef Batch batch = schedule.batch
     cdef Py_ssize_t width = d_out.shape[1], strip, i
+    cdef real total
     if h.shape[1] != width or width % LANES:
         raise ValueError("h and d_out do not belong together.")
     check_rows("h_rows", h_rows, batch.N, h)
@@ -118,11 +125,15 @@ def pool_backward(
     check_shape("d_out", d_out, batch.B, width)
     check_shape("norms", norms, batch.B, POOL_NORMS)
     check_shape("d_h", d_h, batch.N, width)
-    check_shape("d_w", d_w, batch.n_strips, width)
-    zero(d_w)
+    if mode == POOL_ATTENTION and (d_w is None or padded(d_w.shape[1]) != width):
+        raise ValueError("d_w and d_out do not belong together.")
+    if scratch.shape[0] < pool_scratch_size(schedule, width):
+        raise ValueError("scratch has fewer elements than pool_scratch_size says.")
     if batch.N == 0:
         return
-    cdef real[::1] dots = np.empty(batch.B, dtype=np.asarray(out).dtype)
+    cdef real* dots = &scratch[0]  # (B,)
+    cdef real* d_w_strips = dots + batch.B  # (n_strips, width)
+    memset(d_w_strips, 0, batch.n_strips * width * sizeof(real))
     for i in range(batch.B):
         dots[i] = pool_dot(width, &d_out[i, 0], &out[i, 0], 0)
     cdef Pool pool
@@ -135,13 +146,19 @@ def pool_backward(
     pool.where = &where[0, 0] if where is not None else NULL
     pool.scores = &scores[0] if scores is not None else NULL
     pool.d_out = const_data(d_out)
-    pool.dots = &dots[0]
+    pool.dots = dots
     pool.d_h = data(d_h)
-    pool.d_w = data(d_w)
+    pool.d_w = d_w_strips
     for strip in prange(
         batch.n_strips, nogil=True, schedule="dynamic", num_threads=n_threads
     ):
         pool_strip_back(&pool, &batch, strip)
+    if mode == POOL_ATTENTION:
+        for i in range(d_w.shape[1]):
+            total = 0
+            for strip in range(batch.n_strips):
+                total += d_w_strips[strip * width + i]
+            d_w[0, i] += total
 
 
 cdef void pool_strip_back(

@@ -190,10 +190,10 @@ static void backward_step(
     const real *d_z_after, /* IN (n_rows, slots * units) or NULL */
     const real *w,         /* IN panels (gates * units, <= PANEL * LANES) of R' */
     ptrdiff_t H, ptrdiff_t units,
-    const real *mask,       /* IN (n_rows, units) what h' was multiplied with, or NULL */
     const real *d_out,      /* IN (n_rows, units) from the layer above, or NULL */
+    const real *mask,       /* IN (., units) what h' was multiplied with, or NULL */
     const real *d_last,     /* IN (., units) gradient of the last h, or NULL */
-    const ptrdiff_t *order, /* IN (n_rows,) row of d_last for each row */
+    const ptrdiff_t *order, /* IN (n_rows,) row of mask and d_last for each row */
     const real *own,        /* IN (n_own, units) */
     const real *c_before,   /* IN (n_rows, units) */
     const real *h,          /* IN (n_rows, units) */
@@ -216,7 +216,7 @@ static void backward_step(
             const real *masks[TILE_TALL];
             for (int r = 0; r < R; r++) {
                 after[r] = d_z_after ? d_z_after + (m + r) * row + of_r : NULL;
-                masks[r] = mask ? mask + (m + r) * units + column : NULL;
+                masks[r] = mask ? mask + order[m + r] * units + column : NULL;
                 above[r] = d_out ? d_out + (m + r) * units + column : NULL;
                 last[r] = d_last ? d_last + order[m + r] * units + column : NULL;
             }

@@ -89,15 +89,15 @@ class Noise:
         return mask
 
     def recurrent_masks(self, k, layer, schedule):
-        """By sorted place, for layer number k; one for each direction of two."""
-        order = np.asarray(schedule.order)
+        """By sequence, for layer number k; one for each direction of two."""
+        samples = np.arange(schedule.n_sequences)
         if isinstance(layer, Bidirectional):
             layers, numbers = list(layer.directions.values()), (3 * k + 1, 3 * k + 2)
         else:
             layers, numbers = [layer], (3 * k + 1,)
         masks = [
             self._mask(
-                number, order, None, self.recurrent_rate, part.width,
+                number, samples, None, self.recurrent_rate, part.width,
                 part.workspace.dtype,
             )
             for part, number in zip(layers, numbers, strict=True)

@@ -32,11 +32,10 @@ class Recurrent:
 
     def __init__(self, n_inputs, n_units, dtype, cell="lstm"):
         self.kernels = kernels_for(dtype)
-        lanes = self.kernels.lanes
         self.n_inputs = n_inputs
         self.n_outputs = self.n_units = n_units
-        self.width = -(-n_units // lanes) * lanes
-        self.input_width = -(-n_inputs // lanes) * lanes
+        self.width = self.kernels.padded(n_units)
+        self.input_width = self.kernels.padded(n_inputs)
         self.cell = CELLS[cell]
         self.workspace = Workspace(dtype)
         _, gates, slots, _, n_own, _ = self.cell
@@ -47,10 +46,9 @@ class Recurrent:
         }
         if n_own:
             self.shapes["p"] = (n_own, n_units)
-        self._w = aligned_empty((gates * self.width * (n_inputs + self.width),), dtype)
-        self._bias = aligned_empty((self.width // lanes, slots * lanes), dtype)
-        self._own = np.zeros((max(1, n_own), self.width), dtype)
-        self._r_transposed = self._w_transposed = None
+        size = self.kernels.packed_forward_size(self.cell.number, n_inputs, n_units)
+        self._packed = aligned_empty((size,), dtype)
+        self._packed_backward = None
         self._step_scratch = 0, None
 
     def initialize(self, weights, rng, forget_bias=0.0, longest=None):
@@ -80,26 +78,17 @@ class Recurrent:
 
     def load(self, weights, *, backward, d_x=False, n_threads=1):
         """Pack the weights for the kernels: once for each optimizer step."""
-        dtype, gates = self._w.dtype, self.cell.gates
-        self.kernels.pack_gates(
-            self.cell.number, weights["w"], weights["r"], weights["b"], self._w,
-            self._bias, n_threads,
-        )  # fmt: skip
-        if self.cell.n_own:
-            self._own[:, : self.n_units] = weights["p"]
+        w, r, b, p = (weights.get(name) for name in "wrbp")
+        number = self.cell.number
+        self.kernels.pack_forward(number, w, r, b, p, self._packed, n_threads)
         if backward:
-            if self._r_transposed is None:
-                size = gates * self.width * self.width
-                self._r_transposed = aligned_empty((size,), dtype)
-            self.kernels.pack_transposed(
-                weights["r"], gates, self._r_transposed, n_threads
+            size = self.kernels.packed_backward_size(
+                number, self.n_inputs, self.n_units, d_x
             )
-        if backward and d_x:
-            if self._w_transposed is None:
-                size = gates * self.width * self.input_width
-                self._w_transposed = aligned_empty((size,), dtype)
-            self.kernels.pack_transposed(
-                weights["w"], gates, self._w_transposed, n_threads
+            if self._packed_backward is None or len(self._packed_backward) != size:
+                self._packed_backward = aligned_empty((size,), self._packed.dtype)
+            self.kernels.pack_backward(
+                number, w if d_x else None, r, p, self._packed_backward, n_threads
             )
 
     def forward(
@@ -136,7 +125,7 @@ class Recurrent:
         h_last, c_last : ndarray of shape (B, width), default=None
             Filled with the last states; without `h_last` these are in the workspace.
         mask : ndarray of shape (B, width), default=None
-            By sorted place: what h' is multiplied with before R is (recurrent dropout).
+            What h' is multiplied with before R is (recurrent dropout).
         n_threads : int, default=1
             Threads to use.
 
@@ -160,16 +149,16 @@ class Recurrent:
         kept = array("kept", N, self.cell.slots * width) if keep else None
         masked = array("masked", N + B, width) if mask is not None else None
         scratch = array(
-            "scratch", self.kernels.scratch_size(schedule, width, n_threads)
+            "scratch",
+            self.kernels.forward_scratch_size(schedule, self.n_units, n_threads),
         )
         self.kernels.forward(
-            self.cell.number, schedule, x, x_rows, self.n_inputs, self.n_units, self._w,
-            self._bias, self._own, scratch, h_last, c_last, h_0, c_0, kept, h, c, mask,
-            masked, n_threads,
+            self.cell.number, schedule, x, x_rows, self.n_inputs, self.n_units,
+            self._packed, scratch, h_last, c_last, h_0, c_0, kept, h, c, mask, masked,
+            n_threads,
         )  # fmt: skip
         if keep:
-            states = h, h if c is None else c
-            self._kept = schedule, x, x_rows, kept, *states, mask, masked
+            self._kept = schedule, x, x_rows, kept, h, c, mask, masked
         return h_last, h, schedule.state_rows
 
     def step(self, schedule, x, rows, state):
@@ -191,12 +180,12 @@ class Recurrent:
         h_last, c_last = after if self.cell.has_c else (after[0], None)
         n, scratch = self._step_scratch
         if n != len(rows):
-            size = self.kernels.scratch_size(schedule, self.width, 1)
-            scratch = aligned_empty((size,), self._w.dtype)
+            size = self.kernels.forward_scratch_size(schedule, self.n_units, 1)
+            scratch = aligned_empty((size,), self._packed.dtype)
             self._step_scratch = len(rows), scratch
         self.kernels.forward(
-            self.cell.number, schedule, x, rows, self.n_inputs, self.n_units, self._w,
-            self._bias, self._own, scratch, h_last, c_last, h_0, c_0,
+            self.cell.number, schedule, x, rows, self.n_inputs, self.n_units,
+            self._packed, scratch, h_last, c_last, h_0, c_0,
         )  # fmt: skip
         return after
 
@@ -230,17 +219,16 @@ class Recurrent:
         Parameters
         ----------
         d_weights : dict of str to ndarray
-            Filled with the gradients of the weights.
+            The gradients of the weights are added to it.
         d_last : ndarray of shape (B, width), default=None
             Gradient of the last hidden states.
         d_out : ndarray of shape (N, width), default=None
             Gradient of the hidden states of all row-steps.
         d_c : ndarray of shape (B, width), default=None
-            By sorted place: gradient of the last cell states (None is zero), which
-            becomes the one of the initial cell states. Only for a cell that has them.
+            Gradient of the last cell states (None is zero), which becomes the one of
+            the initial cell states. Only for a cell that has them.
         d_h_0 : ndarray of shape (B, width), default=None
-            By sorted place: filled with the gradient of the initial hidden states,
-            for sequences of at least one step.
+            Filled with the gradient of the initial hidden states.
         d_x : bool, default=False
             Whether to compute the gradient of the input.
         n_threads : int, default=1
@@ -252,40 +240,22 @@ class Recurrent:
             Gradient of the input of every row-step.
         """
         schedule, x, x_rows, kept, h, c, mask, masked = self._kept
-        B, N = schedule.n_sequences, schedule.n_steps
-        array, width, H = self.workspace.array, self.width, self.n_units
-        _, gates, slots, _, n_own, _ = self.cell
-        if d_c is None:
-            d_c = array("d_c", B, width)
-            d_c.fill(0)
-        padded = width != H
-        d_w, d_r = d_weights["w"], d_weights["r"]
-        if padded:
-            d_w = array("d_w", self.n_inputs, gates * width)
-            d_r = array("d_r", H, gates * width)
-        if padded or slots > gates:
-            d_b = array("d_b", 1 + slots - gates, gates * width)
-        else:
-            d_b = d_weights["b"].reshape(1, -1)
+        N = schedule.n_steps
+        array, F, H = self.workspace.array, self.n_inputs, self.n_units
+        scratch = array(
+            "scratch",
+            self.kernels.backward_scratch_size(
+                self.cell.number, schedule, F, H, n_threads
+            ),
+        )
         d_input = array("d_x", N, self.input_width) if d_x else None
         self.kernels.backward(
-            self.cell.number, schedule, x, x_rows, self.n_inputs, H, self._r_transposed,
-            self._own, kept, h, c, d_w, d_r, d_b, d_c, d_last, d_out, d_h_0,
-            self._w_transposed if d_x else None, d_input, mask, masked, n_threads,
+            self.cell.number, schedule, x, x_rows, F, H, self._packed_backward, scratch,
+            kept, h, c, d_weights["w"], d_weights["r"], d_weights["b"], d_c, d_last,
+            d_out, d_h_0, d_input, mask, masked, n_threads,
         )  # fmt: skip
-        if padded:
-            for name, gradient in (("w", d_w), ("r", d_r)):
-                d_weights[name].reshape(-1, gates, H)[:] = gradient.reshape(
-                    -1, gates, width
-                )[..., :H]
-        if d_b.size != slots * H or slots > gates:
-            # slots that only R h' goes to are the last ones of the second row
-            rows = d_b.reshape(-1, gates, width)[..., :H]
-            bias = d_weights["b"].reshape(slots, H)
-            bias[:gates] = rows[0]
-            bias[gates:] = rows[-1, 2 * gates - slots :]
-        if n_own:
-            d_weights["p"][:] = self._d_own(schedule, kept, c)[:, :H]
+        if self.cell.n_own:
+            d_weights["p"] += self._d_own(schedule, kept, c)[:, :H]
         return d_input
 
     def d_z(self):
@@ -370,11 +340,10 @@ class Bidirectional:
             "": Recurrent(n_inputs, n_units, dtype, cell),
             "_reverse": Recurrent(n_inputs, n_units, dtype, cell),
         }
-        lanes = kernels_for(dtype).lanes
         self.n_inputs = n_inputs
         self.n_units = n_units
         self.n_outputs = 2 * n_units
-        self.width = -(-self.n_outputs // lanes) * lanes
+        self.width = kernels_for(dtype).padded(self.n_outputs)
         self.workspace = Workspace(dtype)
         self.shapes = {
             name + suffix: shape
@@ -495,18 +464,17 @@ class Dense:
 
     def __init__(self, n_inputs, n_outputs, dtype):
         self.kernels = kernels_for(dtype)
-        lanes = self.kernels.lanes
         self.n_inputs = n_inputs
         self.n_outputs = n_outputs
-        self.width = -(-n_outputs // lanes) * lanes
-        self.input_width = -(-n_inputs // lanes) * lanes
+        self.width = self.kernels.padded(n_outputs)
+        self.input_width = self.kernels.padded(n_inputs)
         self.workspace = Workspace(dtype)
         self.shapes = {"w": (n_inputs, n_outputs), "b": (n_outputs,)}
-        self._w = aligned_empty((n_inputs * self.width,), dtype)
-        self._w_transposed = aligned_empty((self.width * self.input_width,), dtype)
-        self._bias = aligned_empty((self.width,), dtype)
-        self._bias.fill(0)
-        self._rows = np.arange(0, dtype=np.intp)
+        shape = n_inputs, n_outputs
+        size = self.kernels.packed_dense_size(*shape)
+        size_backward = self.kernels.packed_dense_backward_size(*shape)
+        self._packed = aligned_empty((size,), dtype)
+        self._packed_backward = aligned_empty((size_backward,), dtype)
 
     def initialize(self, weights, rng, bias):
         """Glorot-uniform weights; `bias` is where the outputs start."""
@@ -515,15 +483,14 @@ class Dense:
 
     def load(self, weights, *, backward):
         """Pack the weights for the kernels."""
-        self.kernels.pack_columns(weights["w"], self._w)
-        self._bias[: self.n_outputs] = weights["b"]
+        self.kernels.pack_dense(weights["w"], weights["b"], self._packed)
         if backward:
-            self.kernels.pack_transposed(weights["w"], 1, self._w_transposed)
+            self.kernels.pack_dense_backward(weights["w"], self._packed_backward)
 
     def forward(self, a):
         """Outputs (n, K) of `a` (n, at least H)."""
         out = self.workspace.array("out", a.shape[0], self.width)
-        self.kernels.dense_forward(a, self._w, self._bias, out)
+        self.kernels.dense_forward(a, self.n_inputs, self._packed, out)
         self._kept = a
         return out[:, : self.n_outputs]
 
@@ -532,18 +499,13 @@ class Dense:
         self._kept = None
 
     def backward(self, d_out, d_weights):
-        """Fill the gradient of the weights; return the one of the input."""
+        """Add the gradient of the weights to them; return the one of the input."""
         array, n = self.workspace.array, d_out.shape[0]
-        padded = array("d_out", n, self.width)
-        padded[:, : self.n_outputs] = d_out
-        padded[:, self.n_outputs :] = 0
-        d_w = array("d_w", self.n_inputs + 1, self.width)
         d_a = array("d_a", n, self.input_width)
-        if len(self._rows) != n:
-            self._rows = np.arange(n, dtype=np.intp)
+        size = self.kernels.dense_scratch_size(n, self.n_inputs, self.n_outputs)
         self.kernels.dense_backward(
-            self._kept, self.n_inputs, padded, self._w_transposed, self._rows, d_w, d_a
-        )
-        d_weights["w"][:] = d_w[:-1, : self.n_outputs]
-        d_weights["b"][:] = d_w[-1, : self.n_outputs]
+            self._kept, np.ascontiguousarray(d_out, self._packed.dtype),
+            self._packed_backward, array("scratch", size), d_weights["w"],
+            d_weights["b"], d_a,
+        )  # fmt: skip
         return d_a

@@ -4,8 +4,13 @@ import math
 
 import numpy as np
 
-from .._kernels import CELLS, Schedule, effective_n_threads, kernels_for
-from .._training.optimizers import n_threads_for
+from .._kernels import (
+    CELLS,
+    Schedule,
+    effective_n_threads,
+    kernels_for,
+    n_threads_for,
+)
 from .layers import Bidirectional, Dense, Recurrent
 from .parameters import Layout
 from .pooling import Pooling
@@ -329,6 +334,7 @@ class Network:
             self._gradient = aligned_empty((self.layout.size,), self.dtype)
             self._gradient_views = self.views(self._gradient)
         views = self._gradient_views
+        self._gradient.fill(0)  # what layers add to
         d_last = self.head.backward(d_output, views["head"])
         if noise and noise.rate:
             d_last *= noise.last_mask
@@ -550,9 +556,8 @@ def training_bytes(
     cell, directions = CELLS[cell], 1 + bool(bidirectional)
     states = n_parameters = 0
     F = n_features
-    lanes = kernels_for(dtype).lanes
     for k, H in enumerate(hidden_layer_sizes):
-        width = -(-H // lanes) * lanes
+        width = kernels_for(dtype).padded(H)
         a_step = cell.slots + 1 + cell.has_c + bool(recurrent_dropout) + cell.n_own
         states += directions * (n_steps * (a_step * width + F) + 2 * n_sequences * H)
         if bidirectional:  # outputs side by side and their gradients, apart

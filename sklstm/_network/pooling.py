@@ -31,9 +31,8 @@ class Pooling:
         self.dtype = np.dtype(dtype)
         self.mode = mode
         self.number = self.kernels.pooling_modes[mode]
-        lanes = self.kernels.lanes
         self.n_inputs = n_inputs
-        self.width = -(-n_inputs // lanes) * lanes
+        self.width = self.kernels.padded(n_inputs)
         self.workspace = Workspace(dtype)
         self.shapes = {"w": (1, n_inputs)} if mode == "attention" else {}
         self._w = np.zeros((1, self.width), dtype)
@@ -96,15 +95,13 @@ class Pooling:
         return out
 
     def backward(self, d_out, d_weights, *, n_threads=1):
-        """Gradient of the states of all row-steps (N, width)."""
+        """Gradient of the states of all row-steps (N, width); that of w is added."""
         schedule, h, h_rows, norms, where, scores, out = self._kept
         d_h = self.workspace.array("d_h", schedule.n_steps, self.width)
-        n_strips = len(schedule.first_row) - 1
-        d_w = self.workspace.array("d_w", n_strips, self.width)
+        size = self.kernels.pool_scratch_size(schedule, self.n_inputs)
         self.kernels.pool_backward(
             self.number, schedule, h, h_rows, self._w, norms, where, scores, out, d_out,
-            d_h, d_w, n_threads,
+            self.workspace.array("scratch", size), d_h,
+            d_weights.get("w"), n_threads,
         )  # fmt: skip
-        if self.shapes:
-            d_weights["w"][:] = d_w.sum(axis=0)[: self.n_inputs]
         return d_h

@@ -8,15 +8,7 @@ where it stopped.
 
 import numpy as np
 
-from .._kernels import effective_n_threads, kernels_for
-
-# Parameters below which a second thread costs more than it brings.
-PARALLEL_SIZE = 200_000
-
-
-def n_threads_for(vector):
-    """Threads for a pass over a flat vector."""
-    return effective_n_threads() if len(vector) > PARALLEL_SIZE else 1
+from .._kernels import kernels_for, n_threads_for
 
 
 def clip_scale(gradient, max_norm):
