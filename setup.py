@@ -12,7 +12,8 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 KERNELS = "sklstm/_kernels"
-HEADERS = ("tile", "cell", "pooling", "optimizer")
+HEADERS = sorted(map(str, Path(KERNELS).glob("*.h")))
+INCLUDED = sorted(map(str, Path(KERNELS).glob("*.pxi")))
 X86 = platform.machine().lower() in {"x86_64", "amd64"}
 MACOS = sys.platform == "darwin"
 # The same source is built once for each; `_kernels/__init__.py` picks at import.
@@ -140,8 +141,7 @@ def kernel(name, source, build_dir, flags=()):
     if before and c_file.read_bytes() == before[0]:
         os.utime(c_file, ns=(before[1].st_atime_ns, before[1].st_mtime_ns))
     # Set afterwards: cythonize carries the options of a source over to its next use.
-    extension.depends = [f"{KERNELS}/{h}.h" for h in HEADERS]
-    extension.depends += ["setup.py", str(CONFIGURATION)]
+    extension.depends = [*HEADERS, *INCLUDED, "setup.py", str(CONFIGURATION)]
     extension.include_dirs = [KERNELS]
     extension.extra_compile_args = [*FLAGS, *flags]
     extension.extra_link_args = [*SANITIZERS]
@@ -161,8 +161,8 @@ for isa, isa_flags in INSTRUCTION_SETS.items():
         variant = f"{isa}_{precision}"
         extensions.append(
             kernel(
-                f"_recurrent_{variant}",
-                "recurrent.pyx",
+                f"_{variant}",
+                "kernels.pyx",
                 f"cython_{variant}",
                 [*isa_flags, *macros],
             )

@@ -4,9 +4,9 @@
     python benchmarks/activation_error.py --stride 11       # more points: minutes
 
 The two functions live in C registers and have no entry from Python, so a small program
-is compiled around cell.h, with the flags of setup.py, for each precision and each
-instruction set that this machine runs. It needs GCC or Clang and a `long double` of
-more digits than a double (x86: 64 bits), which the results are compared with. In
+is compiled around activations.h, with the flags of setup.py, for each precision and
+each instruction set that this machine runs. It needs GCC or Clang and a `long double`
+of more digits than a double (x86: 64 bits), which the results are compared with. In
 float32 all numbers with exponents of interest are visited, one in `--stride`; in
 float64 random ones.
 
@@ -22,7 +22,7 @@ from pathlib import Path
 
 from sklstm._kernels import supported_instruction_sets
 
-KERNELS = Path(__file__).resolve().parents[1] / "sklstm" / "kernels"
+KERNELS = Path(__file__).resolve().parents[1] / "sklstm" / "_kernels"
 FLAGS = ["-O3", "-std=gnu99", "-fno-math-errno", "-fno-trapping-math"]
 FLAGS += ["-ffp-contract=off", "-Wno-unused-function"]
 AVX2 = ["-mavx2", "-mfma"]
@@ -35,7 +35,7 @@ PROGRAM = r"""
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include "cell.h"
+#include "activations.h"
 
 #ifdef SKLSTM_FLOAT64
 typedef long double wide;

@@ -15,7 +15,7 @@ from sklstm._network.network import Network
 def kernels_of(instruction_set, dtype):
     """The compiled module of one variant, whichever was chosen at import."""
     suffix = {4: "f32", 8: "f64"}[np.dtype(dtype).itemsize]
-    return import_module(f"sklstm._kernels._recurrent_{instruction_set}_{suffix}")
+    return import_module(f"sklstm._kernels._{instruction_set}_{suffix}")
 
 
 def use_kernels_of(monkeypatch, instruction_set):

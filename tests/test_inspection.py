@@ -161,12 +161,13 @@ def test_biases_get_the_sum_of_the_gradients_of_every_layer(cell, bidirectional)
     network.load(network.initialize(rng, np.zeros(2)), backward=True)
     lengths = np.array([4, 1, 6])
     starts = np.cumsum(lengths) - lengths
-    network.forward(rng.standard_normal((11, 2)), starts, lengths, keep=True)
-    gradient = network.views(network.backward(rng.standard_normal((3, 2))))
-    for name, layer, reverse in network._directions():
-        d_z = layer.d_z()
+    data = rng.standard_normal((11, 2))
+    _, tapes = network.forward(data, starts, lengths, keep=True)
+    gradient = network.views(network.backward(rng.standard_normal((3, 2)), tapes))
+    for layer, tape, reverse in network._on_tape(tapes):
+        d_z = layer.d_z(tape)
         assert d_z.shape == (11, layer.cell.gates, layer.n_units)
-        d_b = gradient[name[:2]]["b_reverse" if reverse else "b"]
+        d_b = gradient[layer.name[:2]]["b_reverse" if reverse else "b"]
         assert_allclose(d_z.sum(axis=0).ravel(), d_b[: d_z[0].size], rtol=1e-12)
 
 

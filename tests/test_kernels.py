@@ -15,7 +15,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from sklstm import _kernels as kernels
 from sklstm._kernels import CELLS, Schedule, supported_instruction_sets
-from sklstm._network.layers import Dense, Recurrent
+from sklstm._network.layers.dense import Dense
+from sklstm._network.steps import Run
+from sklstm._network.workspace import Memory, Workspace, aligned_empty
 
 TORCH = Path(__file__).parent / "data" / "torch_lstm.npz"
 
@@ -47,6 +49,80 @@ every_dtype = pytest.mark.parametrize("dtype", [np.float64, np.float32])
 every_shape = pytest.mark.parametrize("F, H, lengths", SHAPES)
 
 
+class Recurrent:
+    """The doors of a recurrent layer, as they are, with the memory that they need."""
+
+    def __init__(self, F, H, dtype, cell="lstm"):
+        self.kernels, self.cell = kernels.kernels_for(dtype), CELLS[cell]
+        self.F, self.n_units, self.width = F, H, self.kernels.padded(H)
+        gates, slots, n_own = self.cell.gates, self.cell.slots, self.cell.n_own
+        self.shapes = {"w": (F, gates * H), "r": (H, gates * H), "b": (slots * H,)}
+        if n_own:
+            self.shapes["p"] = (n_own, H)
+        self.workspace = Workspace(dtype)
+
+    def load(self, weights, *, backward, d_x=False):
+        number, dtype = self.cell.number, self.workspace.dtype
+        w, r, b, p = (weights.get(name) for name in "wrbp")
+        size = self.kernels.packed_forward_size(number, self.F, self.n_units)
+        self._packed = aligned_empty((size,), dtype)
+        self.kernels.pack_forward(number, w, r, b, p, self._packed)
+        if backward:
+            size = self.kernels.packed_backward_size(number, self.F, self.n_units, d_x)
+            self._packed_backward = aligned_empty((size,), dtype)
+            self.kernels.pack_backward(
+                number, w if d_x else None, r, p, self._packed_backward
+            )
+
+    def forward(
+        self, schedule, x, x_rows, *, keep, sequence=False, h_0=None, c_0=None,
+        c_last=None, mask=None, n_threads=1,
+    ):  # fmt: skip
+        B, N = schedule.n_sequences, schedule.n_steps
+        array, width = self.workspace.array, self.width
+        h_last = array("h_last", B, width)
+        every = keep or sequence or mask is not None
+        h = array("h", N + B, width) if every else None
+        c = array("c", N + B, width) if keep and self.cell.has_c else None
+        kept = array("kept", N, self.cell.slots * width) if keep else None
+        masked = array("masked", N + B, width) if mask is not None else None
+        size = self.kernels.forward_scratch_size(schedule, self.n_units, n_threads)
+        self.kernels.forward(
+            self.cell.number, schedule, x, x_rows, self.F, self.n_units, self._packed,
+            array("scratch", size), h_last, c_last, h_0, c_0, kept, h, c, mask, masked,
+            n_threads,
+        )  # fmt: skip
+        if keep:
+            self._kept = schedule, x, x_rows, kept, h, c, mask, masked
+        return h_last, h, schedule.state_rows
+
+    def backward(
+        self, d_weights, *, d_last=None, d_out=None, d_c=None, d_h_0=None, d_x=False,
+        n_threads=1,
+    ):  # fmt: skip
+        schedule, x, x_rows, kept, h, c, mask, masked = self._kept
+        array, F, H = self.workspace.array, self.F, self.n_units
+        size = self.kernels.backward_scratch_size(
+            self.cell.number, schedule, F, H, n_threads
+        )
+        d_input = None
+        if d_x:
+            d_input = array("d_x", schedule.n_steps, self.kernels.padded(F))
+        self.kernels.backward(
+            self.cell.number, schedule, x, x_rows, F, H, self._packed_backward,
+            array("scratch", size), kept, h, c, d_weights["w"], d_weights["r"],
+            d_weights["b"], d_c, d_last, d_out, d_h_0, d_input, mask, masked, n_threads,
+        )  # fmt: skip
+        if self.cell.n_own:  # which the layer sums up
+            d_z = kept.reshape(-1, 4, self.width)
+            c = {"before": c[schedule.before_rows], "after": c[schedule.state_rows]}
+            for k, (slot, at) in enumerate(
+                zip((0, 1, 3), ("before", "before", "after"))
+            ):
+                d_weights["p"][k] += (d_z[:, slot] * c[at]).sum(axis=0)[:H]
+        return d_input
+
+
 class Batch:
     """A layer with random weights on a batch of random sequences."""
 
@@ -76,8 +152,14 @@ class Batch:
             self.mask = rng.choice([0, 1.5], (self.B, H), p=[1 / 3, 2 / 3])
             self.mask = self.mask.astype(dtype)
 
-    def run(self, n_threads=1, strip_rows=16, keep=True, sequence=True, backward=True):
-        """All outputs and gradients of the kernels, in the order of the input."""
+    def run(
+        self, n_threads=1, strip_rows=16, keep=True, sequence=True, backward=True,
+        d_weights=None,
+    ):  # fmt: skip
+        """All outputs and gradients of the kernels, in the order of the input.
+
+        Those of the weights are added to `d_weights`, or to zeros.
+        """
         layer = Recurrent(self.F, self.H, self.x.dtype, self.cell)
         layer.load(self.weights, backward=True, d_x=True)
         schedule = Schedule(self.starts, self.lengths, strip_rows, n_rows=len(self.x))
@@ -87,7 +169,7 @@ class Batch:
         )
         options = {"n_threads": n_threads}
         if self.mask is not None:
-            options["mask"] = np.pad(self.mask, pad)[schedule.order]
+            options["mask"] = np.pad(self.mask, pad)
         has_c = layer.cell.has_c
         c_last = np.empty_like(c_0) if has_c else None
         h_last, h, h_rows = layer.forward(
@@ -104,22 +186,18 @@ class Batch:
             assert not h[finite, self.H :].any()  # the padding
         if not (keep and backward):
             return result
-        d_weights = {name: np.empty_like(w) for name, w in self.weights.items()}
-        d_h_0 = np.zeros_like(h_0)
-        d_c = d_c[schedule.order] if has_c else None
+        if d_weights is None:
+            d_weights = {name: np.zeros_like(w) for name, w in self.weights.items()}
+        d_h_0 = np.full_like(h_0, np.nan)
         d_x = layer.backward(
             d_weights, d_last=d_last, d_out=np.pad(self.d_h, pad)[schedule.data_rows],
-            d_c=d_c, d_h_0=d_h_0, d_x=True, n_threads=n_threads,
+            d_c=d_c if has_c else None, d_h_0=d_h_0, d_x=True, n_threads=n_threads,
         )  # fmt: skip
-        place = np.argsort(schedule.order)
-        empty = (self.lengths == 0)[:, np.newaxis]
         result |= {f"d_{name}": gradient for name, gradient in d_weights.items()}
-        result |= {
-            "d_x": d_x[at, : self.F].copy(),
-            "d_h_0": np.where(empty, self.d_last, d_h_0[place, : self.H]),
-        }
+        result |= {"d_x": d_x[at, : self.F].copy(), "d_h_0": d_h_0[:, : self.H]}
+        assert not d_h_0[:, self.H :].any()
         if has_c:
-            result["d_c_0"] = d_c[place, : self.H]
+            result["d_c_0"] = d_c[:, : self.H]
         return result
 
     def reference(self, h=None):
@@ -272,7 +350,6 @@ def test_pytorch(instruction_set, name):
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
     schedule = Schedule(starts, lengths, 3, n_rows=lengths.sum())
     at = np.argsort(schedule.data_rows)
-    place = np.argsort(schedule.order)
     x, x_rows, layers = numbers["x"], schedule.data_rows, []
     while f"weight_ih_l{len(layers)}" in numbers:
         k = len(layers)
@@ -291,11 +368,11 @@ def test_pytorch(instruction_set, name):
         layers.append(layer)
         x, x_rows = h, h_rows
 
-    head = Dense(H, len(numbers["head_bias"]), np.float64)
+    head = Dense("head", H, len(numbers["head_bias"]), np.float64)
     head.load(
         {"w": numbers["head_weight"].T.copy(), "b": numbers["head_bias"]}, backward=True
     )
-    output = head.forward(h_last)
+    output, tape = head.forward(h_last, Run(Memory(np.float64), keep=True))
     assert_allclose(output, numbers["output"], rtol=1e-12)
 
     B, K = output.shape
@@ -304,13 +381,13 @@ def test_pytorch(instruction_set, name):
         d_output = (p - np.eye(K)[numbers["target"]]) / B
     else:
         d_output = (output - numbers["target"]) / B
-    d_head = {name: np.empty(shape) for name, shape in head.shapes.items()}
-    gradient = {"d_last": head.backward(d_output, d_head)}
+    d_head = {name: np.zeros(shape) for name, shape in head.shapes.items()}
+    gradient = {"d_last": head.backward(d_output, tape, d_head)}
     assert_allclose(d_head["w"].T, numbers["d_head_weight"], rtol=1e-9, atol=1e-14)
     assert_allclose(d_head["b"], numbers["d_head_bias"], rtol=1e-9, atol=1e-14)
     for k in reversed(range(len(layers))):
         layer = layers[k]
-        d_weights = {name: np.empty(shape) for name, shape in layer.shapes.items()}
+        d_weights = {name: np.zeros(shape) for name, shape in layer.shapes.items()}
         d_c_0 = np.zeros((B, layer.width))
         d_h_0 = np.zeros((B, layer.width))
         d_x = layer.backward(d_weights, **gradient, d_c=d_c_0, d_h_0=d_h_0, d_x=True)
@@ -318,8 +395,8 @@ def test_pytorch(instruction_set, name):
         tolerance = {"rtol": 1e-9, "atol": 1e-14}
         for key, value in from_torch(numbers, k, "d_").items():
             assert_allclose(d_weights[key], value, **tolerance, err_msg=key)
-        assert_allclose(d_h_0[place, :H], numbers[f"d_h_0_l{k}"], **tolerance)
-        assert_allclose(d_c_0[place, :H], numbers[f"d_c_0_l{k}"], **tolerance)
+        assert_allclose(d_h_0[:, :H], numbers[f"d_h_0_l{k}"], **tolerance)
+        assert_allclose(d_c_0[:, :H], numbers[f"d_c_0_l{k}"], **tolerance)
         gradient = {"d_out": d_x}
     F = numbers["x"].shape[1]
     assert_allclose(d_x[at, :F], numbers["d_x"], rtol=1e-9, atol=1e-14)
@@ -421,6 +498,82 @@ def test_bits_do_not_depend_on_neighbours(instruction_set, cell, dtype, masked):
             assert_array_equal(value, together[key], err_msg=key)
 
 
+@every_cell
+@every_dtype
+@pytest.mark.parametrize("masked", [False, True])
+def test_states_are_by_sequence(instruction_set, cell, dtype, masked):
+    """Initial and last states, their gradients and masks: to the bit those of each
+    sequence by itself, and passed through where there are no steps."""
+    lengths = [0, 3, 11, 0, 7, 7, 1, 30, 0, 2, 5, 0]
+    batch = Batch(cell, 13, 19, lengths, dtype, masked=masked)
+    together = batch.run(strip_rows=4)
+    keys = {"h_last", "c_last", "d_h_0", "d_c_0"} & together.keys()
+    assert len(keys) == 2 + 2 * CELLS[cell].has_c
+    for i, T in enumerate(lengths):
+        alone = Batch(cell, 13, 19, [T], dtype)
+        steps = slice(batch.offsets[i], batch.offsets[i + 1])
+        alone.x, alone.d_h, alone.weights = (
+            batch.x[steps],
+            batch.d_h[steps],
+            batch.weights,
+        )
+        for name in ("h_0", "c_0", "d_last", "d_c_last", "mask"):
+            if getattr(batch, name) is not None:
+                setattr(alone, name, getattr(batch, name)[i : i + 1])
+        result = alone.run()
+        for key in keys:
+            assert_array_equal(result[key][0], together[key][i], err_msg=key)
+        if T == 0:
+            for key, source in (("h_last", "h_0"), ("c_last", "c_0")):
+                if key in keys:
+                    assert_array_equal(together[key][i], getattr(batch, source)[i])
+            for key, source in (("d_h_0", "d_last"), ("d_c_0", "d_c_last")):
+                if key in keys:
+                    assert_array_equal(together[key][i], getattr(batch, source)[i])
+
+
+@every_cell
+def test_gradient_of_initial_states_without_those_of_the_last(instruction_set, cell):
+    """None is zero, for a sequence without steps too."""
+    results = []
+    for zeros in (True, False):
+        layer = Recurrent(3, 5, np.float64, cell)
+        batch = Batch(cell, 3, 5, [2, 0, 4])
+        layer.load(batch.weights, backward=True)
+        schedule = Schedule(batch.starts, batch.lengths, n_rows=6)
+        layer.forward(schedule, batch.x, schedule.data_rows, keep=True)
+        shape = 3, layer.width
+        options = {"d_last": np.zeros(shape)} if zeros else {}
+        if zeros and layer.cell.has_c:
+            options["d_c"] = np.zeros(shape)
+        d_h_0 = np.full(shape, np.nan)
+        layer.backward(
+            {name: np.zeros(shape) for name, shape in layer.shapes.items()},
+            d_out=np.ones((6, layer.width)), d_h_0=d_h_0, **options,
+        )  # fmt: skip
+        assert not d_h_0[1].any() and d_h_0[[0, 2], :5].all()
+        results.append(d_h_0)
+    assert_array_equal(*results)
+
+
+@every_cell
+@every_dtype
+@pytest.mark.parametrize("H", [5, 32])  # padded, and straight into the gradient
+def test_gradients_of_weights_are_added(instruction_set, cell, dtype, H):
+    batch = Batch(cell, 3, H, [4, 0, 9, 1], dtype)
+    first = batch.run()
+    d_weights = {name: w.copy() for name, w in batch.weights.items()}
+    second = batch.run(d_weights=d_weights, n_threads=2)
+    for key, value in second.items():
+        expected = first[key]
+        if key[2:] in d_weights:
+            expected = batch.weights[key[2:]] + expected
+            scale = np.finfo(dtype).eps * 20 * np.abs(expected).max()
+            assert_allclose(value, expected, rtol=0, atol=scale, err_msg=key)
+        else:
+            assert_array_equal(value, expected, err_msg=key)
+
+
 @pytest.mark.skipif(
     "avx512" not in supported_instruction_sets(), reason="needs two sets with FMA"
 )
@@ -432,7 +585,7 @@ def test_same_bits_with_avx2_and_avx512(monkeypatch, cell, F, H, lengths, dtype)
     for name in ("avx2", "avx512"):
         use_kernels_of(monkeypatch, name)
         batch = Batch(cell, F, H, lengths, dtype, masked=lengths[0] > 4)
-        results.append(batch.run())
+        results.append(batch.run(d_weights=batch.weights))  # adds to them
     for key, value in results[0].items():
         assert_array_equal(value, results[1][key], err_msg=key)
 
@@ -562,17 +715,57 @@ def test_shapes_are_checked(instruction_set, cell):
     with pytest.raises(ValueError, match=r"mask has shape \(2, 5\)"):
         layer.forward(schedule, batch.x, rows, keep=True, mask=batch.h_0)
     layer.forward(schedule, batch.x, rows, keep=True)
-    d_weights = {name: np.empty(shape) for name, shape in layer.shapes.items()}
+    d_weights = {name: np.zeros(shape) for name, shape in layer.shapes.items()}
     for name, array in [
         ("d_last", np.zeros((3, layer.width))),
         ("d_out", np.zeros((5, layer.width))),
         ("d_c", np.zeros((2, layer.width - 1))),
         ("d_h_0", np.zeros((1, layer.width))),
     ]:
-        with pytest.raises(ValueError, match=f"{name} has shape"):
+        message = f"{name} has shape"
+        if name == "d_c" and not layer.cell.has_c:
+            message = "c and d_c are for a cell that has a state c"
+        with pytest.raises(ValueError, match=message):
             layer.backward(d_weights, **{name: array})
-    with pytest.raises(ValueError, match="d_x needs w_transposed"):
+    for name, array in d_weights.items():
+        if name != "p":
+            with pytest.raises(ValueError, match=f"d_{name} has"):
+                layer.backward({**d_weights, name: array[:-1]})
+    with pytest.raises(ValueError, match="packed has not the elements"):
         layer.backward(d_weights, d_x=True)  # was not loaded for it
+    layer._packed = layer._packed[:-1]
+    with pytest.raises(ValueError, match="packed has not the elements"):
+        layer.forward(schedule, batch.x, rows, keep=True)
+
+
+@every_cell
+def test_memory_is_checked(instruction_set, cell):
+    """An array that is smaller than the kernels say is refused."""
+    batch = Batch(cell, 3, 5, [2, 4])
+    layer = Recurrent(3, 5, np.float64, cell)
+    layer.load(batch.weights, backward=True)
+    schedule = Schedule(batch.starts, batch.lengths, n_rows=6)
+    layer.forward(schedule, batch.x, schedule.data_rows, keep=True)
+    original = layer.workspace.array
+
+    def array(name, *shape):
+        return original(name, *shape)[: -1 if name == "scratch" else None]
+
+    layer.workspace.array = array
+    with pytest.raises(ValueError, match="than forward_scratch_size says"):
+        layer.forward(schedule, batch.x, schedule.data_rows, keep=False)
+    d_weights = {name: np.zeros(shape) for name, shape in layer.shapes.items()}
+    with pytest.raises(ValueError, match="than backward_scratch_size says"):
+        layer.backward(d_weights)
+
+
+def test_padded(instruction_set):
+    padded = kernels.kernels_for(np.float64).padded
+    lanes = padded(1)
+    assert lanes in (2, 4, 8)
+    sizes = (0, 1, lanes, lanes + 1, 5 * lanes)
+    assert [padded(n) for n in sizes] == [0, lanes, lanes, 2 * lanes, 5 * lanes]
+    assert kernels.kernels_for(np.float32).padded(1) == 2 * lanes
 
 
 @pytest.mark.parametrize("number", [-1, len(CELLS)])
@@ -583,19 +776,28 @@ def test_there_is_no_other_cell(instruction_set, number):
         layer.load(Batch("lstm", 3, 5, [2]).weights, backward=False)
 
 
-@pytest.mark.parametrize("n, K, N", [(7, 20, 1), (1, 3, 9), (40, 64, 130)])
+@pytest.mark.parametrize("n, K, N", [(7, 20, 1), (1, 3, 9), (40, 64, 130), (9, 5, 16)])
 def test_dense(instruction_set, n, K, N):
     rng = np.random.default_rng(0)
     a, d_out = rng.standard_normal((n, K)), rng.standard_normal((n, N))
     weights = {"w": rng.standard_normal((K, N)), "b": rng.standard_normal(N)}
-    dense = Dense(K, N, np.float64)
+    dense = Dense("head", K, N, np.float64)
     dense.load(weights, backward=True)
-    assert_allclose(dense.forward(a), a @ weights["w"] + weights["b"], rtol=1e-12)
-    d_weights = {name: np.empty_like(w) for name, w in weights.items()}
-    d_a = dense.backward(d_out, d_weights)
-    assert_allclose(d_weights["w"], a.T @ d_out, rtol=1e-10, atol=1e-12)
-    assert_allclose(d_weights["b"], d_out.sum(axis=0), rtol=1e-10, atol=1e-12)
+    out, tape = dense.forward(a, Run(Memory(np.float64), keep=True))
+    assert_allclose(out, a @ weights["w"] + weights["b"], rtol=1e-12)
+    step, _ = dense.step(a, None)
+    assert_array_equal(step, out)
+    d_weights = {name: w.copy() for name, w in weights.items()}
+    d_a = dense.backward(d_out, tape, d_weights)
+    expected = {"w": a.T @ d_out, "b": d_out.sum(axis=0)}  # added to what was there
+    for name, w in weights.items():
+        assert_allclose(d_weights[name], w + expected[name], rtol=1e-10, atol=1e-12)
     assert_allclose(d_a[:, :K], d_out @ weights["w"].T, rtol=1e-10, atol=1e-12)
+    assert not d_a[:, K:].any()
+    with pytest.raises(ValueError, match="d_w has shape"):
+        dense.backward(d_out, tape, {**d_weights, "w": np.zeros((K, N + 1))})
+    with pytest.raises(ValueError, match="do not belong together"):
+        dense.backward(d_out, tape, {**d_weights, "b": np.zeros(N + 1)})
 
 
 # ---- the schedule ----------------------------------------------------------------

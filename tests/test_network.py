@@ -570,9 +570,9 @@ class Outputs:
         out, self.tape = self.pooling.forward(x, run)
         return out
 
-    def backward(self, n_threads=1):
-        """Gradients of all steps, in the order of the data, and of w."""
-        d_w = {"w": np.zeros_like(self.w)}
+    def backward(self, n_threads=1, d_w=0.0):
+        """Gradients of all steps, in the order of the data, and of w, added to d_w."""
+        d_w = {"w": np.full_like(self.w, d_w)}
         self.pooling.n_threads = lambda n_steps: n_threads
         d_h = self.pooling.backward(self.d_out, self.tape, d_w).values
         schedule = self.schedule(self.starts, self.lengths)
@@ -630,6 +630,7 @@ def test_gradient_of_pooling(instruction_set, mode):
         assert_allclose(d_h[start : start + T, :n_inputs], expected, atol=1e-13)
     if mode == "attention":
         assert_allclose(d_w[0][0], d_w_expected, atol=1e-12)
+        assert_allclose(steps.backward(d_w=3.0)[1][0], d_w_expected + 3, atol=1e-12)
 
 
 def test_the_first_of_equal_maxima_gets_the_gradient(instruction_set):
@@ -698,7 +699,12 @@ def test_shapes_of_pooling_are_checked(instruction_set):
         steps.pooling.forward(x._replace(rows=x.rows[1:]), run)
     steps.forward()
     with pytest.raises(ValueError, match="d_out has shape"):
-        steps.pooling.backward(np.zeros((3, steps.pooling.width)), steps.tape, {})
+        steps.pooling.backward(
+            np.zeros((3, steps.pooling.width)), steps.tape, {"w": steps.w}
+        )
+    for w in (None, np.zeros((1, 5 + steps.pooling.width))):
+        with pytest.raises(ValueError, match="d_w and d_out do not belong together"):
+            steps.pooling.backward(steps.d_out, steps.tape, {"w": w})
 
 
 # ---- the schedule ----------------------------------------------------------------

@@ -17,12 +17,8 @@ MAKE = {
 def test_threads_are_for_large_vectors(monkeypatch):
     monkeypatch.setattr(kernels, "effective_n_threads", lambda: 5)
     size = kernels.PARALLEL_SIZE
-    assert [kernels.n_threads_for(np.empty(n)) for n in (0, 1, size, size + 1)] == [
-        1,
-        1,
-        1,
-        5,
-    ]
+    sizes = (0, 1, size, size + 1)
+    assert [kernels.n_threads_for(np.empty(n)) for n in sizes] == [1, 1, 1, 5]
 
 
 def state_after(solver, gradients):

@@ -430,12 +430,20 @@ def test_rows_that_are_not_there(row):
 def test_kernels_refuse_what_would_divide_by_zero_or_follow_null():
     kernels = kernels_for(np.float64)
     zeros, vector = np.zeros((2, 2)), np.zeros(4)
-    with pytest.raises(ValueError, match="has no 0 gates"):
-        kernels.pack_transposed(zeros, 0, vector)
-    with pytest.raises(ValueError, match="has no 3 gates"):
-        kernels.pack_transposed(zeros, 3, vector)
-    with pytest.raises(ValueError, match="do not belong together"):
-        kernels.dense_forward(zeros, vector, vector, np.zeros((2, 0)))
+    together = pytest.raises(ValueError, match="do not belong together")
+    no_units, no_elements = np.zeros((0, 0)), np.zeros(0)
+    with together:
+        kernels.pack_forward(0, no_units, no_units, no_elements, None, no_elements)
+    with together:
+        kernels.pack_backward(0, no_units, no_units, None, no_elements)
+    with together:
+        kernels.pack_dense(np.zeros((2, 0)), no_elements, no_elements)
+    with together:
+        kernels.pack_dense(np.zeros((0, 2)), np.zeros(2), vector)
+    with together:
+        kernels.pack_dense_backward(np.zeros((2, 0)), no_elements)
+    with together:
+        kernels.dense_forward(zeros, 2, vector, np.zeros((2, 0)))
     schedule = Schedule(np.array([0]), np.array([2]), n_rows=2)
     for name in ("max", "attention"):
         pooling = Pooling("pooling", 3, np.float64, name)
@@ -446,11 +454,11 @@ def test_kernels_refuse_what_would_divide_by_zero_or_follow_null():
         norms = pooling.begin(1)[1]
         tape = x, norms, None, None, one, memory.workspace(1)
         with pytest.raises(ValueError, match="The backward pass of"):
-            pooling.backward(one, tape, {})
+            pooling.backward(one, tape, {"w": np.zeros((1, 3))})
     with pytest.raises(TypeError, match="None"):
         kernels.gradient_norm(None)
     with pytest.raises(TypeError, match="schedule"):
-        kernels.scratch_size(None, 8, 1)
+        kernels.forward_scratch_size(None, 8, 1)
 
 
 # ---- what gets past SequenceArray ----------------------------------------------------

@@ -71,13 +71,13 @@ def _choose(supported, forced):
 instruction_set = _choose(supported_instruction_sets(), os.environ.get("SKLSTM_ISA"))
 
 _VARIANTS = {
-    np.dtype(dtype): import_module(f"{__name__}._recurrent_{instruction_set}_{suffix}")
+    np.dtype(dtype): import_module(f"{__name__}._{instruction_set}_{suffix}")
     for dtype, suffix in ((np.float32, "f32"), (np.float64, "f64"))
 }
 
 
 class Cell(NamedTuple):
-    """A row of the table of cells in cell.h, where the fields are explained."""
+    """A row of the table of cells in cells.h, where the fields are explained."""
 
     number: int
     gates: int

@@ -8,7 +8,7 @@
 
 #include <float.h>
 #include <math.h>
-#include "tile.h"
+#include "vectors.h"
 
 #define UPDATE_CHUNK 16384
 
@@ -33,46 +33,59 @@ static double sum_of_squares(ptrdiff_t n, const real *restrict a)
         + ((sum[2] + sum[6]) + (sum[3] + sum[7]));
 }
 
+/* A step: the vectors, the numbers of its rule, and the rule for elements begin .. end. */
+typedef struct update {
+    void (*rule)(const struct update *, ptrdiff_t begin, ptrdiff_t end);
+    real *p;
+    const real *gradient;
+    real *m, *v;
+    const real *decay; /* or NULL */
+    real scale, rate, step, momentum, beta_1, rest_1, beta_2, rest_2, epsilon;
+    int nesterov;
+} update;
+
 /* m = beta_1 m + (1 - beta_1) g
    v = beta_2 v + (1 - beta_2) g^2
    p = p - decay p - step m / (sqrt(v) + epsilon),  g = scale gradient */
-static void adam_update(
-    ptrdiff_t n, real *restrict p, const real *restrict gradient, real *restrict m,
-    real *restrict v, const real *restrict decay, real scale, real rate, real step,
-    real beta_1, real rest_1, real beta_2, real rest_2, real epsilon)
+static void adam(const update *u, ptrdiff_t begin, ptrdiff_t end)
 {
+    const update s = *u;
+    real *restrict p = s.p, *restrict m = s.m, *restrict v = s.v;
+    const real *restrict gradient = s.gradient, *restrict decay = s.decay;
     if (decay)
-        for (ptrdiff_t i = 0; i < n; i++) p[i] -= p[i] * decay[i] * rate;
-    for (ptrdiff_t i = 0; i < n; i++) {
-        const real g = gradient[i] * scale;
-        m[i] = m[i] * beta_1 + g * rest_1;
-        v[i] = v[i] * beta_2 + g * g * rest_2;
-        p[i] -= m[i] / (SQRT(v[i]) + epsilon) * step;
+        for (ptrdiff_t i = begin; i < end; i++) p[i] -= p[i] * decay[i] * s.rate;
+    for (ptrdiff_t i = begin; i < end; i++) {
+        const real g = gradient[i] * s.scale;
+        m[i] = m[i] * s.beta_1 + g * s.rest_1;
+        v[i] = v[i] * s.beta_2 + g * g * s.rest_2;
+        p[i] -= m[i] / (SQRT(v[i]) + s.epsilon) * s.step;
     }
 }
 
 /* v = beta_2 v + (1 - beta_2) g^2
    p = p - rate g / (sqrt(v) + epsilon),  g = scale gradient */
-static void rmsprop_update(
-    ptrdiff_t n, real *restrict p, const real *restrict gradient, real *restrict v,
-    real scale, real rate, real beta_2, real rest_2, real epsilon)
+static void rmsprop(const update *u, ptrdiff_t begin, ptrdiff_t end)
 {
-    for (ptrdiff_t i = 0; i < n; i++) {
-        const real g = gradient[i] * scale;
-        v[i] = v[i] * beta_2 + g * g * rest_2;
-        p[i] -= g / (SQRT(v[i]) + epsilon) * rate;
+    const update s = *u;
+    real *restrict p = s.p, *restrict v = s.v;
+    const real *restrict gradient = s.gradient;
+    for (ptrdiff_t i = begin; i < end; i++) {
+        const real g = gradient[i] * s.scale;
+        v[i] = v[i] * s.beta_2 + g * g * s.rest_2;
+        p[i] -= g / (SQRT(v[i]) + s.epsilon) * s.rate;
     }
 }
 
 /* v = momentum v - rate g;  p = p + v, or with Nesterov p + momentum v - rate g */
-static void sgd_update(
-    ptrdiff_t n, real *restrict p, const real *restrict gradient, real *restrict v,
-    real scale, real rate, real momentum, int nesterov)
+static void sgd(const update *u, ptrdiff_t begin, ptrdiff_t end)
 {
-    for (ptrdiff_t i = 0; i < n; i++) {
-        const real g = gradient[i] * scale * rate;
-        v[i] = v[i] * momentum - g;
-        p[i] += nesterov ? v[i] * momentum - g : v[i];
+    const update s = *u;
+    real *restrict p = s.p, *restrict v = s.v;
+    const real *restrict gradient = s.gradient;
+    for (ptrdiff_t i = begin; i < end; i++) {
+        const real g = gradient[i] * s.scale * s.rate;
+        v[i] = v[i] * s.momentum - g;
+        p[i] += s.nesterov ? v[i] * s.momentum - g : v[i];
     }
 }
 

@@ -10,7 +10,7 @@
 #ifndef SKLSTM_POOLING_H
 #define SKLSTM_POOLING_H
 
-#include "cell.h"
+#include "activations.h"
 
 enum { POOL_MEAN, POOL_MAX, POOL_ATTENTION };
 /* What a sequence keeps besides the sum: steps, m, l. */

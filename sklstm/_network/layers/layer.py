@@ -26,13 +26,9 @@ class Layer:
         self.n_outputs = n_outputs
         self.dtype = np.dtype(dtype)
         self.kernels = kernels_for(dtype)
-        self.width = self.padded(n_outputs)
-        self.input_width = self.padded(n_inputs)
-
-    def padded(self, n):
-        """n up to a multiple of the vector width; columns between hold zeros."""
-        lanes = self.kernels.lanes
-        return -(-n // lanes) * lanes
+        # in memory: up to a multiple of the vector width; columns between hold zeros
+        self.width = self.kernels.padded(n_outputs)
+        self.input_width = self.kernels.padded(n_inputs)
 
     def initialize(self, weights, rng, begin):
         """Fill the weights; `begin` is an `InitialValues`."""

@@ -17,7 +17,7 @@ class Last(Layer):
         return StepsGradient(ends=(d_y,))
 
     def step(self, x, state):
-        return x, None
+        return x.values, None
 
 
 class Pooling(Layer):
@@ -90,13 +90,14 @@ class Pooling(Layer):
         x, norms, where, scores, out, memory = tape
         schedule = x.schedule
         d_h = memory.array("d_h", schedule.n_steps, self.width)
-        d_w = memory.array("d_w", len(schedule.first_row) - 1, self.width)
+        size = self.kernels.pool_scratch_size(schedule, self.n_inputs)
+        scratch, d_w = memory.array("scratch", size), None
+        if self.shapes:
+            d_w = d_weights["w"]
         self.kernels.pool_backward(
             self.number, schedule, x.values, x.rows, self._w, norms, where, scores, out,
-            d_y, d_h, d_w, self.n_threads(schedule.n_steps),
+            d_y, scratch, d_h, d_w, self.n_threads(schedule.n_steps),
         )  # fmt: skip
-        if self.shapes:
-            d_weights["w"] += d_w.sum(axis=0)[: self.n_inputs]
         return StepsGradient(d_h)
 
     def step(self, x, state):

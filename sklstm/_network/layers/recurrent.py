@@ -17,8 +17,8 @@ class Tape(NamedTuple):
     x: Steps
     kept: np.ndarray  # (N, slots * width) what the cell kept, after `backward` d_z
     h: np.ndarray  # (N + B, width) all hidden states
-    c: np.ndarray  # (N + B, width) all cell states, h for a cell without
-    mask: np.ndarray | None  # (B, width) by sorted place: factors of h'
+    c: np.ndarray | None  # (N + B, width) all cell states, of a cell that has them
+    mask: np.ndarray | None  # (B, width) by sequence: factors of h'
     masked: np.ndarray | None  # (N + B, width) h times mask
     memory: Workspace
 
@@ -53,7 +53,7 @@ class Recurrent(Layer):
         if n_own:
             self.shapes["p"] = (n_own, n_units)
         self.state_widths = (self.width,) * (1 + self.cell.has_c)
-        self._w = self._r_transposed = self._w_transposed = None
+        self._packed = self._packed_backward = None
         self._step_scratch = 0, None
 
     @property
@@ -87,32 +87,21 @@ class Recurrent(Layer):
             bias[self.cell.memory] = begin.forget_bias
 
     def load(self, weights, *, backward, n_threads=1):
-        gates, slots, lanes = self.cell.gates, self.cell.slots, self.kernels.lanes
-        width, dtype = self.width, self.dtype
-        if self._w is None:
-            size = gates * width * (self.n_inputs + width)
-            self._w = aligned_empty((size,), dtype)
-            self._bias = aligned_empty((width // lanes, slots * lanes), dtype)
-            self._own = np.zeros((max(1, self.cell.n_own), width), dtype)
-        self.kernels.pack_gates(
-            self.cell.number, weights["w"], weights["r"], weights["b"], self._w,
-            self._bias, n_threads,
+        w, r, b, p = (weights.get(name) for name in "wrbp")
+        number, F, H = self.cell.number, self.n_inputs, self.n_units
+        if self._packed is None:
+            size = self.kernels.packed_forward_size(number, F, H)
+            self._packed = aligned_empty((size,), self.dtype)
+        self.kernels.pack_forward(number, w, r, b, p, self._packed, n_threads)
+        if not backward:
+            return
+        if self._packed_backward is None:
+            size = self.kernels.packed_backward_size(number, F, H, not self.reads_data)
+            self._packed_backward = aligned_empty((size,), self.dtype)
+        self.kernels.pack_backward(
+            number, None if self.reads_data else w, r, p, self._packed_backward,
+            n_threads,
         )  # fmt: skip
-        if self.cell.n_own:
-            self._own[:, : self.n_units] = weights["p"]
-        if backward:
-            if self._r_transposed is None:
-                self._r_transposed = aligned_empty((gates * width * width,), dtype)
-            self.kernels.pack_transposed(
-                weights["r"], gates, self._r_transposed, n_threads
-            )
-        if backward and not self.reads_data:
-            if self._w_transposed is None:
-                size = gates * width * self.input_width
-                self._w_transposed = aligned_empty((size,), dtype)
-            self.kernels.pack_transposed(
-                weights["w"], gates, self._w_transposed, n_threads
-            )
 
     def forward(self, x, run):
         schedule, memory = x.schedule, run.workspace()
@@ -126,7 +115,7 @@ class Recurrent(Layer):
             name = f"{self.name}.recurrent_dropout"
             mask = run.masks.of_sequences(
                 name, self.recurrent_dropout, array("mask", B, width)
-            )[schedule.order]
+            )
             masked = array("masked", N + B, width)
         # a mask is multiplied with the states of all steps
         every = run.keep or run.every_step or self.every_step or mask is not None
@@ -134,17 +123,18 @@ class Recurrent(Layer):
         c = array("c", N + B, width) if run.keep and self.cell.has_c else None
         kept = array("kept", N, self.cell.slots * width) if run.keep else None
         scratch = array(
-            "scratch", self.kernels.scratch_size(schedule, width, n_threads)
+            "scratch",
+            self.kernels.forward_scratch_size(schedule, self.n_units, n_threads),
         )
         self.kernels.forward(
             self.cell.number, schedule, x.values, x.rows, self.n_inputs, self.n_units,
-            self._w, self._bias, self._own, scratch, h_last, c_last, h_0, c_0, kept, h,
-            c, mask, masked, n_threads,
+            self._packed, scratch, h_last, c_last, h_0, c_0, kept, h, c, mask, masked,
+            n_threads,
         )  # fmt: skip
         run.ends[self.name] = ends
         tape = None
         if run.keep:
-            tape = Tape(x, kept, h, h if c is None else c, mask, masked, memory)
+            tape = Tape(x, kept, h, c, mask, masked, memory)
         return Steps(h, schedule.state_rows, schedule, ends), tape
 
     def backward(self, d_y, tape, d_weights, d_states=None):
@@ -152,40 +142,26 @@ class Recurrent(Layer):
         layer, the gradients of the initial states (B, width) by sequence."""
         x, kept, h, c, mask, masked, memory = tape
         schedule, array = x.schedule, memory.array
-        B, N = schedule.n_sequences, schedule.n_steps
-        width, H, gates, slots = (
-            self.width, self.n_units, self.cell.gates, self.cell.slots,
-        )  # fmt: skip
-        d_last, d_c_last = (*d_y.ends, None, None)[:2]
-        d_c = array("d_c", B, width)
-        d_c[:] = 0 if d_c_last is None else d_c_last[schedule.order]
-        d_h_0 = None if d_states is None else np.zeros((B, width), self.dtype)
-        d_w = array("d_w", self.n_inputs, gates * width)
-        d_r = array("d_r", H, gates * width)
-        d_b = array("d_b", 1 + slots - gates, gates * width)
+        F, H, N = self.n_inputs, self.n_units, schedule.n_steps
+        number, n_threads = self.cell.number, self.n_threads(N)
+        d_last, d_c = (*d_y.ends, None, None)[:2]
+        d_h_0 = None
+        if d_states is not None:
+            d_h_0, d_c_0 = np.zeros((2, schedule.n_sequences, self.width), self.dtype)
+            if d_c is not None:
+                d_c_0[:] = d_c
+            d_c = d_c_0 if self.cell.has_c else None
+            d_states[self.name] = (d_h_0, d_c)[: len(self.state_widths)]
+        size = self.kernels.backward_scratch_size(number, schedule, F, H, n_threads)
         d_x = None if self.reads_data else array("d_x", N, self.input_width)
         self.kernels.backward(
-            self.cell.number, schedule, x.values, x.rows, self.n_inputs, H,
-            self._r_transposed, self._own, kept, h, c, d_w, d_r, d_b, d_c, d_last,
-            d_y.values, d_h_0, None if self.reads_data else self._w_transposed, d_x,
-            mask, masked, self.n_threads(N),
+            number, schedule, x.values, x.rows, F, H, self._packed_backward,
+            array("scratch", size), kept, h, c, d_weights["w"], d_weights["r"],
+            d_weights["b"], d_c, d_last, d_y.values, d_h_0, d_x, mask, masked,
+            n_threads,
         )  # fmt: skip
-        for name, gradient in (("w", d_w), ("r", d_r)):
-            d_weights[name].reshape(-1, gates, H)[:] += gradient.reshape(
-                -1, gates, width
-            )[..., :H]
-        # slots that only R h' goes to are the last ones of the second row
-        rows = d_b.reshape(-1, gates, width)[..., :H]
-        bias = d_weights["b"].reshape(slots, H)
-        bias[:gates] += rows[0]
-        bias[gates:] += rows[-1, 2 * gates - slots :]
         if self.cell.n_own:
             d_weights["p"] += self._d_own(schedule, kept, c)[:, :H]
-        if d_states is not None:
-            place = np.argsort(schedule.order)
-            d_states[self.name] = tuple(
-                part[place] for part in (d_h_0, d_c)[: len(self.state_widths)]
-            )
         return None if d_x is None else StepsGradient(d_x)
 
     def _d_own(self, schedule, d_z, c):
@@ -201,12 +177,12 @@ class Recurrent(Layer):
         h_last, c_last = after if self.cell.has_c else (after[0], None)
         n, scratch = self._step_scratch
         if n != len(h_0):
-            size = self.kernels.scratch_size(x.schedule, self.width, 1)
+            size = self.kernels.forward_scratch_size(x.schedule, self.n_units, 1)
             scratch = aligned_empty((size,), self.dtype)
             self._step_scratch = len(h_0), scratch
         self.kernels.forward(
             self.cell.number, x.schedule, x.values, x.rows, self.n_inputs, self.n_units,
-            self._w, self._bias, self._own, scratch, h_last, c_last, h_0, c_0,
+            self._packed, scratch, h_last, c_last, h_0, c_0,
         )  # fmt: skip
         return Steps(h_last, x.rows, x.schedule, after), after
 

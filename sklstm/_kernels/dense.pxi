@@ -1,0 +1,85 @@
+"""Dense layers: out = a W + b.
+
+An element is one chain whatever rows are beside it, which BLAS does not promise.
+"""
+
+
+def dense_forward(
+    const real[:, ::1] a,     # IN (n, lda) of which K columns are used
+    Py_ssize_t K,
+    const real[::1] packed,   # IN from pack_dense
+    real[:, ::1] out,         # OUT (n, n_outputs padded)
+):
+    cdef Py_ssize_t n = out.shape[0], width = out.shape[1]
+    if (
+        a.shape[0] != n or not 0 <= K <= a.shape[1] or width < 1 or width % LANES
+        or packed.shape[0] != (1 + K) * width
+    ):
+        raise ValueError("a, K, packed and out do not belong together.")
+    product(
+        0, n, const_data(a), NULL, a.shape[1], K, &packed[0] + width, &packed[0],
+        width // LANES, data(out),
+    )
+
+
+cpdef Py_ssize_t dense_scratch_size(
+    Py_ssize_t n, Py_ssize_t K, Py_ssize_t n_outputs
+) except -1:
+    """Elements of scratch memory that `dense_backward` of n rows needs."""
+    cdef Py_ssize_t width = padded(n_outputs)
+    return (n + K + 1) * width if n_outputs < width else 0
+
+
+def dense_backward(
+    const real[:, ::1] a,     # IN (n, lda) of which K columns are used
+    const real[:, ::1] d_out,  # IN (n, n_outputs)
+    const real[::1] packed,   # IN from pack_dense_backward
+    real[::1] scratch,        # at least dense_scratch_size elements
+    real[:, ::1] d_w,         # IN/OUT (K, n_outputs), += a' d_out
+    real[::1] d_b,            # IN/OUT (n_outputs,), += sum of d_out
+    real[:, ::1] d_a,         # OUT (n, K padded) d_out W'
+):
+    cdef Py_ssize_t n = d_out.shape[0], n_outputs = d_out.shape[1], K = d_w.shape[0]
+    cdef Py_ssize_t width = padded(n_outputs)
+    cdef Outer operands, nothing
+    if (
+        n_outputs < 1 or a.shape[0] != n or not 0 <= K <= a.shape[1]
+        or packed.shape[0] != width * padded(K) or d_b.shape[0] != n_outputs
+    ):
+        raise ValueError("a, d_out, packed, d_w and d_b do not belong together.")
+    if scratch.shape[0] < dense_scratch_size(n, K, n_outputs):
+        raise ValueError("scratch has fewer elements than dense_scratch_size says.")
+    check_shape("d_w", d_w, K, n_outputs)
+    check_shape("d_a", d_a, n, padded(K))
+    if n == 0:
+        return
+    cdef const Py_ssize_t[::1] rows = np.arange(n, dtype=np.intp)
+    cdef bint direct = n_outputs == width
+    operands.a = const_data(a)
+    operands.rows = &rows[0]
+    operands.lda = a.shape[1]
+    operands.K = K
+    operands.d = &d_out[0, 0]
+    operands.ldd = width
+    operands.vectors = width // LANES
+    operands.N = n
+    operands.gradient = data(d_w)
+    operands.bias = &d_b[0]
+    if not direct:
+        pad(&d_out[0, 0], n, n_outputs, width, &scratch[0])
+        operands.d = &scratch[0]
+        operands.gradient = &scratch[n * width]
+        operands.bias = operands.gradient + K * width
+        pad(const_data(d_w), K, n_outputs, width, operands.gradient)
+        pad(&d_b[0], 1, n_outputs, width, operands.bias)
+    nothing = operands
+    nothing.K = 0
+    nothing.bias = NULL
+    outer_share(&operands, &nothing, 0, 1)
+    if not direct:
+        unpad(operands.gradient, K, n_outputs, width, data(d_w))
+        unpad(operands.bias, 1, n_outputs, width, &d_b[0])
+    product(
+        0, n, operands.d, NULL, width, width, &packed[0], NULL, padded(K) // LANES,
+        data(d_a),
+    )

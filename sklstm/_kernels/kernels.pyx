@@ -1,0 +1,178 @@
+"""The kernels: what C cannot say, loops over strips and threads and the doors to Python.
+
+Compiled once per instruction set and precision (setup.py, `__init__.py`). The headers
+have the arithmetic: vectors.h, tile.h and activations.h what all is built on, cells.h
+and step.h a time step of a recurrent layer, pooling.h, optimizer.h. The files included
+at the end have the loops and the doors, one subject each, and check shapes there. A
+`Schedule` says which rows belong to which step.
+
+`units` is H padded to a multiple of LANES. Padded units have zero weights, so they
+stay at zero and their gradients are zero. The steps end their products at H; d_x and
+d_h_0 run over the padding as well, whose d_z is zero. `gates`, `slots` and `cells` are
+explained in cells.h.
+"""
+import numpy as np
+
+from cython.parallel cimport parallel, prange
+from libc.math cimport sqrt
+from libc.string cimport memcpy, memset
+
+from sklstm._kernels._schedule cimport Batch, Schedule
+
+cdef extern from "<vectors.h>" nogil:
+    ctypedef float real
+    const int LANES "LANES"
+    unsigned long long flush_denormals() noexcept
+    void restore_denormals(unsigned long long) noexcept
+
+cdef extern from "<tile.h>" nogil:
+    const int PANEL "PANEL"
+    void product(
+        Py_ssize_t, Py_ssize_t, const real*, const Py_ssize_t*, Py_ssize_t, Py_ssize_t,
+        const real*, const real*, Py_ssize_t, real*) noexcept
+    void outer(
+        Py_ssize_t, Py_ssize_t, const real*, const Py_ssize_t*, Py_ssize_t, Py_ssize_t,
+        const real*, Py_ssize_t, int, real*, Py_ssize_t, real*) noexcept
+
+cdef extern from "<cells.h>" nogil:
+    ctypedef struct cell_type:
+        const char* name
+        int gates
+        int slots
+        int has_c
+        int n_own
+        int memory
+    int N_CELLS
+    const cell_type cells[]
+
+cdef extern from "<step.h>" nogil:
+    int panel_blocks(int) noexcept
+    void forward_step(
+        const cell_type*, Py_ssize_t, const real*, const Py_ssize_t*, Py_ssize_t,
+        Py_ssize_t, const real*, const real*, Py_ssize_t, Py_ssize_t, int, const real*,
+        const real*, const real*, real*, real*, real*) noexcept
+    void input_part(
+        const cell_type*, Py_ssize_t, const real*, const Py_ssize_t*, Py_ssize_t,
+        Py_ssize_t, const real*, const real*, Py_ssize_t, real*) noexcept
+    void backward_step(
+        const cell_type*, Py_ssize_t, Py_ssize_t, const real*, const real*, Py_ssize_t,
+        Py_ssize_t, const real*, const real*, const real*, const Py_ssize_t*,
+        const real*, const real*, const real*, real*, real*) noexcept
+
+cdef extern from "<pooling.h>" nogil:
+    const int POOL_NORMS, POOL_MEAN, POOL_MAX, POOL_ATTENTION
+    real pool_dot(Py_ssize_t, const real*, const real*, int) noexcept
+    void pool_step(
+        int, Py_ssize_t, const real*, const real*, real*, real*, Py_ssize_t,
+        Py_ssize_t*, real*) noexcept
+    void pool_step_back(
+        int, Py_ssize_t, const real*, const real*, const real*, Py_ssize_t,
+        const Py_ssize_t*, real, const real*, real, real*, real*) noexcept
+
+cdef extern from "<optimizer.h>" nogil:
+    const int UPDATE_CHUNK
+    const double LEAST
+    double sum_of_squares(Py_ssize_t, const real*) noexcept
+    ctypedef struct update:
+        void (*rule)(const update*, Py_ssize_t, Py_ssize_t) noexcept nogil
+        real* p
+        const real* gradient
+        real* m
+        real* v
+        const real* decay
+        real scale, rate, step, momentum, beta_1, rest_1, beta_2, rest_2, epsilon
+        int nesterov
+    void adam(const update*, Py_ssize_t, Py_ssize_t) noexcept
+    void rmsprop(const update*, Py_ssize_t, Py_ssize_t) noexcept
+    void sgd(const update*, Py_ssize_t, Py_ssize_t) noexcept
+
+cdef extern from *:
+    """
+    #ifdef _OPENMP
+    #include <omp.h>
+    #else
+    static int omp_get_thread_num(void) { return 0; }
+    static int omp_get_num_threads(void) { return 1; }
+    #endif
+    """
+    int omp_get_thread_num() noexcept nogil
+    int omp_get_num_threads() noexcept nogil
+
+
+# Number, gates, slots, has_c, n_own and memory of each cell, by name.
+cell_table = {
+    cells[i].name.decode(): (
+        i, cells[i].gates, cells[i].slots, bool(cells[i].has_c), cells[i].n_own,
+        cells[i].memory,
+    )
+    for i in range(N_CELLS)
+}
+# Numbers by which a pooling is called.
+pooling_modes = {"mean": POOL_MEAN, "max": POOL_MAX, "attention": POOL_ATTENTION}
+pooling_norms = POOL_NORMS
+
+cdef inline Py_ssize_t ceil_div(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
+    return (a + b - 1) // b
+
+
+cdef inline const Py_ssize_t* address(const Py_ssize_t[::1] a) noexcept:
+    """The data of an array; an empty one has none to point at."""
+    return &a[0] if a.shape[0] else NULL
+
+
+cdef inline real* data(real[:, ::1] a) noexcept:
+    """The data of an array; NULL for None and for an empty one."""
+    if a is None or a.shape[0] == 0 or a.shape[1] == 0:
+        return NULL
+    return &a[0, 0]
+
+
+cdef inline const real* const_data(const real[:, ::1] a) noexcept:
+    if a is None or a.shape[0] == 0 or a.shape[1] == 0:
+        return NULL
+    return &a[0, 0]
+
+
+cdef const cell_type* cell_of(int cell) except NULL:
+    """Its row in the table of cells."""
+    if not 0 <= cell < N_CELLS:
+        raise ValueError(f"There is no cell {cell}.")
+    return &cells[cell]
+
+
+cdef int check_shape(
+    name, const real[:, ::1] a, Py_ssize_t rows, Py_ssize_t columns
+) except -1:
+    """Kernels follow pointers: an array of another shape must not reach them."""
+    if a is not None and (a.shape[0] != rows or a.shape[1] != columns):
+        raise ValueError(
+            f"{name} has shape {a.shape[0], a.shape[1]}, the kernel needs "
+            f"{rows, columns}."
+        )
+    return 0
+
+
+cdef int check_rows(
+    name, const Py_ssize_t[::1] rows, Py_ssize_t n, const real[:, ::1] a
+) except -1:
+    """Kernels follow n indices of rows: all must be there, and all rows of `a`."""
+    cdef Py_ssize_t i
+    cdef size_t largest = 0
+    if rows.shape[0] < n:
+        raise ValueError(
+            f"{name} and the schedule do not belong together: {rows.shape[0]} rows for "
+            f"{n} row-steps."
+        )
+    for i in range(n):  # what is negative becomes larger than any number of rows
+        largest = max(largest, <size_t>rows[i])
+    if n and largest >= <size_t>a.shape[0]:
+        raise ValueError(f"{name} has rows that are not among the {a.shape[0]} there.")
+    return 0
+
+
+include "packing.pxi"
+include "weight_gradients.pxi"
+include "recurrent.pxi"
+include "dense.pxi"
+include "pooling.pxi"
+include "optimizer.pxi"

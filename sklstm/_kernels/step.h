@@ -1,0 +1,234 @@
+/* One time step of a strip of sequences, forward and backward: a product in registers,
+   then the cell over what it leaves. */
+#ifndef SKLSTM_STEP_H
+#define SKLSTM_STEP_H
+
+#include "cells.h"
+#include "tile.h"
+
+/* Panels of packed weights hold as many blocks of LANES units as fill PANEL vectors. */
+INLINE int panel_blocks(const int slots) { return PANEL / slots; }
+
+/* R rows, P panels of S slots: z = b + W x + R h' in registers, then the cell. With x
+   NULL, `start` is b + W x instead of b. */
+INLINE void forward_tile(
+    const cell_type *cell, const int gates, const int slots, const int R, const int P,
+    const int S, const real *const *x, ptrdiff_t F, const real *const *h_rows,
+    ptrdiff_t H, const real *w, ptrdiff_t panel, const real *start, ptrdiff_t units,
+    const real *own, const real *c_before, real *kept, real *h, real *c)
+{
+    const int C = S / slots * gates;
+    vec acc[TILE_ROWS * PANEL], z[TILE_ROWS * PANEL];
+    UNROLL for (int r = 0; r < R; r++)
+        UNROLL for (int b = 0; b < P * S; b++)
+            acc[r * P * S + b] = load(start + b * LANES);
+    if (x) tile_multiply(R, P, C, S, acc, x, F, w, panel);
+    tile_multiply(
+        R, P, C, S, acc + slots - gates, h_rows, H, w + F * C * LANES, panel);
+    UNROLL for (int b = 0; b < R * P * S; b++) z[b] = acc[b];
+    cell->forward(R, P * S / slots, z, own, c_before, kept, units, h, c);
+}
+
+/* forward_step for cells of so many gates and slots, which are constants. */
+INLINE void forward_panels(
+    const cell_type *cell, const int gates, const int slots, ptrdiff_t n_rows,
+    const real *x, const ptrdiff_t *x_rows, ptrdiff_t ldx, ptrdiff_t F, const real *w,
+    const real *start, ptrdiff_t H, ptrdiff_t units, int reverse, const real *own,
+    const real *h_before, const real *c_before, real *kept, real *h, real *c)
+{
+    const int full = panel_blocks(slots);
+    const ptrdiff_t panel = (F + units) * full * gates * LANES, blocks = units / LANES;
+    const ptrdiff_t panels = (blocks + full - 1) / full;
+    /* A lone row (one sequence: latency) takes several panels at once: two are 8
+       chains, four read weights that L1 does not hold in more streams. 100 steps of an
+       LSTM take 30 and 188 us with two at H = 64 and 128, 35 and 153 with four. */
+    const int wide = n_rows > 1 ? 1 : panels > 4 ? TILE_WIDE : TILE_WIDE > 2 ? 2 : TILE_WIDE;
+    const ptrdiff_t groups = (panels + wide - 1) / wide;
+    for (ptrdiff_t i = 0; i < groups; i++) {
+        const ptrdiff_t first = (reverse ? groups - 1 - i : i) * wide;
+        const ptrdiff_t last = first + wide < panels ? first + wide : panels;
+        for (ptrdiff_t j = first; j < last;) {
+            const ptrdiff_t block = j * full, left = blocks - block;
+            const int S = (full == 1 || left >= full ? full : (int)left) * slots;
+            int P = wide;
+            while (P > 1 && (P > last - j || P * full > left)) P /= 2;
+            const int height = tile_height(n_rows, S);
+            const real *wj = w + j * panel, *sj = start + block * slots * LANES;
+            for (ptrdiff_t m = 0; m < n_rows; m += height) {
+                const int R = (int)(n_rows - m < height ? n_rows - m : height);
+                const ptrdiff_t at = m * units + block * LANES;
+                const real *xr[TILE_TALL], *hr[TILE_TALL];
+                for (int r = 0; r < R; r++) {
+                    xr[r] = x ? x + x_rows[m + r] * ldx : NULL;
+                    hr[r] = h_before + (m + r) * units;
+                }
+#define FORWARD_TILE(R, P, S)                                                          \
+    forward_tile(                                                                      \
+        cell, gates, slots, R, P, S, x ? xr : NULL, F, hr, H, wj, panel, sj, units,    \
+        own + block * LANES, c_before + at,                                            \
+        kept ? kept + m * slots * units + block * LANES : NULL, h + at, c + at)
+#define ONE_PANEL(R, S)                                                                \
+    if ((S) % slots == 0) FORWARD_TILE(R, 1, S)
+                if (P == 4)
+                    FORWARD_TILE(1, 4, full * slots);
+                else if (P == 2)
+                    FORWARD_TILE(1, 2, full * slots);
+                else
+                    FOR_TILE(R, S, ONE_PANEL)
+#undef ONE_PANEL
+#undef FORWARD_TILE
+            }
+            j += P;
+        }
+    }
+}
+
+static void forward_step(
+    const cell_type *cell,
+    ptrdiff_t n_rows,        /* sequences of the strip that have this step */
+    const real *x,           /* IN (., ldx), or NULL where `start` holds its part */
+    const ptrdiff_t *x_rows, /* IN (n_rows,) row of x for each sequence */
+    ptrdiff_t ldx, ptrdiff_t F,
+    const real *w,        /* IN panels of F + units rows */
+    const real *start,    /* IN (units / LANES, slots * LANES) bias; with x NULL, which
+                             is for a single row, b + W x */
+    ptrdiff_t H,
+    ptrdiff_t units,      /* H, padded to a multiple of LANES */
+    int reverse,          /* whether to begin with the last units */
+    const real *own,      /* IN (n_own, units) parameters of the cell itself */
+    const real *h_before, /* IN (n_rows, units) what R is multiplied with */
+    const real *c_before, /* IN (n_rows, units) */
+    real *kept,           /* OUT (n_rows, slots, units) or NULL */
+    real *h,              /* OUT (n_rows, units), not h_before */
+    real *c               /* OUT (n_rows, units), may be c_before */
+)
+{
+#define FORWARD_PANELS(GATES, SLOTS)                                                   \
+    forward_panels(                                                                    \
+        cell, GATES, SLOTS, n_rows, x, x_rows, ldx, F, w, start, H, units, reverse,    \
+        own, h_before, c_before, kept, h, c)
+    if (cell->gates == 4)
+        FORWARD_PANELS(4, 4);
+    else if (cell->gates == 3)
+        FORWARD_PANELS(3, 4);
+    else
+        FORWARD_PANELS(1, 1);
+#undef FORWARD_PANELS
+}
+
+/* z = b + W x for n row-steps, what a lone sequence does ahead: step by step it would
+   read W anew for every row. The chain of an element goes on in forward_step. */
+static void input_part(
+    const cell_type *cell,
+    ptrdiff_t n,
+    const real *x,           /* IN (., ldx) */
+    const ptrdiff_t *x_rows, /* IN (n,) */
+    ptrdiff_t ldx, ptrdiff_t F,
+    const real *w,    /* IN panels of F + units rows */
+    const real *bias, /* IN (units / LANES, slots * LANES) */
+    ptrdiff_t units,
+    real *z /* OUT (n, units / LANES, slots * LANES) */
+)
+{
+    const int slots = cell->slots, gates = cell->gates, full = panel_blocks(slots);
+    const ptrdiff_t blocks = units / LANES;
+    for (ptrdiff_t block = 0; block < blocks; block += full) {
+        const int here = blocks - block < full ? (int)(blocks - block) : full;
+        const int C = here * gates, height = tile_height(n, C);
+        const real *wj = w + block * gates * LANES * (F + units);
+        const real *bj = bias + block * slots * LANES;
+        for (ptrdiff_t m = 0; m < n; m += height) {
+            const int R = (int)(n - m < height ? n - m : height);
+            const real *xr[TILE_TALL];
+            real *zr[TILE_TALL];
+            for (int r = 0; r < R; r++) {
+                xr[r] = x + x_rows[m + r] * ldx;
+                zr[r] = z + ((m + r) * units + block * LANES) * slots;
+                for (int s = gates; s < slots; s++)
+                    store(zr[r] + s * LANES, load(bj + s * LANES));
+            }
+#define INPUT_TILE(R, C) product_tile(R, C, xr, F, wj, bj, zr)
+            FOR_TILE(R, C, INPUT_TILE)
+#undef INPUT_TILE
+        }
+    }
+}
+
+/* R rows, C vectors of units: d_h = d_out + d_z(t + 1) R', then the cell. The rows of
+   d_z_after are moved on from gate to gate, past the padding. */
+INLINE void backward_tile(
+    const cell_type *cell, const int R, const int C, const real **d_z_after,
+    ptrdiff_t H, const real *w, ptrdiff_t units, const real *const *mask,
+    const real *const *d_out, const real *const *d_last, const real *own,
+    const real *c_before, const real *h, real *d_c, real *kept)
+{
+    const int gates = cell->gates;
+    vec acc[TILE_ROWS * PANEL], d_h[TILE_ROWS * PANEL];
+    UNROLL for (int b = 0; b < R * C; b++) acc[b] = broadcast(0);
+    if (d_z_after && H == units)
+        tile_multiply(R, 1, C, C, acc, d_z_after, gates * units, w, 0);
+    else if (d_z_after)
+        for (int g = 0; g < gates; g++) {
+            tile_multiply(R, 1, C, C, acc, d_z_after, H, w + g * units * C * LANES, 0);
+            UNROLL for (int r = 0; r < R; r++) d_z_after[r] += units;
+        }
+    UNROLL for (int r = 0; r < R; r++)
+        UNROLL for (int b = 0; b < C; b++) {
+            vec sum = acc[r * C + b];
+            if (mask) sum *= load(mask[r] + b * LANES);
+            if (d_out) sum += load(d_out[r] + b * LANES);
+            if (d_last) sum += load(d_last[r] + b * LANES);
+            d_h[r * C + b] = sum;
+        }
+    cell->backward(R, C, d_h, own, c_before, h, d_c, kept, units);
+}
+
+/* Rows begin .. end of a strip at one time step. Either all of them go on at the next
+   step (d_z_after is given) or all of them end here (d_last may be given). */
+static void backward_step(
+    const cell_type *cell, ptrdiff_t begin, ptrdiff_t end,
+    const real *d_z_after, /* IN (n_rows, slots * units) or NULL */
+    const real *w,         /* IN panels (gates * units, <= PANEL * LANES) of R' */
+    ptrdiff_t H, ptrdiff_t units,
+    const real *d_out,      /* IN (n_rows, units) from the layer above, or NULL */
+    const real *mask,       /* IN (., units) what h' was multiplied with, or NULL */
+    const real *d_last,     /* IN (., units) gradient of the last h, or NULL */
+    const ptrdiff_t *order, /* IN (n_rows,) row of mask and d_last for each row */
+    const real *own,        /* IN (n_own, units) */
+    const real *c_before,   /* IN (n_rows, units) */
+    const real *h,          /* IN (n_rows, units) */
+    real *d_c,              /* IN/OUT (n_rows, units) */
+    real *kept              /* IN/OUT (n_rows, slots, units) */
+)
+{
+    const ptrdiff_t row = cell->slots * units;
+    const ptrdiff_t of_r = (cell->slots - cell->gates) * units;
+    if (begin >= end) return;
+    for (ptrdiff_t p = 0; p * PANEL * LANES < units; p++) {
+        const int C = panel_vectors(units / LANES, p);
+        const int height = tile_height(end - begin, C);
+        const ptrdiff_t column = p * PANEL * LANES;
+        const real *wp = w + cell->gates * units * column;
+        for (ptrdiff_t m = begin; m < end; m += height) {
+            const int R = (int)(end - m < height ? end - m : height);
+            const ptrdiff_t at = m * units + column;
+            const real *after[TILE_TALL], *above[TILE_TALL], *last[TILE_TALL];
+            const real *masks[TILE_TALL];
+            for (int r = 0; r < R; r++) {
+                after[r] = d_z_after ? d_z_after + (m + r) * row + of_r : NULL;
+                masks[r] = mask ? mask + order[m + r] * units + column : NULL;
+                above[r] = d_out ? d_out + (m + r) * units + column : NULL;
+                last[r] = d_last ? d_last + order[m + r] * units + column : NULL;
+            }
+#define BACKWARD_TILE(R, C)                                                            \
+    backward_tile(                                                                     \
+        cell, R, C, d_z_after ? after : NULL, H, wp, units, mask ? masks : NULL,       \
+        d_out ? above : NULL, d_last ? last : NULL, own + column, c_before + at,       \
+        h + at, d_c + at, kept + m * row + column)
+            FOR_TILE(R, C, BACKWARD_TILE)
+#undef BACKWARD_TILE
+        }
+    }
+}
+
+#endif
