@@ -284,10 +284,7 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
         monitor.start = losses_at_start(
             loss, constant, network, parameters, data, penalty, batch_size, incremental
         )
-        progress = Progress(
-            fitted, self.solver, rng, monitor, len(network.recurrent_layers) + 2, data.n_samples,
-            self.t_,
-        )  # fmt: skip
+        progress = Progress(fitted, self.solver, rng, monitor, data.n_samples, self.t_)
         if self.solver != "lbfgs":
             progress.optimizer = optimizer_of(self, network, optimizer_state)
             progress.dropout = dropout_of(self, rng)

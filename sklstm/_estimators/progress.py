@@ -30,7 +30,6 @@ class Progress:
     solver: str | None
     rng: np.random.RandomState
     monitor: Monitor
-    n_layers: int
     n_samples: int = 0
     t_before: int = 0
     optimizer: object = None
@@ -41,7 +40,7 @@ class Progress:
         monitor, by_score = self.monitor, self.monitor.score is not None
         attributes = {
             "_fitted": self.fitted.with_parameters(parameters),
-            "n_layers_": self.n_layers,
+            "n_layers_": len(self.fitted.architecture["hidden_layer_sizes"]) + 2,
             "out_activation_": self.fitted.target.loss.inverse_link_name,
             "n_iter_": monitor.n_epochs,
             "t_": self.t_before + monitor.n_epochs * self.n_samples,

@@ -252,7 +252,7 @@ def fitted(
         )
     # Nothing is known of the training; what goes on begins with a new optimizer.
     monitor = Monitor(model.tol, model.n_iter_no_change, model.verbose)
-    progress = Progress(found, None, rng, monitor, len(network.recurrent_layers) + 2)
+    progress = Progress(found, None, rng, monitor)
     vars(model).update(progress.attributes(parameters))
     return model
 
