@@ -17,7 +17,7 @@ class Last(Layer):
         return StepsGradient(ends=(d_y,))
 
     def step(self, x, state):
-        return x, None
+        return x.values, None
 
 
 class Pooling(Layer):
