@@ -141,8 +141,8 @@ def predict(shape, n_sequences):
 def predict_kernel(shape):
     """The kernel alone, for one sequence, with weights that are packed once."""
     model, X = trained(shape)
-    network = model._make_network()
-    network.load(model._parameters, backward=False)
+    network = model._fitted.make_network()
+    network.load(model._fitted.parameters, backward=False)
     data = X[0].copy()
     starts, lengths = np.array([0]), np.array([len(data)])
     return repeated(lambda: network.forward(data, starts, lengths))

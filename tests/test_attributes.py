@@ -76,7 +76,7 @@ def test_head_is_in_the_units_of_the_outputs(model):
     elif model.loss == "quantile":
         # of two the upper one in the middle, and the step down from it
         step, upper = outputs.T
-        units = model._target_scale, model._target_mean
+        units = model._fitted.target.scale, model._fitted.target.mean
         expected = np.c_[upper, upper - np.logaddexp(0, step)] * units[0] + units[1]
         assert_allclose(model.predict(X), expected, 1e-5)
         return

@@ -24,6 +24,7 @@ from sklstm import (
     RNNClassifier,
     RNNRegressor,
 )
+from sklstm._estimators.progress import Progress
 from sklstm._network.network import Network
 from sklstm.inspection import LossCurveDisplay
 from sklstm.preprocessing import FrameStacker, TimeDistributed
@@ -174,7 +175,7 @@ def plain(value):
 
 def learnt(estimator):
     """All that a fit has set; `fit` with other parameters may set the same."""
-    given = {*estimator.get_params(), "_skl_callbacks", "_idle_networks"}
+    given = {*estimator.get_params(), "_skl_callbacks", "_fitted"}
     return {
         name: plain(value)
         for name, value in vars(estimator).items()
@@ -415,10 +416,13 @@ def test_nothing_is_made_that_no_callback_asks_for(monkeypatch):
     X = ragged()
     y = target(LSTMClassifier, X)
     calls = []
-    record = LSTMClassifier._record
-    monkeypatch.setattr(
-        LSTMClassifier, "_record", lambda self, *args: calls.append(record(self, *args))
-    )
+    attributes = Progress.attributes
+
+    def counted(self, parameters):
+        calls.append(self)
+        return attributes(self, parameters)
+
+    monkeypatch.setattr(Progress, "attributes", counted)
     teller = Teller()
     small().set_callbacks(teller).fit(X, y)
     assert teller.names == [*4 * ["epoch"], "fit"] and len(calls) == 1

@@ -108,7 +108,7 @@ def assert_same_search(search, other):
         getattr(model, "steps", [("", model)])[-1][1]
         for model in (search.best_estimator_, other.best_estimator_)
     )
-    assert_array_equal(one._parameters, other._parameters)
+    assert_array_equal(one._fitted.parameters, other._fitted.parameters)
 
 
 def grid(cv=FOLDS, **options):
@@ -154,7 +154,7 @@ def test_cross_validate(client):
     for name in ("test_score", "train_score"):
         assert_array_equal(there[name], here[name])
     for one, other in zip(there["estimator"], here["estimator"], strict=True):
-        assert_array_equal(one._parameters, other._parameters)
+        assert_array_equal(one._fitted.parameters, other._fitted.parameters)
         assert_array_equal(one.predict_proba(X), other.predict_proba(X))
 
 

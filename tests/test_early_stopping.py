@@ -19,6 +19,7 @@ from sklstm import (
     RNNRegressor,
 )
 from sklstm._estimators import base
+from sklstm._training.samples import Samples
 from sklstm._training.split import (
     HELD_OUT,
     NEW,
@@ -75,18 +76,18 @@ def parts(monkeypatch):
         data = X.data[X.offsets[:-1], 0]
         return set(np.rint(data).astype(int).tolist())
 
-    training_set, make_score = base.TrainingSet, base.BaseRecurrent._make_score
+    training_set, make_score = base.TrainingSet, base.held_out_score
 
     def record_training(data, starts, *args, **kwargs):
         seen.append([set(np.rint(data[starts, 0]).astype(int).tolist()), None])
         return training_set(data, starts, *args, **kwargs)
 
-    def record_held_out(self, held_out):
+    def record_held_out(fitted, held_out):
         seen[-1][1] = names(held_out.X)
-        return make_score(self, held_out)
+        return make_score(fitted, held_out)
 
     monkeypatch.setattr(base, "TrainingSet", record_training)
-    monkeypatch.setattr(base.BaseRecurrent, "_make_score", record_held_out)
+    monkeypatch.setattr(base, "held_out_score", record_held_out)
     return seen
 
 
@@ -211,12 +212,15 @@ def test_identical_samples_on_both_sides():
 
 def test_sides_of_copies():
     keys = np.array([5, 7, 5, 9, 5], np.uint64)
-    sides = remember(nothing_seen(), [keys[[0, 1]], keys[[2, 3]]], [None, None])
+    trained, held_out = (
+        Samples(None, None, keys=keys[part]) for part in ([0, 1], [2, 3])
+    )
+    sides = remember(nothing_seen(), trained, held_out)
     got = _known_sides(np.array([5, 9, 5, 5, 7, 8, 9], np.uint64), None, sides)
     expected = [HELD_OUT, HELD_OUT, TRAINING, TRAINING, TRAINING, NEW, HELD_OUT]
     assert_array_equal(got, expected)
     # what a later fit trains on is no longer held out
-    sides = remember(sides, [keys[[3]]], [None])
+    sides = remember(sides, Samples(None, None, keys=keys[[3]]), None)
     assert_array_equal(_known_sides(keys[[3]], None, sides), [TRAINING])
     assert_array_equal(_known_sides(keys[[0]], None, sides), [HELD_OUT])
 
@@ -343,8 +347,10 @@ def test_a_constant_validation_target(several, weighted):
     scores = model.validation_scores_
     assert len(set(scores)) == len(scores) > 1
     n = 8 if weighted else 9
-    target = model._encode_target(y_val[:n])
-    raw = (model.predict(X[:n]) - model._target_mean) / model._target_scale
+    target = model._fitted.target.encode(y_val[:n])
+    raw = (
+        model.predict(X[:n]) - model._fitted.target.mean
+    ) / model._fitted.target.scale
     mse = np.mean((raw.reshape(n, -1) - target) ** 2)
     assert model.best_validation_score_ == max(scores) == pytest.approx(-mse / 2)
 
@@ -452,10 +458,12 @@ def test_validation_predictions_that_overflow(Estimator):
     with pytest.warns(ConvergenceWarning, match="No validation score of this fit was"):
         model.fit(X, y, X_val=far, y_val=y[:9])
     plain = copy.deepcopy(model).set_params(early_stopping=False).fit(X, y)
-    assert_array_equal(model._parameters, plain._parameters)  # of the last epoch
+    assert_array_equal(
+        model._fitted.parameters, plain._fitted.parameters
+    )  # of the last epoch
     assert len(model.validation_scores_) == 3
     assert np.isnan(model.validation_scores_).all()
-    assert np.isfinite(model._parameters).all()
+    assert np.isfinite(model._fitted.parameters).all()
 
 
 # ---- interrupts --------------------------------------------------------------------
@@ -478,7 +486,9 @@ def test_an_interrupt_during_the_score(task, call, monkeypatch):
     X, y = make(task)
     twin = TASKS[task](**SMALL).set_params(max_iter=max(call - 1, 1))
     twin.fit(X[:31], y[:31], X_val=X[31:], y_val=y[31:])
-    make_score, count = TASKS[task]._make_validation_score, [0]
+    count = [0]
+    kind = type(twin._fitted.target)
+    make_score = kind.scorer
 
     def interrupting(self, *args):
         score = make_score(self, *args)
@@ -491,14 +501,16 @@ def test_an_interrupt_during_the_score(task, call, monkeypatch):
 
         return interrupted
 
-    monkeypatch.setattr(TASKS[task], "_make_validation_score", interrupting)
+    monkeypatch.setattr(kind, "scorer", interrupting)
     model = TASKS[task](**SMALL).set_params(max_iter=9)
     with pytest.warns(UserWarning, match="interrupted"):
         model.fit(X[:31], y[:31], X_val=X[31:], y_val=y[31:])
     consistent(model, call - 1)
     if call > 1:
         assert model.validation_scores_ == twin.validation_scores_
-        assert_array_equal(model._parameters, twin._parameters)  # the best
+        assert_array_equal(
+            model._fitted.parameters, twin._fitted.parameters
+        )  # the best
 
 
 @pytest.mark.parametrize("early_stopping", [False, True])

@@ -286,7 +286,7 @@ def test_there_and_back_to_the_bit(kind, bidirectional, dtype):
     options = {**own, "bidirectional": bidirectional, "dtype": dtype, **SMALL}
     model = Classifier((5, 4), **options).fit(X, LABELS)
     again = from_onnx(onnx_layers(model), clone(model), head=head_of(model))
-    assert_array_equal(again._parameters, model._parameters)
+    assert_array_equal(again._fitted.parameters, model._fitted.parameters)
     again = from_torch(model.weights_, clone(model), classes=model.classes_)
     assert_array_equal(again.predict_proba(X), model.predict_proba(X))
     for name, value in model.weights_.items():

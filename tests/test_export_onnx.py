@@ -465,7 +465,9 @@ def test_stream_with_missing_values(missing, pooling):
         TimeDistributed(StandardScaler(with_mean=False)),
         LSTMRegressor(5, pooling=pooling, missing=missing, **FIT),
     ).fit(X, y)
-    assert model[-1]._first_value.max() > 1, "what is seen does not begin as zero"
+    assert model[-1]._fitted.first_value.max() > 1, (
+        "what is seen does not begin as zero"
+    )
     session = session_of(model, stream=True)
     for outputs, so_far in read_in_pieces(session, X, (1, 1, 0, 2, 6)):
         assert not any(np.isnan(value).any() for value in outputs.values())
@@ -479,11 +481,11 @@ def test_stream_of_large_scores():
     X = ragged(empty=False)
     model = GRUClassifier(3, pooling="attention", **FIT)
     model.fit(X, np.resize([0, 1], len(X)))
-    network = model._make_network()
+    network = model._fitted.make_network()
     for size in (1e3, -1e3):
-        network.views(model._parameters)["pooling"]["w"][:] = size
-        model.weights_ = model._weights(network, model._parameters)
-        model._idle_networks = []
+        parameters = model._fitted.parameters.copy()
+        network.views(parameters)["pooling"]["w"][:] = size
+        model._fitted = model._fitted.with_parameters(parameters)
         h = model.transform(X, output="sequence").data
         assert np.abs(np.tanh(h).sum(axis=1)).max() * 1e3 > 200
         session = session_of(model, stream=True)

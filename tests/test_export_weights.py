@@ -175,7 +175,7 @@ def test_there_and_back_through_torch_to_the_bit(torch, cell, options):
     state_dict = to_torch(model, standardized=True)
     units = {name: state_dict[name] for name in ("target_mean", "target_scale")}
     again = from_torch(state_dict, clone(model))
-    assert_array_equal(again._parameters, model._parameters)
+    assert_array_equal(again._fitted.parameters, model._fitted.parameters)
     assert_array_equal(again.predict(X), model.predict(X))
     del state_dict["target_mean"], state_dict["target_scale"]
     module = loaded(torch, torch_model(torch, model, 1), state_dict)
@@ -473,7 +473,7 @@ def test_keras_predicts_what_we_do(keras, cell):
 def test_there_and_back_through_keras_to_the_bit(cell, options):
     model = make(cell, options).fit(X, NUMBERS)
     again = from_keras(to_keras(model, standardized=True), clone(model))
-    assert_array_equal(again._parameters, model._parameters)
+    assert_array_equal(again._fitted.parameters, model._fitted.parameters)
     assert_array_equal(again.predict(X), model.predict(X))
 
 

@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import d2_pinball_score, d2_tweedie_score, r2_score
 
 from sklstm import GRURegressor, LSTMClassifier, LSTMRegressor, RNNRegressor
+from sklstm._estimators.going_on import change_head
 from sklstm._network.losses import Pinball
 from sklstm._targets.units import distinct, units_of
 from sklstm._training.optimizers import rescaled
@@ -56,7 +57,7 @@ def small(loss="squared_error", hidden=8, **params):
 
 def quality(model, X, y):
     """R², or D² of quantiles."""
-    if not model._has_many_quantiles:
+    if model._fitted.target.levels is None:
         return r2_score(y, model.predict(X))
     return np.mean(
         [
@@ -122,26 +123,32 @@ def test_units_are_those_of_the_first_hundred(loss, sizes):
     robust = loss != "squared_error"
     for n in (98, 160):
         expected = [units_of(*distinct(c[:n]), robust) for c in y.T]
-        units = np.c_[model._target_mean, model._target_scale]
+        units = np.c_[model._fitted.target.mean, model._fitted.target.scale]
         assert_allclose(units, expected, rtol=1e-9)
         model.partial_fit(X[98:160], y[98:160])
-    assert model._first_targets is None
+    assert model._fitted.target.seen is None
     model.partial_fit(X[160:], 1e6 * y[160:])
-    assert_array_equal(np.c_[model._target_mean, model._target_scale], units)
+    assert_array_equal(
+        np.c_[model._fitted.target.mean, model._fitted.target.scale], units
+    )
 
 
 @few
 def test_a_constant_output_follows_for_itself():
     y = np.c_[Y, np.full(len(Y), 7.0)]
     model = stream(small(hidden=3), X[:300], y[:300], 50)
-    first = model._target_mean[0], model._target_scale[0]
+    first = model._fitted.target.mean[0], model._fitted.target.scale[0]
     assert_allclose(first, [Y[:100].mean(), Y[:100].std()], rtol=1e-12)
-    assert_array_equal([model._target_mean[1], model._target_scale[1]], [7, 1])
+    assert_array_equal(
+        [model._fitted.target.mean[1], model._fitted.target.scale[1]], [7, 1]
+    )
     y[300:, 1] = 100 * Y[300:]
     model.partial_fit(X[300:], y[300:])
     expected = units_of(*distinct(y[:, 1]), robust=False)
-    assert_allclose([model._target_mean[1], model._target_scale[1]], expected)
-    assert (model._target_mean[0], model._target_scale[0]) == first
+    assert_allclose(
+        [model._fitted.target.mean[1], model._fitted.target.scale[1]], expected
+    )
+    assert (model._fitted.target.mean[0], model._fitted.target.scale[0]) == first
 
 
 @few
@@ -155,27 +162,31 @@ def test_units_heed_weights(loss):
     weighted = stream(small(loss, 3), X[:60], y, 10, weight)
     repeated = np.repeat(np.arange(60), weight)
     seen = units_of(*distinct(y[repeated]), loss != "squared_error")
-    assert_array_equal([weighted._target_mean[0], weighted._target_scale[0]], seen)
+    assert_array_equal(
+        [weighted._fitted.target.mean[0], weighted._fitted.target.scale[0]], seen
+    )
 
 
 @pytest.mark.parametrize("loss", ["squared_error", "huber"])
 def test_a_long_first_call_fixes_the_units(loss):
     model = small(loss, 3).partial_fit(X[:100], Y[:100])
-    assert model._first_targets is None
-    before = model._target_mean.copy(), model._target_scale.copy()
+    assert model._fitted.target.seen is None
+    before = model._fitted.target.mean.copy(), model._fitted.target.scale.copy()
     model.partial_fit(X[100:], 100 * Y[100:])
-    assert_array_equal((model._target_mean, model._target_scale), before)
+    assert_array_equal((model._fitted.target.mean, model._fitted.target.scale), before)
 
 
 @pytest.mark.filterwarnings("ignore:Maximum iterations")
 def test_a_fit_knows_its_units_unless_its_target_is_constant():
     model = small(hidden=3, max_iter=2).fit(X[:5], Y[:5])
-    before = model._target_scale
-    assert_array_equal(model.partial_fit(X, 100 * Y)._target_scale, before)
+    before = model._fitted.target.scale
+    assert_array_equal(model.partial_fit(X, 100 * Y)._fitted.target.scale, before)
     model.fit(X[:20], np.full(20, 3.0))
     model.partial_fit(X, 100 * Y)
     expected = units_of(*distinct(np.r_[np.full(20, 3.0), 100 * Y]), robust=False)
-    assert_allclose([model._target_mean[0], model._target_scale[0]], expected)
+    assert_allclose(
+        [model._fitted.target.mean[0], model._fitted.target.scale[0]], expected
+    )
 
 
 @pytest.mark.filterwarnings("ignore:Maximum iterations")
@@ -198,7 +209,7 @@ def test_units_of_an_imported_network_are_known():
         weights, LSTMRegressor(4), target_mean=[3.0], target_scale=[2.0]
     )  # fmt: skip
     model.partial_fit(X, 1000 * Y)
-    assert (model._target_mean[0], model._target_scale[0]) == (3, 2)
+    assert (model._fitted.target.mean[0], model._fitted.target.scale[0]) == (3, 2)
 
 
 # ---- predictions when units change -------------------------------------------------
@@ -213,10 +224,10 @@ def test_predictions_stay_when_units_change(loss, several):
     model = small(loss, dtype="float64", learning_rate_init=1e-12)
     model.partial_fit(X[:40], y[:40])
     before, raw = model.predict(X), model.weights_["head_bias"].copy()
-    units = model._target_mean.copy(), model._target_scale.copy()
+    units = model._fitted.target.mean.copy(), model._fitted.target.scale.copy()
     model.partial_fit(X[40:80], 1.5 * y[40:80] + 1)
-    assert (units[1] != model._target_scale).all()
-    assert (units[0] != model._target_mean).all()
+    assert (units[1] != model._fitted.target.scale).all()
+    assert (units[0] != model._fitted.target.mean).all()
     scale = np.reshape(units[1], (-1, 1) if loss == "quantiles" and several else -1)
     atol = 0.02 if loss == "quantiles" else 1e-9
     assert_allclose(model.predict(X) / scale, before / scale, atol=atol, rtol=1e-9)
@@ -280,24 +291,23 @@ def test_moments_are_those_of_gradients_in_the_new_units(solver, loss):
     y = 5 * Y[:60]
     model = small(loss, 3, solver=solver, learning_rate_init=1e-9, dtype="float64")
     model.partial_fit(X[:30], Y[:30])
-    old, scale = pickle.loads(pickle.dumps(model)), model._target_scale[0]
-    model._follow_target(y[30:], None)
-    a = scale / model._target_scale[0]
+    fitted, old = model._fitted, model._optimizer_state
+    target, change = fitted.target.follow(y[30:], None)
+    network, parameters = fitted.make_network(), fitted.parameters.copy()
+    state = change_head(network, parameters, old, target.loss, change)
+    a = fitted.target.scale[0] / target.scale[0]
     assert a < 0.6
-    head = model._make_network().views(np.arange(len(model._parameters)))["head"]
-    is_head = np.isin(
-        np.arange(len(model._parameters)), np.r_[head["w"].ravel(), head["b"]]
-    )
+    head = network.views(np.arange(len(parameters)))["head"]
+    is_head = np.isin(np.arange(len(parameters)), np.r_[head["w"].ravel(), head["b"]])
     degree = 2 if loss == "squared_error" else 1
     factor = np.where(is_head, a ** (degree - 1), a**degree)
     checked = 0
     for name, power in (("velocity", 1), ("m", 1), ("v", 2)):
-        if name in old._optimizer_state:
-            expected = old._optimizer_state[name] * factor**power
-            assert_allclose(model._optimizer_state[name], expected, rtol=1e-9)
+        if name in old:
+            assert_allclose(state[name], old[name] * factor**power, rtol=1e-9)
             checked += 1
     assert checked == {"adam": 2, "adamw": 2}.get(solver, 1)
-    assert model._optimizer_state.get("t") == old._optimizer_state.get("t")
+    assert state.get("t") == old.get("t")
 
 
 def test_moments_that_are_no_numbers_are_dropped():
@@ -357,7 +367,7 @@ def test_the_same_part_again_is_an_epoch(loss):
         warnings.filterwarnings("ignore", "Maximum iterations")
         whole = small(loss, 3, **params).fit(X[:20], Y[:20])
     assert parts.loss_curve_ == whole.loss_curve_
-    assert_array_equal(parts._parameters, whole._parameters)
+    assert_array_equal(parts._fitted.parameters, whole._fitted.parameters)
 
 
 @few
@@ -368,18 +378,18 @@ def test_pickles_follow(loss):
     for model in (one, other):
         stream(model, X[30:], 3 + 10 * Y[30:], 5)
     assert_array_equal(one.predict(X), other.predict(X))
-    assert one._first_targets is None and other._first_targets is None
+    assert one._fitted.target.seen is None and other._fitted.target.seen is None
 
 
 @few
 def test_what_was_saved_without_first_targets_keeps_its_units():
     model = stream(small(hidden=3), X[:30], Y[:30])
     state = model.__getstate__()
-    del state["_first_targets"]
+    del state["_fitted"]["target"]["seen"]
     old = LSTMRegressor.__new__(LSTMRegressor)
     old.__setstate__(state)
-    scale = old._target_scale.copy()
-    assert_array_equal(old.partial_fit(X, 1e3 * Y)._target_scale, scale)
+    scale = old._fitted.target.scale.copy()
+    assert_array_equal(old.partial_fit(X, 1e3 * Y)._fitted.target.scale, scale)
 
 
 @few

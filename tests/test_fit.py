@@ -62,7 +62,9 @@ def test_goes_on_after_a_loss_that_was_not_finite(monkeypatch, solver):
         with pytest.warns(ConvergenceWarning, match="not finite in epoch 1"):
             model.fit(X, Y)
     model._random_state = other._random_state
-    assert_array_equal(model.fit(X, Y)._parameters, other.fit(X, Y)._parameters)
+    assert_array_equal(
+        model.fit(X, Y)._fitted.parameters, other.fit(X, Y)._fitted.parameters
+    )
 
 
 # ---- fits that break off, of every family ------------------------------------------
@@ -126,7 +128,9 @@ def test_a_fit_that_breaks_leaves_the_one_before(
             assert len(calls) == call
             assert_knows(estimator, before)
     twin = Estimator(**arguments).fit(X, y)
-    assert_array_equal(estimator.fit(X, y)._parameters, twin.fit(X, y)._parameters)
+    assert_array_equal(
+        estimator.fit(X, y)._fitted.parameters, twin.fit(X, y)._fitted.parameters
+    )
 
 
 @varied
@@ -230,11 +234,11 @@ def test_warm_start_compares_with_where_it_starts():
     params = SMALL | {"early_stopping": True, "warm_start": True, "max_iter": 60}
     model = LSTMClassifier(**params, learning_rate_init=0.03)
     model.fit(X, LABELS, X_val=X, y_val=LABELS)
-    before = model._parameters
+    before = model._fitted.parameters
     rolled = (LABELS + 1) % 3
     model.fit(X, rolled, X_val=X, y_val=rolled)
     assert model.score(X, rolled) == model.best_validation_score_
-    assert np.any(model._parameters != before)
+    assert np.any(model._fitted.parameters != before)
 
 
 def test_memory_is_asked_for_before_anything_is_built():
@@ -244,7 +248,7 @@ def test_memory_is_asked_for_before_anything_is_built():
 
 
 def fit_in_child(connection):
-    connection.send(LSTMRegressor(**SMALL).fit(X, Y)._parameters)
+    connection.send(LSTMRegressor(**SMALL).fit(X, Y)._fitted.parameters)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="fork")
@@ -253,7 +257,7 @@ def test_fit_in_a_forked_child(threads, monkeypatch):
     """After a fit with threads, which GCC's OpenMP does not survive."""
     monkeypatch.setattr(layer, "PARALLEL_WORK", 0)
     with threads(2):
-        expected = LSTMRegressor(**SMALL).fit(X, Y)._parameters
+        expected = LSTMRegressor(**SMALL).fit(X, Y)._fitted.parameters
         assert threads.used == {2}
         context = multiprocessing.get_context("fork")
         here, there = context.Pipe()
@@ -311,7 +315,7 @@ def test_kept_networks_are_not_pickled_and_stay_small():
     assert_array_equal(copy.predict(X), model.predict(X))
     stacked = LSTMRegressor(**{**SMALL, "hidden_layer_sizes": (8, 8)}).fit(X, Y)
     stacked.predict(np.zeros((500, 100, 2)))
-    (kept,) = stacked._idle_networks
+    (kept,) = stacked._fitted.idle
     for space in kept._memory.workspaces.values():
         assert space.nbytes <= workspace.IDLE_BYTES
 
@@ -340,7 +344,7 @@ def test_a_network_in_which_a_prediction_broke_works_again(monkeypatch):
         patch.setattr(Dense, "forward", lambda self, x, run: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             model.predict(X[:3])
-    assert len(model._idle_networks) == 1
+    assert len(model._fitted.idle) == 1
     assert_array_equal(model.predict(X), expected)
 
 
@@ -382,10 +386,10 @@ def test_memory_that_cannot_be_written(solver):
     data, labels = received(SequenceArray.from_list(X)), received(LABELS)
     there = received(model)
     assert not data.data.flags.writeable
-    assert not there._parameters.flags.writeable
+    assert not there._fitted.parameters.flags.writeable
     model.partial_fit(X, LABELS)
     assert_array_equal(there.predict_proba(data), there.predict_proba(X))
     there.partial_fit(data, labels)
-    assert_array_equal(there._parameters, model._parameters)
-    afresh = there.fit(data, labels)._parameters
-    assert_array_equal(afresh, model.fit(X, LABELS)._parameters)
+    assert_array_equal(there._fitted.parameters, model._fitted.parameters)
+    afresh = there.fit(data, labels)._fitted.parameters
+    assert_array_equal(afresh, model.fit(X, LABELS)._fitted.parameters)

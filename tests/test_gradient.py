@@ -257,7 +257,7 @@ def test_it_is_what_fit_computes(monkeypatch, estimator, loss, weighted, batch_s
         "n_outputs": 1 if isinstance(estimator, LSTMRegressor) else 3,
         "dropout": estimator.dropout,
         "recurrent_dropout": estimator.recurrent_dropout,
-        **estimator._architecture,
+        **estimator._fitted.architecture,
     }
     for number, (parameters, mask, batch, penalty, *fitted) in enumerate(steps):
         dropout = None

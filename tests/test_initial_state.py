@@ -448,7 +448,7 @@ def test_as_many_sequences_as_X():
             ):
                 getattr(estimator, name)(some(n), initial_state=state)
     assert estimator.predict(some(3), initial_state=state).shape == (3,)
-    assert len(estimator._idle_networks) == 1
+    assert len(estimator._fitted.idle) == 1
 
 
 def test_no_state_and_not_fitted():

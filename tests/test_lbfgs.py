@@ -317,11 +317,11 @@ def test_warm_start_goes_on_from_the_weights(task, dtype):
     X = ragged()
     y = make_target(task, X)
     model = small(task, **LBFGS, warm_start=True, dtype=dtype).fit(X, y)
-    first, before = list(model.loss_curve_), model._parameters
+    first, before = list(model.loss_curve_), model._fitted.parameters
     model.fit(X, y)
     assert model.loss_curve_[:8] == first and model.n_iter_ == 8
     assert model.loss_curve_[8] < first[-1]
-    assert model.t_ == 16 * 24 and np.any(model._parameters != before)
+    assert model.t_ == 16 * 24 and np.any(model._fitted.parameters != before)
     # where there is nothing to gain it stays, with the loss on the samples given
     model.set_params(tol=1e9).fit(X[:12], y[:12])
     assert model.n_iter_ == 0 and len(model.loss_curve_) == 16
@@ -417,13 +417,13 @@ def test_not_finite_counts_the_iterations_of_its_fit(monkeypatch):
     X = ragged()
     y = make_target("single", X)
     model = small("single", **LBFGS, warm_start=True).fit(X, y)
-    loss, weights = model.loss_, model._parameters
+    loss, weights = model.loss_, model._fitted.parameters
     backward = Network.backward
     monkeypatch.setattr(Network, "backward", lambda *args: backward(*args) * np.nan)
     with pytest.warns(ConvergenceWarning, match="not finite in iteration 1."):
         model.fit(X, y)
     assert model.n_iter_ == 0 and model.loss_ == loss
-    assert_array_equal(model._parameters, weights)
+    assert_array_equal(model._fitted.parameters, weights)
 
 
 @every_task
@@ -476,8 +476,10 @@ def test_memory_is_that_of_all_samples(monkeypatch):
 
     def set_memory(mib):
         memory = mib * 2**20, "x"
-        monkeypatch.setattr("sklstm._estimators.base.WITHOUT_A_LOOK", 0)
-        monkeypatch.setattr("sklstm._estimators.base.available_memory", lambda: memory)
+        monkeypatch.setattr("sklstm._estimators.solver.WITHOUT_A_LOOK", 0)
+        monkeypatch.setattr(
+            "sklstm._estimators.solver.available_memory", lambda: memory
+        )
 
     X, y = [np.ones((50, 1))] * 20, np.arange(20.0)
     params = {"hidden_layer_sizes": 64, "batch_size": 1, "random_state": 0}

@@ -39,6 +39,8 @@ from sklstm import (
 )
 from sklstm._network.losses import SoftmaxCrossEntropy, SquaredError
 from sklstm._network.network import Network
+from sklstm._targets.labels import Labels, Multilabel
+from sklstm._targets.numbers import Numbers
 from sklstm.datasets import load_japanese_vowels
 from sklstm.preprocessing import TimeDistributed
 from sklstm.sequences import SequenceArray
@@ -346,8 +348,9 @@ def test_log_probabilities_stay_finite(task, monkeypatch):
     """Where probabilities are zero in float64."""
     estimator, X = fitted(task), ragged()
     scale = 1e4
+    predict = Network.predict
     monkeypatch.setattr(
-        estimator, "_raw_outputs", lambda *X, f=estimator._raw_outputs: scale * f(*X)
+        Network, "predict", lambda *args: np.float64(scale) * predict(*args)
     )
     log_p = estimator.predict_log_proba(X)
     assert np.isfinite(log_p).all() and log_p.min() < -800
@@ -360,12 +363,12 @@ def test_labels_turn_at_one_half(task, monkeypatch):
     estimator = fitted(task)
     K = estimator.n_outputs_
     outputs = np.outer([1e-12, -1e-12, 0.0], np.eye(K)[-1])
-    monkeypatch.setattr(estimator, "_raw_outputs", lambda *X: outputs)
+    monkeypatch.setattr(Network, "predict", lambda *args: outputs)
     expected = {
         "binary": [1, 0, 0], "multiclass": [2, 0, 0],
         "multilabel": [[0, 0, 1], [0, 0, 0], [0, 0, 0]],
     }[task]  # fmt: skip
-    assert_array_equal(estimator.predict(None), expected)
+    assert_array_equal(estimator.predict(ragged()[:3]), expected)
 
 
 # ---- it learns -------------------------------------------------------------------
@@ -922,14 +925,13 @@ def test_early_stopping_stops_early():
 def validation_targets(monkeypatch):
     """Targets and weights that validation scores are computed from."""
     seen = []
-    for cls in (LSTMClassifier, LSTMRegressor):
-        make = cls._make_validation_score
+    for cls in (Labels, Multilabel, Numbers):
 
-        def record(self, y, sample_weight, make=make):
+        def record(self, y, sample_weight, make=cls.scorer):
             seen.append((np.array(y), sample_weight))
             return make(self, y, sample_weight)
 
-        monkeypatch.setattr(cls, "_make_validation_score", record)
+        monkeypatch.setattr(cls, "scorer", record)
     return seen
 
 
@@ -1334,8 +1336,8 @@ BREAKS = [
     ("sklstm._training.optimizers.Adam.step", RuntimeError),
     ("sklstm._estimators.base.validate_sequences", KeyboardInterrupt),
     ("sklstm._network.network.Network.initialize", KeyboardInterrupt),
-    ("sklstm._estimators.base.BaseRecurrent._record", KeyboardInterrupt),
-    ("sklstm._estimators.base.torch_weights", MemoryError),
+    ("sklstm._estimators.progress.Progress.attributes", KeyboardInterrupt),
+    ("sklstm._estimators.fitted.Fitted.with_parameters", MemoryError),
 ]
 
 
@@ -1509,8 +1511,10 @@ def test_memory_that_cannot_be_had(monkeypatch, task):
     X = ragged(24)
     estimator = fitted(task, X)
     before = snapshot(estimator, X)
-    monkeypatch.setattr("sklstm._estimators.base.WITHOUT_A_LOOK", 0)
-    monkeypatch.setattr("sklstm._estimators.base.available_memory", lambda: (1000, "x"))
+    monkeypatch.setattr("sklstm._estimators.solver.WITHOUT_A_LOOK", 0)
+    monkeypatch.setattr(
+        "sklstm._estimators.solver.available_memory", lambda: (1000, "x")
+    )
     message = "batch_size=10 sequences.*KiB.*left of the x.*smaller batch_size"
     with pytest.raises(MemoryError, match=message):
         estimator.fit(X, make_target(task, X))
@@ -1525,9 +1529,9 @@ def test_memory_is_that_of_the_longest_sequences(monkeypatch):
     X = [np.ones((5, 1))] * 31 + [np.ones((5000, 1))]
     y = np.arange(32.0)
     memory = 10 * 2**20
-    monkeypatch.setattr("sklstm._estimators.base.WITHOUT_A_LOOK", 0)
+    monkeypatch.setattr("sklstm._estimators.solver.WITHOUT_A_LOOK", 0)
     monkeypatch.setattr(
-        "sklstm._estimators.base.available_memory", lambda: (memory, "x")
+        "sklstm._estimators.solver.available_memory", lambda: (memory, "x")
     )
     estimator = LSTMRegressor(64, batch_size=1, random_state=0, max_iter=1)
     estimator.fit(X[:31], y[:31])
@@ -1539,8 +1543,8 @@ def test_memory_is_that_of_the_longest_sequences(monkeypatch):
 
 
 def test_where_memory_is_not_known(monkeypatch):
-    monkeypatch.setattr("sklstm._estimators.base.WITHOUT_A_LOOK", 0)
-    monkeypatch.setattr("sklstm._estimators.base.available_memory", lambda: None)
+    monkeypatch.setattr("sklstm._estimators.solver.WITHOUT_A_LOOK", 0)
+    monkeypatch.setattr("sklstm._estimators.solver.available_memory", lambda: None)
     fitted("single")
 
 

@@ -228,7 +228,7 @@ def test_what_is_given_to_estimators(name, fitted):
     """By every door, and the fit from before stays."""
     X, match = X_AS_GIVEN[name]
     X, match = given(X), f"(?s){match}"
-    before = fitted._parameters
+    before = fitted._fitted.parameters
     doors = [
         lambda X: fitted.fit(X, [0, 1]),
         lambda X: fitted.partial_fit(X, [0, 1]),
@@ -243,7 +243,7 @@ def test_what_is_given_to_estimators(name, fitted):
     for door in doors:
         with pytest.raises((TypeError, ValueError), match=match):
             door(X)
-    assert fitted._parameters is before
+    assert fitted._fitted.parameters is before
 
 
 def test_what_is_given_as_x_val_is_named():

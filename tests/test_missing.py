@@ -267,9 +267,9 @@ def test_sample_weights_are_copies(Estimator, missing):
     params = {"missing": missing, "batch_size": 1000, "shuffle": False}
     weighted = small(Estimator, **params).fit(X, y, sample_weight=weight)
     copies = small(Estimator, **params).fit(X[order], y[order])
-    assert_array_equal(weighted._first_value, copies._first_value)
+    assert_array_equal(weighted._fitted.first_value, copies._fitted.first_value)
     unweighted = small(Estimator, **params).fit(X, y)
-    assert (weighted._first_value != unweighted._first_value).all()
+    assert (weighted._fitted.first_value != unweighted._fitted.first_value).all()
     assert_same_bits(weighted, copies)
 
 
@@ -279,7 +279,7 @@ def test_a_class_of_weight_zero_is_not_there():
     estimator = small(LSTMClassifier, missing="ffill", class_weight={0: 0, 1: 1, 2: 1})
     estimator.fit(X, y)
     rest = [x for x, label in zip(X, y, strict=True) if label]
-    assert_array_equal(estimator._first_value, mean_of(rest))
+    assert_array_equal(estimator._fitted.first_value, mean_of(rest))
 
 
 # ---- early stopping, fits that continue ---------------------------------------------
@@ -311,8 +311,8 @@ def test_the_validation_part_is_not_in_the_mean(Estimator, missing):
     stratify = y if is_classifier(Estimator()) else None
     rng = np.random.RandomState(0)
     part, _ = train_test_split(X, test_size=0.3, random_state=rng, stratify=stratify)
-    assert_array_equal(estimator._first_value, mean_of(part))
-    assert (estimator._first_value != mean_of(X)).any()
+    assert_array_equal(estimator._fitted.first_value, mean_of(part))
+    assert (estimator._fitted.first_value != mean_of(X)).any()
     assert len(estimator.validation_scores_) == 2
 
 

@@ -168,7 +168,8 @@ def test_the_same_predictions_and_attributes(name, fitted, saved_and_loaded):
     attributes, expected = vars(loaded), vars(estimator)
     assert attributes.keys() == expected.keys()
     assert np.dtype(attributes["dtype"]) == np.dtype(expected["dtype"])
-    elsewhere = {"dtype", "_idle_networks", "random_state", "_random_state"}
+    elsewhere = {"dtype", "_fitted", "random_state", "_random_state"}
+    np.testing.assert_equal(loaded._fitted.state, estimator._fitted.state)
     for key in expected.keys() - elsewhere:
         np.testing.assert_equal(attributes[key], expected[key], key)
     with pytest.raises(ValueError, match="read-only"):
@@ -251,8 +252,8 @@ def test_what_a_subclass_does_not_save_stays_in_fit():
 def test_arrays_stay_on_disk(fitted, tmp_path):
     """With mmap_mode processes share the memory of one file."""
     loaded = through_joblib_mapped(fitted["adam"], tmp_path)
-    assert isinstance(loaded._parameters, np.memmap)
-    assert not loaded._parameters.flags.writeable
+    assert isinstance(loaded._fitted.parameters, np.memmap)
+    assert not loaded._fitted.parameters.flags.writeable
 
 
 # ---- pipelines, searches, containers, states ---------------------------------------

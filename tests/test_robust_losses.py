@@ -7,7 +7,8 @@ from scipy.stats import norm
 from sklearn.metrics import mean_absolute_error, r2_score
 
 from sklstm import GRURegressor, LSTMRegressor, RNNRegressor
-from sklstm._targets.units import distinct, units_of
+from sklstm._network.losses.statistics import distinct
+from sklstm._targets.units import units_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:Maximum iterations")
 
@@ -21,7 +22,7 @@ def units(y, loss="huber", weight=None, **params):
     X = np.zeros((len(y), 2, 1))
     model = LSTMRegressor(2, loss=loss, max_iter=1, random_state=0, **params)
     model.fit(X, y, weight)
-    return model._target_mean, model._target_scale
+    return model._fitted.target.mean, model._fitted.target.scale
 
 
 # ---- what is learnt ----------------------------------------------------------------

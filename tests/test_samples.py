@@ -17,6 +17,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklstm import LSTMClassifier, LSTMRegressor
+from sklstm._targets.labels import Labels
+from sklstm._targets.numbers import Numbers
 from sklstm._training.samples import Samples
 from sklstm.preprocessing import TimeDistributed
 
@@ -123,13 +125,13 @@ def test_groups_of_weight_zero_are_not_there(Estimator, splits):
 @every_estimator
 def test_weights_follow_their_samples(Estimator, monkeypatch):
     seen = []
-    make_score = Estimator._make_validation_score
+    for cls in (Labels, Numbers):
 
-    def recording(self, y, sample_weight):
-        seen.append((y, sample_weight))
-        return make_score(self, y, sample_weight)
+        def recording(self, y, sample_weight, make=cls.scorer):
+            seen.append((y, sample_weight))
+            return make(self, y, sample_weight)
 
-    monkeypatch.setattr(Estimator, "_make_validation_score", recording)
+        monkeypatch.setattr(cls, "scorer", recording)
     y, weight = target(Estimator), 1.0 + np.arange(N)
     small(Estimator).fit(X, y, weight, groups=GROUPS)
     ((y_val, weight_val),) = seen

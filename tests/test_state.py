@@ -206,7 +206,7 @@ def assert_refused(estimator, state, match):
             call()
         assert name.replace("_", " ") in str(caught.value).replace("_", " ")
         assert type(caught.value) in (ValueError, TypeError)
-    assert len(estimator._idle_networks) == 1
+    assert len(estimator._fitted.idle) == 1
 
 
 @pytest.mark.parametrize("case", CHANGED)

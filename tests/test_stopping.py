@@ -17,6 +17,7 @@ from sklstm import (
     RNNClassifier,
     RNNRegressor,
 )
+from sklstm._estimators.solver import planned_epochs
 from sklstm._training.optimizers import SGD
 from sklstm._training.training import (
     BestPlace,
@@ -328,4 +329,4 @@ def test_without_a_plan_automatic_epochs_are_100():
         model.fit(X, np.arange(1600) % 2)
     assert model.n_iter_ == 100
     model.set_params(learning_rate="cosine", solver="lbfgs")
-    assert model._planned_epochs(1600, 1600) == 100
+    assert planned_epochs(model, 1600, 1600) == 100

@@ -267,7 +267,7 @@ def test_what_is_computed_between_steps_does_not_matter():
         _, other = estimator.predict_step(np.ones((50, 3)), other)
         got, state = estimator.predict_step(x, state)
         assert_array_equal(got, y)
-    assert len(estimator._idle_networks) == 1
+    assert len(estimator._fitted.idle) == 1
 
 
 def test_two_threads_at_once():

@@ -228,10 +228,10 @@ def test_bad_y(Estimator, case, way):
     own = OF_CLASSIFIERS if is_classifier(Estimator()) else OF_REGRESSORS
     y, match = {**OF_BOTH, **own}[case]
     model = pickle.loads(pickle.dumps(FITTED[Estimator]))
-    before = model._parameters.copy()
+    before = model._fitted.parameters.copy()
     with pytest.raises((TypeError, ValueError), match=f"(?s){match}"):
         way(model, again(y))
-    assert_array_equal(model._parameters, before)
+    assert_array_equal(model._fitted.parameters, before)
 
 
 @every_estimator
@@ -319,10 +319,10 @@ BAD_WEIGHT = {
 def test_bad_weight(Estimator, case, way):
     weight, match = BAD_WEIGHT[case]
     model = pickle.loads(pickle.dumps(FITTED[Estimator]))
-    before = model._parameters.copy()
+    before = model._fitted.parameters.copy()
     with pytest.raises((TypeError, ValueError), match=match):
         getattr(model, way)(X, target(Estimator), sample_weight=weight)
-    assert_array_equal(model._parameters, before)
+    assert_array_equal(model._fitted.parameters, before)
 
 
 def test_weights_of_an_importance():
@@ -382,7 +382,7 @@ def test_fewer_classes(Classifier, make):
     """A whole fit that continues needs all of them, a single pass does not."""
     y, fewer = make(THREE), make(LABELS)
     model = small(Classifier, warm_start=True).fit(X, y)
-    before = model._parameters.copy()
+    before = model._fitted.parameters.copy()
     match = (
         "warm_start can only be used where `y` has the same classes as in the previous "
         r"call to fit. Previously got \[.*\], `y` has \[.*\]"
@@ -391,7 +391,7 @@ def test_fewer_classes(Classifier, make):
         model.fit(X, fewer)
     with pytest.raises(ValueError, match=match):  # weight zero is not there
         model.fit(X, y, (THREE != 2).astype(float))
-    assert_array_equal(model._parameters, before)
+    assert_array_equal(model._fitted.parameters, before)
     model.partial_fit(X, fewer)
     model.fit(X, y)
     model.set_params(warm_start=False).fit(X, fewer)

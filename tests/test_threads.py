@@ -21,6 +21,7 @@ from sklstm import (
     RNNClassifier,
     RNNRegressor,
 )
+from sklstm._estimators.fitted import Fitted
 from sklstm._network.network import Network
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -173,18 +174,18 @@ def test_a_fit_in_the_middle_of_a_prediction(model, params, other, method, monke
 
     state = model.initial_state(len(steps))
     expected = call()
-    before = model._parameters
-    take_network, took = type(model)._take_network, []
+    before = model._fitted.parameters
+    network, took = Fitted.network, []
 
-    def take_and_fit(self, idle):
+    def fit_and_take(self, **options):
         if not took:  # and none in what the fit itself does
             took.append(self)
             fit(1)
-        return take_network(self, idle)
+        return network(self, **options)
 
-    monkeypatch.setattr(type(model), "_take_network", take_and_fit)
+    monkeypatch.setattr(Fitted, "network", fit_and_take)
     assert_array_equal(call(), expected)
-    assert took and model._parameters is not before
+    assert took and model._fitted.parameters is not before
 
 
 @pytest.mark.parametrize("model, params, other", TWO_FITS)
@@ -227,7 +228,7 @@ def test_networks_of_many_threads_are_kept_once_each():
     with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(4) as pool:
         patch.setattr(Network, "predict", together)
         list(pool.map(lambda _: model.predict(X), range(8)))
-    networks = model._idle_networks
+    networks = model._fitted.idle
     assert len(networks) == len({id(network) for network in networks}) == 4
 
 

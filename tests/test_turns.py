@@ -64,7 +64,7 @@ def test_no_pass_is_lost(Estimator, y, more, first):
     alone = Estimator(**SMALL)
     for _ in range(n):
         alone.partial_fit(X, y, **more)
-    assert_array_equal(model._parameters, alone._parameters)
+    assert_array_equal(model._fitted.parameters, alone._fitted.parameters)
     assert model.loss_curve_ == alone.loss_curve_
 
 
@@ -215,7 +215,7 @@ def test_a_pass_that_breaks_at_its_end_leaves_the_history(monkeypatch, error):
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(base.BaseRecurrent, "_record", broken)
+        patch.setattr(base.Progress, "attributes", broken)
         with pytest.raises(error):
             model.partial_fit(X, NUMBERS)
     assert pickle.dumps(model) == before

@@ -36,7 +36,7 @@ SGD = {
 
 
 def assert_same_bits(a, b):
-    assert_array_equal(a._parameters, b._parameters)
+    assert_array_equal(a._fitted.parameters, b._fitted.parameters)
     assert a.loss_curve_ == b.loss_curve_
 
 
@@ -92,7 +92,7 @@ def test_a_step_is_as_large_as_the_weights_of_its_samples(
         parts.set_params(alpha=alpha).partial_fit(X[part], y[part], weight)
         losses.append(parts.loss_)
         weights.append(weight.sum())
-    assert_allclose(model._parameters, parts._parameters, rtol=1e-10)
+    assert_allclose(model._fitted.parameters, parts._fitted.parameters, rtol=1e-10)
     assert model.loss_ == pytest.approx(np.average(losses, weights=weights))
 
 
@@ -102,15 +102,15 @@ def test_weights_of_partial_fit_count_as_they_are():
     for weight in (1.0, 0.5, 3.0):
         model = copy.deepcopy(start)
         model.set_params(momentum=0.0).partial_fit(X[:1], NUMBERS[:1], [weight])
-        steps[weight] = model._parameters
+        steps[weight] = model._fitted.parameters
         # the loss of a pass is the mean by weight
         assert model.loss_ == pytest.approx(
             copy.deepcopy(start).partial_fit(X[:1], NUMBERS[:1]).loss_
         )
-    one = steps[1.0] - start._parameters
+    one = steps[1.0] - start._fitted.parameters
     assert np.abs(one).max() > 1e-3
     for weight, parameters in steps.items():
-        assert_allclose(parameters - start._parameters, weight * one, atol=1e-14)
+        assert_allclose(parameters - start._fitted.parameters, weight * one, atol=1e-14)
 
 
 @pytest.mark.parametrize("batch_size", [4, 1000])
@@ -166,7 +166,7 @@ def test_weights_without_a_sum(Estimator, y, weight, message):
     stopping = Estimator(**SMALL, early_stopping=True)
     with pytest.raises(ValueError, match=f"In X_val.*sample_weight is {message}"):
         stopping.fit(X, y, X_val=X, y_val=y, sample_weight_val=weight)
-    assert_array_equal(model._parameters, before["_parameters"])
+    assert_array_equal(model._fitted.parameters, before["_fitted"].parameters)
     assert model.loss_curve_ == before["loss_curve_"]
 
 
@@ -203,7 +203,7 @@ def test_weights_just_within_the_limits(scale, missing):
     for Estimator, y in ESTIMATORS:
         scaled = Estimator(**params).fit(given, y, WEIGHT * scale)
         plain = Estimator(**params).fit(given, y, WEIGHT)
-        assert_allclose(scaled._parameters, plain._parameters, rtol=1e-6)
+        assert_allclose(scaled._fitted.parameters, plain._fitted.parameters, rtol=1e-6)
         assert scaled.score(given, y, WEIGHT * scale) == pytest.approx(
             plain.score(given, y, WEIGHT)
         )

@@ -1,8 +1,9 @@
 """Long short-term memory: the public estimators of the family."""
 
+from .classifier import RecurrentClassifier
 from .docs import documented
 from .gated import Gated
-from .tasks import RecurrentClassifier, RecurrentRegressor
+from .regressor import RecurrentRegressor
 
 
 class LSTMFamily(Gated):

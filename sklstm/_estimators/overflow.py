@@ -1,12 +1,13 @@
 """What a network that has overflowed says: a warning with the first such sequence."""
 
 import math
-import warnings
 
 import numpy as np
 
+from .._sklearn.warn import warn
 
-def warn_if_not_finite(values, what, *, stacklevel, offsets=None):
+
+def warn_if_not_finite(values, what, *, offsets=None):
     """Say which sequence has values that are not finite.
 
     Rows of `values` are sequences, with `offsets` steps of them.
@@ -24,12 +25,11 @@ def warn_if_not_finite(values, what, *, stacklevel, offsets=None):
     which = f"sequence {rows[0]}"
     if len(rows) > 1:
         which = f"{len(rows)} sequences, the first of them {rows[0]},"
-    warnings.warn(
+    warn(
         f"The {what} of {which} is not finite (NaN or infinite): numbers in the "
         "network have overflowed. Look for absurd values in X and scale it as the "
         "training data were; if it is, training has diverged: fit again with X scaled, "
         "for example by TimeDistributed(StandardScaler()), or with a smaller "
         "learning_rate_init.",
         RuntimeWarning,
-        stacklevel=stacklevel + 1,
     )

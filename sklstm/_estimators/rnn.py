@@ -1,8 +1,9 @@
 """Plain recurrent networks: the public estimators of the family."""
 
 from .._sklearn.private import StrOptions
+from .classifier import RecurrentClassifier
 from .docs import documented
-from .tasks import RecurrentClassifier, RecurrentRegressor
+from .regressor import RecurrentRegressor
 
 
 class RNNFamily:

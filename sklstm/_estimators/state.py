@@ -50,26 +50,15 @@ class State(NamedTuple):
 # ---- made ----------------------------------------------------------------------------
 
 
-def make_state(network, kind, first_value, n_sequences, given):
+def make_state(network, fitted, n_sequences, given):
     """A state before the first step, with the hidden and cell states that are given.
 
-    Parameters
-    ----------
-    network : Network
-        The network that is to go on from it.
-    kind : dict
-        What kind of network that is.
-    first_value : ndarray of shape (F,) or None
-        What stands for a feature before it is seen.
-    n_sequences : int or None
-        n, None for that of what is given.
-    given : dict of str to array-like or None
-        What the user passes as h and as c.
+    `n_sequences` is None for those of `given`, what the user passes as h and as c.
     """
     if given["c"] is not None and not network.recurrents[0].cell.has_c:
         raise ValueError(
-            f"c is given, but a network of cell={kind['cell']!r} has no cell states. "
-            "Leave it out."
+            f"c is given, but a network of cell={fitted.kind['cell']!r} has no cell "
+            "states. Leave it out."
         )
     arrays = {
         name: _items(name, value, network)
@@ -98,11 +87,11 @@ def make_state(network, kind, first_value, n_sequences, given):
                 )
     pooled = network.pooling and network.pooling.begin(n_sequences)
     seen = None
-    if first_value is not None:
+    if fitted.missing != "error":
         with np.errstate(under="ignore"):
-            first_value = first_value.astype(network.dtype)
+            first_value = fitted.first_value.astype(network.dtype)
         seen = np.tile(first_value, (n_sequences, 1))
-    return State(layers, pooled, seen, dict(kind))
+    return State(layers, pooled, seen, dict(fitted.kind))
 
 
 def _check_room(n_sequences, network):
@@ -211,20 +200,13 @@ def _looks_sound(state, network, kind):
         return False
     if type(layers) is not tuple or len(layers) != len(network.state_widths) or not n:
         return False
-    dtype, vdot = network.dtype, np.vdot
+    dtype = network.dtype
     for parts, widths in zip(layers, network.state_widths):
         if type(parts) is not tuple or len(parts) != len(widths):
             return False
         shape = n, widths[0]
         for part in parts:
-            # as `_is_sound`, for a stream does this at every step
-            if not (
-                type(part) is np.ndarray
-                and part.shape == shape
-                and part.dtype is dtype
-                and part.flags.c_contiguous
-                and isfinite(vdot(part, part))
-            ):
+            if not _is_sound(part, shape, dtype):
                 return False
     if kind["missing"] == "error":
         if seen is not None:

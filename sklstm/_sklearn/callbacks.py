@@ -6,7 +6,6 @@ given the draft.
 """
 
 import copy
-import functools
 from contextlib import contextmanager
 
 import numpy as np
@@ -21,13 +20,7 @@ except ImportError:  # scikit-learn 1.8
     CallbackSupportMixin = None
 
     def with_callbacks(method):
-        """Call the method through one frame, as where there are callbacks."""
-
-        @functools.wraps(method)
-        def without_callbacks(estimator, *args, **kwargs):
-            return method(estimator, *args, **kwargs)
-
-        return without_callbacks
+        return method
 
 
 class NoCallbacks:
@@ -80,23 +73,13 @@ class CallbackSupport(CallbackSupportMixin or NoCallbacks):
 class Epochs(Observer):
     """Tells the callbacks of an estimator of its epochs.
 
-    Parameters
-    ----------
-    estimator : estimator
-        The draft that is being fitted.
-    samples : Samples
-        What it is trained on, valid, before anything is encoded.
-    n_epochs : int
-        How many there may be.
-    task_name : str
-        Name of the whole fit.
-    finish : callable
-        What makes a fitted estimator of a draft and the parameters of now.
+    `samples` are those that the draft is trained on, valid, before anything is encoded;
+    `progress` says what it would be if training ended now.
     """
 
-    def __init__(self, estimator, samples, n_epochs, task_name, finish):
+    def __init__(self, estimator, samples, n_epochs, task_name, progress):
         self.estimator = estimator
-        self.finish = finish
+        self.progress = progress
         # ScoringMonitor hands all metadata on to its scorers: nothing else fits in.
         weight = samples.weight
         metadata = None if weight is None else {"sample_weight": weight}
@@ -126,8 +109,7 @@ class Epochs(Observer):
     def fitted_attributes(self, parameters):
         """Those that make a fitted estimator of the draft; training goes on without."""
         stopped = copy.copy(self.estimator)
-        self.finish(stopped, parameters.copy())
-        stopped._optimizer_state = copy.deepcopy(stopped._optimizer_state)
+        vars(stopped).update(self.progress.snapshot(parameters))
         return vars(stopped)
 
     def end_fit(self):

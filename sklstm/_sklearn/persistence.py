@@ -44,10 +44,10 @@ def _defaults(cls):
     return {p.name: p.default for p in parameters if p.default is not p.empty}
 
 
-def _plain(value):
+def plain(value):
     """A part of the state in the types that every format trusts."""
     if isinstance(value, dict):
-        return {key: _plain(part) for key, part in value.items()}
+        return {key: plain(part) for key, part in value.items()}
     if isinstance(value, np.memmap):  # what joblib.load makes of arrays on disk
         return np.asarray(value)
     if isinstance(value, np.dtype):
@@ -64,7 +64,7 @@ class Versioned:
     """
 
     def __getstate__(self):
-        return {_KEY: __version__, **_plain(super().__getstate__())}
+        return {_KEY: __version__, **plain(super().__getstate__())}
 
     def __reduce__(self):
         state = self.__getstate__()

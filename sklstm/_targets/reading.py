@@ -17,6 +17,9 @@ from ..sequences._check import hint_long
 from ..sequences._columns import is_missing
 from ..sequences._peers import package_of
 
+# Sums of weights between these leave room for products with steps, losses and 1 / sum.
+LEAST_WEIGHT, LARGEST_WEIGHT = 1e-290, 1e290
+
 _NOUNS = {"sample_weight": "weight", "groups": "label", "classes": "label"}
 
 
@@ -291,6 +294,28 @@ def check_label_kinds(values):
             "Unknown label type: y holds numbers as Python objects (dtype object), the "
             f"first of them {first[2]!r}. Convert them: y.astype(int)."
         )
+
+
+def require_y(y, name):
+    """Raise where an estimator of this name is given no target."""
+    if y is None:
+        raise ValueError(f"{name} requires y to be passed, but the target y is None.")
+
+
+def check_total_weight(weight, what):
+    """Say when weights are so large or so small that their sum is no number to use."""
+    with np.errstate(over="ignore", under="ignore"):
+        total = weight.sum()
+    if total == 0 or LEAST_WEIGHT <= total <= LARGEST_WEIGHT:
+        return
+    largest = int(weight.argmax())
+    way_out = "Divide" if total > 1 else "Multiply"
+    raise ValueError(
+        f"{what} is too {'large' if total > 1 else 'small'} to compute with: sample "
+        f"{largest} has weight {weight[largest]:g}, and the sum of all has to be "
+        f"between {LEAST_WEIGHT:g} and {LARGEST_WEIGHT:g}. {way_out} all weights by a "
+        "common factor."
+    )
 
 
 def check_one_each(X, values, what, sequences=None):

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import norm
 
-#: Losses that grow linearly: their centre and scale must not be set by outliers.
-ROBUST = ("absolute_error", "huber", "quantile")
+from .._network.losses.statistics import distinct, mean_and_scale, quantiles
+
 # Shares of the weight left out at each end; the range between is in standard deviations
 # of a normal distribution.
 _TAILS = (1 / 4, 1 / 8, 1 / 16, 1 / 32)
@@ -21,38 +21,6 @@ _EPS = 10 * np.finfo(np.float64).eps
 # they are a guess.
 ENOUGH = 100
 FEW = 10
-
-
-def distinct(column, weight=None):
-    """Values of a target, ascending, and the weight of each.
-
-    Sums over them are the same to the bit for a sample of weight 3 and for the sample
-    given three times.
-    """
-    values, inverse = np.unique(column, return_inverse=True)
-    return values, np.bincount(inverse, weights=weight).astype(np.float64)
-
-
-def mean_and_scale(values, weight):
-    """Mean and standard deviation of distinct values, whatever their units.
-
-    Sums are of numbers of at most 1, so that no square overflows.
-    """
-    largest = np.abs(values).max() or 1.0
-    mean = np.average(values / largest, weights=weight)
-    deviation = values / largest - mean
-    spread = np.abs(deviation).max() or 1.0
-    variance = np.average((deviation / spread) ** 2, weights=weight)
-    return largest * mean, largest * spread * np.sqrt(variance)
-
-
-def quantiles(values, weight, levels):
-    """The least values with at least these shares of the weight at or below them.
-
-    NumPy's method "inverted_cdf", which takes weights from NumPy 2.0 on.
-    """
-    below = weight.cumsum()
-    return values[np.searchsorted(below, np.asarray(levels) * below[-1])]
 
 
 def median_and_scale(values, weight):

@@ -1,12 +1,11 @@
 """Training on all samples at once with L-BFGS: scipy's, on the flat vector."""
 
-import warnings
-
 import numpy as np
 from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 
 from .._network.initializers import one_blas_thread
+from .._sklearn.warn import warn
 from .training import value_and_gradient
 
 # Vectors of parameters in float64 that L-BFGS-B and its caller hold: ten pairs of
@@ -111,7 +110,7 @@ def train_lbfgs(
         problem, category = "Training interrupted by user.", UserWarning
     parameters[:] = reached
     if problem is not None:
-        warnings.warn(problem, category, stacklevel=6)
+        warn(problem, category)
 
 
 def _what_stopped(result, max_iter, max_fun, tol, monitor):

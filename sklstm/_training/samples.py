@@ -8,11 +8,8 @@ from sklearn.model_selection import GroupShuffleSplit, train_test_split
 from sklearn.utils.validation import check_array
 
 from .._sklearn.private import num_samples
-from .._targets.reading import check_numbers, read_values
+from .._targets.reading import check_numbers, check_total_weight, read_values
 from ..sequences import SequenceArray
-
-# Sums of weights between these leave room for products with steps, losses and 1 / sum.
-LEAST_WEIGHT, LARGEST_WEIGHT = 1e-290, 1e290
 
 
 class Samples(NamedTuple):
@@ -22,6 +19,7 @@ class Samples(NamedTuple):
     y: Any
     weight: np.ndarray | None = None
     groups: np.ndarray | None = None
+    keys: np.ndarray | None = None
 
     def at(self, indices):
         """The samples at these indices, or where a mask is true."""
@@ -91,22 +89,6 @@ def check_sample_weight(sample_weight, n_samples, estimator):
         )
     check_total_weight(sample_weight, "sample_weight")
     return sample_weight
-
-
-def check_total_weight(weight, what):
-    """Say when weights are so large or so small that their sum is no number to use."""
-    with np.errstate(over="ignore", under="ignore"):
-        total = weight.sum()
-    if total == 0 or LEAST_WEIGHT <= total <= LARGEST_WEIGHT:
-        return
-    largest = int(weight.argmax())
-    way_out = "Divide" if total > 1 else "Multiply"
-    raise ValueError(
-        f"{what} is too {'large' if total > 1 else 'small'} to compute with: sample "
-        f"{largest} has weight {weight[largest]:g}, and the sum of all has to be "
-        f"between {LEAST_WEIGHT:g} and {LARGEST_WEIGHT:g}. {way_out} all weights by a "
-        "common factor."
-    )
 
 
 def check_score_weight(sample_weight, y, estimator):

@@ -5,12 +5,11 @@ in whatever container. What has been trained on is not validated on by a later f
 the other way round, and groups stay together.
 """
 
-import warnings
-
 import numpy as np
 from sklearn.model_selection import train_test_split
 
 from .._kernels import digests
+from .._sklearn.warn import warn
 from .feeds import as_bytes
 
 NEW, TRAINING, HELD_OUT = -1, 0, 1
@@ -39,11 +38,11 @@ def sample_keys(X, target):
     return keys[:, 0].copy()
 
 
-def split(samples, keys, sides, fraction, stratify, rng):
+def split(samples, sides, fraction, stratify, rng):
     """A part to train on and a part, about this fraction, for early stopping.
 
-    `sides` are those of the fits that this one goes on from, None where they are not
-    known.
+    Samples have keys. `sides` are those of the fits that this one goes on from, None
+    where they are not known.
     """
     if sides is None:
         _warn_of_unclean(
@@ -51,7 +50,7 @@ def split(samples, keys, sides, fraction, stratify, rng):
             "remembered (partial_fit, warm_start=False, or saved by an earlier version)"
         )
         return samples.split(fraction, stratify, rng)
-    side = _known_sides(keys, samples.groups, sides)
+    side = _known_sides(samples.keys, samples.groups, sides)
     if (side == NEW).all():
         return samples.split(fraction, stratify, rng)
     _draw(side, samples.groups, fraction, stratify, rng)
@@ -69,12 +68,11 @@ def split(samples, keys, sides, fraction, stratify, rng):
 
 
 def _warn_of_unclean(why):
-    warnings.warn(
+    warn(
         "early_stopping=True in a fit that goes on from others: there are no samples "
         "to set aside of which it is certain that they were not trained on, since "
         f"{why}. The validation score may be too good. Pass X_val and y_val, or start "
-        "anew with warm_start=False.",
-        stacklevel=7,
+        "anew with warm_start=False."
     )
 
 
@@ -153,13 +151,13 @@ def _some_of(new, n, stratify, rng):
     return rng.permutation(new)[:n]
 
 
-def remember(sides, keys, groups):
-    """The sides after a fit.
+def remember(sides, training, held_out):
+    """The sides after a fit on these samples, held out None or others.
 
-    `sides` are those before it, which this fit overrules, `keys` and `groups` those of
-    the samples that it trained on and, where there are any, those held out.
+    `sides` are those before it, which this fit overrules.
     """
-    trained, held_out = (*keys, np.empty(0, np.uint64))[:2]
+    parts = [part for part in (training, held_out) if part is not None]
+    trained, held_out = (*(part.keys for part in parts), np.empty(0, np.uint64))[:2]
     keys = np.unique(np.concatenate([trained, held_out]))
     n_held_out = np.zeros(len(keys), np.int32)
     there, counts = np.unique(held_out, return_counts=True)
@@ -170,9 +168,9 @@ def remember(sides, keys, groups):
     n_held_out = np.concatenate([sides["n_held_out"][kept], n_held_out])
     order = np.argsort(keys)
     side_of = dict(zip(sides["groups"], sides["side_of_group"], strict=True))
-    for labels, side in zip(groups, (TRAINING, HELD_OUT), strict=False):
-        if labels is not None:
-            side_of |= dict.fromkeys(np.unique(labels).tolist(), side)
+    for part, side in zip(parts, (TRAINING, HELD_OUT), strict=False):
+        if part.groups is not None:
+            side_of |= dict.fromkeys(np.unique(part.groups).tolist(), side)
     return {
         "keys": keys[order],
         "n_held_out": n_held_out[order],

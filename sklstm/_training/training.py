@@ -2,7 +2,6 @@
 
 import copy
 import math
-import warnings
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from .._network.layers.dropout import DropoutSeed
+from .._sklearn.warn import warn
 from .optimizers import clip_scale
 
 
@@ -366,13 +366,12 @@ def train(
                 parameters[:] = before
                 optimizer.restore(state_before)
                 monitor.broke_down = True
-                warnings.warn(
+                warn(
                     f"The loss was not finite in epoch {epoch + 1}. Training stopped "
                     f"and the weights are those from before that epoch. Try a smaller "
                     f"learning_rate_init, a smaller max_grad_norm, or scale X, for "
                     f"example with TimeDistributed(StandardScaler()).",
                     ConvergenceWarning,
-                    stacklevel=6,
                 )
                 return epoch
             enough = monitor.update(value, parameters)
@@ -397,14 +396,13 @@ def train(
                         monitor.kept_loss = best.loss
                     return epoch + 1
         if not (incremental or learning_rate.planned or monitor.has_diverged()):
-            warnings.warn(
+            warn(
                 f"Maximum iterations ({epochs}) reached and the optimization hasn't "
                 f"converged yet. {monitor.progress()}",
                 ConvergenceWarning,
-                stacklevel=6,
             )
     except KeyboardInterrupt:
         monitor.settle()
-        warnings.warn("Training interrupted by user.", stacklevel=6)
+        warn("Training interrupted by user.")
         return monitor.n_epochs
     return epochs

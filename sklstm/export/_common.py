@@ -4,16 +4,18 @@ Between the two a network is a list of its layers, each a dict of PyTorch's name
 arrays in PyTorch's shapes, and a linear head.
 """
 
-import copy
+from dataclasses import replace
 
 import numpy as np
 from sklearn.base import clone, is_classifier
-from sklearn.utils.validation import check_is_fitted
 
 from .._estimators.base import BaseRecurrent
-from .._estimators.tasks import _valid_classes
+from .._estimators.checks import check_parameters, hidden_sizes
+from .._estimators.fitted import fitted_of
+from .._estimators.progress import Progress
 from .._kernels import CELLS
 from .._network.exchange import from_torch_weights, layer_weights
+from .._targets.labels import valid_classes
 from .._training.training import Monitor
 from ..sequences._check import Features, record_features
 
@@ -54,7 +56,7 @@ def check_gates(key, recurrent, model, axis):
 
 def check_units(found, bidirectional, model):
     """An error if the layers are not those that the estimator says it has."""
-    name, sizes = type(model).__name__, model._hidden_sizes()
+    name, sizes = type(model).__name__, hidden_sizes(model)
     if tuple(found) != sizes or bidirectional != model.bidirectional:
         units = found[0] if len(found) == 1 else tuple(found)
         raise ValueError(
@@ -114,7 +116,7 @@ def unfitted(estimator, library, also=()):
     """
     _is_ours(estimator, "an unfitted")
     model = clone(estimator)
-    model._check_parameters((None, None, None), None, False)
+    check_parameters(model)
     values = {"cell": model._cell, "pooling": model.pooling, "quantiles": None}
     if not is_classifier(model) and model.loss == "quantile":
         values["quantiles"] = model.quantile
@@ -127,7 +129,7 @@ def _outputs_of_classes(weight, bias, classes, key):
     n_outputs = len(weight)
     if classes is None:
         classes = np.arange(max(2, n_outputs))
-    labels = _valid_classes(classes)
+    labels = valid_classes(classes)
     order = np.argsort(np.ravel(classes), kind="stable")
     if len(labels) < len(order):
         raise ValueError(f"classes={classes!r} holds a label twice.")
@@ -199,6 +201,7 @@ def fitted(
         The vector w of a pooling by attention.
     """
     key, weight, bias = head
+    reader = model._reader()
     if is_classifier(model):
         if target_mean is not None or target_scale is not None:
             raise ValueError(
@@ -214,7 +217,7 @@ def fitted(
             y = np.eye(len(weight), dtype=int)
         else:
             labels, weight, bias = _outputs_of_classes(weight, bias, classes, key)
-            classes = y = model._check_y(labels)
+            classes = y = reader.check(labels)
     else:
         if classes is not None or multilabel:
             raise ValueError(
@@ -232,14 +235,14 @@ def fitted(
                 "half of them are the indicators. Use missing='error' or 'ffill'."
             )
 
-    rng = model._begin(y, None, classes, False, False)
+    target = reader.fit(y, None, classes)
     if not is_classifier(model):
-        model._target_mean, model._target_scale = units
-        model._first_targets = None  # these units are known
+        mean, scale = units
+        target = replace(target, mean=mean, scale=scale, seen=None)  # they are known
+    rng = model._begin(target)
     record_features(model, Features(n_features, n_features, None, None))
-    if model.missing != "error":  # as for features that were never observed
-        model._first_value = np.zeros(n_features, dtype=model._architecture["dtype"])
-    network = model._make_network()
+    found = model._untrained(target)
+    network = found.make_network()
     with np.errstate(over="ignore", under="ignore"):
         parameters = from_torch_weights(network, weights, weight, bias, attention)
     if not np.isfinite(parameters).all():
@@ -248,35 +251,30 @@ def fitted(
             "dtype='float64'."
         )
     # Nothing is known of the training; what goes on begins with a new optimizer.
-    model.n_iter_ = 0
-    model._random_state = copy.deepcopy(rng)
-    model._optimizer_state = {"solver": None}
     monitor = Monitor(model.tol, model.n_iter_no_change, model.verbose)
-    model._record(network, parameters, monitor)
+    progress = Progress(found, None, rng, monitor)
+    vars(model).update(progress.attributes(parameters))
     return model
 
 
-def head_of(estimator):
-    """Weight (K, H) and bias (K,) of the head."""
-    return estimator.weights_["head_weight"], estimator.weights_["head_bias"]
+def head_of(found):
+    """Weight (K, H) and bias (K,) of the head, in units of y."""
+    return found.weights["head_weight"], found.weights["head_bias"]
 
 
 def taken_apart(estimator, library, standardized):
     """Layers, weight and bias of the head, and units of the targets or None."""
     _is_ours(estimator, "a fitted")
-    check_is_fitted(estimator)
-    quantiles = None
-    if not is_classifier(estimator) and estimator._has_many_quantiles:
-        quantiles = estimator._fitted_loss[1]
-    values = {**estimator._architecture, "quantiles": quantiles}
-    _check_counterpart(estimator, values, library)
-    network = estimator._make_network()
-    views = network.views(estimator._parameters)
-    layers = layer_weights(network, estimator._parameters)
-    weight, bias = head_of(estimator)
+    found = fitted_of(estimator)
+    levels = None if is_classifier(estimator) else found.target.levels
+    _check_counterpart(estimator, {**found.architecture, "quantiles": levels}, library)
+    network = found.make_network()
+    views = network.views(found.parameters)
+    layers = layer_weights(network, found.parameters)
+    weight, bias = head_of(found)
     units = None
     if standardized and not is_classifier(estimator):
         weight, bias = views["head"]["w"].T, views["head"]["b"]
-        units = estimator._target_mean.copy(), estimator._target_scale.copy()
+        units = found.target.mean.copy(), found.target.scale.copy()
     dtype = network.dtype
     return layers, weight.astype(dtype, order="C"), bias.astype(dtype), units

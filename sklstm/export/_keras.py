@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from .._estimators.checks import hidden_sizes
+from .._estimators.fitted import fitted_of
 from .._kernels import CELLS
 from ..sequences._arrays import real_array
 from ._common import (
@@ -125,7 +127,7 @@ def from_keras(
             f"weights must be a list of arrays, got {type(weights).__name__}.{advice}"
         )
     arrays = [real_array(f"weights[{k}]", value) for k, value in enumerate(weights)]
-    n_directions, sizes = 1 + model.bidirectional, model._hidden_sizes()
+    n_directions, sizes = 1 + model.bidirectional, hidden_sizes(model)
     n_expected = 3 * n_directions * len(sizes) + 2
     # of another dense layer the kernel would be a matrix
     if len(arrays) == n_expected + 2 and arrays[-2].shape == arrays[-3].shape:
@@ -265,10 +267,11 @@ def to_keras(estimator, *, standardized=False):
     [(2, 16), (4, 16), (16,), (4, 1), (1,)]
     """
     layers, weight, bias, units = taken_apart(estimator, "Keras", standardized)
-    gates = CELLS[estimator._architecture["cell"]].gates
+    architecture = fitted_of(estimator).architecture
+    gates = CELLS[architecture["cell"]].gates
     weights = []
     for layer in layers:
-        for suffix in ("", "_reverse")[: 1 + estimator._architecture["bidirectional"]]:
+        for suffix in ("", "_reverse")[: 1 + architecture["bidirectional"]]:
             both = np.stack([layer["bias_ih" + suffix], layer["bias_hh" + suffix]])
             for name in ("weight_ih", "weight_hh"):
                 weights.append(_swapped(layer[name + suffix].T, gates).copy())

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 import sklstm
 
 from .._estimators.base import BaseRecurrent
+from .._estimators.fitted import fitted_of
 from ..preprocessing import FrameStacker, TimeDistributed
 
 # Of 2023: ONNX Runtime 1.15 and what came later run it.
@@ -165,9 +166,10 @@ def to_onnx(estimator, *, target_opset=None, name=None, stream=False):
                 graph, step, sequences, f"step{k}_", n_features_out
             )
     states = Stream(graph) if stream else None
-    pooled = write_network(graph, end, sequences, states)
+    found = fitted_of(end)
+    pooled = write_network(graph, found, sequences, states)
     write_head = write_classifier if is_classifier(end) else write_regressor
-    write_head(graph, end, pooled)
+    write_head(graph, found, pooled)
     if stream:
         states.finish()
     kind = type(end).__name__
@@ -220,7 +222,7 @@ def _flat(step):
 
 
 def _check_stream(steps, end):
-    if end._architecture["bidirectional"]:
+    if fitted_of(end).architecture["bidirectional"]:
         raise ValueError(
             "A bidirectional network cannot be streamed: one of its directions reads "
             "every sequence from its end, which is not there yet. Fit with "
@@ -243,8 +245,8 @@ def _properties(end, steps):
     }
     if is_classifier(end):
         properties["classes"] = json.dumps(end.classes_.tolist())
-    elif end._fitted_loss[0] == "quantile":
-        properties["quantile"] = json.dumps(end._fitted_loss[1])
+    elif fitted_of(end).target.loss_name == "quantile":
+        properties["quantile"] = json.dumps(fitted_of(end).target.loss_parameter)
     first = (*steps, end)[0]
     if hasattr(first, "feature_names_in_") and first._fixed_n_steps is None:
         properties["feature_names"] = json.dumps(list(first.feature_names_in_))

@@ -55,20 +55,20 @@ class StepCount:
         self.number = graph.cast(column, F32)
 
 
-def write_network(graph, estimator, sequences, stream):
+def write_network(graph, found, sequences, stream):
     """What the head reads (B, H), of the steps that enter the network."""
-    architecture = estimator._architecture
-    pooling, missing = architecture["pooling"], estimator._missing
+    architecture = found.architecture
+    pooling, missing = architecture["pooling"], found.missing
     count = None
     if pooling != "last" or (stream and missing != "error"):
         count = StepCount(graph, sequences.lengths, stream)
     if missing != "error":
-        sequences = _fill(graph, estimator, sequences, count, stream)
-    h, last, check = _layers(graph, estimator, sequences, stream)
+        sequences = _fill(graph, found, sequences, count, stream)
+    h, last, check = _layers(graph, found, sequences, stream)
     if pooling == "last":
         return graph.node("Add", last, check)
     size = architecture["hidden_layer_sizes"][-1] * (1 + architecture["bidirectional"])
-    w = estimator.weights_.get("attention")
+    w = found.weights.get("attention")
     pooled = _pool(graph, pooling, w, h, sequences.exists, count, size, stream)
     return graph.node("Add", graph.where(count.any, pooled, last), check)
 
@@ -76,9 +76,9 @@ def write_network(graph, estimator, sequences, stream):
 # ---- missing values ----------------------------------------------------------------
 
 
-def _fill(graph, estimator, sequences, count, stream):
+def _fill(graph, found, sequences, count, stream):
     """Each missing value as the last one that was seen, with an indicator if asked."""
-    first = estimator._first_value.astype(F32)[np.newaxis]
+    first = found.first_value.astype(F32)[np.newaxis]
     n_features = first.shape[1]
     if stream:
         seen = stream.input("seen", F32, n_features)
@@ -92,7 +92,7 @@ def _fill(graph, estimator, sequences, count, stream):
     seen, filled = graph.fill_forward(x, first)
     if stream:
         stream.output("seen", seen)
-    if estimator._missing == "indicator":
+    if found.missing == "indicator":
         indicator = graph.cast(graph.node("IsNaN", sequences.x), F32)
         filled = graph.node("Concat", filled, indicator, axis=2)
     return sequences._replace(x=filled)
@@ -114,10 +114,10 @@ def _check(graph, x, h_before):
     return graph.unsqueeze(check, 1)
 
 
-def _layers(graph, estimator, sequences, stream):
+def _layers(graph, found, sequences, stream):
     """Outputs of the uppermost layer (T, B, H), which a pooling reads, the last of them
     (B, H), and what is added to anything computed from them (`_check`)."""
-    architecture = estimator._architecture
+    architecture = found.architecture
     cell, sizes = architecture["cell"], architecture["hidden_layer_sizes"]
     directions = 1 + architecture["bidirectional"]
     op, order, attributes = CELLS[cell]
@@ -137,7 +137,7 @@ def _layers(graph, estimator, sequences, stream):
         if k == 0:
             check = _check(graph, h, before["h"])
         initial = [graph.unsqueeze(s, 0) if stream else "" for s in before.values()]
-        weights = operator_weights(estimator.weights_, k, directions, order, F32)
+        weights = operator_weights(found.weights, k, directions, order, F32)
         peepholes = [weights.pop("P")] if "P" in weights else []
         is_read = k + 1 < len(sizes) or architecture["pooling"] != "last"
         every, *after = graph.nodes_of(
@@ -232,18 +232,18 @@ def _attend(graph, w, h, exists, count, stream):
 # ---- head --------------------------------------------------------------------------
 
 
-def write_classifier(graph, estimator, features):
+def write_classifier(graph, found, features):
     """Outputs `label` and `probabilities`."""
-    weight, bias = (array.astype(F32) for array in head_of(estimator))
+    weight, bias = (array.astype(F32) for array in head_of(found))
     raw = graph.node("Gemm", features, weight, bias, transB=1)
     n = len(bias)
-    if estimator._multilabel:
+    if found.target.multilabel:
         graph.node("Sigmoid", raw, name="probabilities")
         graph.cast(graph.node("Greater", raw, F32(0)), np.int64, name="label")
         graph.output("label", np.int64, ["batch", n])
         graph.output("probabilities", F32, ["batch", n])
         return
-    classes = _labels(estimator.classes_)
+    classes = _labels(found.target.classes)
     if n == 1:
         both = graph.node("Concat", graph.node("Neg", raw), raw, axis=1)
         graph.node("Sigmoid", both, name="probabilities")
@@ -273,35 +273,35 @@ def _labels(classes):
     return labels.astype(dtype)
 
 
-def write_regressor(graph, estimator, features):
+def write_regressor(graph, found, features):
     """Output `variable`, in float64: targets may be large beside what they vary by."""
-    weight, bias = (array.astype(np.float64) for array in head_of(estimator))
+    weight, bias = (array.astype(np.float64) for array in head_of(found))
     y = graph.node("MatMul", graph.cast(features, np.float64), weight.T.copy())
     y = graph.node("Add", y, bias)
-    loss, levels = estimator._fitted_loss
-    shape = [len(estimator._target_mean)]
-    if loss == "poisson":
+    target = found.target
+    shape = [len(target.mean)]
+    if target.loss.inverse_link_name == "exp":
         # not Min, which need not hand NaN on
         y = graph.where(graph.node("Greater", y, LOG_MAX), LOG_MAX, y)
         y = graph.node("Exp", y)
-    elif isinstance(levels, tuple):
-        y = _quantiles(graph, estimator, y, np.asarray(levels))
-        shape.append(len(levels))
-    if estimator._target_ndim == 1:
+    elif target.levels is not None:
+        y = _quantiles(graph, target, y)
+        shape.append(len(target.levels))
+    if target.ndim == 1:
         y = graph.squeeze(y, 1)
         shape = shape[1:]
     graph.node("Identity", y, name="variable")
     graph.output("variable", np.float64, ["batch", *shape])
 
 
-def _quantiles(graph, estimator, raw, levels):
+def _quantiles(graph, target, raw):
     """Quantiles (B, K, Q) of raw outputs (B, K Q), as `losses.Pinball` has them.
 
     The one in the middle and the steps from it are summed by a matrix of 1, 0 and -1,
     whose columns are in the order of the user's levels.
     """
-    Q = len(levels)
-    K, m = len(estimator._target_mean), Q // 2
+    Q = len(target.levels)
+    K, m = len(target.mean), Q // 2
     raw = graph.reshape(raw, 0, K, Q)
     # softplus(a) = max(a, 0) + log(1 + exp(-|a|)): not all have Softplus in float64
     small = graph.node("Exp", graph.node("Neg", graph.node("Abs", raw)))
@@ -311,7 +311,6 @@ def _quantiles(graph, estimator, raw, levels):
     j, q = np.indices((Q, Q))
     sums = np.where((m < j) & (j <= q), 1.0, 0.0) - ((q <= j) & (j < m))
     sums[m] = 1
-    place = np.argsort(np.argsort(levels))
-    y = graph.node("MatMul", steps, sums[:, place].copy())
-    y = graph.node("Mul", y, estimator._target_scale[:, np.newaxis])
-    return graph.node("Add", y, estimator._target_mean[:, np.newaxis])
+    y = graph.node("MatMul", steps, sums[:, target.loss.place].copy())
+    y = graph.node("Mul", y, target.scale[:, np.newaxis])
+    return graph.node("Add", y, target.mean[:, np.newaxis])

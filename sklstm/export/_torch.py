@@ -5,6 +5,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from .._estimators.checks import hidden_sizes
+from .._estimators.fitted import fitted_of
 from .._kernels import CELLS
 from ..sequences._arrays import real_array
 from ._common import (
@@ -316,7 +318,7 @@ def _attention(arrays, model):
             "pooling='attention': add its vector w, as in weights_, or pass an "
             "estimator of another pooling."
         )
-    H = model._hidden_sizes()[-1] * (1 + model.bidirectional)
+    H = hidden_sizes(model)[-1] * (1 + model.bidirectional)
     check_shape("attention", attention, (H,), f"the attention over {H} hidden states")
     return attention
 
@@ -352,7 +354,7 @@ def _linear(arrays, head, model):
         )
     weight = arrays.pop(key)
     n_outputs = len(weight) if weight.ndim else 0
-    H = model._hidden_sizes()[-1] * (1 + model.bidirectional)
+    H = hidden_sizes(model)[-1] * (1 + model.bidirectional)
     what = f"a head that reads {H} hidden states"
     check_shape(key, weight, (max(1, n_outputs), H), what)
     bias = arrays.pop(bias_key, None)
@@ -443,9 +445,10 @@ def to_torch(estimator, *, standardized=False, recurrent=None, head="head"):
                 "'encoder.lstm'."
             )
     layers, weight, bias, units = taken_apart(estimator, "PyTorch", standardized)
+    architecture = fitted_of(estimator).architecture
     if recurrent is None:
-        recurrent = estimator._architecture["cell"].partition("_")[0]
-    one_module = len(set(estimator._architecture["hidden_layer_sizes"])) == 1
+        recurrent = architecture["cell"].partition("_")[0]
+    one_module = len(set(architecture["hidden_layer_sizes"])) == 1
     prefix = f"{recurrent}." if recurrent else ""
     state_dict = {}
     for k, layer in enumerate(layers):

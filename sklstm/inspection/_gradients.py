@@ -3,6 +3,8 @@
 import numpy as np
 from sklearn.utils import Bunch
 
+from .._estimators.fitted import fitted_of
+from .._targets.reading import check_one_each
 from ._common import curves, layer_index, named_estimators, pyplot, recurrent_input
 
 
@@ -99,7 +101,7 @@ def gradient_norms(estimator, X, y):
     LSTMClassifier False
     """
     end, X = recurrent_input(estimator, X)
-    lengths, by_row = end._gradient_norms(X, y)
+    lengths, by_row = _by_row(end, X, y)
     # steps before the end, of every row
     first = np.cumsum(lengths) - lengths
     before = np.repeat(first + lengths, lengths) - 1 - np.arange(lengths.sum())
@@ -111,6 +113,29 @@ def gradient_norms(estimator, X, y):
         },
         n_sequences=n_sequences,
     )
+
+
+def _by_row(estimator, X, y):
+    """Lengths of the sequences, and the norms of every step of each layer.
+
+    In float64, because what vanishes may be less than float32 can hold.
+    """
+    fitted, reader = fitted_of(estimator), estimator._reader()
+    given, X = X, estimator._check_X(fitted, X)
+    y = reader.check(y)
+    check_one_each(given, y, "y", X)
+    reader.check_same(fitted.target, y)
+    X, target = X.astype("float64"), fitted.target.encode(y)
+    loss, network = fitted.target.loss, fitted.make_network(dtype="float64")
+    network.load(fitted.parameters.astype(np.float64), backward=True)
+
+    def d_loss(output, batch):
+        # the gradient of the mean over the batch, back to that of each sequence
+        return len(output) * loss.value_and_gradient(output, target[batch])[1]
+
+    starts, lengths = X._offsets[:-1], X.lengths
+    with np.errstate(under="ignore"):  # what vanishes
+        return lengths, network.gradient_norms(X._data, starts, lengths, d_loss)
 
 
 class GradientNormsDisplay:

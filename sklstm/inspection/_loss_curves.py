@@ -4,6 +4,8 @@ import numpy as np
 from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 
+from .._estimators.base import BaseRecurrent
+from .._estimators.fitted import fitted_of
 from ._common import curves, last_step, named_estimators, pyplot
 
 
@@ -282,10 +284,10 @@ class LossCurveDisplay:
 
 
 def _score_name(estimator):
-    """What early stopping measures."""
-    if is_classifier(estimator):
-        return "accuracy"
-    return "R²" if estimator.loss == "squared_error" else "score (negative loss)"
+    """What early stopping measures; of scikit-learn's MLPs too."""
+    if isinstance(estimator, BaseRecurrent):
+        return fitted_of(estimator).target.score_name
+    return "accuracy" if is_classifier(estimator) else "R²"
 
 
 def _uncapitalized(name):

@@ -3,13 +3,13 @@
 import contextlib
 import copy as copy_module
 import math
-import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
+from .._sklearn.warn import warn
 from ._array import SequenceArray
 from ._columns import (
     FLOATS,
@@ -203,7 +203,21 @@ def record_features(estimator, features):
         del estimator.feature_names_in_
 
 
-def validate_sequences(estimator, X, *, reset, dtype=None, allow_nan=False):
+def features_of(estimator):
+    """What :func:`record_features` has recorded; None if nothing was."""
+    if not hasattr(estimator, "_n_sequence_features"):
+        return None
+    return Features(
+        estimator.n_features_in_,
+        estimator._n_sequence_features,
+        estimator._fixed_n_steps,
+        getattr(estimator, "feature_names_in_", None),
+    )
+
+
+def validate_sequences(
+    estimator, X, *, reset, dtype=None, allow_nan=False, features=None
+):
     """Validate sequences for an estimator and set or check its features.
 
     Parameters
@@ -227,6 +241,10 @@ def validate_sequences(estimator, X, *, reset, dtype=None, allow_nan=False):
     allow_nan : bool, default=False
         See :func:`check_sequences`.
 
+    features : Features, default=None
+        With ``reset=False`` what to check X against, None for what the estimator has
+        now: another thread may fit it meanwhile.
+
     Returns
     -------
     sequences : SequenceArray of shape (n, None, F)
@@ -249,19 +267,19 @@ def validate_sequences(estimator, X, *, reset, dtype=None, allow_nan=False):
         scikit-learn does.
     """
     sequences, _ = validate_layout(
-        estimator, X, reset=reset, dtype=dtype, allow_nan=allow_nan
+        estimator, X, reset=reset, dtype=dtype, allow_nan=allow_nan, features=features
     )
     return sequences
 
 
-def validate_layout(estimator, X, *, reset, dtype=None, allow_nan):
+def validate_layout(estimator, X, *, reset, dtype=None, allow_nan, features=None):
     """Do what :func:`validate_sequences` does, and tell whether X is 2-D.
 
     For transformers, which give back the container they are given.
 
     Parameters
     ----------
-    estimator, X, reset, dtype, allow_nan
+    estimator, X, reset, dtype, allow_nan, features
         See :func:`validate_sequences`.
 
     Returns
@@ -279,30 +297,29 @@ def validate_layout(estimator, X, *, reset, dtype=None, allow_nan):
         record_features(estimator, features)
         return sequences, features.fixed_n_steps
 
-    expected = getattr(estimator, "_n_sequence_features", None)
-    if expected is None:
+    if features is None:
+        features = features_of(estimator)
+    if features is None:
         check_is_fitted(estimator, "_n_sequence_features")
-    fitted_on_2d = estimator._fixed_n_steps is not None
+    fitted_on_2d, name = features.fixed_n_steps is not None, type(estimator).__name__
     if fitted_on_2d and type(X) is not np.ndarray:
         # before the content: wrong names are the reason for what else may be wrong
         _refuse_foreign(X)
         if hasattr(X, "columns"):
             _refuse_doubled(X.columns)
-            validate_data(estimator, X, reset=False, skip_check_array=True)
+            _check_columns(estimator, X, features)
     sequences, n_steps = _convert(X, dtype, allow_nan, 1, estimator)
     if n_steps is not None and fitted_on_2d:
-        # scikit-learn's own checks and words
         if not hasattr(X, "columns") and (
-            n_steps != estimator._fixed_n_steps
-            or hasattr(estimator, "feature_names_in_")
+            n_steps != features.fixed_n_steps or features.feature_names_in is not None
         ):
-            shape = np.empty((0, n_steps))
-            validate_data(estimator, shape, reset=False, skip_check_array=True)
+            _check_columns(estimator, np.empty((0, n_steps)), features)
         return sequences, n_steps
+    expected = features.n_sequence_features
     if sequences.n_features != expected:
         message = (
             f"X has {sequences.n_features} features, but "
-            f"{type(estimator).__name__} is expecting {expected} features as input."
+            f"{name} is expecting {expected} features as input."
         )
         if n_steps is not None:
             message += (
@@ -312,8 +329,16 @@ def validate_layout(estimator, X, *, reset, dtype=None, allow_nan):
             )
         raise ValueError(message)
     if not fitted_on_2d and n_steps is None:
-        _check_names(estimator, sequences.feature_names)
+        _check_names(name, features, sequences.feature_names)
     return sequences, n_steps
+
+
+def _check_columns(estimator, X, features):
+    """scikit-learn's own checks and words for the columns of 2-D X."""
+    fitted = object.__new__(type(estimator))
+    vars(fitted).update(vars(estimator))
+    record_features(fitted, features)
+    validate_data(fitted, X, reset=False, skip_check_array=True)
 
 
 def warn_of_one_step(sequences, name):
@@ -334,22 +359,24 @@ def warn_of_one_step(sequences, name):
     """
     n, _, F = sequences.shape
     if n > 1 and F > 1 and (sequences.lengths == 1).all():
-        warnings.warn(
+        warn(
             f"Each of the {n} sequences of X has one step, of {F} features, so that "
             f"{name} has no time to learn from. If X is an array of shape (n, "
             f"channels, steps), as aeon and sktime have it, {(n, 1, F)} is {F} steps "
-            "of one channel: pass X.transpose(0, 2, 1) or SequenceArray.from_aeon(X).",
-            stacklevel=6,
+            "of one channel: pass X.transpose(0, 2, 1) or SequenceArray.from_aeon(X)."
         )
 
 
-def check_step(estimator, X, n_sequences, dtype):
+def check_step(name, features, X, n_sequences, dtype):
     """Validate one step of sequences that are read side by side.
 
     Parameters
     ----------
-    estimator : estimator instance
-        A fitted one, whose features X must have.
+    name : str
+        Of the estimator.
+
+    features : Features
+        Those that X must have.
 
     X : array-like of shape (n_sequences, n_features)
         The step. A vector will do where one of the two is 1.
@@ -374,13 +401,13 @@ def check_step(estimator, X, n_sequences, dtype):
         axes = "(n_sequences, n_features)"
         refuse_types(X, "X", f"numbers, a numeric array of shape {axes}")
         refuse_foreign(X, "X", axes)
-        if hasattr(X, "columns") and estimator._fixed_n_steps is None:
-            _check_names(estimator, as_names(X.columns))
+        if hasattr(X, "columns") and features.fixed_n_steps is None:
+            _check_names(name, features, as_names(X.columns))
         try:
             X = read_numbers(X, "X", axes)
         except OverflowError as error:
             raise ValueError(f"X holds a number too large: {error}") from error
-    shape = n_sequences, estimator._n_sequence_features
+    shape = n_sequences, features.n_sequence_features
     if X.ndim < 2 and 1 in shape and X.size == math.prod(shape):
         X = X.reshape(shape)
     if X.shape != shape:
@@ -395,9 +422,9 @@ def check_step(estimator, X, n_sequences, dtype):
         return X.astype(dtype, order="C")
 
 
-def _check_names(estimator, names):
+def _check_names(estimator_name, features, names):
     """Compare the names of sequence features with those seen in fit."""
-    fitted = getattr(estimator, "feature_names_in_", None)
+    fitted = features.feature_names_in
     if fitted is None and names is None:
         return
     if names is not None and fitted is not None and tuple(fitted) != names:
@@ -407,14 +434,15 @@ def _check_names(estimator, names):
         )
     # One of the two is missing, which is a warning in scikit-learn too.
     if fitted is None:
-        message = "X has feature names, but {} was fitted without feature names"
-    elif names is None:
-        message = (
-            "X does not have valid feature names, but {} was fitted with feature names"
+        warn(
+            f"X has feature names, but {estimator_name} was fitted without feature "
+            "names"
         )
-    else:
-        return
-    warnings.warn(message.format(type(estimator).__name__), stacklevel=5)
+    elif names is None:
+        warn(
+            f"X does not have valid feature names, but {estimator_name} was fitted "
+            "with feature names"
+        )
 
 
 def _refuse_doubled(columns):

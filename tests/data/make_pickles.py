@@ -117,6 +117,8 @@ def go_on(estimator, X, y):
     estimator.set_params(early_stopping=False)
     if estimator.solver == "lbfgs":
         return estimator.set_params(warm_start=True).fit(X, y)
+    if getattr(estimator, "class_weight", None) == "balanced":
+        estimator.set_params(class_weight=None)  # the classes are of equal size
     return estimator.partial_fit(X, y)
 
 

@@ -1,0 +1,182 @@
+"""Classification of sequences with any recurrent family."""
+
+from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score
+from sklearn.utils.metaestimators import available_if
+
+from .._sklearn.private import StrOptions
+from .._targets.labels import LabelReader, labels_of
+from .._targets.reading import check_one_each
+from .._training.samples import check_score_weight
+from .base import BaseRecurrent
+from .checks import takes_minibatches
+
+
+class RecurrentClassifier(ClassifierMixin, BaseRecurrent):
+    """Classification of sequences: binary, multiclass and multilabel."""
+
+    _parameter_constraints = {
+        **BaseRecurrent._parameter_constraints,
+        "class_weight": [dict, list, StrOptions({"balanced"}), None],
+    }
+    _target_of = staticmethod(labels_of)
+
+    def _reader(self):
+        return LabelReader(type(self).__name__, self.class_weight)
+
+    @available_if(takes_minibatches)
+    def partial_fit(self, X, y, sample_weight=None, classes=None):
+        """Make one pass over the given data.
+
+        The optimizer goes on where it was. The learning rate follows the schedules
+        "constant" and "invscaling"; the others need to see whole fits and stay at
+        `learning_rate_init`. Not available with ``solver="lbfgs"``.
+
+        Parameters
+        ----------
+        X : SequenceArray, list of arrays or array of shape (n_samples, n_steps, \
+                n_features) or (n_samples, n_steps)
+            The sequences, as in :meth:`fit`.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            The labels.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples. As in
+            :class:`~sklearn.linear_model.SGDClassifier` they count as they are, since
+            the samples to come are not known: the loss of a minibatch of B samples is
+            ``sum(w_i * loss_i) / B``.
+
+        classes : array-like of shape (n_classes,), default=None
+            All labels there will ever be. Needed at the first call, unless y is
+            multilabel.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`fit`; also if y holds a label that is not in `classes`, if
+            `classes` is missing at the first call or differs at a later one, or with
+            ``early_stopping=True``.
+        """
+        self._commit(X, y, sample_weight, classes=classes, incremental=True)
+        return self
+
+    def decision_function(self, X, *, initial_state=None):
+        """Raw outputs of the head, before softmax or the logistic function.
+
+        Parameters
+        ----------
+        X : SequenceArray, list of arrays or array of shape (n_samples, n_steps, \
+                n_features) or (n_samples, n_steps)
+            The sequences, as in :meth:`fit`.
+
+        initial_state : State, default=None
+            What :meth:`initial_state` or :meth:`predict_step` returned, for as many
+            sequences as X has: where the network begins. None is a state of zeros.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            For two classes the log-odds of ``classes_[1]``; otherwise one column for
+            each class or label.
+        """
+        return self._predict("decision_function", X, initial_state)
+
+    def predict(self, X, *, initial_state=None):
+        """Predict labels.
+
+        Parameters
+        ----------
+        X : SequenceArray, list of arrays or array of shape (n_samples, n_steps, \
+                n_features) or (n_samples, n_steps)
+            The sequences, as in :meth:`fit`.
+
+        initial_state : State, default=None
+            What :meth:`initial_state` or :meth:`predict_step` returned, for as many
+            sequences as X has: where the network begins. None is a state of zeros.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            The most probable class of each sequence; for multilabel targets the labels
+            of probability above one half.
+        """
+        return self._predict("predict", X, initial_state)
+
+    def predict_proba(self, X, *, initial_state=None):
+        """Predict probabilities of the classes.
+
+        Parameters
+        ----------
+        X : SequenceArray, list of arrays or array of shape (n_samples, n_steps, \
+                n_features) or (n_samples, n_steps)
+            The sequences, as in :meth:`fit`.
+
+        initial_state : State, default=None
+            What :meth:`initial_state` or :meth:`predict_step` returned, for as many
+            sequences as X has: where the network begins. None is a state of zeros.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`. For multilabel targets the probability of each
+            label.
+        """
+        return self._predict("predict_proba", X, initial_state)
+
+    def predict_log_proba(self, X, *, initial_state=None):
+        """Predict logarithms of the probabilities of the classes.
+
+        Parameters
+        ----------
+        X : SequenceArray, list of arrays or array of shape (n_samples, n_steps, \
+                n_features) or (n_samples, n_steps)
+            The sequences, as in :meth:`fit`.
+
+        initial_state : State, default=None
+            What :meth:`initial_state` or :meth:`predict_step` returned, for as many
+            sequences as X has: where the network begins. None is a state of zeros.
+
+        Returns
+        -------
+        log_probabilities : ndarray of shape (n_samples, n_classes)
+            Computed without going through the probabilities, so finite where these
+            round to zero.
+        """
+        return self._predict("predict_log_proba", X, initial_state)
+
+    def score(self, X, y, sample_weight=None):
+        """Accuracy of the predictions; for multilabel targets that of whole samples.
+
+        Parameters
+        ----------
+        X : SequenceArray, list of arrays or array of shape (n_samples, n_steps, \
+                n_features) or (n_samples, n_steps)
+            The sequences, as in :meth:`fit`.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            The true labels.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples.
+
+        Returns
+        -------
+        score : float
+            The share of samples, by weight, of which all labels are right.
+        """
+        predicted = self.predict(X)
+        y = self._reader().check(y, warn=False)
+        check_one_each(X, y, "y")
+        sample_weight = check_score_weight(sample_weight, y, self)
+        return accuracy_score(y, predicted, sample_weight=sample_weight)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

@@ -1,0 +1,143 @@
+"""What a fit has found: all that predictions, streams, inspection and export read."""
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from .._network.exchange import torch_weights
+from .._network.network import Network
+from .._targets.labels import Labels
+from .._targets.numbers import Numbers
+from ..sequences._check import Features
+from ..sequences._missing import fill_forward
+
+
+def fitted_of(estimator):
+    """What an estimator has found in its last fit; an error if it has not."""
+    try:
+        return estimator._fitted
+    except AttributeError:
+        check_is_fitted(estimator)
+        raise
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A network with its parameters, and what turns X into its input and its output
+    into predictions. A fit makes a new one, so that whoever has one has it whole.
+    """
+
+    # Arguments of `Network`, beside the sizes of its input and output.
+    architecture: dict
+    features: Features
+    target: Labels | Numbers
+    missing: str
+    # (F,), what stands for values before the first one observed.
+    first_value: np.ndarray | None = None
+    # (P,), read-only; None before training.
+    parameters: np.ndarray | None = None
+    # Networks that are packed and not in use.
+    idle: list = field(default_factory=list, init=False, repr=False)
+
+    def __post_init__(self):
+        if self.parameters is not None:
+            self.parameters.flags.writeable = False
+
+    @classmethod
+    def of(cls, state, features, target_of):
+        """The one of this state; `target_of` makes a target of its own one."""
+        target = target_of(**state["target"])
+        return cls(**{**state, "features": features, "target": target})
+
+    @property
+    def state(self):
+        """Plain types, but for the features, which an estimator has as attributes."""
+        return {
+            "architecture": self.architecture,
+            "target": self.target.state,
+            "missing": self.missing,
+            "first_value": self.first_value,
+            "parameters": self.parameters,
+        }
+
+    def with_parameters(self, parameters):
+        return replace(self, parameters=parameters)
+
+    @property
+    def n_inputs(self):
+        """Features of a step as the network reads it."""
+        return self.features.n_sequence_features * (1 + (self.missing == "indicator"))
+
+    @cached_property
+    def kind(self):
+        """What a state must agree with to be one of this network."""
+        return {
+            **self.architecture,
+            "n_features": self.features.n_sequence_features,
+            "missing": self.missing,
+        }
+
+    def read(self, X, seen=None):
+        """What the network reads of valid X: it knows no missing values.
+
+        `seen` (n, F) are values that were seen before, else they are those of the fit.
+        """
+        if self.missing == "error":
+            return X
+        first = self.first_value if seen is None else seen
+        return fill_forward(X, first, indicator=self.missing == "indicator")
+
+    def make_network(self, **changes):
+        """A network of this architecture, or of one with changes, without weights."""
+        return Network(
+            n_features=self.n_inputs,
+            n_outputs=self.target.n_outputs,
+            **{**self.architecture, **changes},
+        )
+
+    def network(self, *, one_step=False):
+        """A context of a network with these parameters that no other thread uses."""
+        return _NetworkInUse(self, one_step)
+
+    @cached_property
+    def _weights(self):
+        network = self.make_network()
+        weight, bias = self.head(network.views(self.parameters)["head"])
+        weights = torch_weights(network, self.parameters)
+        weights |= {"head_weight": weight, "head_bias": bias}
+        for array in weights.values():
+            array.flags.writeable = False
+        return weights
+
+    @property
+    def weights(self):
+        """All parameters by PyTorch's names, read-only, the head in units of y."""
+        return dict(self._weights)
+
+    def head(self, views):
+        """Weight (K, H) and bias (K,) of the head, in the units of its outputs."""
+        return self.target.head_in_units(views["w"].T.copy(), views["b"].copy())
+
+
+class _NetworkInUse:
+    """Takes a network from the idle ones, or makes one, and gives it back."""
+
+    __slots__ = ("fitted", "network", "one_step")
+
+    def __init__(self, fitted, one_step):
+        self.fitted, self.one_step = fitted, one_step
+
+    def __enter__(self):
+        try:
+            self.network = self.fitted.idle.pop()
+        except IndexError:
+            self.network = self.fitted.make_network()
+            self.network.load(self.fitted.parameters, backward=False)
+        return self.network
+
+    def __exit__(self, *error):
+        if not self.one_step:
+            self.network.shrink()
+        self.fitted.idle.append(self.network)

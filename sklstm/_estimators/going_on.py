@@ -1,0 +1,45 @@
+"""Fits that go on from another: what has to be the same, and new units of the head."""
+
+import numpy as np
+
+from .._training.optimizers import rescaled
+
+
+def check_same_network(estimator, fitted):
+    """Say when the network of a fit that continues would be another one."""
+    before = {**fitted.architecture, "missing": fitted.missing}
+    asked = {**estimator._asked_architecture(), "missing": estimator.missing}
+    for values in (before, asked):
+        values |= estimator._cell_parameters(values.pop("cell"))
+    changed = [name for name in before if before[name] != asked[name]]
+    if changed:
+        was, now = (
+            ", ".join(f"{name}={values[name]!r}" for name in changed)
+            for values in (before, asked)
+        )
+        raise ValueError(
+            f"{', '.join(changed)} cannot change between fits that continue: the "
+            f"fitted network has {was}, the parameters say {now}. Set "
+            "warm_start=False and call fit to start anew."
+        )
+
+
+def change_head(network, parameters, optimizer_state, loss, change):
+    """Let the head give a z + b + start in place of z, in place; the state that the
+    optimizer would have if it had always done so."""
+    _, a, b, start = change
+    head = network.views(parameters)["head"]
+    if (a != 1).any() or b.any():
+        weight, bias = loss.in_other_units(
+            *(head[name].astype(np.float64) for name in "wb"), a, b
+        )
+        head["w"][:], head["b"][:] = weight, bias
+        # Differences are a times as large, and what goes back through the head
+        # again; where outputs differ in a, their mean.
+        factor = np.full(len(parameters), np.mean(a**loss.degree))
+        by_output = np.repeat(a ** (loss.degree - 1), len(start) // len(a))
+        for part in network.views(factor)["head"].values():
+            part[:] = by_output
+        optimizer_state = rescaled(optimizer_state, factor) or {"solver": None}
+    head["b"] += start.astype(head["b"].dtype)
+    return optimizer_state

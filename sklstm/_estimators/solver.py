@@ -1,0 +1,185 @@
+"""The parts of a training, as the parameters of an estimator have them."""
+
+import numpy as np
+from sklearn.utils import gen_batches
+
+from .._network.layers.dropout import DropoutSeed
+from .._training.feeds import auto_batch_size, auto_epochs
+from .._training.lbfgs import LBFGS_VECTORS
+from .._training.memory import WITHOUT_A_LOOK, available_memory, in_units
+from .._training.optimizers import SGD, Adam, RMSProp
+from .._training.training import (
+    LearningRate,
+    Monitor,
+    Start,
+)
+
+
+def batch_size_of(estimator, samples, network):
+    """The batch size, cut to n; an error if the memory for it cannot be had."""
+    full = estimator.solver == "lbfgs"
+    batch_size = estimator.batch_size
+    if full:
+        batch_size = samples.n_samples
+    elif batch_size == "auto":
+        batch_size = auto_batch_size(samples.n_samples)
+    batch_size = min(batch_size, samples.n_samples)
+    lengths = samples.lengths
+    if estimator.tbptt is not None:
+        lengths = np.minimum(lengths, estimator.tbptt)
+    longest = np.partition(lengths, -batch_size)[-batch_size:]
+    needed = network.training_bytes(
+        batch_size, int(longest.sum()), LBFGS_VECTORS if full else 0
+    )
+    available, limit = needed, None
+    if needed > WITHOUT_A_LOOK:
+        available, limit = available_memory() or (needed, None)
+    if needed > available:
+        if full:
+            batch = f"solver='lbfgs' on all {batch_size} sequences"
+            way_out = "a solver with minibatches"
+        else:
+            batch = f"A minibatch of batch_size={batch_size} sequences"
+            way_out = "a smaller batch_size"
+        raise MemoryError(
+            f"{batch} of up to {longest.max()} steps, with hidden_layer_sizes="
+            f"{estimator.hidden_layer_sizes!r}, needs {in_units(needed)}, more than "
+            f"the {in_units(available)} that are left of the {limit}. Use {way_out}, "
+            "smaller hidden_layer_sizes or shorter sequences, or free memory."
+        )
+    return batch_size
+
+
+def planned_epochs(estimator, n_samples, batch_size):
+    """How many epochs a fit may make."""
+    if estimator.max_iter != "auto":
+        return estimator.max_iter
+    if estimator.learning_rate == "cosine" and estimator.solver != "lbfgs":
+        return auto_epochs(n_samples, batch_size)
+    return 100
+
+
+def learning_rate_of(estimator, max_iter, incremental):
+    schedule = estimator.learning_rate
+    if incremental and schedule == "cosine":
+        schedule = "constant"  # a single pass is no part of a planned fit
+    return LearningRate(
+        schedule, estimator.learning_rate_init, estimator.power_t, max_iter
+    )
+
+
+def penalty_of(estimator, network):
+    """alpha of each parameter, None where the loss has no such part."""
+    if not estimator.alpha or estimator.solver == "adamw":
+        return None
+    return (estimator.alpha * network.weight_mask()).astype(network.dtype)
+
+
+def dropout_of(estimator, rng):
+    """Where the masks of dropout come from, None without it."""
+    if not (estimator.dropout or estimator.recurrent_dropout):
+        return None
+    state = estimator._dropout_state
+    if state is None:
+        state = {"seed": int(rng.randint(2**31)), "step": 0}
+    return DropoutSeed(**state)
+
+
+def optimizer_of(estimator, network, state):
+    """The optimizer, which goes on from the state of one of the same solver."""
+    size, dtype = network.layout.size, network.dtype
+    if state is not None and state["solver"] != estimator.solver:
+        state = None
+    if estimator.solver == "sgd":
+        return SGD(
+            size,
+            dtype,
+            momentum=estimator.momentum,
+            nesterovs_momentum=estimator.nesterovs_momentum,
+            state=state,
+        )
+    beta_2, epsilon = estimator.beta_2, estimator.epsilon
+    if estimator.solver == "rmsprop":
+        return RMSProp(size, dtype, beta_2=beta_2, epsilon=epsilon, state=state)
+    decay = None
+    if estimator.solver == "adamw" and estimator.alpha:
+        decay = (estimator.alpha * network.weight_mask()).astype(dtype)
+    return Adam(
+        size,
+        dtype,
+        beta_1=estimator.beta_1,
+        beta_2=beta_2,
+        epsilon=epsilon,
+        decay=decay,
+        state=state,
+    )
+
+
+def held_out_score(fitted, held_out):
+    """Parameters to the score and the loss on the samples that are held out."""
+    network = fitted.make_network()
+    score_of = fitted.target.scorer(held_out.y, held_out.weight)
+    X = fitted.read(held_out.X)
+
+    def score(parameters):
+        network.load(parameters, backward=False)
+        with np.errstate(over="ignore", invalid="ignore"):
+            raw = network.predict(X._data, X._offsets[:-1], X.lengths)
+            raw = raw.astype(np.float64)
+        if not np.isfinite(raw).all():
+            return np.nan, np.nan
+        score, loss = score_of(raw)
+        return float(score), float(loss)
+
+    return score
+
+
+def monitor_of(estimator, score, parameters, going_on, incremental):
+    """The history, which goes on with that of the fits before."""
+    monitor = Monitor(
+        estimator.tol, estimator.n_iter_no_change, estimator.verbose, score
+    )
+    if going_on:
+        scores = None if score is None else list(estimator.validation_scores_ or [])
+        # in place, where a copy at each call would add up to a square
+        curve = estimator.loss_curve_ if incremental else list(estimator.loss_curve_)
+        monitor.go_on(curve, scores)
+        monitor.loss = estimator.loss_
+        if score is None and estimator.best_loss_ is not None:
+            monitor.best_loss = estimator.best_loss_
+        if score is not None:
+            # on the validation part of this fit, which may have other samples
+            vars(monitor).update(monitor.best_of(*score(parameters), parameters))
+    return monitor
+
+
+def losses_at_start(
+    loss, constant, network, parameters, samples, penalty, batch_size, incremental
+):
+    """What training begins with, by which to see whether it diverges.
+
+    `constant` are outputs that need no X (K,).
+    """
+    total, n = 0.0, samples.n_samples
+    for part in gen_batches(n, 10_000):
+        target = samples.target[part]
+        weight = None if samples.weight is None else samples.weight[part]
+        outputs = np.broadcast_to(constant, (len(target), len(constant)))
+        value, _ = loss.value_and_gradient(outputs, target, weight)
+        total += value * (len(target) if weight is None else weight.sum())
+    total /= n if samples.weight is None else samples.weight.sum()
+    of_network = np.nan
+    if not incremental:  # where it would cost as much as a part of the pass
+        some = np.unique(np.linspace(0, n - 1, min(n, 32)).astype(np.intp))
+        network.load(parameters, backward=False)
+        with np.errstate(over="ignore", invalid="ignore"):
+            raw = network.predict(
+                samples.data, samples.starts[some], samples.lengths[some]
+            )
+            of_network, _ = loss.value_and_gradient(raw, samples.target[some])
+        of_network = of_network if np.isfinite(of_network) else np.inf
+    of_penalty = 0.0
+    if penalty is not None:
+        squares = (penalty * parameters**2).sum(dtype=np.float64)
+        of_penalty = squares / 2 / samples.divisor(batch_size)
+    return Start(total, of_network, of_penalty, loss.usual(constant))
