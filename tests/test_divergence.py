@@ -16,7 +16,7 @@ from sklstm import (
     RNNClassifier,
     RNNRegressor,
 )
-from sklstm._training.training import Monitor
+from sklstm._training.monitor import Monitor
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((40, 6, 2))

@@ -19,10 +19,10 @@ from sklstm._network.layers.dropout import DropoutSeed
 from sklstm._network.layers.layer import PARALLEL_WORK
 from sklstm._network.losses import Huber, SoftmaxCrossEntropy, SquaredError
 from sklstm._network.network import Network
-from sklstm._training import training
+from sklstm._training import loop as training
 from sklstm._training.feeds import Minibatches, TrainingSet
 from sklstm._training.gradient import minibatch_gradient
-from sklstm._training.training import value_and_gradient
+from sklstm._training.loop import value_and_gradient
 from sklstm.sequences import SequenceArray
 
 B, F, H = 40, 3, 33

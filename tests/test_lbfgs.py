@@ -36,7 +36,8 @@ from sklstm._network.network import Network
 from sklstm._training import lbfgs
 from sklstm._training.feeds import Minibatches
 from sklstm._training.lbfgs import train_lbfgs
-from sklstm._training.training import Monitor, Observer, Start
+from sklstm._training.loop import Observer
+from sklstm._training.monitor import Monitor, Start
 from sklstm.datasets import load_japanese_vowels
 from sklstm.preprocessing import TimeDistributed
 

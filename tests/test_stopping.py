@@ -18,13 +18,9 @@ from sklstm import (
     RNNRegressor,
 )
 from sklstm._estimators.solver import planned_epochs
+from sklstm._training.monitor import BestPlace
 from sklstm._training.optimizers import SGD
-from sklstm._training.training import (
-    BestPlace,
-    LearningRate,
-    auto_batch_size,
-    auto_epochs,
-)
+from sklstm._training.schedules import LearningRate, auto_batch_size, auto_epochs
 
 since_1_9 = pytest.mark.skipif(
     sklearn.__version__.startswith("1.8."), reason="scikit-learn 1.8 has no callbacks"

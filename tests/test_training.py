@@ -22,14 +22,10 @@ from sklstm._kernels import digests, supported_instruction_sets
 from sklstm._network.losses import BinaryCrossEntropy, SoftmaxCrossEntropy, SquaredError
 from sklstm._network.network import Network
 from sklstm._training.feeds import Minibatches, TrainingSet, in_order_of_content
+from sklstm._training.loop import LoopOptions, Observer, train
+from sklstm._training.monitor import Monitor
 from sklstm._training.optimizers import SGD, Adam, RMSProp, clip_scale
-from sklstm._training.training import (
-    LearningRate,
-    LoopOptions,
-    Monitor,
-    Observer,
-    train,
-)
+from sklstm._training.schedules import LearningRate
 
 TORCH = Path(__file__).parent / "data" / "torch_optim.npz"
 
@@ -606,10 +602,12 @@ def test_gradient_of_the_network(kind, hidden):
     )
     network.load(parameters, backward=True)
     samples = training_set(sequences, target)
-    output = network.forward(samples.data, samples.starts, samples.lengths, keep=True)
+    output, tapes = network.forward(
+        samples.data, samples.starts, samples.lengths, keep=True
+    )
     got, d_output = loss.value_and_gradient(output, target)
     assert got == pytest.approx(value, rel=1e-12)
-    assert_allclose(network.backward(d_output), gradient, rtol=1e-10, atol=1e-14)
+    assert_allclose(network.backward(d_output, tapes), gradient, rtol=1e-10, atol=1e-14)
 
 
 def reference_training(

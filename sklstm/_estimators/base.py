@@ -22,9 +22,9 @@ from .._sklearn.warn import warn
 from .._targets.reading import check_one_each
 from .._training.feeds import Minibatches, TrainingSet
 from .._training.lbfgs import train_lbfgs
+from .._training.loop import LoopOptions, train
 from .._training.samples import Samples, check_groups, check_sample_weight
 from .._training.split import nothing_seen, remember, sample_keys, split
-from .._training.training import LoopOptions, train
 from ..sequences._check import features_of, validate_sequences, warn_of_one_step
 from ..sequences._missing import observed_mean
 from .checks import NO_JOBS, check_parameters, hidden_sizes

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._network.layers.dropout import DropoutSeed
-from .._training.training import Monitor
+from .._training.monitor import Monitor
 from .fitted import Fitted
 
 # Lists that partial_fit appends to in place.

@@ -4,15 +4,11 @@ import numpy as np
 from sklearn.utils import gen_batches
 
 from .._network.layers.dropout import DropoutSeed
-from .._training.feeds import auto_batch_size, auto_epochs
 from .._training.lbfgs import LBFGS_VECTORS
 from .._training.memory import WITHOUT_A_LOOK, available_memory, in_units
+from .._training.monitor import Monitor, Start
 from .._training.optimizers import SGD, Adam, RMSProp
-from .._training.training import (
-    LearningRate,
-    Monitor,
-    Start,
-)
+from .._training.schedules import LearningRate, auto_batch_size, auto_epochs
 
 
 def batch_size_of(estimator, samples, network):

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import numpy as np
 import sklearn
 
-from .._training.training import Observer
+from .._training.loop import Observer
 from .turns import turn_to_fit
 
 try:

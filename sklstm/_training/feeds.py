@@ -128,17 +128,6 @@ def _same(samples, data, target, i, j):
     return np.array_equal(a, b) and np.array_equal(target[i], target[j])
 
 
-def auto_batch_size(n_samples):
-    """Samples of a minibatch: a sixteenth of all, but 8 to 32; up to 32 are not cut."""
-    return n_samples if n_samples <= 32 else min(32, max(8, n_samples // 16))
-
-
-def auto_epochs(n_samples, batch_size):
-    """Epochs of a plan: as many as make 2500 updates, but 10 to 100."""
-    updates = math.ceil(n_samples / batch_size)
-    return min(100, max(10, round(2500 / updates)))
-
-
 def as_bytes(array):
     """The bytes of an array, a row for each of its rows."""
     array = np.ascontiguousarray(array)

@@ -7,7 +7,7 @@ import numpy as np
 
 from .._network.network import Network
 from .feeds import TrainingSet, in_order_of_content
-from .training import value_and_gradient
+from .loop import value_and_gradient
 
 
 class MinibatchGradient(NamedTuple):

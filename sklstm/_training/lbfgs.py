@@ -6,7 +6,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from .._network.initializers import one_blas_thread
 from .._sklearn.warn import warn
-from .training import value_and_gradient
+from .loop import value_and_gradient
 
 # Vectors of parameters in float64 that L-BFGS-B and its caller hold: ten pairs of
 # differences, five of work, the point, its gradient and their copies.

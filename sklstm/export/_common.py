@@ -16,7 +16,7 @@ from .._estimators.progress import Progress
 from .._kernels import CELLS
 from .._network.exchange import from_torch_weights, layer_weights
 from .._targets.labels import valid_classes
-from .._training.training import Monitor
+from .._training.monitor import Monitor
 from ..sequences._check import Features, record_features
 
 GATES = {1: "a plain RNN (1)", 3: "a GRU (3)", 4: "an LSTM (4)"}

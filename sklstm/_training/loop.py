@@ -1,0 +1,184 @@
+"""The training loop: epochs, minibatches, optimizer steps, clipping."""
+
+import copy
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from .._network.layers.dropout import DropoutSeed
+from .._sklearn.warn import warn
+from .monitor import BestPlace
+from .optimizers import clip_scale
+
+
+class Observer:
+    """Is told of every epoch and may end training. This one does not listen."""
+
+    def begin_epoch(self, parameters):
+        """Before an epoch."""
+
+    def end_epoch(self, parameters):
+        """After an epoch that the monitor has recorded; say whether to stop."""
+        return False
+
+    def end_fit(self):
+        """After the last epoch, however it ended, when the estimator is fitted."""
+
+
+def value_and_gradient(
+    network, parameters, batch, loss, penalty=None, dropout=None, tbptt=None
+):
+    """Loss of a minibatch and its gradient; None for it if that is not finite.
+
+    sum(w_i l_i) / divisor, with MLP's penalty, alpha / 2 |W|^2 / divisor, where there
+    is one.
+    """
+    network.load(parameters, backward=True)
+    output, tapes = network.forward(
+        batch.data,
+        batch.starts,
+        batch.lengths,
+        keep=True,
+        masks=dropout and dropout.masks(batch.ids),
+        tbptt=tbptt,
+    )
+    value, d_output = loss.value_and_gradient(
+        output, batch.target, batch.weight, batch.divisor
+    )
+    if penalty is not None:
+        shrinkage = penalty * parameters
+        value += (shrinkage * parameters).sum(dtype=np.float64) / 2 / batch.divisor
+    if not math.isfinite(value):
+        return value, None
+    gradient = network.backward(d_output, tapes)
+    if penalty is not None:
+        gradient += shrinkage / batch.divisor
+    return value, gradient
+
+
+def run_epoch(network, parameters, batches, loss, optimizer, rate, options):
+    """One pass over the samples; the mean loss by their weights, not finite if training
+    broke down."""
+    total_loss = total_weight = 0.0
+    for batch in batches:
+        value, gradient = value_and_gradient(
+            network, parameters, batch, loss, options.penalty, options.dropout,
+            options.tbptt,
+        )  # fmt: skip
+        if gradient is None:
+            return value
+        scale = 1.0
+        if options.max_grad_norm is not None:
+            scale = clip_scale(gradient, options.max_grad_norm)
+        optimizer.step(parameters, gradient, rate, scale)
+        total_loss += value * batch.divisor
+        total_weight += batch.total
+    return total_loss / total_weight
+
+
+@dataclass
+class LoopOptions:
+    """What the loop needs to know beside its objects."""
+
+    max_iter: int
+    max_grad_norm: float | None
+    penalty: np.ndarray | None = None
+    dropout: DropoutSeed | None = None
+    tbptt: int | None = None
+
+
+def train(
+    network, parameters, feed, loss, optimizer, learning_rate, monitor, options, rng,
+    observer, *, t, incremental=False,
+):  # fmt: skip
+    """Train in place until the monitor is satisfied, the observer asks to stop or the
+    epochs are used up.
+
+    A planned learning rate goes on to its end, whatever the training loss; only a
+    validation score stops it before. Where the training loss has stopped getting
+    better, the parameters are those at its `BestPlace`.
+
+    Parameters
+    ----------
+    t : int
+        Samples seen before.
+    incremental : bool, default=False
+        Whether to make a single pass, without a warning at its end.
+
+    Returns
+    -------
+    n_epochs : int
+        Passes made.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If `max_iter` was reached before the loss stopped getting better by `tol`,
+        unless the learning rate was planned so, or if it was not finite; then the
+        parameters are those from before the epoch.
+    UserWarning
+        If the user interrupted training; the parameters are the ones of that moment.
+    """
+    epochs = 1 if incremental else options.max_iter
+    n_samples = feed.samples.n_samples
+    before = parameters.copy()
+    by_loss = monitor.score is None
+    best = BestPlace()
+    epoch = 0
+    try:
+        for epoch in range(epochs):
+            observer.begin_epoch(parameters)
+            before[:] = parameters
+            state_before = copy.deepcopy(optimizer.state)
+            learning_rate.begin_epoch(epoch, t + epoch * n_samples)
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                value = run_epoch(
+                    network, parameters, feed.epoch(rng), loss, optimizer,
+                    learning_rate.rate, options,
+                )  # fmt: skip
+            if not (np.isfinite(value) and np.isfinite(parameters).all()):
+                parameters[:] = before
+                optimizer.restore(state_before)
+                monitor.broke_down = True
+                warn(
+                    f"The loss was not finite in epoch {epoch + 1}. Training stopped "
+                    f"and the weights are those from before that epoch. Try a smaller "
+                    f"learning_rate_init, a smaller max_grad_norm, or scale X, for "
+                    f"example with TimeDistributed(StandardScaler()).",
+                    ConvergenceWarning,
+                )
+                return epoch
+            enough = monitor.update(value, parameters)
+            if learning_rate.planned and by_loss:
+                enough = False
+            elif by_loss:
+                best.update(monitor.loss, before, state_before)
+            if observer.end_epoch(parameters):
+                monitor.say("Training was asked to stop. Stopping.")
+                return epoch + 1
+            if enough:
+                if learning_rate.reduce():
+                    monitor.epochs_without_change = 0
+                    monitor.say(
+                        f"{monitor.stopping_reason()} Setting learning rate to "
+                        f"{learning_rate.rate:f}"
+                    )
+                else:
+                    monitor.say(f"{monitor.stopping_reason()} Stopping.")
+                    if by_loss:
+                        best.restore(parameters, optimizer)
+                        monitor.kept_loss = best.loss
+                    return epoch + 1
+        if not (incremental or learning_rate.planned or monitor.has_diverged()):
+            warn(
+                f"Maximum iterations ({epochs}) reached and the optimization hasn't "
+                f"converged yet. {monitor.progress()}",
+                ConvergenceWarning,
+            )
+    except KeyboardInterrupt:
+        monitor.settle()
+        warn("Training interrupted by user.")
+        return monitor.n_epochs
+    return epochs
