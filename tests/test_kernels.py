@@ -426,8 +426,8 @@ def test_bits_do_not_depend_on_neighbours(instruction_set, cell, dtype, masked):
 @every_dtype
 @pytest.mark.parametrize("masked", [False, True])
 def test_states_are_by_sequence(instruction_set, cell, dtype, masked):
-    """Initial and last states, their gradients and masks: each is that of a batch of its
-    own, to the bit, and passes through where there are no steps."""
+    """Initial and last states, their gradients and masks: to the bit those of each
+    sequence by itself, and passed through where there are no steps."""
     lengths = [0, 3, 11, 0, 7, 7, 1, 30, 0, 2, 5, 0]
     batch = Batch(cell, 13, 19, lengths, dtype, masked=masked)
     together = batch.run(strip_rows=4)
