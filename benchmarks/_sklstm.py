@@ -19,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 import sklstm
 from sklstm import LSTMClassifier
 from sklstm._kernels import effective_n_threads, instruction_set
-from sklstm._network.network import Network
+from sklstm._network.build import whole_sequence_network
 from sklstm.datasets import load_japanese_vowels
 from sklstm.preprocessing import TimeDistributed
 
@@ -90,7 +90,7 @@ def layer(work):
     """Forward and backward over one minibatch, with a head of one output."""
     X, lengths, _ = make_data(work)
     B, T, F = work.shape.B, work.shape.T, work.shape.F
-    network = Network(F, (work.shape.H,), 1, work.dtype)
+    network = whole_sequence_network(F, (work.shape.H,), 1, work.dtype)
     parameters = network.initialize(np.random.default_rng(0), np.zeros(1))
     data = X[:B].reshape(-1, F)
     starts, lengths = np.arange(B) * T, lengths[:B]

@@ -34,9 +34,9 @@ from pathlib import Path
 import numpy as np
 
 from sklstm._kernels import Schedule, instruction_set
+from sklstm._network.build import whole_sequence_network
 from sklstm._network.initializers import InitialValues
 from sklstm._network.layers.recurrent import Recurrent
-from sklstm._network.network import Network
 from sklstm._network.steps import Run, Steps, StepsGradient
 from sklstm._network.workspace import Memory
 
@@ -117,7 +117,7 @@ def passes(cell, T, F, H, B):
     layer.initialize(weights, rng, InitialValues(0.0))
     layer.load(weights, backward=True)
     data = rng.standard_normal((B * T, F), dtype=np.float32)
-    strip_rows = Network(F, (H,), 1, np.float32).strip_rows
+    strip_rows = whole_sequence_network(F, (H,), 1, np.float32).strip_rows
     schedule = Schedule(np.arange(B) * T, np.full(B, T), strip_rows, n_rows=B * T)
     d_last = np.ones((B, layer.width), dtype=np.float32)
     d_weights = {name: np.zeros_like(value) for name, value in weights.items()}

@@ -24,9 +24,9 @@ from sklearn.pipeline import make_pipeline
 
 from sklstm import LSTMClassifier
 from sklstm._kernels import effective_n_threads, openmp_version
+from sklstm._network.build import whole_sequence_network
 from sklstm._network.layers.dropout import DropoutSeed
 from sklstm._network.losses import SquaredError
-from sklstm._network.network import Network
 from sklstm._training.gradient import minibatch_gradient
 from sklstm.sequences import SequenceArray
 
@@ -331,7 +331,9 @@ def test_gradients_of_workers_are_those_of_here(client):
         "dropout": 0.3,
         "recurrent_dropout": 0.2,
     }
-    parameters = Network(**architecture).initialize(np.random.RandomState(0), 0.0)
+    parameters = whole_sequence_network(**architecture).initialize(
+        np.random.RandomState(0), 0.0
+    )
     arguments = (architecture, parameters)
     target, dropout = RNG.standard_normal((len(X), 1)), DropoutSeed(5, 17)
     rest = (None, SquaredError())

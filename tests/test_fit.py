@@ -21,6 +21,7 @@ from sklstm import (
     RNNRegressor,
 )
 from sklstm._network import workspace
+from sklstm._network.build import whole_sequence_network
 from sklstm._network.layers import layer
 from sklstm._network.layers.dense import Dense
 from sklstm._network.network import Network
@@ -42,7 +43,7 @@ def test_initial_weights_do_not_depend_on_blas_threads(H, dtype):
     weights = []
     for n_threads in (1, 2):
         with threadpool_limits(n_threads):
-            net = Network(9, (H,), 3, dtype)
+            net = whole_sequence_network(9, (H,), 3, dtype)
             weights.append(net.initialize(np.random.RandomState(0), 0.0))
     assert_array_equal(*weights)
 

@@ -15,10 +15,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from sklstm import GRUClassifier, LSTMRegressor
 from sklstm._kernels import CELLS
+from sklstm._network.build import whole_sequence_network
 from sklstm._network.layers.dropout import DropoutSeed
 from sklstm._network.layers.layer import PARALLEL_WORK
 from sklstm._network.losses import Huber, SoftmaxCrossEntropy, SquaredError
-from sklstm._network.network import Network
 from sklstm._training import loop as training
 from sklstm._training.feeds import Minibatches, TrainingSet
 from sklstm._training.gradient import minibatch_gradient
@@ -71,7 +71,7 @@ def arguments(name, dtype, *, weighted=True):
     target = rng.standard_normal((B, 2))
     sequences[30], target[30] = sequences[2], target[2]
     sequences[31], target[31] = sequences[2], target[2]
-    net = Network(**architecture)
+    net = whole_sequence_network(**architecture)
     parameters = net.initialize(np.random.RandomState(0), 0.1)
     options = dict(options)
     if alpha := options.pop("alpha", None):
@@ -130,7 +130,7 @@ def test_a_network_that_has_worked_before_gives_the_same_bits(name):
     """What a network remembers of other minibatches is memory, not numbers."""
     args, options = arguments(name, "float32")
     architecture, parameters, X, target, weight, loss = args
-    network = Network(**architecture)
+    network = whole_sequence_network(**architecture)
     samples = TrainingSet(X.data, X.offsets[:-1], X.lengths, target, weight)
     for n, vector in ((7, parameters[::-1].copy()), (B, parameters)):
         batch = next(Minibatches(samples, n, shuffle=False).epoch(None))

@@ -24,7 +24,7 @@ from sklstm import (
     RNNRegressor,
     SequenceArray,
 )
-from sklstm._network.network import Network
+from sklstm._network.build import whole_sequence_network
 from sklstm.inspection import (
     GateDisplay,
     GradientNormsDisplay,
@@ -157,7 +157,7 @@ def test_gradient_norms_of_regressors_are_those_of_differences(family, n_outputs
 @pytest.mark.parametrize("cell", ["lstm", "lstm_peephole", "gru", "rnn_tanh"])
 def test_biases_get_the_sum_of_the_gradients_of_every_layer(cell, bidirectional):
     rng = np.random.RandomState(0)
-    network = Network(2, (3, 5), 2, "float64", cell, bidirectional)
+    network = whole_sequence_network(2, (3, 5), 2, "float64", cell, bidirectional)
     network.load(network.initialize(rng, np.zeros(2)), backward=True)
     lengths = np.array([4, 1, 6])
     starts = np.cumsum(lengths) - lengths

@@ -37,6 +37,7 @@ from sklstm import (
     RNNClassifier,
     RNNRegressor,
 )
+from sklstm._network.build import whole_sequence_network
 from sklstm._network.losses import SoftmaxCrossEntropy, SquaredError
 from sklstm._network.network import Network
 from sklstm._targets.labels import Labels, Multilabel
@@ -612,7 +613,7 @@ def test_training_written_out(task, params):
     arguments = {**common, "learning_rate_init": 0.05, "max_iter": 4, **params}
     estimator = small(task, **arguments).fit(X, y)
 
-    network = Network(3, (4, 3), 3, np.float64)
+    network = whole_sequence_network(3, (4, 3), 3, np.float64)
     if task == "multiclass":
         loss, target, scale, mean = SoftmaxCrossEntropy(), y, 1.0, 0.0
     else:

@@ -27,12 +27,12 @@ from sklstm._kernels import (
     philox,
     supported_instruction_sets,
 )
+from sklstm._network.build import whole_sequence_network
 from sklstm._network.exchange import torch_weights
 from sklstm._network.layers.bidirectional import Bidirectional
 from sklstm._network.layers.dropout import DropoutSeed, Masks, StepDropout
 from sklstm._network.layers.pooling import Pooling
 from sklstm._network.layers.recurrent import Recurrent
-from sklstm._network.network import Network
 from sklstm._network.steps import Run, Steps, StepsGradient
 from sklstm._network.workspace import Memory, aligned_empty
 
@@ -56,7 +56,7 @@ class Problem:
     ):  # fmt: skip
         rng = np.random.default_rng(seed)
         self.cell, self.rates = cell, rates
-        self.network = Network(
+        self.network = whole_sequence_network(
             3, hidden, 2, dtype, cell, dropout=rates[0], recurrent_dropout=rates[1],
             **options,
         )  # fmt: skip
@@ -299,7 +299,7 @@ def test_same_bits_with_avx2_and_avx512(monkeypatch, pooling, dtype):
 @pytest.mark.parametrize("strip_rows", [1, 3, 8])
 def test_batches_are_of_whole_strips(strip_rows, n_steps):
     """They follow each other from the first sequence to the last."""
-    network = Network(1, (2,), 1, np.float64)
+    network = whole_sequence_network(1, (2,), 1, np.float64)
     network.strip_rows = strip_rows
     lengths = np.random.default_rng(0).integers(0, 6, 50)
     slices = list(network._batches(lengths, n_steps))
@@ -355,7 +355,7 @@ def test_pytorch(instruction_set, name):
     numbers = torch_case(name)
     bidirectional = case == "bidirectional"
     H, n_layers = numbers["weight_hh_l0"].shape[1], 1 if case == "one" else 2
-    network = Network(
+    network = whole_sequence_network(
         3, (H,) * n_layers, 1, np.float64, cell, bidirectional=bidirectional
     )
     parameters, gradient = np.zeros((2, network.layout.size))
@@ -440,7 +440,7 @@ def test_pytorch(instruction_set, name):
 @every_pooling
 def test_weights_by_name(cell, bidirectional, pooling):
     """Every parameter but the head's has one place, in an array of its own."""
-    network = Network(
+    network = whole_sequence_network(
         3, (5, 4), 2, np.float64, cell, bidirectional=bidirectional, pooling=pooling
     )
     parameters = np.arange(1.0, network.layout.size + 1)

@@ -19,8 +19,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
 from sklstm._kernels import digests, supported_instruction_sets
+from sklstm._network.build import whole_sequence_network
 from sklstm._network.losses import BinaryCrossEntropy, SoftmaxCrossEntropy, SquaredError
-from sklstm._network.network import Network
 from sklstm._training.feeds import Minibatches, TrainingSet, in_order_of_content
 from sklstm._training.loop import LoopOptions, Observer, train
 from sklstm._training.monitor import Monitor
@@ -588,7 +588,7 @@ def problem(kind, hidden=(5,), seed=0, n=10):
         "multilabel": (2, BinaryCrossEntropy(), 1.0 * rng.integers(0, 2, (n, 2))),
         "squared": (2, SquaredError(), rng.standard_normal((n, 2))),
     }[kind]
-    network = Network(3, hidden, K, np.float64)
+    network = whole_sequence_network(3, hidden, K, np.float64)
     parameters = network.initialize(np.random.RandomState(seed), np.zeros(K))
     return network, parameters, sequences, target, loss
 
@@ -946,7 +946,7 @@ def test_loss_goes_down_on_a_full_batch():
 def test_initial_parameters():
     """Glorot-uniform W, orthogonal R for each gate, forget bias 1, head at its bias."""
     F, H = 40, 30
-    network = Network(F, (H, H), 3, np.float64)
+    network = whole_sequence_network(F, (H, H), 3, np.float64)
     parameters = network.initialize(
         np.random.RandomState(0), np.array([1.0, -2, 3]), forget_bias=1.0
     )
@@ -970,7 +970,7 @@ def test_initial_parameters():
 
 
 def test_weight_mask_is_zero_at_the_biases():
-    network = Network(2, (3, 4), 2, np.float64)
+    network = whole_sequence_network(2, (3, 4), 2, np.float64)
     mask = network.weight_mask()
     for name in ("l0", "l1", "head"):
         assert_array_equal(matrix(network.layout, mask, name)[:-1], 1)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from sklstm._kernels import CELLS
+from sklstm._network.build import whole_sequence_network
 from sklstm._network.layers.dropout import Masks
-from sklstm._network.network import Network
 
 B, T, F = 50, 40, 40
 
@@ -29,14 +29,14 @@ def options(cell, bidirectional, pooling):
 @pytest.mark.parametrize("pooling", ["last", "max", "attention"])
 def test_number_of_parameters(cell, bidirectional, pooling):
     given = options(cell, bidirectional, pooling)
-    network = Network(**given)
+    network = whole_sequence_network(**given)
     without, two = (network.training_bytes(B, B * T, n) for n in (0, 2))
     assert two - without == 2 * 8 * network.layout.size
 
 
 def test_nothing_is_allocated_to_say_it():
     tracemalloc.start()
-    network = Network(F, (10**9,), 10**9, "float32")
+    network = whole_sequence_network(F, (10**9,), 10**9, "float32")
     said = network.training_bytes(10**6, 10**9)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
@@ -49,11 +49,11 @@ def test_nothing_is_allocated_to_say_it():
 def test_a_minibatch_takes_no_more_and_little_less(cell, bidirectional, pooling, rates):
     given = options(cell, bidirectional, pooling)
     given |= {"dropout": rates[0], "recurrent_dropout": rates[1]}
-    said = Network(**given).training_bytes(B, B * T)
+    said = whole_sequence_network(**given).training_bytes(B, B * T)
     X = np.ones((B * T, F), np.float32)
     tracemalloc.start()
     try:
-        network = Network(**given)
+        network = whole_sequence_network(**given)
         parameters = np.full(network.layout.size, 0.01, np.float32)
         network.load(parameters, backward=True)
         _, tapes = network.forward(

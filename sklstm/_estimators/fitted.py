@@ -6,8 +6,8 @@ from functools import cached_property
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from .._network.build import whole_sequence_network
 from .._network.exchange import torch_weights
-from .._network.network import Network
 from .._targets.labels import Labels
 from .._targets.numbers import Numbers
 from ..sequences._check import Features
@@ -91,7 +91,7 @@ class Fitted:
 
     def make_network(self, **changes):
         """A network of this architecture, or of one with changes, without weights."""
-        return Network(
+        return whole_sequence_network(
             n_features=self.n_inputs,
             n_outputs=self.target.n_outputs,
             **{**self.architecture, **changes},

@@ -1,16 +1,12 @@
 """The network: a chain of layers over one flat parameter vector."""
 
 import math
+from itertools import takewhile
 
 import numpy as np
 
 from .._kernels import Schedule, n_threads_for
 from .initializers import InitialValues
-from .layers.bidirectional import Bidirectional
-from .layers.dense import Dense
-from .layers.dropout import Dropout, StepDropout
-from .layers.pooling import Last, Pooling
-from .layers.recurrent import Recurrent
 from .parameters import Layout
 from .steps import Run, Steps
 from .workspace import Memory, aligned_empty
@@ -28,68 +24,26 @@ KEPT_STEPS = 8192
 
 
 class Network:
-    """Recurrent layers, a pooling over the steps, and a dense head.
+    """A chain of layers: some that hand on steps, then one that reads them, and a head.
 
-    Parameters
-    ----------
-    n_features : int
-        F.
-    hidden_layer_sizes : tuple of int
-        H of each recurrent layer, the lowest first.
-    n_outputs : int
-        K.
-    dtype : dtype
-        float32 or float64.
-    cell : str, default="lstm"
-        Name in the table of cells.
-    bidirectional : bool, default=False
-        Whether each layer reads the sequences in both directions.
-    pooling : {"last", "mean", "max", "attention"}, default="last"
-        What the head reads: the last output of the uppermost layer, or of all its
-        outputs so much.
-    dropout, recurrent_dropout : float, default=0.0
-        Shares that are dropped where a pass has masks, which are those of training.
+    The layers come with names of their own; those of recurrent ones are l0, l1, ...,
+    of a pooling with running sums it is pooling.
     """
 
-    def __init__(
-        self, n_features, hidden_layer_sizes, n_outputs, dtype, cell="lstm",
-        bidirectional=False, pooling="last", dropout=0.0, recurrent_dropout=0.0,
-    ):  # fmt: skip
-        self.dtype = np.dtype(dtype)
-        make = Bidirectional if bidirectional else Recurrent
-        self.body, width, top = [], n_features, len(hidden_layer_sizes) - 1
-        for k, n_units in enumerate(hidden_layer_sizes):
-            if k and dropout:
-                name = f"l{k - 1}.dropout"
-                self.body.append(StepDropout(name, width, dtype, dropout))
-            self.body.append(
-                make(
-                    f"l{k}", width, n_units, dtype, cell, reads_data=k == 0,
-                    every_step=k < top or pooling != "last",
-                    recurrent_dropout=recurrent_dropout,
-                )
-            )  # fmt: skip
-            width = self.body[-1].n_outputs
-        if pooling == "last":
-            end, self.pooling = [Last("pooling", width, width, dtype)], None
-        else:
-            end = [Pooling("pooling", width, dtype, pooling)]
-            (self.pooling,) = end
-        if dropout:
-            end.append(Dropout("head.dropout", width, dtype, dropout))
-        end.append(Dense("head", width, n_outputs, dtype))
-        self.layers = [*self.body, *end]
-        self.n_outputs = n_outputs
-        self.recurrent_layers = [
-            layer for layer in self.body if hasattr(layer, "directions")
-        ]
+    def __init__(self, layers):
+        self.layers = layers
+        self.dtype = layers[0].dtype
+        self.n_outputs = layers[-1].n_outputs
+        self.body = list(takewhile(lambda layer: layer.gives_steps, layers))
+        self.reader = layers[len(self.body)]
+        self.recurrent_layers = [layer for layer in self.body if layer.directions]
         self.recurrents = [
             part for layer in self.recurrent_layers for part in layer.directions
         ]
         self.state_widths = [part.state_widths for part in self.recurrents]
         shapes = {
             f"{layer.name}.{key}": shape
-            for layer in self.layers
+            for layer in layers
             for key, shape in layer.shapes.items()
         }
         self.layout = Layout(shapes)
@@ -103,6 +57,11 @@ class Network:
         self._memory = Memory(self.dtype)
         self._gradient = self._gradient_views = self._one_step = None
         self._viewed = None, None
+
+    @property
+    def pooling(self):
+        """What keeps running sums over the steps, None where nothing does."""
+        return self.reader if self.reader.has_sums else None
 
     # ---- parameters ------------------------------------------------------------
 
@@ -263,7 +222,7 @@ class Network:
                     for part, arrays in zip(self.recurrents, states, strict=True)
                 }
                 if pooled is not None:
-                    begin["pooling"] = tuple(array[batch] for array in pooled)
+                    begin[self.reader.name] = tuple(array[batch] for array in pooled)
             run = Run(self._memory, states=begin, **options)
             yield batch, self._steps(data, starts[batch], lengths[batch]), run
 
@@ -276,11 +235,9 @@ class Network:
 
     def predict(self, data, starts, lengths, states=None, pooled=None):
         """Raw outputs (n, K)."""
-        outputs = np.empty((len(starts), self.n_outputs), dtype=self.dtype)
         passes = self._passes(data, starts, lengths, PREDICT_STEPS, states, pooled)
-        for batch, x, run in passes:
-            outputs[batch], _ = self._through(self.layers, x, run)
-        return outputs
+        outputs = [self._through(self.layers, x, run)[0].copy() for _, x, run in passes]
+        return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
 
     def step(self, x, states, pooled):
         """Raw outputs (n, K) after one step (n, F) more of n sequences, and the states
@@ -291,13 +248,13 @@ class Network:
             self._one_step = self._steps(x, rows, np.ones(n, dtype=np.intp))
             self._one_step = self._one_step._replace(rows=rows)
         x = self._one_step._replace(values=x)
-        after = []
-        for layer, state in zip(self.body, states, strict=True):
-            x, state = layer.step(x, state)
-            after.append(state)
-        pooling, *end = self.layers[len(self.body) :]
-        x, pooled = pooling.step(x, pooled)
-        for layer in end:
+        before, after = iter(states), []
+        for layer in self.body:
+            x, state = layer.step(x, next(before) if layer.directions else None)
+            if layer.directions:
+                after.append(state)
+        x, pooled = self.reader.step(x, pooled)
+        for layer in self.layers[len(self.body) + 1 :]:
             x, _ = layer.step(x, None)
         return x, tuple(after), pooled
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._network.network import Network
+from .._network.build import whole_sequence_network
 from .feeds import TrainingSet, in_order_of_content
 from .loop import value_and_gradient
 
@@ -40,7 +40,7 @@ def minibatch_gradient(
     Parameters
     ----------
     architecture : dict
-        Arguments of `Network`.
+        Arguments of `whole_sequence_network`.
     parameters : ndarray of shape (P,)
         The flat vector.
     X : SequenceArray of shape (B, None, F)
@@ -77,7 +77,7 @@ def minibatch_gradient(
     ValueError
         If there is no sample, or if parameters, X and target do not belong together.
     """
-    network = Network(**architecture)
+    network = whole_sequence_network(**architecture)
     if parameters.shape != (network.layout.size,):
         raise ValueError(
             f"The network has {network.layout.size} parameters, got an array of shape "

@@ -17,6 +17,8 @@ class Bidirectional(Layer):
     second layer with the suffix _reverse. Arguments are those of `Recurrent`.
     """
 
+    gives_steps = True
+
     def __init__(self, name, n_inputs, n_units, dtype, *args, **options):
         super().__init__(name, n_inputs, 2 * n_units, dtype)
         self.n_units = n_units

@@ -71,6 +71,8 @@ class StepDropout(Layer):
     """What the next layer does not get of the outputs (Srivastava et al. 2014), another
     share at every step."""
 
+    gives_steps = True
+
     def __init__(self, name, n_inputs, dtype, rate):
         super().__init__(name, n_inputs, n_inputs, dtype)
         self.rate = rate

@@ -19,6 +19,9 @@ class Layer:
     """
 
     shapes = {}
+    gives_steps = False  # whether it hands on `Steps`
+    has_sums = False  # whether it keeps running sums over the steps
+    directions = ()  # of a recurrent layer, its one or two `Recurrent`
 
     def __init__(self, name, n_inputs, n_outputs, dtype):
         self.name = name

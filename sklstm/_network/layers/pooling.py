@@ -29,6 +29,8 @@ class Pooling(Layer):
     state.
     """
 
+    has_sums = True
+
     def __init__(self, name, n_inputs, dtype, mode):
         super().__init__(name, n_inputs, n_inputs, dtype)
         self.mode = mode

@@ -34,6 +34,8 @@ class Recurrent(Layer):
     ones at all steps of a sequence (Gal & Ghahramani 2016).
     """
 
+    gives_steps = True
+
     def __init__(
         self, name, n_inputs, n_units, dtype, cell="lstm", *, reads_data=False,
         every_step=False, recurrent_dropout=0.0,

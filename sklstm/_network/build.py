@@ -1,0 +1,72 @@
+"""Networks of the layers that there are, as their architecture says."""
+
+from .layers.bidirectional import Bidirectional
+from .layers.dense import Dense
+from .layers.dropout import Dropout, StepDropout
+from .layers.pooling import Last, Pooling
+from .layers.recurrent import Recurrent
+from .network import Network
+
+
+def recurrent_layers(
+    n_inputs, sizes, dtype, cell="lstm", *, bidirectional=False, dropout=0.0,
+    recurrent_dropout=0.0, every_step=True, reads_data=True,
+):  # fmt: skip
+    """Stacked recurrent layers of these sizes, the lowest first, with dropout between.
+
+    The lowest reads the data unless there is a layer below; the uppermost gives every
+    step, or only its last.
+    """
+    make = Bidirectional if bidirectional else Recurrent
+    layers, top = [], len(sizes) - 1
+    for k, n_units in enumerate(sizes):
+        if k and dropout:
+            layers.append(StepDropout(f"l{k - 1}.dropout", n_inputs, dtype, dropout))
+        layer = make(
+            f"l{k}", n_inputs, n_units, dtype, cell, reads_data=reads_data and k == 0,
+            every_step=every_step or k < top, recurrent_dropout=recurrent_dropout,
+        )  # fmt: skip
+        layers.append(layer)
+        n_inputs = layer.n_outputs
+    return layers
+
+
+def whole_sequence_network(
+    n_features, hidden_layer_sizes, n_outputs, dtype, cell="lstm", bidirectional=False,
+    pooling="last", dropout=0.0, recurrent_dropout=0.0,
+):  # fmt: skip
+    """Recurrent layers, what the head reads of their steps, and a dense head.
+
+    Parameters
+    ----------
+    n_features : int
+        F.
+    hidden_layer_sizes : tuple of int
+        H of each recurrent layer, the lowest first.
+    n_outputs : int
+        K.
+    dtype : dtype
+        float32 or float64.
+    cell : str, default="lstm"
+        Name in the table of cells.
+    bidirectional : bool, default=False
+        Whether each layer reads the sequences in both directions.
+    pooling : {"last", "mean", "max", "attention"}, default="last"
+        What the head reads: the last output of the uppermost layer, or of all its
+        outputs so much.
+    dropout, recurrent_dropout : float, default=0.0
+        Shares that are dropped where a pass has masks, which are those of training.
+    """
+    body = recurrent_layers(
+        n_features, hidden_layer_sizes, dtype, cell, bidirectional=bidirectional,
+        dropout=dropout, recurrent_dropout=recurrent_dropout,
+        every_step=pooling != "last",
+    )  # fmt: skip
+    width = body[-1].n_outputs
+    if pooling == "last":
+        end = [Last("pooling", width, width, dtype)]
+    else:
+        end = [Pooling("pooling", width, dtype, pooling)]
+    if dropout:
+        end.append(Dropout("head.dropout", width, dtype, dropout))
+    return Network([*body, *end, Dense("head", width, n_outputs, dtype)])
