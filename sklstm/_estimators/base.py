@@ -474,6 +474,21 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
         return tags
 
 
+def check_recurrent(estimator, wanted, shown=repr):
+    """An error, which begins with what is wanted, unless this is one of ours."""
+    if isinstance(estimator, BaseRecurrent):
+        return
+    if isinstance(estimator, type):
+        advice = f"an instance, such as {estimator.__name__}(hidden_layer_sizes=8)"
+    elif hasattr(estimator, "best_estimator_"):
+        advice = "its best_estimator_, or the last step of that"
+    elif hasattr(estimator, "steps"):
+        advice = "its last step, pipeline[-1]: the weights are of that alone"
+    else:
+        advice = "an LSTM, GRU or RNN classifier or regressor"
+    raise TypeError(f"{wanted}, got {shown(estimator)}. Pass {advice}.")
+
+
 def _raw_outputs(network, X, state):
     begin = () if state is None else (state.layers, state.pooled)
     raw = network.predict(X._data, X._offsets[:-1], X.lengths, *begin)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._training.memory import WITHOUT_A_LOOK, available_memory, in_units
-from ..sequences._arrays import real_array
+from ..sequences._columns import real_array
 
 # What widths are padded to, on any instruction set.
 LANES = (1, 2, 4, 8, 16)

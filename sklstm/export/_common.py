@@ -9,17 +9,23 @@ from dataclasses import replace
 import numpy as np
 from sklearn.base import clone, is_classifier
 
-from .._estimators.base import BaseRecurrent
+from .._estimators.base import check_recurrent
 from .._estimators.checks import check_parameters, hidden_sizes
 from .._estimators.fitted import fitted_of
 from .._estimators.progress import Progress
-from .._kernels import CELLS
+from .._network.cells import CELLS
 from .._network.exchange import from_torch_weights, layer_weights
 from .._targets.labels import valid_classes
 from .._training.monitor import Monitor
 from ..sequences._check import Features, record_features
 
-GATES = {1: "a plain RNN (1)", 3: "a GRU (3)", 4: "an LSTM (4)"}
+FAMILIES = {1: "a plain RNN (1)", 3: "a GRU (3)", 4: "an LSTM (4)"}  # by gates
+
+
+def reordered(array, order, axis=-1):
+    """The gates, which lie one after the other along an axis, in another order."""
+    gates = np.split(array, len(order), axis)
+    return np.concatenate([gates[place] for place in order], axis)
 
 
 def check_shape(key, array, expected, what):
@@ -39,7 +45,7 @@ def check_gates(key, recurrent, model, axis):
     gates = CELLS[model._cell].gates
     n_units = shape[1 - axis] if recurrent.ndim == 2 else 0
     found = shape[axis] / n_units if n_units else 0
-    if found not in GATES:
+    if found not in FAMILIES:
         sides = ("H", "gates * H") if axis else ("gates * H", "H")
         raise ValueError(
             f"{key} has shape {shape}, but a recurrent matrix must have "
@@ -48,8 +54,8 @@ def check_gates(key, recurrent, model, axis):
     if found != gates:
         raise ValueError(
             f"{key} has shape {shape}: {n_units} units with {int(found)} gates, so the "
-            f"network is {GATES[found]}. {type(model).__name__} is {GATES[gates]}. "
-            "Pass an estimator of that family."
+            f"network is {FAMILIES[found]}. {type(model).__name__} is "
+            f"{FAMILIES[gates]}. Pass an estimator of that family."
         )
     return n_units
 
@@ -67,22 +73,11 @@ def check_units(found, bidirectional, model):
         )
 
 
-def _is_ours(estimator, which):
+def _check_ours(estimator, which):
     """An error if this is no estimator of a recurrent network."""
-    if isinstance(estimator, BaseRecurrent):
-        return
-    if isinstance(estimator, type):
-        advice = f"Pass an instance, such as {estimator.__name__}(hidden_layer_sizes=8)"
-    elif hasattr(estimator, "best_estimator_"):
-        advice = "Pass its best_estimator_, or the last step of that"
-    elif hasattr(estimator, "steps"):
-        advice = "Pass its last step, pipeline[-1]: the weights are of that alone"
-    else:
-        advice = "Pass an LSTM, GRU or RNN classifier or regressor"
-    name = getattr(estimator, "__name__", type(estimator).__name__)
-    raise TypeError(
-        f"estimator must be {which} recurrent estimator of sklstm, got {name}. "
-        f"{advice}."
+    wanted = f"estimator must be {which} recurrent estimator of sklstm"
+    check_recurrent(
+        estimator, wanted, lambda e: getattr(e, "__name__", type(e).__name__)
     )
 
 
@@ -114,7 +109,7 @@ def unfitted(estimator, library, also=()):
 
     `also` says which of "peephole" and "attention" the weights may have.
     """
-    _is_ours(estimator, "an unfitted")
+    _check_ours(estimator, "an unfitted")
     model = clone(estimator)
     check_parameters(model)
     values = {"cell": model._cell, "pooling": model.pooling, "quantiles": None}
@@ -264,7 +259,7 @@ def head_of(found):
 
 def taken_apart(estimator, library, standardized):
     """Layers, weight and bias of the head, and units of the targets or None."""
-    _is_ours(estimator, "a fitted")
+    _check_ours(estimator, "a fitted")
     found = fitted_of(estimator)
     levels = None if is_classifier(estimator) else found.target.levels
     _check_counterpart(estimator, {**found.architecture, "quantiles": levels}, library)

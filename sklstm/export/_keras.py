@@ -4,13 +4,14 @@ import numpy as np
 
 from .._estimators.checks import hidden_sizes
 from .._estimators.fitted import fitted_of
-from .._kernels import CELLS
-from ..sequences._arrays import real_array
+from .._network.cells import CELLS
+from ..sequences._columns import real_array
 from ._common import (
     check_gates,
     check_shape,
     check_units,
     fitted,
+    reordered,
     taken_apart,
     unfitted,
 )
@@ -181,7 +182,7 @@ def from_keras(
 def _as_torch(arrays, k, n_inputs, H, model):
     """One direction of a layer, from number k on, by PyTorch's names."""
     kernel, recurrent, bias = arrays[k : k + 3]
-    gates = CELLS[model._cell].gates
+    gates, order = CELLS[model._cell].gates, CELLS[model._cell].keras_order
     reads = f"of {H} units that read {n_inputs} features"
     check_shape(f"weights[{k}]", kernel, (n_inputs, gates * H), f"the kernel {reads}")
     key = f"weights[{k + 1}]"
@@ -200,22 +201,11 @@ def _as_torch(arrays, k, n_inputs, H, model):
     if gates != 3:
         bias = np.stack([bias, np.zeros_like(bias)])
     return {
-        "weight_ih": _swapped(kernel, gates).T,
-        "weight_hh": _swapped(recurrent, gates).T,
-        "bias_ih": _swapped(bias, gates)[0],
-        "bias_hh": _swapped(bias, gates)[1],
+        "weight_ih": reordered(kernel, order).T,
+        "weight_hh": reordered(recurrent, order).T,
+        "bias_ih": reordered(bias, order)[0],
+        "bias_hh": reordered(bias, order)[1],
     }
-
-
-def _swapped(columns, gates):
-    """Between the orders of the gates of a GRU: z, r, h in Keras, r, z, n in PyTorch.
-
-    An LSTM has i, f, c, o in both.
-    """
-    if gates != 3:
-        return columns
-    first, second, third = np.split(columns, 3, axis=-1)
-    return np.concatenate([second, first, third], axis=-1)
 
 
 def to_keras(estimator, *, standardized=False):
@@ -268,12 +258,12 @@ def to_keras(estimator, *, standardized=False):
     """
     layers, weight, bias, units = taken_apart(estimator, "Keras", standardized)
     architecture = fitted_of(estimator).architecture
-    gates = CELLS[architecture["cell"]].gates
+    order = CELLS[architecture["cell"]].keras_order
     weights = []
     for layer in layers:
         for suffix in ("", "_reverse")[: 1 + architecture["bidirectional"]]:
             both = np.stack([layer["bias_ih" + suffix], layer["bias_hh" + suffix]])
             for name in ("weight_ih", "weight_hh"):
-                weights.append(_swapped(layer[name + suffix].T, gates).copy())
-            weights.append(_swapped(both, gates) if gates == 3 else both[0])
+                weights.append(reordered(layer[name + suffix].T, order).copy())
+            weights.append(reordered(both, order) if len(order) == 3 else both[0])
     return [*weights, weight.T.copy(), bias, *(units or ())]

@@ -10,10 +10,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
-import sklstm
-
-from .._estimators.base import BaseRecurrent
+from .._estimators.base import check_recurrent
 from .._estimators.fitted import fitted_of
+from .._version import __version__
 from ..preprocessing import FrameStacker, TimeDistributed
 
 # Of 2023: ONNX Runtime 1.15 and what came later run it.
@@ -175,10 +174,10 @@ def to_onnx(estimator, *, target_opset=None, name=None, stream=False):
     kind = type(end).__name__
     return graph.model(
         kind if name is None else name,
-        f"{kind} of sklstm {sklstm.__version__}",
+        f"{kind} of sklstm {__version__}",
         _properties(end, steps),
         producer="sklstm",
-        version=sklstm.__version__,
+        version=__version__,
     )
 
 
@@ -196,11 +195,11 @@ def _exportable(estimator):
     if isinstance(estimator, Pipeline):
         inner, end = _exportable(estimator[-1])
         return [part for step in estimator[:-1] for part in _flat(step)] + inner, end
-    if not isinstance(estimator, BaseRecurrent):
-        raise TypeError(
-            "Only a recurrent estimator of sklstm, a Pipeline that ends in one and a "
-            f"search over these can be exported, got {estimator!r}."
-        )
+    check_recurrent(
+        estimator,
+        "Only a recurrent estimator of sklstm, a Pipeline that ends in one and a "
+        "search over these can be exported",
+    )
     check_is_fitted(estimator)
     return [], estimator
 
@@ -241,7 +240,7 @@ def _properties(end, steps):
     """What a program may want to know of the model, as strings."""
     properties = {
         "estimator": type(end).__name__,
-        "sklstm_version": sklstm.__version__,
+        "sklstm_version": __version__,
     }
     if is_classifier(end):
         properties["classes"] = json.dumps(end.classes_.tolist())

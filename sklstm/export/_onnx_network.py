@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from .._network.cells import CELLS
 from .._network.losses import LOG_MAX
 from ._common import head_of
-from ._onnx_weights import CELLS, operator_weights
+from ._onnx_weights import operator_weights
 
 F32 = np.float32
 
@@ -118,9 +119,10 @@ def _layers(graph, found, sequences, stream):
     """Outputs of the uppermost layer (T, B, H), which a pooling reads, the last of them
     (B, H), and what is added to anything computed from them (`_check`)."""
     architecture = found.architecture
-    cell, sizes = architecture["cell"], architecture["hidden_layer_sizes"]
+    sizes = architecture["hidden_layer_sizes"]
     directions = 1 + architecture["bidirectional"]
-    op, order, attributes = CELLS[cell]
+    cell = CELLS[architecture["cell"]]
+    op, order, attributes = cell.family, cell.onnx_order, cell.onnx_attributes
     if "activations" in attributes:
         attributes = {"activations": attributes["activations"] * directions}
     if directions == 2:

@@ -4,19 +4,17 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .._kernels import CELLS as OUR_CELLS
-from ..sequences._arrays import real_array
-from ._common import check_gates, check_shape, check_units, fitted, unfitted
+from .._network.cells import CELLS
+from ..sequences._columns import real_array
+from ._common import (
+    check_gates,
+    check_shape,
+    check_units,
+    fitted,
+    reordered,
+    unfitted,
+)
 
-# Operator of each cell, its gates (i, o, f, c; z, r, h) as places in ours, and what
-# makes it the cell we have.
-CELLS = {
-    "lstm": ("LSTM", (0, 3, 1, 2), {}),
-    "lstm_peephole": ("LSTM", (0, 3, 1, 2), {}),
-    "gru": ("GRU", (1, 0, 2), {"linear_before_reset": 1}),
-    "rnn_tanh": ("RNN", (0,), {}),
-    "rnn_relu": ("RNN", (0,), {"activations": ["Relu"]}),
-}
 # Peepholes of the gates i, o, f.
 PEEPHOLES = (0, 2, 1)
 ACTIVATIONS = {
@@ -40,7 +38,7 @@ def operator_weights(weights, k, directions, order, dtype):
         both = [
             weights[f"{name}_l{k}{suffix}"] for suffix in ("", "_reverse")[:directions]
         ]
-        return np.stack([_reordered(one, order) for one in both]).astype(dtype)
+        return np.stack([reordered(one, order, axis=0) for one in both]).astype(dtype)
 
     bias = [in_order(f"bias_{part}", order) for part in ("ih", "hh")]
     onnx = {
@@ -51,12 +49,6 @@ def operator_weights(weights, k, directions, order, dtype):
     if f"peephole_l{k}" in weights:
         onnx["P"] = in_order("peephole", PEEPHOLES)
     return onnx
-
-
-def _reordered(rows, order):
-    """Rows of gates, which come in another order."""
-    gates = np.split(rows, len(order))
-    return np.concatenate([gates[place] for place in order])
 
 
 def from_onnx(
@@ -218,7 +210,9 @@ class _Layer:
                 f"{key} must be a dict of the inputs and attributes of an operator, "
                 f"got {type(given).__name__}."
             )
-        self.op, self.order, self.needed = CELLS[model._cell]
+        self.cell = CELLS[model._cell]
+        self.op, self.order = self.cell.family, self.cell.onnx_order
+        self.needed = self.cell.onnx_attributes
         inputs = ("W", "R", "B", "P") if self.op == "LSTM" else ("W", "R", "B")
         known = (*inputs, *ATTRIBUTES, *OF_ONE[self.op])
         self.arrays = {}
@@ -288,7 +282,7 @@ class _Layer:
     def as_torch(self, n_inputs):
         """Both directions by PyTorch's names; `n_inputs` are those there must be."""
         D, H = self.n_directions, self.n_units
-        gates = OUR_CELLS[self.model._cell].gates
+        gates = self.cell.gates
         n_inputs = n_inputs or self.n_inputs
         peephole = self.model._cell == "lstm_peephole"
         if "P" in self.arrays and not peephole:
@@ -313,13 +307,15 @@ class _Layer:
         for d, suffix in enumerate(("", "_reverse")[:D]):
             bias_ih, bias_hh = np.split(arrays["B"][d], 2)
             torch |= {
-                "weight_ih" + suffix: _reordered(arrays["W"][d], ours),
-                "weight_hh" + suffix: _reordered(arrays["R"][d], ours),
-                "bias_ih" + suffix: _reordered(bias_ih, ours),
-                "bias_hh" + suffix: _reordered(bias_hh, ours),
+                "weight_ih" + suffix: reordered(arrays["W"][d], ours, axis=0),
+                "weight_hh" + suffix: reordered(arrays["R"][d], ours, axis=0),
+                "bias_ih" + suffix: reordered(bias_ih, ours, axis=0),
+                "bias_hh" + suffix: reordered(bias_hh, ours, axis=0),
             }
             if peephole:
-                torch["peephole" + suffix] = _reordered(arrays["P"][d], peepholes)
+                torch["peephole" + suffix] = reordered(
+                    arrays["P"][d], peepholes, axis=0
+                )
         return torch
 
 

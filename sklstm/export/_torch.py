@@ -7,8 +7,8 @@ import numpy as np
 
 from .._estimators.checks import hidden_sizes
 from .._estimators.fitted import fitted_of
-from .._kernels import CELLS
-from ..sequences._arrays import real_array
+from .._network.cells import CELLS
+from ..sequences._columns import real_array
 from ._common import (
     check_gates,
     check_shape,

@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
-from .._estimators.base import BaseRecurrent
+from .._estimators.base import check_recurrent
 
 
 def pyplot(caller):
@@ -40,14 +40,9 @@ def recurrent_end(estimator):
         If there is none.
     """
     end = last_step(estimator)
-    if not isinstance(end, BaseRecurrent):
-        way_out = ""
-        if hasattr(estimator, "best_estimator_"):
-            way_out = " Pass its best_estimator_."
-        raise TypeError(
-            "Expected a recurrent estimator of sklstm or a Pipeline that ends in one, "
-            f"got {estimator!r}.{way_out}"
-        )
+    check_recurrent(
+        end, "Expected a recurrent estimator of sklstm or a Pipeline that ends in one"
+    )
     return end
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._foreign import DATES, raise_not_numeric, refuse_foreign
+from ._foreign import DATES, raise_not_numeric, refuse_foreign, refuse_masked
 from ._peers import package_of
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -263,6 +263,29 @@ def read_numbers(X, what, axes):
     if X.dtype.kind not in "biuf":
         raise_not_numeric(X, what)
     return X
+
+
+def real_array(name, value):
+    """Finite numbers as an array of float32 or float64; errors name them."""
+    if hasattr(value, "detach"):  # a tensor of PyTorch, perhaps on another device
+        value = value.detach().cpu()
+    refuse_masked(value, name)
+    refuse_foreign(value, name)
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"{name} cannot be read as an array: {error}. Convert it to float32 or "
+            "float64 first."
+        ) from error
+    if array.dtype.kind not in "fiu":
+        raise TypeError(
+            f"{name} holds {array.dtype}, not real numbers. Pass an array or a tensor "
+            "of float32 or float64."
+        )
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} holds NaN or infinity.")
+    return array.astype(np.result_type(array.dtype, np.float32))
 
 
 def _series_as_numbers(values, what):
