@@ -1,31 +1,81 @@
 """Classification of sequences with any recurrent family."""
 
+from __future__ import annotations
+
+import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
-from sklearn.utils.metaestimators import available_if
 
-from .._sklearn.private import StrOptions
 from .._targets.labels import LabelReader, labels_of
 from .._targets.reading import check_one_each
 from .._training.samples import check_score_weight
+from .._typing import ArrayLike, Estimator, SequencesLike
 from .base import BaseRecurrent
-from .checks import takes_minibatches
+from .checks import with_minibatches
+from .state import State
 
 
 class RecurrentClassifier(ClassifierMixin, BaseRecurrent):
-    """Classification of sequences: binary, multiclass and multilabel."""
+    """Classification of sequences: binary, multiclass and multilabel.
 
-    _parameter_constraints = {
-        **BaseRecurrent._parameter_constraints,
-        "class_weight": [dict, list, StrOptions({"balanced"}), None],
-    }
+    Each sequence is read step by step by one or several recurrent layers; what they
+    know at its end, or on the whole way, goes through a linear head to class
+    probabilities. Sequences may have any lengths, each its own. Training minimises the
+    log loss.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels; for multilabel targets the numbers of the columns.
+
+    n_outputs_ : int
+        Outputs of the head.
+
+    loss_ : float
+        Mean loss of the last epoch, whether or not its weights were kept, with "lbfgs"
+        that of the weights.
+
+    validation_scores_ : list of float or None
+        Accuracy on the validation part after each epoch, for multilabel targets minus
+        the log loss, as the mean over the labels; NaN where a prediction was not
+        finite. None without early stopping.
+
+    out_activation_ : str
+        "softmax" for more than two classes, otherwise "logistic".
+
+    Notes
+    -----
+    The head's bias starts at the class prior.
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklstm import LSTMClassifier
+    >>> from sklstm.datasets import load_japanese_vowels
+    >>> from sklstm.preprocessing import TimeDistributed
+    >>> X_train, y_train = load_japanese_vowels(subset="train", return_X_y=True)
+    >>> X_test, y_test = load_japanese_vowels(subset="test", return_X_y=True)
+    >>> model = make_pipeline(
+    ...     TimeDistributed(StandardScaler()), LSTMClassifier(random_state=0)
+    ... )
+    >>> model.fit(X_train, y_train).score(X_test, y_test) > 0.9
+    True
+    """
+
     _target_of = staticmethod(labels_of)
 
     def _reader(self):
         return LabelReader(type(self).__name__, self.class_weight)
 
-    @available_if(takes_minibatches)
-    def partial_fit(self, X, y, sample_weight=None, classes=None):
+    @with_minibatches
+    def partial_fit(
+        self: Estimator,
+        X: SequencesLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        classes: ArrayLike | None = None,
+    ) -> Estimator:
         """Make one pass over the given data.
 
         The optimizer goes on where it was. The learning rate follows the schedules
@@ -66,7 +116,9 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent):
         self._commit(X, y, sample_weight, classes=classes, incremental=True)
         return self
 
-    def decision_function(self, X, *, initial_state=None):
+    def decision_function(
+        self, X: SequencesLike, *, initial_state: State | None = None
+    ) -> np.ndarray:
         """Raw outputs of the head, before softmax or the logistic function.
 
         Parameters
@@ -87,7 +139,9 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent):
         """
         return self._predict("decision_function", X, initial_state)
 
-    def predict(self, X, *, initial_state=None):
+    def predict(
+        self, X: SequencesLike, *, initial_state: State | None = None
+    ) -> np.ndarray:
         """Predict labels.
 
         Parameters
@@ -108,7 +162,9 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent):
         """
         return self._predict("predict", X, initial_state)
 
-    def predict_proba(self, X, *, initial_state=None):
+    def predict_proba(
+        self, X: SequencesLike, *, initial_state: State | None = None
+    ) -> np.ndarray:
         """Predict probabilities of the classes.
 
         Parameters
@@ -129,7 +185,9 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent):
         """
         return self._predict("predict_proba", X, initial_state)
 
-    def predict_log_proba(self, X, *, initial_state=None):
+    def predict_log_proba(
+        self, X: SequencesLike, *, initial_state: State | None = None
+    ) -> np.ndarray:
         """Predict logarithms of the probabilities of the classes.
 
         Parameters
@@ -150,7 +208,9 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent):
         """
         return self._predict("predict_log_proba", X, initial_state)
 
-    def score(self, X, y, sample_weight=None):
+    def score(
+        self, X: SequencesLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> float:
         """Accuracy of the predictions; for multilabel targets that of whole samples.
 
         Parameters
