@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
+from .._network.build import whole_sequence_network
 from .._sklearn.callbacks import CallbackSupport, observer_of, with_callbacks
 from .._sklearn.persistence import Versioned, plain
 from .._sklearn.warn import warn
@@ -117,6 +118,8 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
     # `fit` works on a shallow copy and hands over what it has become at the end:
     # whatever stops it before leaves the estimator as it was.
 
+    # What makes a network of an architecture.
+    _build = staticmethod(whole_sequence_network)
     # Sides of the split for early stopping, as of pickles that know none.
     _sides = None
     # The constant outputs that a first fit started with, where it is known.
@@ -385,7 +388,12 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
             else:
                 first_value = observed_mean(samples.X, samples.weight)
         return Fitted(
-            self._asked_architecture(), features, target, self.missing, first_value
+            self._build,
+            self._asked_architecture(),
+            features,
+            target,
+            self.missing,
+            first_value,
         )
 
     def _set_aside(self, given, validation, target, rng, incremental):
@@ -440,7 +448,9 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
         super().__setstate__(state)
         state = vars(self).get("_fitted")
         if state is not None:
-            self._fitted = Fitted.of(state, features_of(self), self._target_of)
+            self._fitted = Fitted.of(
+                self._build, state, features_of(self), self._target_of
+            )
 
     # ---- predict ---------------------------------------------------------------
 

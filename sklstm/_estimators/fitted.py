@@ -1,12 +1,12 @@
 """What a fit has found: all that predictions, streams, inspection and export read."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from .._network.build import whole_sequence_network
 from .._network.exchange import torch_weights
 from .._targets.labels import Labels
 from .._targets.numbers import Numbers
@@ -29,7 +29,8 @@ class Fitted:
     into predictions. A fit makes a new one, so that whoever has one has it whole.
     """
 
-    # Arguments of `Network`, beside the sizes of its input and output.
+    # What makes a network, and its arguments beside the sizes of input and output.
+    build: Callable
     architecture: dict
     features: Features
     target: Labels | Numbers
@@ -46,10 +47,10 @@ class Fitted:
             self.parameters.flags.writeable = False
 
     @classmethod
-    def of(cls, state, features, target_of):
+    def of(cls, build, state, features, target_of):
         """The one of this state; `target_of` makes a target of its own one."""
         target = target_of(**state["target"])
-        return cls(**{**state, "features": features, "target": target})
+        return cls(build, **{**state, "features": features, "target": target})
 
     @property
     def state(self):
@@ -91,7 +92,7 @@ class Fitted:
 
     def make_network(self, **changes):
         """A network of this architecture, or of one with changes, without weights."""
-        return whole_sequence_network(
+        return self.build(
             n_features=self.n_inputs,
             n_outputs=self.target.n_outputs,
             **{**self.architecture, **changes},
