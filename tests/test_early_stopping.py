@@ -18,7 +18,7 @@ from sklstm import (
     RNNClassifier,
     RNNRegressor,
 )
-from sklstm._estimators import base
+from sklstm._estimators import solver
 from sklstm._training.samples import Samples
 from sklstm._training.split import (
     HELD_OUT,
@@ -76,7 +76,7 @@ def parts(monkeypatch):
         data = X.data[X.offsets[:-1], 0]
         return set(np.rint(data).astype(int).tolist())
 
-    training_set, make_score = base.TrainingSet, base.held_out_score
+    training_set, make_score = solver.TrainingSet, solver.held_out_score
 
     def record_training(data, starts, *args, **kwargs):
         seen.append([set(np.rint(data[starts, 0]).astype(int).tolist()), None])
@@ -86,8 +86,8 @@ def parts(monkeypatch):
         seen[-1][1] = names(held_out.X)
         return make_score(fitted, held_out)
 
-    monkeypatch.setattr(base, "TrainingSet", record_training)
-    monkeypatch.setattr(base, "held_out_score", record_held_out)
+    monkeypatch.setattr(solver, "TrainingSet", record_training)
+    monkeypatch.setattr(solver, "held_out_score", record_held_out)
     return seen
 
 
@@ -534,7 +534,7 @@ def test_an_interrupt_at_every_line_of_the_record(early_stopping, solver, alread
         def trace(frame, event, arg, passed=passed, line=line):
             if frame.f_code.co_name not in ("update", "best_of"):
                 return None
-            if "training.py" not in frame.f_code.co_filename:
+            if "monitor.py" not in frame.f_code.co_filename:
                 return None
             if event == "line":
                 passed[0] += 1

@@ -423,7 +423,7 @@ def test_an_error_in_training_leaves_the_units(monkeypatch):
     def broken(*args, **kwargs):
         raise RuntimeError("broken")
 
-    monkeypatch.setattr("sklstm._estimators.base.train", broken)
+    monkeypatch.setattr("sklstm._estimators.solver.train", broken)
     with pytest.raises(RuntimeError, match="broken"):
         model.partial_fit(X[5:50], 100 * Y[5:50])
     assert pickle.dumps(model) == before

@@ -67,10 +67,12 @@ def run(
     start, monitor = parameters.copy(), Monitor(0.0, 1, False)
     penalty = alpha * network.weight_mask() if alpha else None
     feed = Minibatches(training_set(sequences, target), len(target))
-    train_lbfgs(
+    _, *told = train_lbfgs(
         network, parameters, feed, loss, monitor, penalty, max_iter, max_fun,
         tol, observer or Observer(),
     )  # fmt: skip
+    if told[0] is not None:
+        warnings.warn(*told, stacklevel=1)
     return start, parameters, monitor, objective
 
 

@@ -691,10 +691,12 @@ def start(network, parameters, feed, loss, optimizer, options, **kwargs):
         "constant", 0.05, 0.5, options.max_iter
     )
     rng = kwargs.pop("rng", None) or np.random.RandomState(0)
-    n_epochs = train(
+    n_epochs, *problem = train(
         network, parameters, feed, loss, optimizer, rate, monitor, options, rng,
         Observer(), t=0, **kwargs,
     )  # fmt: skip
+    if problem[0] is not None:
+        warnings.warn(*problem, stacklevel=1)
     return n_epochs, monitor
 
 

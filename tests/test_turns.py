@@ -12,7 +12,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from sklstm import GRURegressor, LSTMClassifier, RNNRegressor
-from sklstm._estimators import base
+from sklstm._estimators import progress, solver
 
 pytestmark = pytest.mark.filterwarnings("ignore:Maximum iterations")
 
@@ -99,20 +99,20 @@ def test_fits_and_passes():
 def test_predictions_do_not_wait(monkeypatch):
     model = RNNRegressor(**SMALL).partial_fit(X, NUMBERS)
     under_way, finish = threading.Event(), threading.Event()
-    train = base.train
+    train = solver.train
 
     def slow(*args, **kwargs):
         under_way.set()
         assert finish.wait(60)
         return train(*args, **kwargs)
 
-    monkeypatch.setattr(base, "train", slow)
+    monkeypatch.setattr(solver, "train", slow)
     thread = threading.Thread(target=model.partial_fit, args=(X, NUMBERS), daemon=True)
     thread.start()
     assert under_way.wait(60)
     before = model.predict(X)
     other = RNNRegressor(**SMALL)  # nor do fits of others
-    monkeypatch.setattr(base, "train", train)
+    monkeypatch.setattr(solver, "train", train)
     other.partial_fit(X, NUMBERS)
     copy.deepcopy(model).partial_fit(X, NUMBERS)
     pickle.loads(pickle.dumps(model)).partial_fit(X, NUMBERS)
@@ -125,13 +125,13 @@ def test_predictions_do_not_wait(monkeypatch):
 def test_a_fit_within_itself_is_refused(monkeypatch):
     """It would be overwritten by the one around it; and must not wait for it."""
     model = RNNRegressor(**SMALL).partial_fit(X, NUMBERS)
-    train = base.train
+    train = solver.train
 
     def nested(*args, **kwargs):
-        monkeypatch.setattr(base, "train", train)
+        monkeypatch.setattr(solver, "train", train)
         model.partial_fit(X, NUMBERS)
 
-    monkeypatch.setattr(base, "train", nested)
+    monkeypatch.setattr(solver, "train", nested)
     with pytest.raises(RuntimeError, match="being fitted already by the same thread"):
         model.partial_fit(X, NUMBERS)
     assert model.t_ == 12 and len(model.loss_curve_) == 1
@@ -145,23 +145,23 @@ def test_a_fork_while_another_thread_fits():
 import os, signal, sys, threading, warnings
 import numpy as np
 from sklstm import RNNRegressor
-from sklstm._estimators import base as _base
+from sklstm._estimators import solver
 warnings.simplefilter("ignore")
 X = np.random.default_rng(0).standard_normal((12, 3, 2))
 model = RNNRegressor(3, random_state=0).partial_fit(X, X[:, 0, 0])
-under_way, finish, train = threading.Event(), threading.Event(), _base.train
+under_way, finish, train = threading.Event(), threading.Event(), solver.train
 def slow(*args, **kwargs):
     under_way.set()
     finish.wait()
     return train(*args, **kwargs)
-_base.train = slow
+solver.train = slow
 thread = threading.Thread(target=model.partial_fit, args=(X, X[:, 0, 0]))
 thread.start()
 under_way.wait()
 child = os.fork()
 if child == 0:
     signal.alarm(30)
-    _base.train = train
+    solver.train = train
     model.partial_fit(X, X[:, 0, 0])
     os._exit(0 if model.t_ == 24 else 1)
 status = os.waitpid(child, 0)[1]
@@ -215,7 +215,7 @@ def test_a_pass_that_breaks_at_its_end_leaves_the_history(monkeypatch, error):
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(base.Progress, "attributes", broken)
+        patch.setattr(progress.Progress, "attributes", broken)
         with pytest.raises(error):
             model.partial_fit(X, NUMBERS)
     assert pickle.dumps(model) == before

@@ -12,7 +12,6 @@ from dataclasses import replace
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from .._network.build import whole_sequence_network
@@ -20,9 +19,6 @@ from .._sklearn.callbacks import CallbackSupport, observer_of, with_callbacks
 from .._sklearn.persistence import Versioned, plain
 from .._sklearn.warn import warn
 from .._targets.reading import check_one_each
-from .._training.feeds import Minibatches, TrainingSet
-from .._training.lbfgs import train_lbfgs
-from .._training.loop import LoopOptions, train
 from .._training.samples import Samples, check_groups, check_sample_weight
 from .._training.split import nothing_seen, remember, sample_keys, split
 from .._typing import ArrayLike, Estimator, SequencesLike
@@ -30,30 +26,13 @@ from ..sequences._check import features_of, validate_sequences, warn_of_one_step
 from ..sequences._missing import observed_mean
 from .checks import NO_JOBS, check_parameters, hidden_sizes
 from .fitted import Fitted, fitted_of
-from .going_on import change_head, check_same_network
+from .going_on import check_same_network
 from .overflow import warn_if_not_finite
-from .progress import Progress, with_own_histories
-from .solver import (
-    batch_size_of,
-    dropout_of,
-    held_out_score,
-    learning_rate_of,
-    losses_at_start,
-    monitor_of,
-    optimizer_of,
-    penalty_of,
-    planned_epochs,
-)
+from .progress import with_own_histories
+from .solver import Solver
 from .state import check_state
 from .streaming import Streaming
 from .transform import HiddenStates
-
-NO_SCORE = (
-    "No validation score of this fit was finite: numbers in the network overflow on "
-    "the samples that are held out. The weights are those of the last epoch. Look for "
-    "absurd values in these samples, and scale X, for example with "
-    "TimeDistributed(StandardScaler())."
-)
 
 
 class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEstimator):
@@ -255,89 +234,29 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
             target = reader.fit(given.y, given.weight, classes, incremental)
             rng = self._begin(target)
         else:
-            check_same_network(self, before)
             target, rng = before.target, copy.deepcopy(self._random_state)
+            check_same_network(self, before)
             reader.check_same(target, given.y, classes)
             if not incremental:
                 target.check_whole(given.y)
         given, held_out = self._set_aside(given, validation, target, rng, incremental)
         weight = reader.weigh(target, given.y, given.weight)
         samples = given._replace(weight=weight).of_some_weight()
-
         if before is None:
             fitted, change = self._untrained(target, samples), None
         else:
             target, change = target.follow(samples.y, samples.weight)
-            fitted = replace(before, target=target, parameters=None)
-        X = fitted.read(samples.X)
-        data = TrainingSet(
-            X._data, X._offsets[:-1], X.lengths, target.encode(samples.y),
-            samples.weight, mean_weight=1.0 if incremental else None,
-        )  # fmt: skip
-        loss, optimizer_state = target.loss, None
-        network = fitted.make_network(
-            dropout=self.dropout, recurrent_dropout=self.recurrent_dropout
-        )
-        batch_size = batch_size_of(self, data, network)
-        max_iter = 1
-        if not incremental:
-            max_iter = planned_epochs(self, data.n_samples, batch_size)
-        if before is None:
-            start = loss.start(data.target, data.weight)
-            self._start = start.tolist()
-            options = self._initial_options(data.lengths)
-            parameters = network.initialize(rng, start, **options)
-        else:
-            parameters = before.parameters.copy()
-            optimizer_state = self._optimizer_state
-            if change is not None:
-                optimizer_state = change_head(
-                    network, parameters, optimizer_state, loss, change
-                )
-                if change.new_units:
-                    self.best_loss_ = None  # it was in other ones
-        score = None if held_out is None else held_out_score(fitted, held_out)
-        monitor = monitor_of(self, score, parameters, before is not None, incremental)
-        penalty = penalty_of(self, network)
-        constant = self._start
-        if constant is None:
-            constant = loss.start(data.target, data.weight)
-        monitor.start = losses_at_start(
-            loss, constant, network, parameters, data, penalty, batch_size, incremental
-        )
-        progress = Progress(fitted, self.solver, rng, monitor, data.n_samples, self.t_)
-        if self.solver != "lbfgs":
-            progress.optimizer = optimizer_of(self, network, optimizer_state)
-            progress.dropout = dropout_of(self, rng)
-        feed = Minibatches(data, batch_size, shuffle=self.shuffle)
+            fitted = replace(before, target=target)
+        solver = Solver(self, fitted, samples, held_out, change, rng, incremental)
         # they grow while callbacks look at them
-        self.loss_curve_ = monitor.loss_curve
-        self.validation_scores_ = monitor.validation_scores
+        self.loss_curve_ = solver.monitor.loss_curve
+        self.validation_scores_ = solver.monitor.validation_scores
         task = "partial_fit" if incremental else "fit"
-        observer = observer_of(self, given, max_iter, task, progress)
-        if self.solver == "lbfgs":
-            train_lbfgs(
-                network, parameters, feed, loss, monitor, penalty, max_iter,
-                self.max_fun, self.tol, observer,
-            )  # fmt: skip
-        else:
-            train(
-                network, parameters, feed, loss, progress.optimizer,
-                learning_rate_of(self, max_iter, incremental), monitor,
-                LoopOptions(
-                    max_iter, self.max_grad_norm, penalty, progress.dropout, self.tbptt
-                ),
-                rng, observer, t=self.t_, incremental=incremental,
-            )  # fmt: skip
-        if monitor.has_diverged(incremental):
-            warn(monitor.divergence(incremental), ConvergenceWarning)
-        if monitor.best_parameters is not None:
-            parameters = monitor.best_parameters
-            if np.isnan(monitor.validation_scores[-1:]).all() and np.isinf(
-                monitor.best_score
-            ):
-                warn(NO_SCORE, ConvergenceWarning)
-        vars(self).update(progress.attributes(parameters))
+        observer = observer_of(self, given, solver.max_iter, task, solver.progress)
+        outcome, parameters = solver.run(observer)
+        for message, category in solver.problems(outcome):
+            warn(message, category)
+        vars(self).update(solver.progress.attributes(parameters))
         observer.end_fit()
 
     def _read(self, X, y, sample_weight, groups=None, *, reset):

@@ -30,6 +30,8 @@ class Progress:
     solver: str | None
     rng: np.random.RandomState
     monitor: Monitor
+    # Constant outputs that the first fit started with, where it is known.
+    start: list | None = None
     n_samples: int = 0
     t_before: int = 0
     optimizer: object = None
@@ -40,6 +42,7 @@ class Progress:
         monitor, by_score = self.monitor, self.monitor.score is not None
         attributes = {
             "_fitted": self.fitted.with_parameters(parameters),
+            "_start": self.start,
             "n_layers_": len(self.fitted.architecture["hidden_layer_sizes"]) + 2,
             "out_activation_": self.fitted.target.loss.inverse_link_name,
             "n_iter_": monitor.n_epochs,

@@ -1,14 +1,121 @@
-"""The parts of a training, as the parameters of an estimator have them."""
+"""How a fit trains: the parts of it, as the parameters of an estimator have them."""
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import gen_batches
 
 from .._network.layers.dropout import DropoutSeed
-from .._training.lbfgs import LBFGS_VECTORS
+from .._training.feeds import Minibatches, TrainingSet
+from .._training.lbfgs import LBFGS_VECTORS, train_lbfgs
+from .._training.loop import LoopOptions, train
 from .._training.memory import WITHOUT_A_LOOK, available_memory, in_units
 from .._training.monitor import Monitor, Start
 from .._training.optimizers import SGD, Adam, RMSProp
 from .._training.schedules import LearningRate, auto_batch_size, auto_epochs
+from .going_on import change_head
+from .progress import Progress
+
+NO_SCORE = (
+    "No validation score of this fit was finite: numbers in the network overflow on "
+    "the samples that are held out. The weights are those of the last epoch. Look for "
+    "absurd values in these samples, and scale X, for example with "
+    "TimeDistributed(StandardScaler())."
+)
+
+
+class Solver:
+    """Everything that a fit trains with, as an estimator has it.
+
+    `samples` and `held_out` are valid; `fitted` has the parameters to go on from, if
+    this fit does, and `change` says what the head has to do then.
+    """
+
+    def __init__(self, estimator, fitted, samples, held_out, change, rng, incremental):
+        target, going_on = fitted.target, fitted.parameters is not None
+        X = fitted.read(samples.X)
+        data = TrainingSet(
+            X._data, X._offsets[:-1], X.lengths, target.encode(samples.y),
+            samples.weight, mean_weight=1.0 if incremental else None,
+        )  # fmt: skip
+        self.name, self.max_fun, self.tol = (
+            estimator.solver, estimator.max_fun, estimator.tol
+        )  # fmt: skip
+        self.loss, self.rng, self.incremental = target.loss, rng, incremental
+        self.network = network = fitted.make_network(
+            dropout=estimator.dropout, recurrent_dropout=estimator.recurrent_dropout
+        )
+        batch_size = batch_size_of(estimator, data, network)
+        self.max_iter = 1
+        if not incremental:
+            self.max_iter = planned_epochs(estimator, data.n_samples, batch_size)
+        start, optimizer_state, best_loss = estimator._start, None, None
+        if start is None or not going_on:
+            start = self.loss.start(data.target, data.weight)
+        if going_on:
+            self.parameters = fitted.parameters.copy()
+            optimizer_state = estimator._optimizer_state
+            best_loss = estimator.best_loss_
+            if change is not None:
+                optimizer_state = change_head(
+                    network, self.parameters, optimizer_state, self.loss, change
+                )
+                best_loss = None if change.new_units else best_loss  # in other ones
+        else:
+            options = estimator._initial_options(data.lengths)
+            self.parameters = network.initialize(rng, start, **options)
+        score = None if held_out is None else held_out_score(fitted, held_out)
+        self.monitor = monitor = monitor_of(
+            estimator, score, self.parameters, best_loss, going_on, incremental
+        )
+        self.penalty = penalty_of(estimator, network)
+        monitor.start = losses_at_start(
+            self.loss, start, network, self.parameters, data, self.penalty, batch_size,
+            incremental,
+        )  # fmt: skip
+        known = estimator._start if going_on else start.tolist()
+        self.progress = Progress(
+            fitted, self.name, rng, monitor, known, data.n_samples, estimator.t_
+        )
+        if self.name != "lbfgs":
+            self.progress.optimizer = optimizer_of(estimator, network, optimizer_state)
+            self.progress.dropout = dropout_of(estimator, rng)
+        self.feed = Minibatches(data, batch_size, shuffle=estimator.shuffle)
+        self.learning_rate = learning_rate_of(estimator, self.max_iter, incremental)
+        self.options = LoopOptions(
+            self.max_iter, estimator.max_grad_norm, self.penalty, self.progress.dropout,
+            estimator.tbptt,
+        )  # fmt: skip
+
+    def run(self, observer):
+        """Train; the outcome and the parameters that are kept."""
+        if self.name == "lbfgs":
+            outcome = train_lbfgs(
+                self.network, self.parameters, self.feed, self.loss, self.monitor,
+                self.penalty, self.max_iter, self.max_fun, self.tol, observer,
+            )  # fmt: skip
+        else:
+            outcome = train(
+                self.network, self.parameters, self.feed, self.loss,
+                self.progress.optimizer, self.learning_rate, self.monitor, self.options,
+                self.rng, observer, t=self.progress.t_before,
+                incremental=self.incremental,
+            )  # fmt: skip
+        best = self.monitor.best_parameters
+        return outcome, self.parameters if best is None else best
+
+    def problems(self, outcome):
+        """What the user should be told, each with its category."""
+        monitor = self.monitor
+        if outcome.problem is not None:
+            yield outcome.problem, outcome.category
+        if monitor.has_diverged(self.incremental):
+            yield monitor.divergence(self.incremental), ConvergenceWarning
+        if (
+            monitor.best_parameters is not None
+            and np.isnan(monitor.validation_scores[-1:]).all()
+            and np.isinf(monitor.best_score)
+        ):
+            yield NO_SCORE, ConvergenceWarning
 
 
 def batch_size_of(estimator, samples, network):
@@ -130,7 +237,7 @@ def held_out_score(fitted, held_out):
     return score
 
 
-def monitor_of(estimator, score, parameters, going_on, incremental):
+def monitor_of(estimator, score, parameters, best_loss, going_on, incremental):
     """The history, which goes on with that of the fits before."""
     monitor = Monitor(
         estimator.tol, estimator.n_iter_no_change, estimator.verbose, score
@@ -141,8 +248,8 @@ def monitor_of(estimator, score, parameters, going_on, incremental):
         curve = estimator.loss_curve_ if incremental else list(estimator.loss_curve_)
         monitor.go_on(curve, scores)
         monitor.loss = estimator.loss_
-        if score is None and estimator.best_loss_ is not None:
-            monitor.best_loss = estimator.best_loss_
+        if score is None and best_loss is not None:
+            monitor.best_loss = best_loss
         if score is not None:
             # on the validation part of this fit, which may have other samples
             vars(monitor).update(monitor.best_of(*score(parameters), parameters))

@@ -5,8 +5,8 @@ from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 
 from .._network.initializers import one_blas_thread
-from .._sklearn.warn import warn
 from .loop import value_and_gradient
+from .monitor import Outcome
 
 # Vectors of parameters in float64 that L-BFGS-B and its caller hold: ten pairs of
 # differences, five of work, the point, its gradient and their copies.
@@ -42,12 +42,11 @@ def train_lbfgs(
         Evaluations of the loss, of which an iteration takes one or more, after which no
         other iteration begins.
 
-    Warns
-    -----
-    ConvergenceWarning
-        If it stopped for another reason than convergence.
-    UserWarning
-        If the user interrupted training.
+    Returns
+    -------
+    outcome : Outcome
+        With a problem if it stopped for another reason than convergence, or if the user
+        interrupted training.
     """
     (batch,) = feed.epoch(None)
     reached = parameters.copy()
@@ -69,7 +68,7 @@ def train_lbfgs(
             raise _NotFinite
         return value, gradient.astype(np.float64)
 
-    n_before = len(monitor.loss_curve)
+    n_before, category = len(monitor.loss_curve), ConvergenceWarning
 
     def end_iteration(intermediate_result):
         nonlocal under_way
@@ -90,11 +89,10 @@ def train_lbfgs(
             monitor.loss = objective(reached)[0]
             monitor.best_loss = min(monitor.best_loss, monitor.loss)
         problem = _what_stopped(result, max_iter, max_fun, tol, monitor)
-        category = ConvergenceWarning
         if problem is None:
             monitor.say(f"{result.message}. Stopping.")
     except _Stopped:
-        problem = category = None
+        problem = None
         monitor.say("Training was asked to stop. Stopping.")
     except _NotFinite:
         monitor.broke_down = True
@@ -104,13 +102,11 @@ def train_lbfgs(
             "weights are those from before it. Try to scale X, for example with "
             "TimeDistributed(StandardScaler()), or another solver."
         )
-        category = ConvergenceWarning
     except KeyboardInterrupt:
         monitor.settle()
         problem, category = "Training interrupted by user.", UserWarning
     parameters[:] = reached
-    if problem is not None:
-        warn(problem, category)
+    return Outcome(monitor.n_epochs, problem, category)
 
 
 def _what_stopped(result, max_iter, max_fun, tol, monitor):

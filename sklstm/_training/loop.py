@@ -5,11 +5,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 
 from .._network.layers.dropout import DropoutSeed
-from .._sklearn.warn import warn
-from .monitor import BestPlace
+from .monitor import BestPlace, Outcome
 from .optimizers import clip_scale
 
 
@@ -105,21 +103,15 @@ def train(
     t : int
         Samples seen before.
     incremental : bool, default=False
-        Whether to make a single pass, without a warning at its end.
+        Whether to make a single pass, which is no problem at its end.
 
     Returns
     -------
-    n_epochs : int
-        Passes made.
-
-    Warns
-    -----
-    ConvergenceWarning
-        If `max_iter` was reached before the loss stopped getting better by `tol`,
-        unless the learning rate was planned so, or if it was not finite; then the
-        parameters are those from before the epoch.
-    UserWarning
-        If the user interrupted training; the parameters are the ones of that moment.
+    outcome : Outcome
+        With a problem if `max_iter` was reached before the loss stopped getting better
+        by `tol`, unless the learning rate was planned so; if the loss was not finite,
+        the parameters then being those from before the epoch; or if the user
+        interrupted training, with the parameters of that moment.
     """
     epochs = 1 if incremental else options.max_iter
     n_samples = feed.samples.n_samples
@@ -142,14 +134,13 @@ def train(
                 parameters[:] = before
                 optimizer.restore(state_before)
                 monitor.broke_down = True
-                warn(
+                return Outcome(
+                    epoch,
                     f"The loss was not finite in epoch {epoch + 1}. Training stopped "
                     f"and the weights are those from before that epoch. Try a smaller "
                     f"learning_rate_init, a smaller max_grad_norm, or scale X, for "
                     f"example with TimeDistributed(StandardScaler()).",
-                    ConvergenceWarning,
                 )
-                return epoch
             enough = monitor.update(value, parameters)
             if learning_rate.planned and by_loss:
                 enough = False
@@ -157,7 +148,7 @@ def train(
                 best.update(monitor.loss, before, state_before)
             if observer.end_epoch(parameters):
                 monitor.say("Training was asked to stop. Stopping.")
-                return epoch + 1
+                return Outcome(epoch + 1)
             if enough:
                 if learning_rate.reduce():
                     monitor.epochs_without_change = 0
@@ -170,15 +161,14 @@ def train(
                     if by_loss:
                         best.restore(parameters, optimizer)
                         monitor.kept_loss = best.loss
-                    return epoch + 1
+                    return Outcome(epoch + 1)
         if not (incremental or learning_rate.planned or monitor.has_diverged()):
-            warn(
+            return Outcome(
+                epochs,
                 f"Maximum iterations ({epochs}) reached and the optimization hasn't "
                 f"converged yet. {monitor.progress()}",
-                ConvergenceWarning,
             )
     except KeyboardInterrupt:
         monitor.settle()
-        warn("Training interrupted by user.")
-        return monitor.n_epochs
-    return epochs
+        return Outcome(monitor.n_epochs, "Training interrupted by user.", UserWarning)
+    return Outcome(epochs)

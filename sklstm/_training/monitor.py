@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 
 class Start(NamedTuple):
@@ -14,6 +15,14 @@ class Start(NamedTuple):
     network: float
     penalty: float
     unit: float
+
+
+class Outcome(NamedTuple):
+    """How a training ended: passes made, and what the user should be told."""
+
+    n_epochs: int
+    problem: str | None = None
+    category: type = ConvergenceWarning
 
 
 class Monitor:
