@@ -1,13 +1,31 @@
 """Recurrent networks for people who think in scikit-learn."""
 
 import importlib as _importlib
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 
-from ._estimators.gru import GRUClassifier, GRURegressor
-from ._estimators.lstm import LSTMClassifier, LSTMRegressor
-from ._estimators.rnn import RNNClassifier, RNNRegressor
 from ._show_versions import show_versions
 from ._version import __version__
 from .sequences import SequenceArray
+
+if _TYPE_CHECKING:  # for editors, which run no code: what there is in the end
+    from . import datasets, export, inspection, preprocessing, utils  # noqa: F401
+    from ._estimators.public import (
+        GRUClassifier,
+        GRURegressor,
+        LSTMClassifier,
+        LSTMRegressor,
+        RNNClassifier,
+        RNNRegressor,
+    )
+else:
+    from ._estimators.families import (
+        GRUClassifier,
+        GRURegressor,
+        LSTMClassifier,
+        LSTMRegressor,
+        RNNClassifier,
+        RNNRegressor,
+    )
 
 # Imported when they are first asked for.
 _SUBMODULES = (

@@ -665,7 +665,7 @@ def test_is_saved_by_skops(model):
     io = pytest.importorskip("skops.io")
     saved = io.dumps(model)
     untrusted = io.get_untrusted_types(data=saved)
-    assert untrusted == ["sklstm._estimators.lstm.LSTMClassifier"]
+    assert untrusted == ["sklstm.LSTMClassifier"]
     again = io.loads(saved, trusted=untrusted)
     assert_array_equal(again.predict_proba(X), model.predict_proba(X))
 

@@ -35,7 +35,7 @@ def test_submodules_are_imported_when_asked_for():
     at_first, in_the_end = (set(line.split()) for line in child.stdout.splitlines())
     lazy = {f"sklstm.{name}" for name in SUBMODULES} - {"sklstm.sequences"}
     others = {"matplotlib", "onnx", "polars", "torch"}
-    assert "sklstm._estimators.lstm" in at_first
+    assert "sklstm._estimators.families" in at_first
     assert not at_first & (lazy | others)
     assert lazy - in_the_end == set()
 

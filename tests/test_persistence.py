@@ -349,7 +349,7 @@ def test_skops_asks_for_the_estimator_alone(name, fitted, tmp_path):
 def test_skops_asks_for_nothing_but_sklstm_in_pipelines(search):
     pipeline = search.best_estimator_
     assert untrusted(pipeline) == {
-        "sklstm._estimators.gru.GRUClassifier",
+        "sklstm.GRUClassifier",
         "sklstm.preprocessing._frame_stacker.FrameStacker",
         "sklstm.preprocessing._time_distributed.TimeDistributed",
     }

@@ -1,14 +1,12 @@
 """What every recurrent estimator shares: parameters, fit and predict.
 
 A task (classifier.py, regressor.py) says what it reads as y and shows its predictions,
-a family (lstm.py, gru.py, rnn.py) has the cell and its parameters.
+a family (families.py) has the cell.
 """
 
 import copy
 from abc import abstractmethod
 from dataclasses import replace
-from inspect import signature
-from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -17,7 +15,6 @@ from sklearn.utils import check_random_state
 
 from .._sklearn.callbacks import CallbackSupport, observer_of, with_callbacks
 from .._sklearn.persistence import Versioned, plain
-from .._sklearn.private import Interval, Options, StrOptions
 from .._sklearn.warn import warn
 from .._targets.reading import check_one_each
 from .._training.feeds import Minibatches, TrainingSet
@@ -58,68 +55,86 @@ NO_SCORE = (
 class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEstimator):
     """Base class of the recurrent estimators.
 
-    `fit` works on a shallow copy of the estimator and hands over what it has become at
-    the end: whatever stops it before leaves the estimator as it was.
+    A fitted network can also be fed a step at a time (:meth:`predict_step`) and give
+    its hidden states as features (:meth:`transform`).
+
+    Attributes
+    ----------
+    weights_ : dict of str to ndarray
+        The recurrent layers have ``weight_ih_l0`` (G H, F), ``weight_hh_l0`` (G H, H),
+        ``bias_ih_l0`` (G H,), ``bias_hh_l0`` (G H,) and so on for each layer, which
+        reads the H (of two directions 2 H) outputs of the one below, with the suffix
+        ``_reverse`` for the direction that begins at the end. With
+        ``pooling="attention"`` there is also ``attention``, the vector w (H,) or
+        (2 H,). With ``missing="indicator"`` the lowest layer reads 2 F features: first
+        the values, then the indicators. The head is ``head_weight`` (K, H), of two
+        directions (K, 2 H), and ``head_bias`` (K,), with K the number of outputs, as in
+        ``torch.nn.Linear``. Copies, read-only;
+        :func:`~sklstm.export.from_torch` takes them back.
+
+    n_features_in_ : int
+        Features per step; for 2-D X the number of columns.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X has them.
+
+    n_iter_ : int
+        Epochs of the last fit, with "lbfgs" iterations.
+
+    n_layers_ : int
+        Layers with the input and the output.
+
+    t_ : int
+        Samples seen in training, each epoch (with "lbfgs" each iteration) counted.
+
+    best_loss_ : float or None
+        Lowest mean loss of an epoch; None with early stopping.
+
+    loss_curve_ : list of float
+        Mean loss of each epoch, with "lbfgs" the loss after each iteration.
+
+    best_validation_score_ : float or None
+        The best validation score of the last fit, that of the weights kept; where the
+        fit went on from another one, perhaps that of the weights it began with. None
+        without early stopping.
+
+    See Also
+    --------
+    sklstm.preprocessing.TimeDistributed : Scale or encode the features of every step.
+    sklstm.preprocessing.FrameStacker : Shorten long sequences by stacking steps.
+
+    Notes
+    -----
+    Training is back-propagation through time over minibatches of whole sequences;
+    nothing is padded. The prediction for a sequence does not depend, to the bit, on the
+    sequences beside it. Where one minibatch holds all samples, identical ones are
+    merged and their weights added, which is the same loss.
     """
 
-    _parameter_constraints = {
-        "hidden_layer_sizes": [
-            "array-like",
-            Interval(Integral, 1, None, closed="left"),
-        ],
-        "bidirectional": ["boolean"],
-        "pooling": [StrOptions({"last", "mean", "max", "attention"})],
-        "dropout": [Interval(Real, 0, 1, closed="left")],
-        "recurrent_dropout": [Interval(Real, 0, 1, closed="left")],
-        "tbptt": [None, Interval(Integral, 1, None, closed="left")],
-        "solver": [StrOptions({"adam", "adamw", "sgd", "rmsprop", "lbfgs"})],
-        "alpha": [Interval(Real, 0, None, closed="left")],
-        "batch_size": [
-            StrOptions({"auto"}),
-            Interval(Integral, 1, None, closed="left"),
-        ],
-        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive", "cosine"})],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "power_t": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "max_fun": [Interval(Integral, 1, None, closed="left")],
-        "max_grad_norm": [None, Interval(Real, 0, None, closed="neither")],
-        "shuffle": ["boolean"],
-        "random_state": ["random_state"],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "n_iter_no_change": [
-            Interval(Integral, 1, None, closed="left"),
-            Options(Real, {np.inf}),
-        ],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "momentum": [Interval(Real, 0, 1, closed="both")],
-        "nesterovs_momentum": ["boolean"],
-        "beta_1": [Interval(Real, 0, 1, closed="left")],
-        "beta_2": [Interval(Real, 0, 1, closed="left")],
-        "epsilon": [Interval(Real, 0, None, closed="neither")],
-        "warm_start": ["boolean"],
-        "verbose": ["verbose"],
-        "dtype": [StrOptions({"float32", "float64"}), type, np.dtype],
-        "missing": [StrOptions({"error", "ffill", "indicator"})],
-    }
+    # `fit` works on a shallow copy and hands over what it has become at the end:
+    # whatever stops it before leaves the estimator as it was.
 
     # Sides of the split for early stopping, as of pickles that know none.
     _sides = None
     # The constant outputs that a first fit started with, where it is known.
     _start = None
 
-    def __new__(cls, *args, **kwargs):
-        if "n_jobs" in kwargs and "n_jobs" not in signature(cls).parameters:
-            raise TypeError(f"{cls.__name__} {NO_JOBS}")
-        return super().__new__(cls)
-
     def set_params(self, **params):
+        """Set parameters of the estimator.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters by their names.
+
+        Returns
+        -------
+        self : estimator instance
+            The estimator.
+        """
         if "n_jobs" in params and "n_jobs" not in self.get_params(deep=False):
             raise ValueError(f"{type(self).__name__} {NO_JOBS}")
         return super().set_params(**params)
-
-    set_params.__doc__ = BaseEstimator.set_params.__doc__
 
     @abstractmethod
     def _reader(self):

@@ -1,8 +1,11 @@
 """What is wrong with the parameters of an estimator, alone and together."""
 
+from collections.abc import Callable
 from numbers import Integral, Real
+from typing import TypeVar
 
 import numpy as np
+from sklearn.utils.metaestimators import available_if
 
 NO_JOBS = (
     "has no parameter n_jobs: its kernels use as many threads as the environment "
@@ -117,7 +120,15 @@ def _check_validation(estimator, validation, groups):
         )
 
 
-def takes_minibatches(estimator):
+Method = TypeVar("Method", bound=Callable)
+
+
+def with_minibatches(method: Method) -> Method:
+    """Have a method for the solvers that take minibatches only."""
+    return available_if(_takes_minibatches)(method)
+
+
+def _takes_minibatches(estimator):
     """Whether there is `partial_fit`; if not, an AttributeError that says why."""
     if estimator.solver == "lbfgs":
         raise AttributeError(

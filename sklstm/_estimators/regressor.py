@@ -1,37 +1,107 @@
 """Regression on sequences with any recurrent family."""
 
-from numbers import Real
-
 import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.metrics import d2_pinball_score, r2_score
-from sklearn.utils.metaestimators import available_if
 
-from .._sklearn.private import Interval, StrOptions
-from .._targets.numbers import LOSSES, NumberReader, Numbers, read_targets
+from .._targets.numbers import NumberReader, Numbers, read_targets
 from .._targets.reading import check_one_each
 from .._training.samples import check_score_weight
 from .base import BaseRecurrent
-from .checks import takes_minibatches
+from .checks import with_minibatches
 from .fitted import fitted_of
 
 
 class RecurrentRegressor(RegressorMixin, BaseRecurrent):
-    """Regression on sequences, of one or several outputs."""
+    """Regression on sequences, of one or several outputs.
 
-    _parameter_constraints = {
-        **BaseRecurrent._parameter_constraints,
-        "loss": [StrOptions(set(LOSSES))],
-        "quantile": [Interval(Real, 0, 1, closed="neither"), "array-like"],
-        "huber_delta": [Interval(Real, 0, None, closed="neither")],
-    }
+    Each sequence is read step by step by one or several recurrent layers; what they
+    know at its end, or on the whole way, goes through a linear head to one or several
+    numbers. Sequences may have any lengths, each its own. Targets are standardised
+    inside and predictions come back in their units, so the scale of y does not matter
+    (with ``loss="poisson"`` targets stay as they are). Their centre and scale suit the
+    loss: outliers do not set them where it is robust (see Notes).
+
+    Attributes
+    ----------
+    weights_ : dict of str to ndarray
+        What belongs to the head is in float64 and in the units of y (those of its
+        logarithm for "poisson"; with a list of quantiles those of the raw outputs, see
+        Notes).
+
+    n_outputs_ : int
+        Outputs of the head: with a list of quantiles one for each of them and each
+        target.
+
+    loss_ : float
+        Mean loss of the last epoch, whether or not its weights were kept, with "lbfgs"
+        that of the weights, in units of the standardised target (of y for "poisson").
+
+    validation_scores_ : list of float or None
+        R² on the validation part after each epoch, for all but "squared_error" minus
+        the loss instead, and also, with a warning, where the targets of the validation
+        part are constant; NaN where a prediction was not finite. None without early
+        stopping.
+
+    out_activation_ : str
+        The inverse of the link: "exp" for "poisson", "softplus_increments" for a list
+        of several quantiles, otherwise "identity".
+
+    Notes
+    -----
+    Each column of y is standardised on its own, weights included: by mean and standard
+    deviation for "squared_error"; by median and interquartile range / 1.35, which is
+    the standard deviation of a normal distribution, for "absolute_error", "huber" and
+    "quantile", so that outliers do not set the scale. Where the interquartile range is
+    zero (a target that is 0 most of the time) a wider range takes its place: the first
+    of those without 1/8, 1/16 and 1/32 of the weight at each end that is not zero, else
+    the mean absolute deviation from the median, each divided by its value for a
+    standard normal distribution. The scale of a constant is 1.
+
+    The head's bias starts at the best constant: the mean of the target, its logarithm
+    for "poisson", the median for "absolute_error" and "huber", the quantiles for
+    "quantile".
+
+    With a list of Q quantiles the raw outputs for each target are, in ascending order
+    of the levels, the quantile in the middle (number Q // 2, counted from 0) and the
+    steps to it or from it, of which the softplus is added upwards and subtracted
+    downwards, in units of the standardised target. So quantiles cannot cross. This is
+    the incremental quantile function of [Park2022]_, started from the middle instead of
+    from the lowest quantile, and with softplus instead of ReLU.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklstm import LSTMRegressor
+    >>> rng = np.random.default_rng(0)
+    >>> X = [rng.standard_normal((T, 1)) for T in rng.integers(5, 15, size=200)]
+    >>> y = [1000 * x.mean() for x in X]
+    >>> model = LSTMRegressor(16, learning_rate_init=0.005, random_state=0)
+    >>> model = model.fit(X[:150], y[:150])
+    >>> model.score(X[150:], y[150:]) > 0.9
+    True
+
+    A median and an interval that holds four fifths of the targets:
+
+    >>> model = LSTMRegressor(
+    ...     16,
+    ...     loss="quantile",
+    ...     quantile=[0.5, 0.1, 0.9],
+    ...     learning_rate_init=0.005,
+    ...     random_state=0,
+    ... ).fit(X[:150], y[:150])
+    >>> middle, low, high = model.predict(X[150:]).T
+    >>> bool((low <= middle).all() and (middle <= high).all())
+    True
+    """
+
     _target_of = Numbers
 
     def _reader(self):
         parameters = {"quantile": self.quantile, "huber_delta": self.huber_delta}
         return NumberReader(type(self).__name__, self.loss, parameters)
 
-    @available_if(takes_minibatches)
+    @with_minibatches
     def partial_fit(self, X, y, sample_weight=None):
         """Make one pass over the given data.
 

@@ -1,0 +1,2622 @@
+"""The public estimators, for editors and type checkers. Written by .ci/stubs."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from .classifier import RecurrentClassifier
+from .regressor import RecurrentRegressor
+
+class GRUClassifier(RecurrentClassifier):
+    """Classifier of sequences with gated recurrent units [Cho2014]_.
+
+    Each sequence is read step by step by one or several recurrent layers; what they
+    know at its end, or on the whole way, goes through a linear head to class
+    probabilities. Sequences may have any lengths, each its own. Training minimises the
+    log loss.
+
+    A fitted network can also be fed a step at a time (:meth:`predict_step`) and give
+    its hidden states as features (:meth:`transform`).
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or tuple of int, default=(64,)
+        Hidden units of each layer, with ``bidirectional=True`` of each direction.
+        Several layers are stacked: each reads the hidden states of the one below.
+
+    bidirectional : bool, default=False
+        Whether each layer reads the sequences in both directions [Schuster1997]_,
+        [Graves2005]_: two networks of H units, one of which begins at each sequence's
+        own end. The layer above, or the head, gets both side by side: 2 H inputs.
+
+    pooling : {"last", "mean", "max", "attention"}, default="last"
+        What the head reads of the uppermost layer:
+
+        - "last": the hidden state after the last step, of each direction its own;
+        - "mean", "max": the mean or maximum of each unit over the steps of the
+          sequence;
+        - "attention": the mean of the hidden states h_t with weights
+          ``softmax(w @ tanh(h_t))`` over the steps, with w learnt [Zhou2016]_.
+
+    dropout : float, default=0.0
+        Share of what each layer hands on that is set to zero in training
+        [Srivastava2014]_: at random for every step to the layer above, after `pooling`
+        to the head. The rest is divided by ``1 - dropout``; predictions drop nothing.
+
+    recurrent_dropout : float, default=0.0
+        Share of the hidden units that the recurrent weights do not see in training, the
+        same ones at all steps of a sequence [Gal2016]_. The rest is divided by
+        ``1 - recurrent_dropout``.
+
+    forget_bias : float or "chrono", default=0.0
+        Where the bias of the update gate starts, which says how much of its state a
+        unit keeps. "chrono" spreads the units over memories of 1 to as many steps as
+        the longest training sequence has [Tallec2018]_, for dependencies over hundreds
+        of steps.
+
+    solver : {"adam", "adamw", "sgd", "rmsprop", "lbfgs"}, default="adam"
+        Optimizer: Adam [Kingma2015]_, Adam with decoupled weight decay
+        [Loshchilov2019]_, stochastic gradient descent with momentum, RMSProp
+        [Tieleman2012]_, or L-BFGS [Zhu1997]_. "lbfgs" takes all samples at once, which
+        suits small data: it has neither minibatches, learning rate nor clipping, so
+        that `batch_size`, `learning_rate`, `learning_rate_init`, `max_grad_norm`,
+        `shuffle` and `n_iter_no_change` have no effect, cannot be combined with
+        `early_stopping`, dropout or `tbptt`, and leaves no :meth:`partial_fit`.
+
+    alpha : float, default=0.0
+        Strength of the L2 penalty on the weights (not the biases). For "adamw" the rate
+        of decay; for the other solvers a term ``alpha / 2 * |W|**2`` in the loss,
+        divided by the samples of the minibatch times the mean weight of all samples
+        (with "lbfgs" by the weight of all samples).
+
+    batch_size : int or "auto", default="auto"
+        Sequences in a minibatch, at the most all of them. "auto" is a sixteenth of
+        them, but 8 to 32, so that few sequences too make several updates an epoch; up
+        to 32 sequences are not divided.
+
+    shuffle : bool, default=True
+        Whether to take the samples in another order in each epoch.
+
+    learning_rate : {"constant", "invscaling", "adaptive", "cosine"}, default="cosine"
+        Schedule of the learning rate, for every solver but "lbfgs":
+
+        - "constant": `learning_rate_init`;
+        - "invscaling": ``learning_rate_init / (t + 1) ** power_t`` with t samples seen;
+        - "adaptive": divided by 5 whenever `n_iter_no_change` epochs brought no
+          improvement of `tol`, until it is below 1e-6;
+        - "cosine": from `learning_rate_init` down to 0 along half a cosine over
+          `max_iter` epochs [Loshchilov2017]_. A fit makes all of them, unless a
+          validation score stops it (`early_stopping`), and each fit with `warm_start`
+          begins a new half.
+
+        :meth:`partial_fit` sees no whole fits: "adaptive" and "cosine" are constant
+        there.
+
+    learning_rate_init : float, default=0.005
+        Learning rate at the start.
+
+    power_t : float, default=0.5
+        Exponent of "invscaling".
+
+    max_grad_norm : float or None, default=1.0
+        A gradient of a larger global norm is scaled down to it [Pascanu2013]_; None
+        does not clip.
+
+    tbptt : int or None, default=None
+        Truncated back-propagation through time [Williams1990]_: gradients go back over
+        the last `tbptt` steps of each sequence, the steps before only carry their state
+        on, so that memory does not grow with the length. None goes back to the first
+        step. Needs ``pooling="last"`` and ``bidirectional=False``.
+
+    momentum : float, default=0.9
+        Momentum of "sgd", the only solver that uses it.
+
+    nesterovs_momentum : bool, default=True
+        Whether "sgd" uses Nesterov's momentum.
+
+    beta_1 : float, default=0.9
+        Decay of the first moment in "adam" and "adamw".
+
+    beta_2 : float, default=0.999
+        Decay of the second moment, the mean of squared gradients, in "adam", "adamw"
+        and "rmsprop". "rmsprop" starts it at zero without a correction, so that its
+        first steps are ``1 / sqrt(1 - beta_2)`` times the learning rate; PyTorch has
+        0.99 for it, under the name of alpha.
+
+    epsilon : float, default=1e-8
+        Added to the root of the second moment in "adam", "adamw" and "rmsprop".
+
+    max_iter : int or "auto", default="auto"
+        Epochs at the most, with "cosine" all that there are: passes over the samples.
+        With "lbfgs" iterations, each of one or more passes. "auto" is 100, but with
+        "cosine" fewer for more than 800 sequences: as many as make 2500 updates, and 10
+        at the least.
+
+    max_fun : int, default=15000
+        Passes over the samples after which "lbfgs" begins no other iteration.
+
+    tol : float, default=0.0001
+        Improvement of the loss (of the validation score with early stopping) that
+        counts as one. "lbfgs" stops where no component of the gradient is larger, or
+        where an iteration lowers the loss by no more than 2.2e-9 of it.
+
+    n_iter_no_change : int or inf, default=10
+        Epochs without such an improvement after which training stops. Where it is the
+        loss that stops it, the weights are those between the two epochs in a row whose
+        mean loss is lowest. No effect with "cosine" unless with `early_stopping`.
+
+    early_stopping : bool, default=False
+        Whether to set a part of the samples aside, to stop when the score on them (see
+        `validation_scores_`) no longer improves, and to keep the weights that scored
+        best, of equal accuracy those of the lowest loss. Training also goes on while
+        the loss on them falls by `tol`: accuracy may not move for long where a class is
+        rare. The split is stratified, except for multilabel targets. With `groups`
+        passed to :meth:`fit`, whole groups are set aside, without stratification. Not
+        for "lbfgs".
+
+    validation_fraction : float, default=0.1
+        The part set aside, unless `X_val` is passed to :meth:`fit`; with `groups` the
+        part of the groups.
+
+    warm_start : bool, default=False
+        Whether :meth:`fit` goes on from the last fit, optimizer included, instead of
+        starting anew. "lbfgs" goes on from the weights alone. y needs the classes or
+        the number of outputs that it had before. With `early_stopping` what was trained
+        on is not validated on later, nor the other way round: the same samples are set
+        aside again, also among other ones.
+
+    missing : {"error", "ffill", "indicator"}, default="error"
+        What to do about missing values, which are the NaN in X that is no padding:
+
+        - "error": refuse them;
+        - "ffill": take the last value of the feature that was seen in the sequence.
+          Before the first, take the mean of the feature over all steps it was observed
+          at in training, each of the weight of its sample, or 0 if it never was; fits
+          that continue keep the mean of the first;
+        - "indicator": as "ffill", and let the network read F more features, which are 1
+          where a value was missing and else 0 [Lipton2016]_. It learns from what is
+          missing.
+
+    dtype : {"float32", "float64"}, default="float32"
+        Precision of the network. X is converted to it.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines the initial weights, the order of the samples, what dropout drops and
+        the split for early stopping. The same int gives the same bits, whatever the
+        number of threads.
+
+    verbose : bool, default=False
+        Whether to print a line for each epoch.
+
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes; they multiply the sample weights. "balanced" gives every
+        class the same total weight.
+
+    Attributes
+    ----------
+    weights_ : dict of str to ndarray
+        Weights of the network, in the names and shapes of ``torch.nn.GRU`` with its
+        G = 3 gates in the order reset, update, new. The single bias of the first two is
+        in ``bias_ih``; ``bias_hh`` is zero but for the last.
+
+        The recurrent layers have ``weight_ih_l0`` (G H, F), ``weight_hh_l0`` (G H, H),
+        ``bias_ih_l0`` (G H,), ``bias_hh_l0`` (G H,) and so on for each layer, which
+        reads the H (of two directions 2 H) outputs of the one below, with the suffix
+        ``_reverse`` for the direction that begins at the end. With
+        ``pooling="attention"`` there is also ``attention``, the vector w (H,) or
+        (2 H,). With ``missing="indicator"`` the lowest layer reads 2 F features: first
+        the values, then the indicators. The head is ``head_weight`` (K, H), of two
+        directions (K, 2 H), and ``head_bias`` (K,), with K the number of outputs, as in
+        ``torch.nn.Linear``. Copies, read-only;
+        :func:`~sklstm.export.from_torch` takes them back.
+
+    classes_ : ndarray of shape (n_classes,)
+        The labels; for multilabel targets the numbers of the columns.
+
+    n_outputs_ : int
+        Outputs of the head.
+
+    loss_ : float
+        Mean loss of the last epoch, whether or not its weights were kept, with "lbfgs"
+        that of the weights.
+
+    validation_scores_ : list of float or None
+        Accuracy on the validation part after each epoch, for multilabel targets minus
+        the log loss, as the mean over the labels; NaN where a prediction was not
+        finite. None without early stopping.
+
+    out_activation_ : str
+        "softmax" for more than two classes, otherwise "logistic".
+
+    n_features_in_ : int
+        Features per step; for 2-D X the number of columns.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X has them.
+
+    n_iter_ : int
+        Epochs of the last fit, with "lbfgs" iterations.
+
+    n_layers_ : int
+        Layers with the input and the output.
+
+    t_ : int
+        Samples seen in training, each epoch (with "lbfgs" each iteration) counted.
+
+    best_loss_ : float or None
+        Lowest mean loss of an epoch; None with early stopping.
+
+    loss_curve_ : list of float
+        Mean loss of each epoch, with "lbfgs" the loss after each iteration.
+
+    best_validation_score_ : float or None
+        The best validation score of the last fit, that of the weights kept; where the
+        fit went on from another one, perhaps that of the weights it began with. None
+        without early stopping.
+
+    See Also
+    --------
+    GRURegressor : The same network for numbers.
+    LSTMClassifier : Long short-term memory.
+    RNNClassifier : The plain recurrent network.
+    sklstm.preprocessing.TimeDistributed : Scale or encode the features of every step.
+    sklstm.preprocessing.FrameStacker : Shorten long sequences by stacking steps.
+
+    Notes
+    -----
+    The form of the unit is that of PyTorch, cuDNN and Keras, in which the reset gate
+    acts on the product with the recurrent weights and not on what is multiplied with
+    them. Input weights start Glorot-uniform, recurrent weights orthogonal for each
+    gate, biases at zero except that of the update gate.
+
+    The head's bias starts at the class prior.
+
+    Training is back-propagation through time over minibatches of whole sequences;
+    nothing is padded. The prediction for a sequence does not depend, to the bit, on the
+    sequences beside it. Where one minibatch holds all samples, identical ones are
+    merged and their weights added, which is the same loss.
+
+    References
+    ----------
+    .. [Cho2014] K. Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder
+       for Statistical Machine Translation", EMNLP 2014.
+    .. [Schuster1997] M. Schuster and K. K. Paliwal, "Bidirectional Recurrent Neural
+       Networks", IEEE Transactions on Signal Processing 45(11), 1997.
+    .. [Graves2005] A. Graves and J. Schmidhuber, "Framewise Phoneme Classification with
+       Bidirectional LSTM and Other Neural Network Architectures", Neural Networks 18, 2005.
+    .. [Zhou2016] P. Zhou et al., "Attention-Based Bidirectional Long Short-Term Memory
+       Networks for Relation Classification", ACL 2016.
+    .. [Srivastava2014] N. Srivastava et al., "Dropout: A Simple Way to Prevent Neural
+       Networks from Overfitting", Journal of Machine Learning Research 15, 2014.
+    .. [Gal2016] Y. Gal and Z. Ghahramani, "A Theoretically Grounded Application of Dropout
+       in Recurrent Neural Networks", NIPS 2016.
+    .. [Tallec2018] C. Tallec and Y. Ollivier, "Can Recurrent Neural Networks Warp Time?",
+       ICLR 2018.
+    .. [Kingma2015] D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization",
+       ICLR 2015.
+    .. [Loshchilov2019] I. Loshchilov and F. Hutter, "Decoupled Weight Decay
+       Regularization", ICLR 2019.
+    .. [Tieleman2012] T. Tieleman and G. Hinton, "Lecture 6.5: RMSProp", COURSERA: Neural
+       Networks for Machine Learning, 2012.
+    .. [Zhu1997] C. Zhu, R. H. Byrd, P. Lu and J. Nocedal, "Algorithm 778: L-BFGS-B", ACM
+       Transactions on Mathematical Software 23(4), 1997.
+    .. [Loshchilov2017] I. Loshchilov and F. Hutter, "SGDR: Stochastic Gradient Descent with
+       Warm Restarts", ICLR 2017.
+    .. [Pascanu2013] R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training
+       recurrent neural networks", ICML 2013.
+    .. [Williams1990] R. J. Williams and J. Peng, "An Efficient Gradient-Based Algorithm for
+       On-Line Training of Recurrent Network Trajectories", Neural Computation 2(4), 1990.
+    .. [Lipton2016] Z. C. Lipton, D. C. Kale and R. Wetzel, "Modeling Missing Data in
+       Clinical Time Series with RNNs", MLHC 2016.
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklstm import GRUClassifier
+    >>> from sklstm.datasets import load_japanese_vowels
+    >>> from sklstm.preprocessing import TimeDistributed
+    >>> X_train, y_train = load_japanese_vowels(subset="train", return_X_y=True)
+    >>> X_test, y_test = load_japanese_vowels(subset="test", return_X_y=True)
+    >>> model = make_pipeline(
+    ...     TimeDistributed(StandardScaler()), GRUClassifier(random_state=0)
+    ... )
+    >>> model.fit(X_train, y_train).score(X_test, y_test) > 0.9
+    True
+    """
+
+    hidden_layer_sizes: int | Sequence[int]
+    bidirectional: bool
+    pooling: Literal["last", "mean", "max", "attention"]
+    dropout: float
+    recurrent_dropout: float
+    forget_bias: float | Literal["chrono"]
+    solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"]
+    alpha: float
+    batch_size: int | Literal["auto"]
+    shuffle: bool
+    learning_rate: Literal["constant", "invscaling", "adaptive", "cosine"]
+    learning_rate_init: float
+    power_t: float
+    max_grad_norm: float | None
+    tbptt: int | None
+    momentum: float
+    nesterovs_momentum: bool
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    max_iter: int | Literal["auto"]
+    max_fun: int
+    tol: float
+    n_iter_no_change: int | float
+    early_stopping: bool
+    validation_fraction: float
+    warm_start: bool
+    missing: Literal["error", "ffill", "indicator"]
+    dtype: DTypeLike
+    random_state: int | np.random.RandomState | None
+    verbose: bool | int
+    class_weight: dict | list[dict] | Literal["balanced"] | None
+    weights_: dict[str, np.ndarray]
+    classes_: np.ndarray
+    n_outputs_: int
+    loss_: float
+    validation_scores_: list[float] | None
+    out_activation_: str
+    n_features_in_: int
+    feature_names_in_: np.ndarray
+    n_iter_: int
+    n_layers_: int
+    t_: int
+    best_loss_: float | None
+    loss_curve_: list[float]
+    best_validation_score_: float | None
+
+    def __init__(
+        self,
+        hidden_layer_sizes: int | Sequence[int] = (64,),
+        *,
+        bidirectional: bool = False,
+        pooling: Literal["last", "mean", "max", "attention"] = "last",
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        forget_bias: float | Literal["chrono"] = 0.0,
+        solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"] = "adam",
+        alpha: float = 0.0,
+        batch_size: int | Literal["auto"] = "auto",
+        shuffle: bool = True,
+        learning_rate: Literal["constant", "invscaling", "adaptive", "cosine"] = "cosine",
+        learning_rate_init: float = 0.005,
+        power_t: float = 0.5,
+        max_grad_norm: float | None = 1.0,
+        tbptt: int | None = None,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-08,
+        max_iter: int | Literal["auto"] = "auto",
+        max_fun: int = 15000,
+        tol: float = 0.0001,
+        n_iter_no_change: int | float = 10,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        warm_start: bool = False,
+        missing: Literal["error", "ffill", "indicator"] = "error",
+        dtype: DTypeLike = "float32",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: bool | int = False,
+        class_weight: dict | list[dict] | Literal["balanced"] | None = None,
+    ) -> None: ...
+
+class GRURegressor(RecurrentRegressor):
+    """Regressor on sequences with gated recurrent units [Cho2014]_.
+
+    Each sequence is read step by step by one or several recurrent layers; what they
+    know at its end, or on the whole way, goes through a linear head to one or several
+    numbers. Sequences may have any lengths, each its own. Targets are standardised
+    inside and predictions come back in their units, so the scale of y does not matter
+    (with ``loss="poisson"`` targets stay as they are). Their centre and scale suit the
+    loss: outliers do not set them where it is robust (see Notes).
+
+    A fitted network can also be fed a step at a time (:meth:`predict_step`) and give
+    its hidden states as features (:meth:`transform`).
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or tuple of int, default=(64,)
+        Hidden units of each layer, with ``bidirectional=True`` of each direction.
+        Several layers are stacked: each reads the hidden states of the one below.
+
+    bidirectional : bool, default=False
+        Whether each layer reads the sequences in both directions [Schuster1997]_,
+        [Graves2005]_: two networks of H units, one of which begins at each sequence's
+        own end. The layer above, or the head, gets both side by side: 2 H inputs.
+
+    pooling : {"last", "mean", "max", "attention"}, default="last"
+        What the head reads of the uppermost layer:
+
+        - "last": the hidden state after the last step, of each direction its own;
+        - "mean", "max": the mean or maximum of each unit over the steps of the
+          sequence;
+        - "attention": the mean of the hidden states h_t with weights
+          ``softmax(w @ tanh(h_t))`` over the steps, with w learnt [Zhou2016]_.
+
+    dropout : float, default=0.0
+        Share of what each layer hands on that is set to zero in training
+        [Srivastava2014]_: at random for every step to the layer above, after `pooling`
+        to the head. The rest is divided by ``1 - dropout``; predictions drop nothing.
+
+    recurrent_dropout : float, default=0.0
+        Share of the hidden units that the recurrent weights do not see in training, the
+        same ones at all steps of a sequence [Gal2016]_. The rest is divided by
+        ``1 - recurrent_dropout``.
+
+    forget_bias : float or "chrono", default=0.0
+        Where the bias of the update gate starts, which says how much of its state a
+        unit keeps. "chrono" spreads the units over memories of 1 to as many steps as
+        the longest training sequence has [Tallec2018]_, for dependencies over hundreds
+        of steps.
+
+    loss : {"squared_error", "absolute_error", "huber", "poisson", "quantile"}, default="squared_error"
+        What is minimised, as the mean over samples and outputs. Names and links are
+        those of :class:`sklearn.ensemble.HistGradientBoostingRegressor`:
+
+        - "squared_error": half the squared difference; predictions are means;
+        - "absolute_error": the absolute difference; predictions are medians, which a
+          few outliers hardly move;
+        - "huber": half the squared difference up to `huber_delta`, linear beyond
+          [Huber1964]_;
+        - "poisson": half the Poisson deviance with a logarithmic link, for counts and
+          rates; predictions are means, always positive. y must be zero or more, with a
+          sum above zero;
+        - "quantile": the pinball loss [Koenker1978]_; predictions are the quantiles of
+          the levels `quantile`.
+
+    quantile : float or list of float, default=0.5
+        Level of the quantile for ``loss="quantile"``, between 0 and 1. With a list one
+        network predicts several quantiles, which never cross, and predictions have a
+        last axis for them in the order of the list.
+
+    huber_delta : float, default=1.0
+        Where ``loss="huber"`` becomes linear, in robust standard deviations of y
+        (interquartile range / 1.35, see Notes): the `delta` of ``torch.nn.HuberLoss``
+        for standardised targets.
+
+    solver : {"adam", "adamw", "sgd", "rmsprop", "lbfgs"}, default="adam"
+        Optimizer: Adam [Kingma2015]_, Adam with decoupled weight decay
+        [Loshchilov2019]_, stochastic gradient descent with momentum, RMSProp
+        [Tieleman2012]_, or L-BFGS [Zhu1997]_. "lbfgs" takes all samples at once, which
+        suits small data: it has neither minibatches, learning rate nor clipping, so
+        that `batch_size`, `learning_rate`, `learning_rate_init`, `max_grad_norm`,
+        `shuffle` and `n_iter_no_change` have no effect, cannot be combined with
+        `early_stopping`, dropout or `tbptt`, and leaves no :meth:`partial_fit`.
+
+    alpha : float, default=0.0
+        Strength of the L2 penalty on the weights (not the biases). For "adamw" the rate
+        of decay; for the other solvers a term ``alpha / 2 * |W|**2`` in the loss,
+        divided by the samples of the minibatch times the mean weight of all samples
+        (with "lbfgs" by the weight of all samples).
+
+    batch_size : int or "auto", default="auto"
+        Sequences in a minibatch, at the most all of them. "auto" is a sixteenth of
+        them, but 8 to 32, so that few sequences too make several updates an epoch; up
+        to 32 sequences are not divided.
+
+    shuffle : bool, default=True
+        Whether to take the samples in another order in each epoch.
+
+    learning_rate : {"constant", "invscaling", "adaptive", "cosine"}, default="cosine"
+        Schedule of the learning rate, for every solver but "lbfgs":
+
+        - "constant": `learning_rate_init`;
+        - "invscaling": ``learning_rate_init / (t + 1) ** power_t`` with t samples seen;
+        - "adaptive": divided by 5 whenever `n_iter_no_change` epochs brought no
+          improvement of `tol`, until it is below 1e-6;
+        - "cosine": from `learning_rate_init` down to 0 along half a cosine over
+          `max_iter` epochs [Loshchilov2017]_. A fit makes all of them, unless a
+          validation score stops it (`early_stopping`), and each fit with `warm_start`
+          begins a new half.
+
+        :meth:`partial_fit` sees no whole fits: "adaptive" and "cosine" are constant
+        there.
+
+    learning_rate_init : float, default=0.005
+        Learning rate at the start.
+
+    power_t : float, default=0.5
+        Exponent of "invscaling".
+
+    max_grad_norm : float or None, default=1.0
+        A gradient of a larger global norm is scaled down to it [Pascanu2013]_; None
+        does not clip.
+
+    tbptt : int or None, default=None
+        Truncated back-propagation through time [Williams1990]_: gradients go back over
+        the last `tbptt` steps of each sequence, the steps before only carry their state
+        on, so that memory does not grow with the length. None goes back to the first
+        step. Needs ``pooling="last"`` and ``bidirectional=False``.
+
+    momentum : float, default=0.9
+        Momentum of "sgd", the only solver that uses it.
+
+    nesterovs_momentum : bool, default=True
+        Whether "sgd" uses Nesterov's momentum.
+
+    beta_1 : float, default=0.9
+        Decay of the first moment in "adam" and "adamw".
+
+    beta_2 : float, default=0.999
+        Decay of the second moment, the mean of squared gradients, in "adam", "adamw"
+        and "rmsprop". "rmsprop" starts it at zero without a correction, so that its
+        first steps are ``1 / sqrt(1 - beta_2)`` times the learning rate; PyTorch has
+        0.99 for it, under the name of alpha.
+
+    epsilon : float, default=1e-8
+        Added to the root of the second moment in "adam", "adamw" and "rmsprop".
+
+    max_iter : int or "auto", default="auto"
+        Epochs at the most, with "cosine" all that there are: passes over the samples.
+        With "lbfgs" iterations, each of one or more passes. "auto" is 100, but with
+        "cosine" fewer for more than 800 sequences: as many as make 2500 updates, and 10
+        at the least.
+
+    max_fun : int, default=15000
+        Passes over the samples after which "lbfgs" begins no other iteration.
+
+    tol : float, default=0.0001
+        Improvement of the loss (of the validation score with early stopping) that
+        counts as one. "lbfgs" stops where no component of the gradient is larger, or
+        where an iteration lowers the loss by no more than 2.2e-9 of it.
+
+    n_iter_no_change : int or inf, default=10
+        Epochs without such an improvement after which training stops. Where it is the
+        loss that stops it, the weights are those between the two epochs in a row whose
+        mean loss is lowest. No effect with "cosine" unless with `early_stopping`.
+
+    early_stopping : bool, default=False
+        Whether to set a part of the samples aside, to stop when neither the score on
+        them (see `validation_scores_`) nor the loss improves, and to keep the weights
+        that scored best. With `groups` passed to :meth:`fit`, whole groups are set
+        aside. Not for "lbfgs".
+
+    validation_fraction : float, default=0.1
+        The part set aside, unless `X_val` is passed to :meth:`fit`; with `groups` the
+        part of the groups.
+
+    warm_start : bool, default=False
+        Whether :meth:`fit` goes on from the last fit, optimizer included, instead of
+        starting anew. "lbfgs" goes on from the weights alone. y needs the classes or
+        the number of outputs that it had before. With `early_stopping` what was trained
+        on is not validated on later, nor the other way round: the same samples are set
+        aside again, also among other ones.
+
+    missing : {"error", "ffill", "indicator"}, default="error"
+        What to do about missing values, which are the NaN in X that is no padding:
+
+        - "error": refuse them;
+        - "ffill": take the last value of the feature that was seen in the sequence.
+          Before the first, take the mean of the feature over all steps it was observed
+          at in training, each of the weight of its sample, or 0 if it never was; fits
+          that continue keep the mean of the first;
+        - "indicator": as "ffill", and let the network read F more features, which are 1
+          where a value was missing and else 0 [Lipton2016]_. It learns from what is
+          missing.
+
+    dtype : {"float32", "float64"}, default="float32"
+        Precision of the network. X is converted to it.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines the initial weights, the order of the samples, what dropout drops and
+        the split for early stopping. The same int gives the same bits, whatever the
+        number of threads.
+
+    verbose : bool, default=False
+        Whether to print a line for each epoch.
+
+    Attributes
+    ----------
+    weights_ : dict of str to ndarray
+        Weights of the network, in the names and shapes of ``torch.nn.GRU`` with its
+        G = 3 gates in the order reset, update, new. The single bias of the first two is
+        in ``bias_ih``; ``bias_hh`` is zero but for the last.
+
+        What belongs to the head is in float64 and in the units of y (those of its
+        logarithm for "poisson"; with a list of quantiles those of the raw outputs, see
+        Notes).
+
+        The recurrent layers have ``weight_ih_l0`` (G H, F), ``weight_hh_l0`` (G H, H),
+        ``bias_ih_l0`` (G H,), ``bias_hh_l0`` (G H,) and so on for each layer, which
+        reads the H (of two directions 2 H) outputs of the one below, with the suffix
+        ``_reverse`` for the direction that begins at the end. With
+        ``pooling="attention"`` there is also ``attention``, the vector w (H,) or
+        (2 H,). With ``missing="indicator"`` the lowest layer reads 2 F features: first
+        the values, then the indicators. The head is ``head_weight`` (K, H), of two
+        directions (K, 2 H), and ``head_bias`` (K,), with K the number of outputs, as in
+        ``torch.nn.Linear``. Copies, read-only;
+        :func:`~sklstm.export.from_torch` takes them back.
+
+    n_outputs_ : int
+        Outputs of the head: with a list of quantiles one for each of them and each
+        target.
+
+    loss_ : float
+        Mean loss of the last epoch, whether or not its weights were kept, with "lbfgs"
+        that of the weights, in units of the standardised target (of y for "poisson").
+
+    validation_scores_ : list of float or None
+        R² on the validation part after each epoch, for all but "squared_error" minus
+        the loss instead, and also, with a warning, where the targets of the validation
+        part are constant; NaN where a prediction was not finite. None without early
+        stopping.
+
+    out_activation_ : str
+        The inverse of the link: "exp" for "poisson", "softplus_increments" for a list
+        of several quantiles, otherwise "identity".
+
+    n_features_in_ : int
+        Features per step; for 2-D X the number of columns.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X has them.
+
+    n_iter_ : int
+        Epochs of the last fit, with "lbfgs" iterations.
+
+    n_layers_ : int
+        Layers with the input and the output.
+
+    t_ : int
+        Samples seen in training, each epoch (with "lbfgs" each iteration) counted.
+
+    best_loss_ : float or None
+        Lowest mean loss of an epoch; None with early stopping.
+
+    loss_curve_ : list of float
+        Mean loss of each epoch, with "lbfgs" the loss after each iteration.
+
+    best_validation_score_ : float or None
+        The best validation score of the last fit, that of the weights kept; where the
+        fit went on from another one, perhaps that of the weights it began with. None
+        without early stopping.
+
+    See Also
+    --------
+    GRUClassifier : The same network for labels.
+    LSTMRegressor : Long short-term memory.
+    RNNRegressor : The plain recurrent network.
+    sklstm.preprocessing.TimeDistributed : Scale or encode the features of every step.
+    sklstm.preprocessing.FrameStacker : Shorten long sequences by stacking steps.
+
+    Notes
+    -----
+    The form of the unit is that of PyTorch, cuDNN and Keras, in which the reset gate
+    acts on the product with the recurrent weights and not on what is multiplied with
+    them. Input weights start Glorot-uniform, recurrent weights orthogonal for each
+    gate, biases at zero except that of the update gate.
+
+    Each column of y is standardised on its own, weights included: by mean and standard
+    deviation for "squared_error"; by median and interquartile range / 1.35, which is
+    the standard deviation of a normal distribution, for "absolute_error", "huber" and
+    "quantile", so that outliers do not set the scale. Where the interquartile range is
+    zero (a target that is 0 most of the time) a wider range takes its place: the first
+    of those without 1/8, 1/16 and 1/32 of the weight at each end that is not zero, else
+    the mean absolute deviation from the median, each divided by its value for a
+    standard normal distribution. The scale of a constant is 1.
+
+    The head's bias starts at the best constant: the mean of the target, its logarithm
+    for "poisson", the median for "absolute_error" and "huber", the quantiles for
+    "quantile".
+
+    With a list of Q quantiles the raw outputs for each target are, in ascending order
+    of the levels, the quantile in the middle (number Q // 2, counted from 0) and the
+    steps to it or from it, of which the softplus is added upwards and subtracted
+    downwards, in units of the standardised target. So quantiles cannot cross. This is
+    the incremental quantile function of [Park2022]_, started from the middle instead of
+    from the lowest quantile, and with softplus instead of ReLU.
+
+    Training is back-propagation through time over minibatches of whole sequences;
+    nothing is padded. The prediction for a sequence does not depend, to the bit, on the
+    sequences beside it. Where one minibatch holds all samples, identical ones are
+    merged and their weights added, which is the same loss.
+
+    References
+    ----------
+    .. [Cho2014] K. Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder
+       for Statistical Machine Translation", EMNLP 2014.
+    .. [Schuster1997] M. Schuster and K. K. Paliwal, "Bidirectional Recurrent Neural
+       Networks", IEEE Transactions on Signal Processing 45(11), 1997.
+    .. [Graves2005] A. Graves and J. Schmidhuber, "Framewise Phoneme Classification with
+       Bidirectional LSTM and Other Neural Network Architectures", Neural Networks 18, 2005.
+    .. [Zhou2016] P. Zhou et al., "Attention-Based Bidirectional Long Short-Term Memory
+       Networks for Relation Classification", ACL 2016.
+    .. [Srivastava2014] N. Srivastava et al., "Dropout: A Simple Way to Prevent Neural
+       Networks from Overfitting", Journal of Machine Learning Research 15, 2014.
+    .. [Gal2016] Y. Gal and Z. Ghahramani, "A Theoretically Grounded Application of Dropout
+       in Recurrent Neural Networks", NIPS 2016.
+    .. [Tallec2018] C. Tallec and Y. Ollivier, "Can Recurrent Neural Networks Warp Time?",
+       ICLR 2018.
+    .. [Huber1964] P. J. Huber, "Robust Estimation of a Location Parameter", Annals of
+       Mathematical Statistics 35(1), 1964.
+    .. [Koenker1978] R. Koenker and G. Bassett, "Regression Quantiles", Econometrica 46(1),
+       1978.
+    .. [Kingma2015] D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization",
+       ICLR 2015.
+    .. [Loshchilov2019] I. Loshchilov and F. Hutter, "Decoupled Weight Decay
+       Regularization", ICLR 2019.
+    .. [Tieleman2012] T. Tieleman and G. Hinton, "Lecture 6.5: RMSProp", COURSERA: Neural
+       Networks for Machine Learning, 2012.
+    .. [Zhu1997] C. Zhu, R. H. Byrd, P. Lu and J. Nocedal, "Algorithm 778: L-BFGS-B", ACM
+       Transactions on Mathematical Software 23(4), 1997.
+    .. [Loshchilov2017] I. Loshchilov and F. Hutter, "SGDR: Stochastic Gradient Descent with
+       Warm Restarts", ICLR 2017.
+    .. [Pascanu2013] R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training
+       recurrent neural networks", ICML 2013.
+    .. [Williams1990] R. J. Williams and J. Peng, "An Efficient Gradient-Based Algorithm for
+       On-Line Training of Recurrent Network Trajectories", Neural Computation 2(4), 1990.
+    .. [Lipton2016] Z. C. Lipton, D. C. Kale and R. Wetzel, "Modeling Missing Data in
+       Clinical Time Series with RNNs", MLHC 2016.
+    .. [Park2022] Y. Park, D. Maddix, F.-X. Aubet, K. Kan, J. Gasthaus and Y. Wang,
+       "Learning Quantile Functions without Quantile Crossing for Distribution-free Time
+       Series Forecasting", AISTATS 2022.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklstm import GRURegressor
+    >>> rng = np.random.default_rng(0)
+    >>> X = [rng.standard_normal((T, 1)) for T in rng.integers(5, 15, size=200)]
+    >>> y = [1000 * x.mean() for x in X]
+    >>> model = GRURegressor(16, learning_rate_init=0.005, random_state=0)
+    >>> model = model.fit(X[:150], y[:150])
+    >>> model.score(X[150:], y[150:]) > 0.9
+    True
+
+    A median and an interval that holds four fifths of the targets:
+
+    >>> model = GRURegressor(
+    ...     16,
+    ...     loss="quantile",
+    ...     quantile=[0.5, 0.1, 0.9],
+    ...     learning_rate_init=0.005,
+    ...     random_state=0,
+    ... ).fit(X[:150], y[:150])
+    >>> middle, low, high = model.predict(X[150:]).T
+    >>> bool((low <= middle).all() and (middle <= high).all())
+    True
+    """
+
+    hidden_layer_sizes: int | Sequence[int]
+    bidirectional: bool
+    pooling: Literal["last", "mean", "max", "attention"]
+    dropout: float
+    recurrent_dropout: float
+    forget_bias: float | Literal["chrono"]
+    loss: Literal["squared_error", "absolute_error", "huber", "poisson", "quantile"]
+    quantile: float | Sequence[float]
+    huber_delta: float
+    solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"]
+    alpha: float
+    batch_size: int | Literal["auto"]
+    shuffle: bool
+    learning_rate: Literal["constant", "invscaling", "adaptive", "cosine"]
+    learning_rate_init: float
+    power_t: float
+    max_grad_norm: float | None
+    tbptt: int | None
+    momentum: float
+    nesterovs_momentum: bool
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    max_iter: int | Literal["auto"]
+    max_fun: int
+    tol: float
+    n_iter_no_change: int | float
+    early_stopping: bool
+    validation_fraction: float
+    warm_start: bool
+    missing: Literal["error", "ffill", "indicator"]
+    dtype: DTypeLike
+    random_state: int | np.random.RandomState | None
+    verbose: bool | int
+    weights_: dict[str, np.ndarray]
+    n_outputs_: int
+    loss_: float
+    validation_scores_: list[float] | None
+    out_activation_: str
+    n_features_in_: int
+    feature_names_in_: np.ndarray
+    n_iter_: int
+    n_layers_: int
+    t_: int
+    best_loss_: float | None
+    loss_curve_: list[float]
+    best_validation_score_: float | None
+
+    def __init__(
+        self,
+        hidden_layer_sizes: int | Sequence[int] = (64,),
+        *,
+        bidirectional: bool = False,
+        pooling: Literal["last", "mean", "max", "attention"] = "last",
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        forget_bias: float | Literal["chrono"] = 0.0,
+        loss: Literal["squared_error", "absolute_error", "huber", "poisson", "quantile"] = "squared_error",
+        quantile: float | Sequence[float] = 0.5,
+        huber_delta: float = 1.0,
+        solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"] = "adam",
+        alpha: float = 0.0,
+        batch_size: int | Literal["auto"] = "auto",
+        shuffle: bool = True,
+        learning_rate: Literal["constant", "invscaling", "adaptive", "cosine"] = "cosine",
+        learning_rate_init: float = 0.005,
+        power_t: float = 0.5,
+        max_grad_norm: float | None = 1.0,
+        tbptt: int | None = None,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-08,
+        max_iter: int | Literal["auto"] = "auto",
+        max_fun: int = 15000,
+        tol: float = 0.0001,
+        n_iter_no_change: int | float = 10,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        warm_start: bool = False,
+        missing: Literal["error", "ffill", "indicator"] = "error",
+        dtype: DTypeLike = "float32",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: bool | int = False,
+    ) -> None: ...
+
+class LSTMClassifier(RecurrentClassifier):
+    """Classifier of sequences with an LSTM network [Hochreiter1997]_, [Gers2000]_.
+
+    Each sequence is read step by step by one or several recurrent layers; what they
+    know at its end, or on the whole way, goes through a linear head to class
+    probabilities. Sequences may have any lengths, each its own. Training minimises the
+    log loss.
+
+    A fitted network can also be fed a step at a time (:meth:`predict_step`) and give
+    its hidden states as features (:meth:`transform`).
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or tuple of int, default=(64,)
+        Hidden units of each layer, with ``bidirectional=True`` of each direction.
+        Several layers are stacked: each reads the hidden states of the one below.
+
+    bidirectional : bool, default=False
+        Whether each layer reads the sequences in both directions [Schuster1997]_,
+        [Graves2005]_: two networks of H units, one of which begins at each sequence's
+        own end. The layer above, or the head, gets both side by side: 2 H inputs.
+
+    pooling : {"last", "mean", "max", "attention"}, default="last"
+        What the head reads of the uppermost layer:
+
+        - "last": the hidden state after the last step, of each direction its own;
+        - "mean", "max": the mean or maximum of each unit over the steps of the
+          sequence;
+        - "attention": the mean of the hidden states h_t with weights
+          ``softmax(w @ tanh(h_t))`` over the steps, with w learnt [Zhou2016]_.
+
+    dropout : float, default=0.0
+        Share of what each layer hands on that is set to zero in training
+        [Srivastava2014]_: at random for every step to the layer above, after `pooling`
+        to the head. The rest is divided by ``1 - dropout``; predictions drop nothing.
+
+    recurrent_dropout : float, default=0.0
+        Share of the hidden units that the recurrent weights do not see in training, the
+        same ones at all steps of a sequence [Gal2016]_. The rest is divided by
+        ``1 - recurrent_dropout``.
+
+    forget_bias : float or "chrono", default=1.0
+        Where the bias of the forget gate starts [Gers2000]_, [Jozefowicz2015]_.
+        "chrono" spreads the units over memories of 1 to as many steps as the longest
+        training sequence has [Tallec2018]_, for dependencies over hundreds of steps.
+
+    peephole : bool, default=False
+        Whether the gates also see the cell state: input and forget gate the one before,
+        the output gate the new one [Gers2000b]_.
+
+    solver : {"adam", "adamw", "sgd", "rmsprop", "lbfgs"}, default="adam"
+        Optimizer: Adam [Kingma2015]_, Adam with decoupled weight decay
+        [Loshchilov2019]_, stochastic gradient descent with momentum, RMSProp
+        [Tieleman2012]_, or L-BFGS [Zhu1997]_. "lbfgs" takes all samples at once, which
+        suits small data: it has neither minibatches, learning rate nor clipping, so
+        that `batch_size`, `learning_rate`, `learning_rate_init`, `max_grad_norm`,
+        `shuffle` and `n_iter_no_change` have no effect, cannot be combined with
+        `early_stopping`, dropout or `tbptt`, and leaves no :meth:`partial_fit`.
+
+    alpha : float, default=0.0
+        Strength of the L2 penalty on the weights (not the biases). For "adamw" the rate
+        of decay; for the other solvers a term ``alpha / 2 * |W|**2`` in the loss,
+        divided by the samples of the minibatch times the mean weight of all samples
+        (with "lbfgs" by the weight of all samples).
+
+    batch_size : int or "auto", default="auto"
+        Sequences in a minibatch, at the most all of them. "auto" is a sixteenth of
+        them, but 8 to 32, so that few sequences too make several updates an epoch; up
+        to 32 sequences are not divided.
+
+    shuffle : bool, default=True
+        Whether to take the samples in another order in each epoch.
+
+    learning_rate : {"constant", "invscaling", "adaptive", "cosine"}, default="cosine"
+        Schedule of the learning rate, for every solver but "lbfgs":
+
+        - "constant": `learning_rate_init`;
+        - "invscaling": ``learning_rate_init / (t + 1) ** power_t`` with t samples seen;
+        - "adaptive": divided by 5 whenever `n_iter_no_change` epochs brought no
+          improvement of `tol`, until it is below 1e-6;
+        - "cosine": from `learning_rate_init` down to 0 along half a cosine over
+          `max_iter` epochs [Loshchilov2017]_. A fit makes all of them, unless a
+          validation score stops it (`early_stopping`), and each fit with `warm_start`
+          begins a new half.
+
+        :meth:`partial_fit` sees no whole fits: "adaptive" and "cosine" are constant
+        there.
+
+    learning_rate_init : float, default=0.005
+        Learning rate at the start.
+
+    power_t : float, default=0.5
+        Exponent of "invscaling".
+
+    max_grad_norm : float or None, default=1.0
+        A gradient of a larger global norm is scaled down to it [Pascanu2013]_; None
+        does not clip.
+
+    tbptt : int or None, default=None
+        Truncated back-propagation through time [Williams1990]_: gradients go back over
+        the last `tbptt` steps of each sequence, the steps before only carry their state
+        on, so that memory does not grow with the length. None goes back to the first
+        step. Needs ``pooling="last"`` and ``bidirectional=False``.
+
+    momentum : float, default=0.9
+        Momentum of "sgd", the only solver that uses it.
+
+    nesterovs_momentum : bool, default=True
+        Whether "sgd" uses Nesterov's momentum.
+
+    beta_1 : float, default=0.9
+        Decay of the first moment in "adam" and "adamw".
+
+    beta_2 : float, default=0.999
+        Decay of the second moment, the mean of squared gradients, in "adam", "adamw"
+        and "rmsprop". "rmsprop" starts it at zero without a correction, so that its
+        first steps are ``1 / sqrt(1 - beta_2)`` times the learning rate; PyTorch has
+        0.99 for it, under the name of alpha.
+
+    epsilon : float, default=1e-8
+        Added to the root of the second moment in "adam", "adamw" and "rmsprop".
+
+    max_iter : int or "auto", default="auto"
+        Epochs at the most, with "cosine" all that there are: passes over the samples.
+        With "lbfgs" iterations, each of one or more passes. "auto" is 100, but with
+        "cosine" fewer for more than 800 sequences: as many as make 2500 updates, and 10
+        at the least.
+
+    max_fun : int, default=15000
+        Passes over the samples after which "lbfgs" begins no other iteration.
+
+    tol : float, default=0.0001
+        Improvement of the loss (of the validation score with early stopping) that
+        counts as one. "lbfgs" stops where no component of the gradient is larger, or
+        where an iteration lowers the loss by no more than 2.2e-9 of it.
+
+    n_iter_no_change : int or inf, default=10
+        Epochs without such an improvement after which training stops. Where it is the
+        loss that stops it, the weights are those between the two epochs in a row whose
+        mean loss is lowest. No effect with "cosine" unless with `early_stopping`.
+
+    early_stopping : bool, default=False
+        Whether to set a part of the samples aside, to stop when the score on them (see
+        `validation_scores_`) no longer improves, and to keep the weights that scored
+        best, of equal accuracy those of the lowest loss. Training also goes on while
+        the loss on them falls by `tol`: accuracy may not move for long where a class is
+        rare. The split is stratified, except for multilabel targets. With `groups`
+        passed to :meth:`fit`, whole groups are set aside, without stratification. Not
+        for "lbfgs".
+
+    validation_fraction : float, default=0.1
+        The part set aside, unless `X_val` is passed to :meth:`fit`; with `groups` the
+        part of the groups.
+
+    warm_start : bool, default=False
+        Whether :meth:`fit` goes on from the last fit, optimizer included, instead of
+        starting anew. "lbfgs" goes on from the weights alone. y needs the classes or
+        the number of outputs that it had before. With `early_stopping` what was trained
+        on is not validated on later, nor the other way round: the same samples are set
+        aside again, also among other ones.
+
+    missing : {"error", "ffill", "indicator"}, default="error"
+        What to do about missing values, which are the NaN in X that is no padding:
+
+        - "error": refuse them;
+        - "ffill": take the last value of the feature that was seen in the sequence.
+          Before the first, take the mean of the feature over all steps it was observed
+          at in training, each of the weight of its sample, or 0 if it never was; fits
+          that continue keep the mean of the first;
+        - "indicator": as "ffill", and let the network read F more features, which are 1
+          where a value was missing and else 0 [Lipton2016]_. It learns from what is
+          missing.
+
+    dtype : {"float32", "float64"}, default="float32"
+        Precision of the network. X is converted to it.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines the initial weights, the order of the samples, what dropout drops and
+        the split for early stopping. The same int gives the same bits, whatever the
+        number of threads.
+
+    verbose : bool, default=False
+        Whether to print a line for each epoch.
+
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes; they multiply the sample weights. "balanced" gives every
+        class the same total weight.
+
+    Attributes
+    ----------
+    weights_ : dict of str to ndarray
+        Weights of the network, in the names and shapes of ``torch.nn.LSTM`` with its
+        G = 4 gates in the order input, forget, cell, output. The single bias of a gate
+        is in ``bias_ih``, ``bias_hh`` is zero. With ``peephole=True`` there is also
+        ``peephole_l0`` (3 H,) of the input, forget and output gate.
+
+        The recurrent layers have ``weight_ih_l0`` (G H, F), ``weight_hh_l0`` (G H, H),
+        ``bias_ih_l0`` (G H,), ``bias_hh_l0`` (G H,) and so on for each layer, which
+        reads the H (of two directions 2 H) outputs of the one below, with the suffix
+        ``_reverse`` for the direction that begins at the end. With
+        ``pooling="attention"`` there is also ``attention``, the vector w (H,) or
+        (2 H,). With ``missing="indicator"`` the lowest layer reads 2 F features: first
+        the values, then the indicators. The head is ``head_weight`` (K, H), of two
+        directions (K, 2 H), and ``head_bias`` (K,), with K the number of outputs, as in
+        ``torch.nn.Linear``. Copies, read-only;
+        :func:`~sklstm.export.from_torch` takes them back.
+
+    classes_ : ndarray of shape (n_classes,)
+        The labels; for multilabel targets the numbers of the columns.
+
+    n_outputs_ : int
+        Outputs of the head.
+
+    loss_ : float
+        Mean loss of the last epoch, whether or not its weights were kept, with "lbfgs"
+        that of the weights.
+
+    validation_scores_ : list of float or None
+        Accuracy on the validation part after each epoch, for multilabel targets minus
+        the log loss, as the mean over the labels; NaN where a prediction was not
+        finite. None without early stopping.
+
+    out_activation_ : str
+        "softmax" for more than two classes, otherwise "logistic".
+
+    n_features_in_ : int
+        Features per step; for 2-D X the number of columns.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X has them.
+
+    n_iter_ : int
+        Epochs of the last fit, with "lbfgs" iterations.
+
+    n_layers_ : int
+        Layers with the input and the output.
+
+    t_ : int
+        Samples seen in training, each epoch (with "lbfgs" each iteration) counted.
+
+    best_loss_ : float or None
+        Lowest mean loss of an epoch; None with early stopping.
+
+    loss_curve_ : list of float
+        Mean loss of each epoch, with "lbfgs" the loss after each iteration.
+
+    best_validation_score_ : float or None
+        The best validation score of the last fit, that of the weights kept; where the
+        fit went on from another one, perhaps that of the weights it began with. None
+        without early stopping.
+
+    See Also
+    --------
+    LSTMRegressor : The same network for numbers.
+    GRUClassifier : Gated recurrent units, three quarters of an LSTM's weights.
+    RNNClassifier : The plain recurrent network.
+    sklstm.preprocessing.TimeDistributed : Scale or encode the features of every step.
+    sklstm.preprocessing.FrameStacker : Shorten long sequences by stacking steps.
+
+    Notes
+    -----
+    Input weights start Glorot-uniform, recurrent weights orthogonal for each gate, the
+    forget bias at `forget_bias`, peepholes at zero.
+
+    The head's bias starts at the class prior.
+
+    Training is back-propagation through time over minibatches of whole sequences;
+    nothing is padded. The prediction for a sequence does not depend, to the bit, on the
+    sequences beside it. Where one minibatch holds all samples, identical ones are
+    merged and their weights added, which is the same loss.
+
+    References
+    ----------
+    .. [Hochreiter1997] S. Hochreiter and J. Schmidhuber, "Long Short-Term Memory", Neural
+       Computation 9(8), 1997.
+    .. [Gers2000] F. A. Gers, J. Schmidhuber and F. Cummins, "Learning to Forget: Continual
+       Prediction with LSTM", Neural Computation 12(10), 2000.
+    .. [Schuster1997] M. Schuster and K. K. Paliwal, "Bidirectional Recurrent Neural
+       Networks", IEEE Transactions on Signal Processing 45(11), 1997.
+    .. [Graves2005] A. Graves and J. Schmidhuber, "Framewise Phoneme Classification with
+       Bidirectional LSTM and Other Neural Network Architectures", Neural Networks 18, 2005.
+    .. [Zhou2016] P. Zhou et al., "Attention-Based Bidirectional Long Short-Term Memory
+       Networks for Relation Classification", ACL 2016.
+    .. [Srivastava2014] N. Srivastava et al., "Dropout: A Simple Way to Prevent Neural
+       Networks from Overfitting", Journal of Machine Learning Research 15, 2014.
+    .. [Gal2016] Y. Gal and Z. Ghahramani, "A Theoretically Grounded Application of Dropout
+       in Recurrent Neural Networks", NIPS 2016.
+    .. [Jozefowicz2015] R. Jozefowicz, W. Zaremba and I. Sutskever, "An Empirical
+       Exploration of Recurrent Network Architectures", ICML 2015.
+    .. [Tallec2018] C. Tallec and Y. Ollivier, "Can Recurrent Neural Networks Warp Time?",
+       ICLR 2018.
+    .. [Gers2000b] F. A. Gers and J. Schmidhuber, "Recurrent Nets that Time and Count",
+       IJCNN 2000.
+    .. [Kingma2015] D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization",
+       ICLR 2015.
+    .. [Loshchilov2019] I. Loshchilov and F. Hutter, "Decoupled Weight Decay
+       Regularization", ICLR 2019.
+    .. [Tieleman2012] T. Tieleman and G. Hinton, "Lecture 6.5: RMSProp", COURSERA: Neural
+       Networks for Machine Learning, 2012.
+    .. [Zhu1997] C. Zhu, R. H. Byrd, P. Lu and J. Nocedal, "Algorithm 778: L-BFGS-B", ACM
+       Transactions on Mathematical Software 23(4), 1997.
+    .. [Loshchilov2017] I. Loshchilov and F. Hutter, "SGDR: Stochastic Gradient Descent with
+       Warm Restarts", ICLR 2017.
+    .. [Pascanu2013] R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training
+       recurrent neural networks", ICML 2013.
+    .. [Williams1990] R. J. Williams and J. Peng, "An Efficient Gradient-Based Algorithm for
+       On-Line Training of Recurrent Network Trajectories", Neural Computation 2(4), 1990.
+    .. [Lipton2016] Z. C. Lipton, D. C. Kale and R. Wetzel, "Modeling Missing Data in
+       Clinical Time Series with RNNs", MLHC 2016.
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklstm import LSTMClassifier
+    >>> from sklstm.datasets import load_japanese_vowels
+    >>> from sklstm.preprocessing import TimeDistributed
+    >>> X_train, y_train = load_japanese_vowels(subset="train", return_X_y=True)
+    >>> X_test, y_test = load_japanese_vowels(subset="test", return_X_y=True)
+    >>> model = make_pipeline(
+    ...     TimeDistributed(StandardScaler()), LSTMClassifier(random_state=0)
+    ... )
+    >>> model.fit(X_train, y_train).score(X_test, y_test) > 0.9
+    True
+    """
+
+    hidden_layer_sizes: int | Sequence[int]
+    bidirectional: bool
+    pooling: Literal["last", "mean", "max", "attention"]
+    dropout: float
+    recurrent_dropout: float
+    forget_bias: float | Literal["chrono"]
+    peephole: bool
+    solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"]
+    alpha: float
+    batch_size: int | Literal["auto"]
+    shuffle: bool
+    learning_rate: Literal["constant", "invscaling", "adaptive", "cosine"]
+    learning_rate_init: float
+    power_t: float
+    max_grad_norm: float | None
+    tbptt: int | None
+    momentum: float
+    nesterovs_momentum: bool
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    max_iter: int | Literal["auto"]
+    max_fun: int
+    tol: float
+    n_iter_no_change: int | float
+    early_stopping: bool
+    validation_fraction: float
+    warm_start: bool
+    missing: Literal["error", "ffill", "indicator"]
+    dtype: DTypeLike
+    random_state: int | np.random.RandomState | None
+    verbose: bool | int
+    class_weight: dict | list[dict] | Literal["balanced"] | None
+    weights_: dict[str, np.ndarray]
+    classes_: np.ndarray
+    n_outputs_: int
+    loss_: float
+    validation_scores_: list[float] | None
+    out_activation_: str
+    n_features_in_: int
+    feature_names_in_: np.ndarray
+    n_iter_: int
+    n_layers_: int
+    t_: int
+    best_loss_: float | None
+    loss_curve_: list[float]
+    best_validation_score_: float | None
+
+    def __init__(
+        self,
+        hidden_layer_sizes: int | Sequence[int] = (64,),
+        *,
+        bidirectional: bool = False,
+        pooling: Literal["last", "mean", "max", "attention"] = "last",
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        forget_bias: float | Literal["chrono"] = 1.0,
+        peephole: bool = False,
+        solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"] = "adam",
+        alpha: float = 0.0,
+        batch_size: int | Literal["auto"] = "auto",
+        shuffle: bool = True,
+        learning_rate: Literal["constant", "invscaling", "adaptive", "cosine"] = "cosine",
+        learning_rate_init: float = 0.005,
+        power_t: float = 0.5,
+        max_grad_norm: float | None = 1.0,
+        tbptt: int | None = None,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-08,
+        max_iter: int | Literal["auto"] = "auto",
+        max_fun: int = 15000,
+        tol: float = 0.0001,
+        n_iter_no_change: int | float = 10,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        warm_start: bool = False,
+        missing: Literal["error", "ffill", "indicator"] = "error",
+        dtype: DTypeLike = "float32",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: bool | int = False,
+        class_weight: dict | list[dict] | Literal["balanced"] | None = None,
+    ) -> None: ...
+
+class LSTMRegressor(RecurrentRegressor):
+    """Regressor on sequences with an LSTM network [Hochreiter1997]_, [Gers2000]_.
+
+    Each sequence is read step by step by one or several recurrent layers; what they
+    know at its end, or on the whole way, goes through a linear head to one or several
+    numbers. Sequences may have any lengths, each its own. Targets are standardised
+    inside and predictions come back in their units, so the scale of y does not matter
+    (with ``loss="poisson"`` targets stay as they are). Their centre and scale suit the
+    loss: outliers do not set them where it is robust (see Notes).
+
+    A fitted network can also be fed a step at a time (:meth:`predict_step`) and give
+    its hidden states as features (:meth:`transform`).
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or tuple of int, default=(64,)
+        Hidden units of each layer, with ``bidirectional=True`` of each direction.
+        Several layers are stacked: each reads the hidden states of the one below.
+
+    bidirectional : bool, default=False
+        Whether each layer reads the sequences in both directions [Schuster1997]_,
+        [Graves2005]_: two networks of H units, one of which begins at each sequence's
+        own end. The layer above, or the head, gets both side by side: 2 H inputs.
+
+    pooling : {"last", "mean", "max", "attention"}, default="last"
+        What the head reads of the uppermost layer:
+
+        - "last": the hidden state after the last step, of each direction its own;
+        - "mean", "max": the mean or maximum of each unit over the steps of the
+          sequence;
+        - "attention": the mean of the hidden states h_t with weights
+          ``softmax(w @ tanh(h_t))`` over the steps, with w learnt [Zhou2016]_.
+
+    dropout : float, default=0.0
+        Share of what each layer hands on that is set to zero in training
+        [Srivastava2014]_: at random for every step to the layer above, after `pooling`
+        to the head. The rest is divided by ``1 - dropout``; predictions drop nothing.
+
+    recurrent_dropout : float, default=0.0
+        Share of the hidden units that the recurrent weights do not see in training, the
+        same ones at all steps of a sequence [Gal2016]_. The rest is divided by
+        ``1 - recurrent_dropout``.
+
+    forget_bias : float or "chrono", default=1.0
+        Where the bias of the forget gate starts [Gers2000]_, [Jozefowicz2015]_.
+        "chrono" spreads the units over memories of 1 to as many steps as the longest
+        training sequence has [Tallec2018]_, for dependencies over hundreds of steps.
+
+    peephole : bool, default=False
+        Whether the gates also see the cell state: input and forget gate the one before,
+        the output gate the new one [Gers2000b]_.
+
+    loss : {"squared_error", "absolute_error", "huber", "poisson", "quantile"}, default="squared_error"
+        What is minimised, as the mean over samples and outputs. Names and links are
+        those of :class:`sklearn.ensemble.HistGradientBoostingRegressor`:
+
+        - "squared_error": half the squared difference; predictions are means;
+        - "absolute_error": the absolute difference; predictions are medians, which a
+          few outliers hardly move;
+        - "huber": half the squared difference up to `huber_delta`, linear beyond
+          [Huber1964]_;
+        - "poisson": half the Poisson deviance with a logarithmic link, for counts and
+          rates; predictions are means, always positive. y must be zero or more, with a
+          sum above zero;
+        - "quantile": the pinball loss [Koenker1978]_; predictions are the quantiles of
+          the levels `quantile`.
+
+    quantile : float or list of float, default=0.5
+        Level of the quantile for ``loss="quantile"``, between 0 and 1. With a list one
+        network predicts several quantiles, which never cross, and predictions have a
+        last axis for them in the order of the list.
+
+    huber_delta : float, default=1.0
+        Where ``loss="huber"`` becomes linear, in robust standard deviations of y
+        (interquartile range / 1.35, see Notes): the `delta` of ``torch.nn.HuberLoss``
+        for standardised targets.
+
+    solver : {"adam", "adamw", "sgd", "rmsprop", "lbfgs"}, default="adam"
+        Optimizer: Adam [Kingma2015]_, Adam with decoupled weight decay
+        [Loshchilov2019]_, stochastic gradient descent with momentum, RMSProp
+        [Tieleman2012]_, or L-BFGS [Zhu1997]_. "lbfgs" takes all samples at once, which
+        suits small data: it has neither minibatches, learning rate nor clipping, so
+        that `batch_size`, `learning_rate`, `learning_rate_init`, `max_grad_norm`,
+        `shuffle` and `n_iter_no_change` have no effect, cannot be combined with
+        `early_stopping`, dropout or `tbptt`, and leaves no :meth:`partial_fit`.
+
+    alpha : float, default=0.0
+        Strength of the L2 penalty on the weights (not the biases). For "adamw" the rate
+        of decay; for the other solvers a term ``alpha / 2 * |W|**2`` in the loss,
+        divided by the samples of the minibatch times the mean weight of all samples
+        (with "lbfgs" by the weight of all samples).
+
+    batch_size : int or "auto", default="auto"
+        Sequences in a minibatch, at the most all of them. "auto" is a sixteenth of
+        them, but 8 to 32, so that few sequences too make several updates an epoch; up
+        to 32 sequences are not divided.
+
+    shuffle : bool, default=True
+        Whether to take the samples in another order in each epoch.
+
+    learning_rate : {"constant", "invscaling", "adaptive", "cosine"}, default="cosine"
+        Schedule of the learning rate, for every solver but "lbfgs":
+
+        - "constant": `learning_rate_init`;
+        - "invscaling": ``learning_rate_init / (t + 1) ** power_t`` with t samples seen;
+        - "adaptive": divided by 5 whenever `n_iter_no_change` epochs brought no
+          improvement of `tol`, until it is below 1e-6;
+        - "cosine": from `learning_rate_init` down to 0 along half a cosine over
+          `max_iter` epochs [Loshchilov2017]_. A fit makes all of them, unless a
+          validation score stops it (`early_stopping`), and each fit with `warm_start`
+          begins a new half.
+
+        :meth:`partial_fit` sees no whole fits: "adaptive" and "cosine" are constant
+        there.
+
+    learning_rate_init : float, default=0.005
+        Learning rate at the start.
+
+    power_t : float, default=0.5
+        Exponent of "invscaling".
+
+    max_grad_norm : float or None, default=1.0
+        A gradient of a larger global norm is scaled down to it [Pascanu2013]_; None
+        does not clip.
+
+    tbptt : int or None, default=None
+        Truncated back-propagation through time [Williams1990]_: gradients go back over
+        the last `tbptt` steps of each sequence, the steps before only carry their state
+        on, so that memory does not grow with the length. None goes back to the first
+        step. Needs ``pooling="last"`` and ``bidirectional=False``.
+
+    momentum : float, default=0.9
+        Momentum of "sgd", the only solver that uses it.
+
+    nesterovs_momentum : bool, default=True
+        Whether "sgd" uses Nesterov's momentum.
+
+    beta_1 : float, default=0.9
+        Decay of the first moment in "adam" and "adamw".
+
+    beta_2 : float, default=0.999
+        Decay of the second moment, the mean of squared gradients, in "adam", "adamw"
+        and "rmsprop". "rmsprop" starts it at zero without a correction, so that its
+        first steps are ``1 / sqrt(1 - beta_2)`` times the learning rate; PyTorch has
+        0.99 for it, under the name of alpha.
+
+    epsilon : float, default=1e-8
+        Added to the root of the second moment in "adam", "adamw" and "rmsprop".
+
+    max_iter : int or "auto", default="auto"
+        Epochs at the most, with "cosine" all that there are: passes over the samples.
+        With "lbfgs" iterations, each of one or more passes. "auto" is 100, but with
+        "cosine" fewer for more than 800 sequences: as many as make 2500 updates, and 10
+        at the least.
+
+    max_fun : int, default=15000
+        Passes over the samples after which "lbfgs" begins no other iteration.
+
+    tol : float, default=0.0001
+        Improvement of the loss (of the validation score with early stopping) that
+        counts as one. "lbfgs" stops where no component of the gradient is larger, or
+        where an iteration lowers the loss by no more than 2.2e-9 of it.
+
+    n_iter_no_change : int or inf, default=10
+        Epochs without such an improvement after which training stops. Where it is the
+        loss that stops it, the weights are those between the two epochs in a row whose
+        mean loss is lowest. No effect with "cosine" unless with `early_stopping`.
+
+    early_stopping : bool, default=False
+        Whether to set a part of the samples aside, to stop when neither the score on
+        them (see `validation_scores_`) nor the loss improves, and to keep the weights
+        that scored best. With `groups` passed to :meth:`fit`, whole groups are set
+        aside. Not for "lbfgs".
+
+    validation_fraction : float, default=0.1
+        The part set aside, unless `X_val` is passed to :meth:`fit`; with `groups` the
+        part of the groups.
+
+    warm_start : bool, default=False
+        Whether :meth:`fit` goes on from the last fit, optimizer included, instead of
+        starting anew. "lbfgs" goes on from the weights alone. y needs the classes or
+        the number of outputs that it had before. With `early_stopping` what was trained
+        on is not validated on later, nor the other way round: the same samples are set
+        aside again, also among other ones.
+
+    missing : {"error", "ffill", "indicator"}, default="error"
+        What to do about missing values, which are the NaN in X that is no padding:
+
+        - "error": refuse them;
+        - "ffill": take the last value of the feature that was seen in the sequence.
+          Before the first, take the mean of the feature over all steps it was observed
+          at in training, each of the weight of its sample, or 0 if it never was; fits
+          that continue keep the mean of the first;
+        - "indicator": as "ffill", and let the network read F more features, which are 1
+          where a value was missing and else 0 [Lipton2016]_. It learns from what is
+          missing.
+
+    dtype : {"float32", "float64"}, default="float32"
+        Precision of the network. X is converted to it.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines the initial weights, the order of the samples, what dropout drops and
+        the split for early stopping. The same int gives the same bits, whatever the
+        number of threads.
+
+    verbose : bool, default=False
+        Whether to print a line for each epoch.
+
+    Attributes
+    ----------
+    weights_ : dict of str to ndarray
+        Weights of the network, in the names and shapes of ``torch.nn.LSTM`` with its
+        G = 4 gates in the order input, forget, cell, output. The single bias of a gate
+        is in ``bias_ih``, ``bias_hh`` is zero. With ``peephole=True`` there is also
+        ``peephole_l0`` (3 H,) of the input, forget and output gate.
+
+        What belongs to the head is in float64 and in the units of y (those of its
+        logarithm for "poisson"; with a list of quantiles those of the raw outputs, see
+        Notes).
+
+        The recurrent layers have ``weight_ih_l0`` (G H, F), ``weight_hh_l0`` (G H, H),
+        ``bias_ih_l0`` (G H,), ``bias_hh_l0`` (G H,) and so on for each layer, which
+        reads the H (of two directions 2 H) outputs of the one below, with the suffix
+        ``_reverse`` for the direction that begins at the end. With
+        ``pooling="attention"`` there is also ``attention``, the vector w (H,) or
+        (2 H,). With ``missing="indicator"`` the lowest layer reads 2 F features: first
+        the values, then the indicators. The head is ``head_weight`` (K, H), of two
+        directions (K, 2 H), and ``head_bias`` (K,), with K the number of outputs, as in
+        ``torch.nn.Linear``. Copies, read-only;
+        :func:`~sklstm.export.from_torch` takes them back.
+
+    n_outputs_ : int
+        Outputs of the head: with a list of quantiles one for each of them and each
+        target.
+
+    loss_ : float
+        Mean loss of the last epoch, whether or not its weights were kept, with "lbfgs"
+        that of the weights, in units of the standardised target (of y for "poisson").
+
+    validation_scores_ : list of float or None
+        R² on the validation part after each epoch, for all but "squared_error" minus
+        the loss instead, and also, with a warning, where the targets of the validation
+        part are constant; NaN where a prediction was not finite. None without early
+        stopping.
+
+    out_activation_ : str
+        The inverse of the link: "exp" for "poisson", "softplus_increments" for a list
+        of several quantiles, otherwise "identity".
+
+    n_features_in_ : int
+        Features per step; for 2-D X the number of columns.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X has them.
+
+    n_iter_ : int
+        Epochs of the last fit, with "lbfgs" iterations.
+
+    n_layers_ : int
+        Layers with the input and the output.
+
+    t_ : int
+        Samples seen in training, each epoch (with "lbfgs" each iteration) counted.
+
+    best_loss_ : float or None
+        Lowest mean loss of an epoch; None with early stopping.
+
+    loss_curve_ : list of float
+        Mean loss of each epoch, with "lbfgs" the loss after each iteration.
+
+    best_validation_score_ : float or None
+        The best validation score of the last fit, that of the weights kept; where the
+        fit went on from another one, perhaps that of the weights it began with. None
+        without early stopping.
+
+    See Also
+    --------
+    LSTMClassifier : The same network for labels.
+    GRURegressor : Gated recurrent units, three quarters of an LSTM's weights.
+    RNNRegressor : The plain recurrent network.
+    sklstm.preprocessing.TimeDistributed : Scale or encode the features of every step.
+    sklstm.preprocessing.FrameStacker : Shorten long sequences by stacking steps.
+
+    Notes
+    -----
+    Input weights start Glorot-uniform, recurrent weights orthogonal for each gate, the
+    forget bias at `forget_bias`, peepholes at zero.
+
+    Each column of y is standardised on its own, weights included: by mean and standard
+    deviation for "squared_error"; by median and interquartile range / 1.35, which is
+    the standard deviation of a normal distribution, for "absolute_error", "huber" and
+    "quantile", so that outliers do not set the scale. Where the interquartile range is
+    zero (a target that is 0 most of the time) a wider range takes its place: the first
+    of those without 1/8, 1/16 and 1/32 of the weight at each end that is not zero, else
+    the mean absolute deviation from the median, each divided by its value for a
+    standard normal distribution. The scale of a constant is 1.
+
+    The head's bias starts at the best constant: the mean of the target, its logarithm
+    for "poisson", the median for "absolute_error" and "huber", the quantiles for
+    "quantile".
+
+    With a list of Q quantiles the raw outputs for each target are, in ascending order
+    of the levels, the quantile in the middle (number Q // 2, counted from 0) and the
+    steps to it or from it, of which the softplus is added upwards and subtracted
+    downwards, in units of the standardised target. So quantiles cannot cross. This is
+    the incremental quantile function of [Park2022]_, started from the middle instead of
+    from the lowest quantile, and with softplus instead of ReLU.
+
+    Training is back-propagation through time over minibatches of whole sequences;
+    nothing is padded. The prediction for a sequence does not depend, to the bit, on the
+    sequences beside it. Where one minibatch holds all samples, identical ones are
+    merged and their weights added, which is the same loss.
+
+    References
+    ----------
+    .. [Hochreiter1997] S. Hochreiter and J. Schmidhuber, "Long Short-Term Memory", Neural
+       Computation 9(8), 1997.
+    .. [Gers2000] F. A. Gers, J. Schmidhuber and F. Cummins, "Learning to Forget: Continual
+       Prediction with LSTM", Neural Computation 12(10), 2000.
+    .. [Schuster1997] M. Schuster and K. K. Paliwal, "Bidirectional Recurrent Neural
+       Networks", IEEE Transactions on Signal Processing 45(11), 1997.
+    .. [Graves2005] A. Graves and J. Schmidhuber, "Framewise Phoneme Classification with
+       Bidirectional LSTM and Other Neural Network Architectures", Neural Networks 18, 2005.
+    .. [Zhou2016] P. Zhou et al., "Attention-Based Bidirectional Long Short-Term Memory
+       Networks for Relation Classification", ACL 2016.
+    .. [Srivastava2014] N. Srivastava et al., "Dropout: A Simple Way to Prevent Neural
+       Networks from Overfitting", Journal of Machine Learning Research 15, 2014.
+    .. [Gal2016] Y. Gal and Z. Ghahramani, "A Theoretically Grounded Application of Dropout
+       in Recurrent Neural Networks", NIPS 2016.
+    .. [Jozefowicz2015] R. Jozefowicz, W. Zaremba and I. Sutskever, "An Empirical
+       Exploration of Recurrent Network Architectures", ICML 2015.
+    .. [Tallec2018] C. Tallec and Y. Ollivier, "Can Recurrent Neural Networks Warp Time?",
+       ICLR 2018.
+    .. [Gers2000b] F. A. Gers and J. Schmidhuber, "Recurrent Nets that Time and Count",
+       IJCNN 2000.
+    .. [Huber1964] P. J. Huber, "Robust Estimation of a Location Parameter", Annals of
+       Mathematical Statistics 35(1), 1964.
+    .. [Koenker1978] R. Koenker and G. Bassett, "Regression Quantiles", Econometrica 46(1),
+       1978.
+    .. [Kingma2015] D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization",
+       ICLR 2015.
+    .. [Loshchilov2019] I. Loshchilov and F. Hutter, "Decoupled Weight Decay
+       Regularization", ICLR 2019.
+    .. [Tieleman2012] T. Tieleman and G. Hinton, "Lecture 6.5: RMSProp", COURSERA: Neural
+       Networks for Machine Learning, 2012.
+    .. [Zhu1997] C. Zhu, R. H. Byrd, P. Lu and J. Nocedal, "Algorithm 778: L-BFGS-B", ACM
+       Transactions on Mathematical Software 23(4), 1997.
+    .. [Loshchilov2017] I. Loshchilov and F. Hutter, "SGDR: Stochastic Gradient Descent with
+       Warm Restarts", ICLR 2017.
+    .. [Pascanu2013] R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training
+       recurrent neural networks", ICML 2013.
+    .. [Williams1990] R. J. Williams and J. Peng, "An Efficient Gradient-Based Algorithm for
+       On-Line Training of Recurrent Network Trajectories", Neural Computation 2(4), 1990.
+    .. [Lipton2016] Z. C. Lipton, D. C. Kale and R. Wetzel, "Modeling Missing Data in
+       Clinical Time Series with RNNs", MLHC 2016.
+    .. [Park2022] Y. Park, D. Maddix, F.-X. Aubet, K. Kan, J. Gasthaus and Y. Wang,
+       "Learning Quantile Functions without Quantile Crossing for Distribution-free Time
+       Series Forecasting", AISTATS 2022.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklstm import LSTMRegressor
+    >>> rng = np.random.default_rng(0)
+    >>> X = [rng.standard_normal((T, 1)) for T in rng.integers(5, 15, size=200)]
+    >>> y = [1000 * x.mean() for x in X]
+    >>> model = LSTMRegressor(16, learning_rate_init=0.005, random_state=0)
+    >>> model = model.fit(X[:150], y[:150])
+    >>> model.score(X[150:], y[150:]) > 0.9
+    True
+
+    A median and an interval that holds four fifths of the targets:
+
+    >>> model = LSTMRegressor(
+    ...     16,
+    ...     loss="quantile",
+    ...     quantile=[0.5, 0.1, 0.9],
+    ...     learning_rate_init=0.005,
+    ...     random_state=0,
+    ... ).fit(X[:150], y[:150])
+    >>> middle, low, high = model.predict(X[150:]).T
+    >>> bool((low <= middle).all() and (middle <= high).all())
+    True
+    """
+
+    hidden_layer_sizes: int | Sequence[int]
+    bidirectional: bool
+    pooling: Literal["last", "mean", "max", "attention"]
+    dropout: float
+    recurrent_dropout: float
+    forget_bias: float | Literal["chrono"]
+    peephole: bool
+    loss: Literal["squared_error", "absolute_error", "huber", "poisson", "quantile"]
+    quantile: float | Sequence[float]
+    huber_delta: float
+    solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"]
+    alpha: float
+    batch_size: int | Literal["auto"]
+    shuffle: bool
+    learning_rate: Literal["constant", "invscaling", "adaptive", "cosine"]
+    learning_rate_init: float
+    power_t: float
+    max_grad_norm: float | None
+    tbptt: int | None
+    momentum: float
+    nesterovs_momentum: bool
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    max_iter: int | Literal["auto"]
+    max_fun: int
+    tol: float
+    n_iter_no_change: int | float
+    early_stopping: bool
+    validation_fraction: float
+    warm_start: bool
+    missing: Literal["error", "ffill", "indicator"]
+    dtype: DTypeLike
+    random_state: int | np.random.RandomState | None
+    verbose: bool | int
+    weights_: dict[str, np.ndarray]
+    n_outputs_: int
+    loss_: float
+    validation_scores_: list[float] | None
+    out_activation_: str
+    n_features_in_: int
+    feature_names_in_: np.ndarray
+    n_iter_: int
+    n_layers_: int
+    t_: int
+    best_loss_: float | None
+    loss_curve_: list[float]
+    best_validation_score_: float | None
+
+    def __init__(
+        self,
+        hidden_layer_sizes: int | Sequence[int] = (64,),
+        *,
+        bidirectional: bool = False,
+        pooling: Literal["last", "mean", "max", "attention"] = "last",
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        forget_bias: float | Literal["chrono"] = 1.0,
+        peephole: bool = False,
+        loss: Literal["squared_error", "absolute_error", "huber", "poisson", "quantile"] = "squared_error",
+        quantile: float | Sequence[float] = 0.5,
+        huber_delta: float = 1.0,
+        solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"] = "adam",
+        alpha: float = 0.0,
+        batch_size: int | Literal["auto"] = "auto",
+        shuffle: bool = True,
+        learning_rate: Literal["constant", "invscaling", "adaptive", "cosine"] = "cosine",
+        learning_rate_init: float = 0.005,
+        power_t: float = 0.5,
+        max_grad_norm: float | None = 1.0,
+        tbptt: int | None = None,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-08,
+        max_iter: int | Literal["auto"] = "auto",
+        max_fun: int = 15000,
+        tol: float = 0.0001,
+        n_iter_no_change: int | float = 10,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        warm_start: bool = False,
+        missing: Literal["error", "ffill", "indicator"] = "error",
+        dtype: DTypeLike = "float32",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: bool | int = False,
+    ) -> None: ...
+
+class RNNClassifier(RecurrentClassifier):
+    """Classifier of sequences with a plain recurrent network [Elman1990]_.
+
+    Each sequence is read step by step by one or several recurrent layers; what they
+    know at its end, or on the whole way, goes through a linear head to class
+    probabilities. Sequences may have any lengths, each its own. Training minimises the
+    log loss.
+
+    A fitted network can also be fed a step at a time (:meth:`predict_step`) and give
+    its hidden states as features (:meth:`transform`).
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or tuple of int, default=(64,)
+        Hidden units of each layer, with ``bidirectional=True`` of each direction.
+        Several layers are stacked: each reads the hidden states of the one below.
+
+    bidirectional : bool, default=False
+        Whether each layer reads the sequences in both directions [Schuster1997]_,
+        [Graves2005]_: two networks of H units, one of which begins at each sequence's
+        own end. The layer above, or the head, gets both side by side: 2 H inputs.
+
+    pooling : {"last", "mean", "max", "attention"}, default="last"
+        What the head reads of the uppermost layer:
+
+        - "last": the hidden state after the last step, of each direction its own;
+        - "mean", "max": the mean or maximum of each unit over the steps of the
+          sequence;
+        - "attention": the mean of the hidden states h_t with weights
+          ``softmax(w @ tanh(h_t))`` over the steps, with w learnt [Zhou2016]_.
+
+    dropout : float, default=0.0
+        Share of what each layer hands on that is set to zero in training
+        [Srivastava2014]_: at random for every step to the layer above, after `pooling`
+        to the head. The rest is divided by ``1 - dropout``; predictions drop nothing.
+
+    recurrent_dropout : float, default=0.0
+        Share of the hidden units that the recurrent weights do not see in training, the
+        same ones at all steps of a sequence [Gal2016]_. The rest is divided by
+        ``1 - recurrent_dropout``.
+
+    activation : {"tanh", "relu"}, default="tanh"
+        Activation function of the hidden units. "relu" does not saturate, which carries
+        gradients over longer sequences [Le2015]_, but nothing bounds its hidden states.
+
+    solver : {"adam", "adamw", "sgd", "rmsprop", "lbfgs"}, default="adam"
+        Optimizer: Adam [Kingma2015]_, Adam with decoupled weight decay
+        [Loshchilov2019]_, stochastic gradient descent with momentum, RMSProp
+        [Tieleman2012]_, or L-BFGS [Zhu1997]_. "lbfgs" takes all samples at once, which
+        suits small data: it has neither minibatches, learning rate nor clipping, so
+        that `batch_size`, `learning_rate`, `learning_rate_init`, `max_grad_norm`,
+        `shuffle` and `n_iter_no_change` have no effect, cannot be combined with
+        `early_stopping`, dropout or `tbptt`, and leaves no :meth:`partial_fit`.
+
+    alpha : float, default=0.0
+        Strength of the L2 penalty on the weights (not the biases). For "adamw" the rate
+        of decay; for the other solvers a term ``alpha / 2 * |W|**2`` in the loss,
+        divided by the samples of the minibatch times the mean weight of all samples
+        (with "lbfgs" by the weight of all samples).
+
+    batch_size : int or "auto", default="auto"
+        Sequences in a minibatch, at the most all of them. "auto" is a sixteenth of
+        them, but 8 to 32, so that few sequences too make several updates an epoch; up
+        to 32 sequences are not divided.
+
+    shuffle : bool, default=True
+        Whether to take the samples in another order in each epoch.
+
+    learning_rate : {"constant", "invscaling", "adaptive", "cosine"}, default="cosine"
+        Schedule of the learning rate, for every solver but "lbfgs":
+
+        - "constant": `learning_rate_init`;
+        - "invscaling": ``learning_rate_init / (t + 1) ** power_t`` with t samples seen;
+        - "adaptive": divided by 5 whenever `n_iter_no_change` epochs brought no
+          improvement of `tol`, until it is below 1e-6;
+        - "cosine": from `learning_rate_init` down to 0 along half a cosine over
+          `max_iter` epochs [Loshchilov2017]_. A fit makes all of them, unless a
+          validation score stops it (`early_stopping`), and each fit with `warm_start`
+          begins a new half.
+
+        :meth:`partial_fit` sees no whole fits: "adaptive" and "cosine" are constant
+        there.
+
+    learning_rate_init : float, default=0.005
+        Learning rate at the start.
+
+    power_t : float, default=0.5
+        Exponent of "invscaling".
+
+    max_grad_norm : float or None, default=1.0
+        A gradient of a larger global norm is scaled down to it [Pascanu2013]_; None
+        does not clip.
+
+    tbptt : int or None, default=None
+        Truncated back-propagation through time [Williams1990]_: gradients go back over
+        the last `tbptt` steps of each sequence, the steps before only carry their state
+        on, so that memory does not grow with the length. None goes back to the first
+        step. Needs ``pooling="last"`` and ``bidirectional=False``.
+
+    momentum : float, default=0.9
+        Momentum of "sgd", the only solver that uses it.
+
+    nesterovs_momentum : bool, default=True
+        Whether "sgd" uses Nesterov's momentum.
+
+    beta_1 : float, default=0.9
+        Decay of the first moment in "adam" and "adamw".
+
+    beta_2 : float, default=0.999
+        Decay of the second moment, the mean of squared gradients, in "adam", "adamw"
+        and "rmsprop". "rmsprop" starts it at zero without a correction, so that its
+        first steps are ``1 / sqrt(1 - beta_2)`` times the learning rate; PyTorch has
+        0.99 for it, under the name of alpha.
+
+    epsilon : float, default=1e-8
+        Added to the root of the second moment in "adam", "adamw" and "rmsprop".
+
+    max_iter : int or "auto", default="auto"
+        Epochs at the most, with "cosine" all that there are: passes over the samples.
+        With "lbfgs" iterations, each of one or more passes. "auto" is 100, but with
+        "cosine" fewer for more than 800 sequences: as many as make 2500 updates, and 10
+        at the least.
+
+    max_fun : int, default=15000
+        Passes over the samples after which "lbfgs" begins no other iteration.
+
+    tol : float, default=0.0001
+        Improvement of the loss (of the validation score with early stopping) that
+        counts as one. "lbfgs" stops where no component of the gradient is larger, or
+        where an iteration lowers the loss by no more than 2.2e-9 of it.
+
+    n_iter_no_change : int or inf, default=10
+        Epochs without such an improvement after which training stops. Where it is the
+        loss that stops it, the weights are those between the two epochs in a row whose
+        mean loss is lowest. No effect with "cosine" unless with `early_stopping`.
+
+    early_stopping : bool, default=False
+        Whether to set a part of the samples aside, to stop when the score on them (see
+        `validation_scores_`) no longer improves, and to keep the weights that scored
+        best, of equal accuracy those of the lowest loss. Training also goes on while
+        the loss on them falls by `tol`: accuracy may not move for long where a class is
+        rare. The split is stratified, except for multilabel targets. With `groups`
+        passed to :meth:`fit`, whole groups are set aside, without stratification. Not
+        for "lbfgs".
+
+    validation_fraction : float, default=0.1
+        The part set aside, unless `X_val` is passed to :meth:`fit`; with `groups` the
+        part of the groups.
+
+    warm_start : bool, default=False
+        Whether :meth:`fit` goes on from the last fit, optimizer included, instead of
+        starting anew. "lbfgs" goes on from the weights alone. y needs the classes or
+        the number of outputs that it had before. With `early_stopping` what was trained
+        on is not validated on later, nor the other way round: the same samples are set
+        aside again, also among other ones.
+
+    missing : {"error", "ffill", "indicator"}, default="error"
+        What to do about missing values, which are the NaN in X that is no padding:
+
+        - "error": refuse them;
+        - "ffill": take the last value of the feature that was seen in the sequence.
+          Before the first, take the mean of the feature over all steps it was observed
+          at in training, each of the weight of its sample, or 0 if it never was; fits
+          that continue keep the mean of the first;
+        - "indicator": as "ffill", and let the network read F more features, which are 1
+          where a value was missing and else 0 [Lipton2016]_. It learns from what is
+          missing.
+
+    dtype : {"float32", "float64"}, default="float32"
+        Precision of the network. X is converted to it.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines the initial weights, the order of the samples, what dropout drops and
+        the split for early stopping. The same int gives the same bits, whatever the
+        number of threads.
+
+    verbose : bool, default=False
+        Whether to print a line for each epoch.
+
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes; they multiply the sample weights. "balanced" gives every
+        class the same total weight.
+
+    Attributes
+    ----------
+    weights_ : dict of str to ndarray
+        Weights of the network, in the names and shapes of ``torch.nn.RNN``, with G = 1
+        for there are no gates: the single bias of a unit is in ``bias_ih``, ``bias_hh``
+        is zero.
+
+        The recurrent layers have ``weight_ih_l0`` (G H, F), ``weight_hh_l0`` (G H, H),
+        ``bias_ih_l0`` (G H,), ``bias_hh_l0`` (G H,) and so on for each layer, which
+        reads the H (of two directions 2 H) outputs of the one below, with the suffix
+        ``_reverse`` for the direction that begins at the end. With
+        ``pooling="attention"`` there is also ``attention``, the vector w (H,) or
+        (2 H,). With ``missing="indicator"`` the lowest layer reads 2 F features: first
+        the values, then the indicators. The head is ``head_weight`` (K, H), of two
+        directions (K, 2 H), and ``head_bias`` (K,), with K the number of outputs, as in
+        ``torch.nn.Linear``. Copies, read-only;
+        :func:`~sklstm.export.from_torch` takes them back.
+
+    classes_ : ndarray of shape (n_classes,)
+        The labels; for multilabel targets the numbers of the columns.
+
+    n_outputs_ : int
+        Outputs of the head.
+
+    loss_ : float
+        Mean loss of the last epoch, whether or not its weights were kept, with "lbfgs"
+        that of the weights.
+
+    validation_scores_ : list of float or None
+        Accuracy on the validation part after each epoch, for multilabel targets minus
+        the log loss, as the mean over the labels; NaN where a prediction was not
+        finite. None without early stopping.
+
+    out_activation_ : str
+        "softmax" for more than two classes, otherwise "logistic".
+
+    n_features_in_ : int
+        Features per step; for 2-D X the number of columns.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X has them.
+
+    n_iter_ : int
+        Epochs of the last fit, with "lbfgs" iterations.
+
+    n_layers_ : int
+        Layers with the input and the output.
+
+    t_ : int
+        Samples seen in training, each epoch (with "lbfgs" each iteration) counted.
+
+    best_loss_ : float or None
+        Lowest mean loss of an epoch; None with early stopping.
+
+    loss_curve_ : list of float
+        Mean loss of each epoch, with "lbfgs" the loss after each iteration.
+
+    best_validation_score_ : float or None
+        The best validation score of the last fit, that of the weights kept; where the
+        fit went on from another one, perhaps that of the weights it began with. None
+        without early stopping.
+
+    See Also
+    --------
+    RNNRegressor : The same network for numbers.
+    LSTMClassifier : Long short-term memory.
+    GRUClassifier : Gated recurrent units, three quarters of an LSTM's weights.
+    sklstm.preprocessing.TimeDistributed : Scale or encode the features of every step.
+    sklstm.preprocessing.FrameStacker : Shorten long sequences by stacking steps.
+
+    Notes
+    -----
+    It forgets within some ten steps, because its gradients vanish [Pascanu2013]_: see
+    :func:`sklstm.inspection.gradient_norms`, and use an LSTM or a GRU for anything
+    longer. Input weights start Glorot-uniform, recurrent weights orthogonal, biases at
+    zero.
+
+    The head's bias starts at the class prior.
+
+    Training is back-propagation through time over minibatches of whole sequences;
+    nothing is padded. The prediction for a sequence does not depend, to the bit, on the
+    sequences beside it. Where one minibatch holds all samples, identical ones are
+    merged and their weights added, which is the same loss.
+
+    References
+    ----------
+    .. [Elman1990] J. L. Elman, "Finding Structure in Time", Cognitive Science 14(2), 1990.
+    .. [Schuster1997] M. Schuster and K. K. Paliwal, "Bidirectional Recurrent Neural
+       Networks", IEEE Transactions on Signal Processing 45(11), 1997.
+    .. [Graves2005] A. Graves and J. Schmidhuber, "Framewise Phoneme Classification with
+       Bidirectional LSTM and Other Neural Network Architectures", Neural Networks 18, 2005.
+    .. [Zhou2016] P. Zhou et al., "Attention-Based Bidirectional Long Short-Term Memory
+       Networks for Relation Classification", ACL 2016.
+    .. [Srivastava2014] N. Srivastava et al., "Dropout: A Simple Way to Prevent Neural
+       Networks from Overfitting", Journal of Machine Learning Research 15, 2014.
+    .. [Gal2016] Y. Gal and Z. Ghahramani, "A Theoretically Grounded Application of Dropout
+       in Recurrent Neural Networks", NIPS 2016.
+    .. [Le2015] Q. V. Le, N. Jaitly and G. E. Hinton, "A Simple Way to Initialize Recurrent
+       Networks of Rectified Linear Units", arXiv:1504.00941, 2015.
+    .. [Kingma2015] D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization",
+       ICLR 2015.
+    .. [Loshchilov2019] I. Loshchilov and F. Hutter, "Decoupled Weight Decay
+       Regularization", ICLR 2019.
+    .. [Tieleman2012] T. Tieleman and G. Hinton, "Lecture 6.5: RMSProp", COURSERA: Neural
+       Networks for Machine Learning, 2012.
+    .. [Zhu1997] C. Zhu, R. H. Byrd, P. Lu and J. Nocedal, "Algorithm 778: L-BFGS-B", ACM
+       Transactions on Mathematical Software 23(4), 1997.
+    .. [Loshchilov2017] I. Loshchilov and F. Hutter, "SGDR: Stochastic Gradient Descent with
+       Warm Restarts", ICLR 2017.
+    .. [Pascanu2013] R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training
+       recurrent neural networks", ICML 2013.
+    .. [Williams1990] R. J. Williams and J. Peng, "An Efficient Gradient-Based Algorithm for
+       On-Line Training of Recurrent Network Trajectories", Neural Computation 2(4), 1990.
+    .. [Lipton2016] Z. C. Lipton, D. C. Kale and R. Wetzel, "Modeling Missing Data in
+       Clinical Time Series with RNNs", MLHC 2016.
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklstm import RNNClassifier
+    >>> from sklstm.datasets import load_japanese_vowels
+    >>> from sklstm.preprocessing import TimeDistributed
+    >>> X_train, y_train = load_japanese_vowels(subset="train", return_X_y=True)
+    >>> X_test, y_test = load_japanese_vowels(subset="test", return_X_y=True)
+    >>> model = make_pipeline(
+    ...     TimeDistributed(StandardScaler()), RNNClassifier(random_state=0)
+    ... )
+    >>> model.fit(X_train, y_train).score(X_test, y_test) > 0.9
+    True
+    """
+
+    hidden_layer_sizes: int | Sequence[int]
+    bidirectional: bool
+    pooling: Literal["last", "mean", "max", "attention"]
+    dropout: float
+    recurrent_dropout: float
+    activation: Literal["tanh", "relu"]
+    solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"]
+    alpha: float
+    batch_size: int | Literal["auto"]
+    shuffle: bool
+    learning_rate: Literal["constant", "invscaling", "adaptive", "cosine"]
+    learning_rate_init: float
+    power_t: float
+    max_grad_norm: float | None
+    tbptt: int | None
+    momentum: float
+    nesterovs_momentum: bool
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    max_iter: int | Literal["auto"]
+    max_fun: int
+    tol: float
+    n_iter_no_change: int | float
+    early_stopping: bool
+    validation_fraction: float
+    warm_start: bool
+    missing: Literal["error", "ffill", "indicator"]
+    dtype: DTypeLike
+    random_state: int | np.random.RandomState | None
+    verbose: bool | int
+    class_weight: dict | list[dict] | Literal["balanced"] | None
+    weights_: dict[str, np.ndarray]
+    classes_: np.ndarray
+    n_outputs_: int
+    loss_: float
+    validation_scores_: list[float] | None
+    out_activation_: str
+    n_features_in_: int
+    feature_names_in_: np.ndarray
+    n_iter_: int
+    n_layers_: int
+    t_: int
+    best_loss_: float | None
+    loss_curve_: list[float]
+    best_validation_score_: float | None
+
+    def __init__(
+        self,
+        hidden_layer_sizes: int | Sequence[int] = (64,),
+        *,
+        bidirectional: bool = False,
+        pooling: Literal["last", "mean", "max", "attention"] = "last",
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        activation: Literal["tanh", "relu"] = "tanh",
+        solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"] = "adam",
+        alpha: float = 0.0,
+        batch_size: int | Literal["auto"] = "auto",
+        shuffle: bool = True,
+        learning_rate: Literal["constant", "invscaling", "adaptive", "cosine"] = "cosine",
+        learning_rate_init: float = 0.005,
+        power_t: float = 0.5,
+        max_grad_norm: float | None = 1.0,
+        tbptt: int | None = None,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-08,
+        max_iter: int | Literal["auto"] = "auto",
+        max_fun: int = 15000,
+        tol: float = 0.0001,
+        n_iter_no_change: int | float = 10,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        warm_start: bool = False,
+        missing: Literal["error", "ffill", "indicator"] = "error",
+        dtype: DTypeLike = "float32",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: bool | int = False,
+        class_weight: dict | list[dict] | Literal["balanced"] | None = None,
+    ) -> None: ...
+
+class RNNRegressor(RecurrentRegressor):
+    """Regressor on sequences with a plain recurrent network [Elman1990]_.
+
+    Each sequence is read step by step by one or several recurrent layers; what they
+    know at its end, or on the whole way, goes through a linear head to one or several
+    numbers. Sequences may have any lengths, each its own. Targets are standardised
+    inside and predictions come back in their units, so the scale of y does not matter
+    (with ``loss="poisson"`` targets stay as they are). Their centre and scale suit the
+    loss: outliers do not set them where it is robust (see Notes).
+
+    A fitted network can also be fed a step at a time (:meth:`predict_step`) and give
+    its hidden states as features (:meth:`transform`).
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or tuple of int, default=(64,)
+        Hidden units of each layer, with ``bidirectional=True`` of each direction.
+        Several layers are stacked: each reads the hidden states of the one below.
+
+    bidirectional : bool, default=False
+        Whether each layer reads the sequences in both directions [Schuster1997]_,
+        [Graves2005]_: two networks of H units, one of which begins at each sequence's
+        own end. The layer above, or the head, gets both side by side: 2 H inputs.
+
+    pooling : {"last", "mean", "max", "attention"}, default="last"
+        What the head reads of the uppermost layer:
+
+        - "last": the hidden state after the last step, of each direction its own;
+        - "mean", "max": the mean or maximum of each unit over the steps of the
+          sequence;
+        - "attention": the mean of the hidden states h_t with weights
+          ``softmax(w @ tanh(h_t))`` over the steps, with w learnt [Zhou2016]_.
+
+    dropout : float, default=0.0
+        Share of what each layer hands on that is set to zero in training
+        [Srivastava2014]_: at random for every step to the layer above, after `pooling`
+        to the head. The rest is divided by ``1 - dropout``; predictions drop nothing.
+
+    recurrent_dropout : float, default=0.0
+        Share of the hidden units that the recurrent weights do not see in training, the
+        same ones at all steps of a sequence [Gal2016]_. The rest is divided by
+        ``1 - recurrent_dropout``.
+
+    activation : {"tanh", "relu"}, default="tanh"
+        Activation function of the hidden units. "relu" does not saturate, which carries
+        gradients over longer sequences [Le2015]_, but nothing bounds its hidden states.
+
+    loss : {"squared_error", "absolute_error", "huber", "poisson", "quantile"}, default="squared_error"
+        What is minimised, as the mean over samples and outputs. Names and links are
+        those of :class:`sklearn.ensemble.HistGradientBoostingRegressor`:
+
+        - "squared_error": half the squared difference; predictions are means;
+        - "absolute_error": the absolute difference; predictions are medians, which a
+          few outliers hardly move;
+        - "huber": half the squared difference up to `huber_delta`, linear beyond
+          [Huber1964]_;
+        - "poisson": half the Poisson deviance with a logarithmic link, for counts and
+          rates; predictions are means, always positive. y must be zero or more, with a
+          sum above zero;
+        - "quantile": the pinball loss [Koenker1978]_; predictions are the quantiles of
+          the levels `quantile`.
+
+    quantile : float or list of float, default=0.5
+        Level of the quantile for ``loss="quantile"``, between 0 and 1. With a list one
+        network predicts several quantiles, which never cross, and predictions have a
+        last axis for them in the order of the list.
+
+    huber_delta : float, default=1.0
+        Where ``loss="huber"`` becomes linear, in robust standard deviations of y
+        (interquartile range / 1.35, see Notes): the `delta` of ``torch.nn.HuberLoss``
+        for standardised targets.
+
+    solver : {"adam", "adamw", "sgd", "rmsprop", "lbfgs"}, default="adam"
+        Optimizer: Adam [Kingma2015]_, Adam with decoupled weight decay
+        [Loshchilov2019]_, stochastic gradient descent with momentum, RMSProp
+        [Tieleman2012]_, or L-BFGS [Zhu1997]_. "lbfgs" takes all samples at once, which
+        suits small data: it has neither minibatches, learning rate nor clipping, so
+        that `batch_size`, `learning_rate`, `learning_rate_init`, `max_grad_norm`,
+        `shuffle` and `n_iter_no_change` have no effect, cannot be combined with
+        `early_stopping`, dropout or `tbptt`, and leaves no :meth:`partial_fit`.
+
+    alpha : float, default=0.0
+        Strength of the L2 penalty on the weights (not the biases). For "adamw" the rate
+        of decay; for the other solvers a term ``alpha / 2 * |W|**2`` in the loss,
+        divided by the samples of the minibatch times the mean weight of all samples
+        (with "lbfgs" by the weight of all samples).
+
+    batch_size : int or "auto", default="auto"
+        Sequences in a minibatch, at the most all of them. "auto" is a sixteenth of
+        them, but 8 to 32, so that few sequences too make several updates an epoch; up
+        to 32 sequences are not divided.
+
+    shuffle : bool, default=True
+        Whether to take the samples in another order in each epoch.
+
+    learning_rate : {"constant", "invscaling", "adaptive", "cosine"}, default="cosine"
+        Schedule of the learning rate, for every solver but "lbfgs":
+
+        - "constant": `learning_rate_init`;
+        - "invscaling": ``learning_rate_init / (t + 1) ** power_t`` with t samples seen;
+        - "adaptive": divided by 5 whenever `n_iter_no_change` epochs brought no
+          improvement of `tol`, until it is below 1e-6;
+        - "cosine": from `learning_rate_init` down to 0 along half a cosine over
+          `max_iter` epochs [Loshchilov2017]_. A fit makes all of them, unless a
+          validation score stops it (`early_stopping`), and each fit with `warm_start`
+          begins a new half.
+
+        :meth:`partial_fit` sees no whole fits: "adaptive" and "cosine" are constant
+        there.
+
+    learning_rate_init : float, default=0.005
+        Learning rate at the start.
+
+    power_t : float, default=0.5
+        Exponent of "invscaling".
+
+    max_grad_norm : float or None, default=1.0
+        A gradient of a larger global norm is scaled down to it [Pascanu2013]_; None
+        does not clip.
+
+    tbptt : int or None, default=None
+        Truncated back-propagation through time [Williams1990]_: gradients go back over
+        the last `tbptt` steps of each sequence, the steps before only carry their state
+        on, so that memory does not grow with the length. None goes back to the first
+        step. Needs ``pooling="last"`` and ``bidirectional=False``.
+
+    momentum : float, default=0.9
+        Momentum of "sgd", the only solver that uses it.
+
+    nesterovs_momentum : bool, default=True
+        Whether "sgd" uses Nesterov's momentum.
+
+    beta_1 : float, default=0.9
+        Decay of the first moment in "adam" and "adamw".
+
+    beta_2 : float, default=0.999
+        Decay of the second moment, the mean of squared gradients, in "adam", "adamw"
+        and "rmsprop". "rmsprop" starts it at zero without a correction, so that its
+        first steps are ``1 / sqrt(1 - beta_2)`` times the learning rate; PyTorch has
+        0.99 for it, under the name of alpha.
+
+    epsilon : float, default=1e-8
+        Added to the root of the second moment in "adam", "adamw" and "rmsprop".
+
+    max_iter : int or "auto", default="auto"
+        Epochs at the most, with "cosine" all that there are: passes over the samples.
+        With "lbfgs" iterations, each of one or more passes. "auto" is 100, but with
+        "cosine" fewer for more than 800 sequences: as many as make 2500 updates, and 10
+        at the least.
+
+    max_fun : int, default=15000
+        Passes over the samples after which "lbfgs" begins no other iteration.
+
+    tol : float, default=0.0001
+        Improvement of the loss (of the validation score with early stopping) that
+        counts as one. "lbfgs" stops where no component of the gradient is larger, or
+        where an iteration lowers the loss by no more than 2.2e-9 of it.
+
+    n_iter_no_change : int or inf, default=10
+        Epochs without such an improvement after which training stops. Where it is the
+        loss that stops it, the weights are those between the two epochs in a row whose
+        mean loss is lowest. No effect with "cosine" unless with `early_stopping`.
+
+    early_stopping : bool, default=False
+        Whether to set a part of the samples aside, to stop when neither the score on
+        them (see `validation_scores_`) nor the loss improves, and to keep the weights
+        that scored best. With `groups` passed to :meth:`fit`, whole groups are set
+        aside. Not for "lbfgs".
+
+    validation_fraction : float, default=0.1
+        The part set aside, unless `X_val` is passed to :meth:`fit`; with `groups` the
+        part of the groups.
+
+    warm_start : bool, default=False
+        Whether :meth:`fit` goes on from the last fit, optimizer included, instead of
+        starting anew. "lbfgs" goes on from the weights alone. y needs the classes or
+        the number of outputs that it had before. With `early_stopping` what was trained
+        on is not validated on later, nor the other way round: the same samples are set
+        aside again, also among other ones.
+
+    missing : {"error", "ffill", "indicator"}, default="error"
+        What to do about missing values, which are the NaN in X that is no padding:
+
+        - "error": refuse them;
+        - "ffill": take the last value of the feature that was seen in the sequence.
+          Before the first, take the mean of the feature over all steps it was observed
+          at in training, each of the weight of its sample, or 0 if it never was; fits
+          that continue keep the mean of the first;
+        - "indicator": as "ffill", and let the network read F more features, which are 1
+          where a value was missing and else 0 [Lipton2016]_. It learns from what is
+          missing.
+
+    dtype : {"float32", "float64"}, default="float32"
+        Precision of the network. X is converted to it.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines the initial weights, the order of the samples, what dropout drops and
+        the split for early stopping. The same int gives the same bits, whatever the
+        number of threads.
+
+    verbose : bool, default=False
+        Whether to print a line for each epoch.
+
+    Attributes
+    ----------
+    weights_ : dict of str to ndarray
+        Weights of the network, in the names and shapes of ``torch.nn.RNN``, with G = 1
+        for there are no gates: the single bias of a unit is in ``bias_ih``, ``bias_hh``
+        is zero.
+
+        What belongs to the head is in float64 and in the units of y (those of its
+        logarithm for "poisson"; with a list of quantiles those of the raw outputs, see
+        Notes).
+
+        The recurrent layers have ``weight_ih_l0`` (G H, F), ``weight_hh_l0`` (G H, H),
+        ``bias_ih_l0`` (G H,), ``bias_hh_l0`` (G H,) and so on for each layer, which
+        reads the H (of two directions 2 H) outputs of the one below, with the suffix
+        ``_reverse`` for the direction that begins at the end. With
+        ``pooling="attention"`` there is also ``attention``, the vector w (H,) or
+        (2 H,). With ``missing="indicator"`` the lowest layer reads 2 F features: first
+        the values, then the indicators. The head is ``head_weight`` (K, H), of two
+        directions (K, 2 H), and ``head_bias`` (K,), with K the number of outputs, as in
+        ``torch.nn.Linear``. Copies, read-only;
+        :func:`~sklstm.export.from_torch` takes them back.
+
+    n_outputs_ : int
+        Outputs of the head: with a list of quantiles one for each of them and each
+        target.
+
+    loss_ : float
+        Mean loss of the last epoch, whether or not its weights were kept, with "lbfgs"
+        that of the weights, in units of the standardised target (of y for "poisson").
+
+    validation_scores_ : list of float or None
+        R² on the validation part after each epoch, for all but "squared_error" minus
+        the loss instead, and also, with a warning, where the targets of the validation
+        part are constant; NaN where a prediction was not finite. None without early
+        stopping.
+
+    out_activation_ : str
+        The inverse of the link: "exp" for "poisson", "softplus_increments" for a list
+        of several quantiles, otherwise "identity".
+
+    n_features_in_ : int
+        Features per step; for 2-D X the number of columns.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X has them.
+
+    n_iter_ : int
+        Epochs of the last fit, with "lbfgs" iterations.
+
+    n_layers_ : int
+        Layers with the input and the output.
+
+    t_ : int
+        Samples seen in training, each epoch (with "lbfgs" each iteration) counted.
+
+    best_loss_ : float or None
+        Lowest mean loss of an epoch; None with early stopping.
+
+    loss_curve_ : list of float
+        Mean loss of each epoch, with "lbfgs" the loss after each iteration.
+
+    best_validation_score_ : float or None
+        The best validation score of the last fit, that of the weights kept; where the
+        fit went on from another one, perhaps that of the weights it began with. None
+        without early stopping.
+
+    See Also
+    --------
+    RNNClassifier : The same network for labels.
+    LSTMRegressor : Long short-term memory.
+    GRURegressor : Gated recurrent units, three quarters of an LSTM's weights.
+    sklstm.preprocessing.TimeDistributed : Scale or encode the features of every step.
+    sklstm.preprocessing.FrameStacker : Shorten long sequences by stacking steps.
+
+    Notes
+    -----
+    It forgets within some ten steps, because its gradients vanish [Pascanu2013]_: see
+    :func:`sklstm.inspection.gradient_norms`, and use an LSTM or a GRU for anything
+    longer. Input weights start Glorot-uniform, recurrent weights orthogonal, biases at
+    zero.
+
+    Each column of y is standardised on its own, weights included: by mean and standard
+    deviation for "squared_error"; by median and interquartile range / 1.35, which is
+    the standard deviation of a normal distribution, for "absolute_error", "huber" and
+    "quantile", so that outliers do not set the scale. Where the interquartile range is
+    zero (a target that is 0 most of the time) a wider range takes its place: the first
+    of those without 1/8, 1/16 and 1/32 of the weight at each end that is not zero, else
+    the mean absolute deviation from the median, each divided by its value for a
+    standard normal distribution. The scale of a constant is 1.
+
+    The head's bias starts at the best constant: the mean of the target, its logarithm
+    for "poisson", the median for "absolute_error" and "huber", the quantiles for
+    "quantile".
+
+    With a list of Q quantiles the raw outputs for each target are, in ascending order
+    of the levels, the quantile in the middle (number Q // 2, counted from 0) and the
+    steps to it or from it, of which the softplus is added upwards and subtracted
+    downwards, in units of the standardised target. So quantiles cannot cross. This is
+    the incremental quantile function of [Park2022]_, started from the middle instead of
+    from the lowest quantile, and with softplus instead of ReLU.
+
+    Training is back-propagation through time over minibatches of whole sequences;
+    nothing is padded. The prediction for a sequence does not depend, to the bit, on the
+    sequences beside it. Where one minibatch holds all samples, identical ones are
+    merged and their weights added, which is the same loss.
+
+    References
+    ----------
+    .. [Elman1990] J. L. Elman, "Finding Structure in Time", Cognitive Science 14(2), 1990.
+    .. [Schuster1997] M. Schuster and K. K. Paliwal, "Bidirectional Recurrent Neural
+       Networks", IEEE Transactions on Signal Processing 45(11), 1997.
+    .. [Graves2005] A. Graves and J. Schmidhuber, "Framewise Phoneme Classification with
+       Bidirectional LSTM and Other Neural Network Architectures", Neural Networks 18, 2005.
+    .. [Zhou2016] P. Zhou et al., "Attention-Based Bidirectional Long Short-Term Memory
+       Networks for Relation Classification", ACL 2016.
+    .. [Srivastava2014] N. Srivastava et al., "Dropout: A Simple Way to Prevent Neural
+       Networks from Overfitting", Journal of Machine Learning Research 15, 2014.
+    .. [Gal2016] Y. Gal and Z. Ghahramani, "A Theoretically Grounded Application of Dropout
+       in Recurrent Neural Networks", NIPS 2016.
+    .. [Le2015] Q. V. Le, N. Jaitly and G. E. Hinton, "A Simple Way to Initialize Recurrent
+       Networks of Rectified Linear Units", arXiv:1504.00941, 2015.
+    .. [Huber1964] P. J. Huber, "Robust Estimation of a Location Parameter", Annals of
+       Mathematical Statistics 35(1), 1964.
+    .. [Koenker1978] R. Koenker and G. Bassett, "Regression Quantiles", Econometrica 46(1),
+       1978.
+    .. [Kingma2015] D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization",
+       ICLR 2015.
+    .. [Loshchilov2019] I. Loshchilov and F. Hutter, "Decoupled Weight Decay
+       Regularization", ICLR 2019.
+    .. [Tieleman2012] T. Tieleman and G. Hinton, "Lecture 6.5: RMSProp", COURSERA: Neural
+       Networks for Machine Learning, 2012.
+    .. [Zhu1997] C. Zhu, R. H. Byrd, P. Lu and J. Nocedal, "Algorithm 778: L-BFGS-B", ACM
+       Transactions on Mathematical Software 23(4), 1997.
+    .. [Loshchilov2017] I. Loshchilov and F. Hutter, "SGDR: Stochastic Gradient Descent with
+       Warm Restarts", ICLR 2017.
+    .. [Pascanu2013] R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training
+       recurrent neural networks", ICML 2013.
+    .. [Williams1990] R. J. Williams and J. Peng, "An Efficient Gradient-Based Algorithm for
+       On-Line Training of Recurrent Network Trajectories", Neural Computation 2(4), 1990.
+    .. [Lipton2016] Z. C. Lipton, D. C. Kale and R. Wetzel, "Modeling Missing Data in
+       Clinical Time Series with RNNs", MLHC 2016.
+    .. [Park2022] Y. Park, D. Maddix, F.-X. Aubet, K. Kan, J. Gasthaus and Y. Wang,
+       "Learning Quantile Functions without Quantile Crossing for Distribution-free Time
+       Series Forecasting", AISTATS 2022.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklstm import RNNRegressor
+    >>> rng = np.random.default_rng(0)
+    >>> X = [rng.standard_normal((T, 1)) for T in rng.integers(5, 15, size=200)]
+    >>> y = [1000 * x.mean() for x in X]
+    >>> model = RNNRegressor(16, learning_rate_init=0.005, random_state=0)
+    >>> model = model.fit(X[:150], y[:150])
+    >>> model.score(X[150:], y[150:]) > 0.9
+    True
+
+    A median and an interval that holds four fifths of the targets:
+
+    >>> model = RNNRegressor(
+    ...     16,
+    ...     loss="quantile",
+    ...     quantile=[0.5, 0.1, 0.9],
+    ...     learning_rate_init=0.005,
+    ...     random_state=0,
+    ... ).fit(X[:150], y[:150])
+    >>> middle, low, high = model.predict(X[150:]).T
+    >>> bool((low <= middle).all() and (middle <= high).all())
+    True
+    """
+
+    hidden_layer_sizes: int | Sequence[int]
+    bidirectional: bool
+    pooling: Literal["last", "mean", "max", "attention"]
+    dropout: float
+    recurrent_dropout: float
+    activation: Literal["tanh", "relu"]
+    loss: Literal["squared_error", "absolute_error", "huber", "poisson", "quantile"]
+    quantile: float | Sequence[float]
+    huber_delta: float
+    solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"]
+    alpha: float
+    batch_size: int | Literal["auto"]
+    shuffle: bool
+    learning_rate: Literal["constant", "invscaling", "adaptive", "cosine"]
+    learning_rate_init: float
+    power_t: float
+    max_grad_norm: float | None
+    tbptt: int | None
+    momentum: float
+    nesterovs_momentum: bool
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    max_iter: int | Literal["auto"]
+    max_fun: int
+    tol: float
+    n_iter_no_change: int | float
+    early_stopping: bool
+    validation_fraction: float
+    warm_start: bool
+    missing: Literal["error", "ffill", "indicator"]
+    dtype: DTypeLike
+    random_state: int | np.random.RandomState | None
+    verbose: bool | int
+    weights_: dict[str, np.ndarray]
+    n_outputs_: int
+    loss_: float
+    validation_scores_: list[float] | None
+    out_activation_: str
+    n_features_in_: int
+    feature_names_in_: np.ndarray
+    n_iter_: int
+    n_layers_: int
+    t_: int
+    best_loss_: float | None
+    loss_curve_: list[float]
+    best_validation_score_: float | None
+
+    def __init__(
+        self,
+        hidden_layer_sizes: int | Sequence[int] = (64,),
+        *,
+        bidirectional: bool = False,
+        pooling: Literal["last", "mean", "max", "attention"] = "last",
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        activation: Literal["tanh", "relu"] = "tanh",
+        loss: Literal["squared_error", "absolute_error", "huber", "poisson", "quantile"] = "squared_error",
+        quantile: float | Sequence[float] = 0.5,
+        huber_delta: float = 1.0,
+        solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"] = "adam",
+        alpha: float = 0.0,
+        batch_size: int | Literal["auto"] = "auto",
+        shuffle: bool = True,
+        learning_rate: Literal["constant", "invscaling", "adaptive", "cosine"] = "cosine",
+        learning_rate_init: float = 0.005,
+        power_t: float = 0.5,
+        max_grad_norm: float | None = 1.0,
+        tbptt: int | None = None,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-08,
+        max_iter: int | Literal["auto"] = "auto",
+        max_fun: int = 15000,
+        tol: float = 0.0001,
+        n_iter_no_change: int | float = 10,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        warm_start: bool = False,
+        missing: Literal["error", "ffill", "indicator"] = "error",
+        dtype: DTypeLike = "float32",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: bool | int = False,
+    ) -> None: ...

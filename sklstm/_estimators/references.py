@@ -1,0 +1,52 @@
+"""What the docstrings of the estimators cite, by author and year."""
+
+REFERENCES = """
+.. [Cho2014] K. Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder
+   for Statistical Machine Translation", EMNLP 2014.
+.. [Elman1990] J. L. Elman, "Finding Structure in Time", Cognitive Science 14(2), 1990.
+.. [Gal2016] Y. Gal and Z. Ghahramani, "A Theoretically Grounded Application of Dropout
+   in Recurrent Neural Networks", NIPS 2016.
+.. [Gers2000] F. A. Gers, J. Schmidhuber and F. Cummins, "Learning to Forget: Continual
+   Prediction with LSTM", Neural Computation 12(10), 2000.
+.. [Gers2000b] F. A. Gers and J. Schmidhuber, "Recurrent Nets that Time and Count",
+   IJCNN 2000.
+.. [Graves2005] A. Graves and J. Schmidhuber, "Framewise Phoneme Classification with
+   Bidirectional LSTM and Other Neural Network Architectures", Neural Networks 18, 2005.
+.. [Hochreiter1997] S. Hochreiter and J. Schmidhuber, "Long Short-Term Memory", Neural
+   Computation 9(8), 1997.
+.. [Huber1964] P. J. Huber, "Robust Estimation of a Location Parameter", Annals of
+   Mathematical Statistics 35(1), 1964.
+.. [Jozefowicz2015] R. Jozefowicz, W. Zaremba and I. Sutskever, "An Empirical
+   Exploration of Recurrent Network Architectures", ICML 2015.
+.. [Kingma2015] D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization",
+   ICLR 2015.
+.. [Koenker1978] R. Koenker and G. Bassett, "Regression Quantiles", Econometrica 46(1),
+   1978.
+.. [Le2015] Q. V. Le, N. Jaitly and G. E. Hinton, "A Simple Way to Initialize Recurrent
+   Networks of Rectified Linear Units", arXiv:1504.00941, 2015.
+.. [Lipton2016] Z. C. Lipton, D. C. Kale and R. Wetzel, "Modeling Missing Data in
+   Clinical Time Series with RNNs", MLHC 2016.
+.. [Loshchilov2017] I. Loshchilov and F. Hutter, "SGDR: Stochastic Gradient Descent with
+   Warm Restarts", ICLR 2017.
+.. [Loshchilov2019] I. Loshchilov and F. Hutter, "Decoupled Weight Decay
+   Regularization", ICLR 2019.
+.. [Park2022] Y. Park, D. Maddix, F.-X. Aubet, K. Kan, J. Gasthaus and Y. Wang,
+   "Learning Quantile Functions without Quantile Crossing for Distribution-free Time
+   Series Forecasting", AISTATS 2022.
+.. [Pascanu2013] R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training
+   recurrent neural networks", ICML 2013.
+.. [Schuster1997] M. Schuster and K. K. Paliwal, "Bidirectional Recurrent Neural
+   Networks", IEEE Transactions on Signal Processing 45(11), 1997.
+.. [Srivastava2014] N. Srivastava et al., "Dropout: A Simple Way to Prevent Neural
+   Networks from Overfitting", Journal of Machine Learning Research 15, 2014.
+.. [Tallec2018] C. Tallec and Y. Ollivier, "Can Recurrent Neural Networks Warp Time?",
+   ICLR 2018.
+.. [Tieleman2012] T. Tieleman and G. Hinton, "Lecture 6.5: RMSProp", COURSERA: Neural
+   Networks for Machine Learning, 2012.
+.. [Williams1990] R. J. Williams and J. Peng, "An Efficient Gradient-Based Algorithm for
+   On-Line Training of Recurrent Network Trajectories", Neural Computation 2(4), 1990.
+.. [Zhou2016] P. Zhou et al., "Attention-Based Bidirectional Long Short-Term Memory
+   Networks for Relation Classification", ACL 2016.
+.. [Zhu1997] C. Zhu, R. H. Byrd, P. Lu and J. Nocedal, "Algorithm 778: L-BFGS-B", ACM
+   Transactions on Mathematical Software 23(4), 1997.
+"""

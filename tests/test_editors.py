@@ -1,0 +1,120 @@
+"""What editors show, which read the code and do not run it."""
+
+import inspect
+import re
+from pathlib import Path
+from runpy import run_path
+
+import pytest
+
+import sklstm
+import sklstm.datasets
+import sklstm.export
+import sklstm.inspection
+import sklstm.preprocessing
+import sklstm.sequences
+import sklstm.utils
+
+MODULES = (
+    sklstm,
+    sklstm.datasets,
+    sklstm.export,
+    sklstm.inspection,
+    sklstm.preprocessing,
+    sklstm.sequences,
+    sklstm.utils,
+)
+PACKAGE = Path(sklstm.__file__).parent
+# Made by scikit-learn, which knows their names when it runs.
+MADE_ELSEWHERE = r"set_\w+_request|set_output|set_callbacks|get_params"
+
+
+@pytest.fixture(scope="module")
+def jedi():
+    return pytest.importorskip("jedi")
+
+
+def test_what_they_read_is_installed():
+    for name in ("py.typed", "_estimators/public.pyi"):
+        assert (PACKAGE / name).exists()
+
+
+def test_what_they_read_is_up_to_date():
+    script = Path(__file__).parents[1] / ".ci" / "stubs"
+    if not script.exists():
+        pytest.skip("needs the source tree")
+    made = run_path(str(script))["stub"]()
+    found = (PACKAGE / "_estimators" / "public.pyi").read_text(encoding="utf-8")
+    assert made == found, "python .ci/stubs writes it anew"
+
+
+def public_names():
+    """Dotted names and docstrings of classes, functions and methods."""
+    for module in MODULES:
+        for name in module.__all__:
+            thing, dotted = getattr(module, name), f"{module.__name__}.{name}"
+            if not callable(thing):
+                continue
+            yield dotted, inspect.getdoc(thing)
+            for attribute in dir(thing) if inspect.isclass(thing) else ():
+                if not re.fullmatch(rf"_.*|{MADE_ELSEWHERE}", attribute):
+                    member = getattr(thing, attribute, None)
+                    if inspect.isroutine(member):
+                        yield f"{dotted}.{attribute}", inspect.getdoc(member)
+
+
+def test_hover_shows_the_docstring_of_everything_public(jedi):
+    names = dict(public_names())
+    assert len(names) > 150
+    lines = [f"import {', '.join(module.__name__ for module in MODULES)}", *names]
+    script = jedi.Script("\n".join(lines))
+    for number, (name, docstring) in enumerate(names.items(), 2):
+        shown = [text.docstring(raw=True) for text in script.help(number, len(name))]
+        assert list(map(inspect.cleandoc, shown)) == [inspect.cleandoc(docstring)], name
+
+
+CALLS = {
+    "LSTMClassifier(": [
+        "hidden_layer_sizes: int | Sequence[int]=(64,)",
+        'pooling: Literal["last", "mean", "max", "attention"]="last"',
+        "peephole: bool=False",
+        'class_weight: dict | list[dict] | Literal["balanced"] | None=None',
+    ],
+    "GRURegressor(": [
+        'forget_bias: float | Literal["chrono"]=0.0',
+        "quantile: float | Sequence[float]=0.5",
+        "max_grad_norm: float | None=1.0",
+    ],
+    "RNNRegressor(": ['activation: Literal["tanh", "relu"]="tanh"'],
+    "LSTMClassifier().fit(": ["X", "y", "sample_weight", "X_val", "groups"],
+    "LSTMClassifier().partial_fit(": ["X", "y", "classes"],
+    "GRURegressor().fit(": ["X", "y", "sample_weight", "X_val", "groups"],
+    "RNNRegressor().predict_step(": ["X", "state", "method"],
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_help_on_a_call(jedi, call):
+    source = f"from sklstm import GRURegressor, LSTMClassifier, RNNRegressor\n{call}"
+    (signature,) = jedi.Script(source).get_signatures()
+    shown = [parameter.to_string() for parameter in signature.params]
+    for expected in CALLS[call]:
+        assert any(
+            text == expected or text.startswith((f"{expected}:", f"{expected}="))
+            for text in shown
+        ), (expected, shown)
+    docstring = signature.docstring()
+    assert "\nParameters\n----------\n" in docstring
+    for parameter in signature.params:
+        name = parameter.name
+        assert re.search(rf"^{name} : ", docstring, flags=re.M), name
+    assert not re.search(r"\{\w+\}", docstring)
+
+
+def test_completion_of_a_fitted_estimator(jedi):
+    source = "import sklstm\nmodel = sklstm.LSTMClassifier().fit([], [])\nmodel."
+    names = {completion.name for completion in jedi.Script(source).complete()}
+    assert {"alpha", "classes_", "weights_", "predict_proba", "partial_fit"} <= names
+    source = "import sklstm\nsklstm."
+    names = {completion.name for completion in jedi.Script(source).complete()}
+    assert set(dir(sklstm)) <= names

@@ -1,0 +1,222 @@
+"""Public signatures stay as they are unless somebody says so, and those of the
+estimators, which are made of groups of parameters, are Python as it is written by hand.
+"""
+
+import inspect
+from collections.abc import Sequence
+from pathlib import Path
+from runpy import run_path
+from typing import get_type_hints
+
+import pytest
+
+import sklstm
+from sklstm._estimators import parameters as groups
+from sklstm._estimators.declaration import declared
+from sklstm._estimators.families import LSTM
+from sklstm._estimators.parameters import (
+    NONE,
+    Parameter,
+    integer,
+    number,
+    options,
+    parameters_of,
+)
+
+DATA = Path(__file__).parent / "data"
+ESTIMATORS = [
+    getattr(sklstm, family + task)
+    for family in ("GRU", "LSTM", "RNN")
+    for task in ("Classifier", "Regressor")
+]
+every_estimator = pytest.mark.parametrize("Estimator", ESTIMATORS)
+
+
+def test_signatures_are_frozen():
+    made = run_path(str(DATA / "make_signatures.py"))["signatures"]()
+    frozen = (DATA / "signatures.txt").read_text(encoding="utf-8")
+    assert made == frozen, "python tests/data/make_signatures.py writes it anew"
+
+
+@every_estimator
+def test_a_signature_is_one_that_is_written_by_hand(Estimator):
+    init, parameters = Estimator.__init__, inspect.signature(Estimator).parameters
+    names, kinds = list(parameters), [p.kind for p in parameters.values()]
+    assert list(inspect.signature(init).parameters) == ["self", *names]
+    assert names[0] == "hidden_layer_sizes"
+    assert kinds[0] == inspect.Parameter.POSITIONAL_OR_KEYWORD
+    assert set(kinds[1:]) == {inspect.Parameter.KEYWORD_ONLY}
+    assert init.__qualname__ == f"{Estimator.__name__}.__init__"
+    assert vars(Estimator(5)) == {**Estimator().get_params(), "hidden_layer_sizes": 5}
+
+
+@every_estimator
+@pytest.mark.parametrize(
+    "args, kwargs, message",
+    [
+        ((), {"alhpa": 1}, "keyword argument 'alhpa'. Did you mean 'alpha'?"),
+        ((), {"hidden_size": 8}, "'hidden_size'. Did you mean 'hidden_layer_sizes'?"),
+        ((), {"xyz": 1}, "got an unexpected keyword argument 'xyz'"),
+        ((5, 1.0), {}, "too many positional arguments"),
+        ((5,), {"hidden_layer_sizes": 5}, "values for argument 'hidden_layer_sizes'"),
+    ],
+)  # fmt: skip
+def test_wrong_arguments(Estimator, args, kwargs, message):
+    with pytest.raises(TypeError) as caught:
+        Estimator(*args, **kwargs)
+    assert str(caught.value).startswith(f"{Estimator.__name__}.__init__() ")
+    assert str(caught.value).endswith(message)
+
+
+def test_wrong_arguments_of_a_subclass():
+    class Mine(sklstm.LSTMClassifier):
+        pass
+
+    class Smaller(sklstm.LSTMClassifier):
+        def __init__(self, size=3):
+            super().__init__(hidden_layer_sizes=size, sized=True)
+
+    with pytest.raises(TypeError, match=r"Mine.__init__\(\) got an unexpected"):
+        Mine(alhpa=1)
+    with pytest.raises(TypeError, match="got an unexpected keyword argument 'sized'$"):
+        Smaller()
+
+
+@every_estimator
+def test_a_class_has_no_parameters(Estimator):
+    """A name that is misspelt is an error, not the default of another one."""
+    for name in Estimator().get_params():
+        assert not hasattr(Estimator, name)
+
+
+@every_estimator
+def test_pickles_name_the_public_place(Estimator):
+    assert Estimator.__module__ == "sklstm"
+    assert Estimator.__qualname__ == Estimator.__name__
+    assert getattr(sklstm, Estimator.__name__) is Estimator
+
+
+@every_estimator
+def test_annotations_are_types(Estimator):
+    hints = get_type_hints(Estimator.__init__)
+    assert list(hints) == list(inspect.signature(Estimator).parameters)
+    assert hints["hidden_layer_sizes"] == int | Sequence[int]
+    assert hints["tbptt"] == int | None
+
+
+@every_estimator
+def test_defaults_are_within_their_constraints(Estimator):
+    Estimator()._validate_params()
+
+
+def test_every_declaration_is_complete():
+    found = {
+        f"{group.__name__}.{name}": parameter
+        for group in vars(groups).values()
+        if inspect.isclass(group)
+        for name, parameter in parameters_of(group).items()
+    }
+    assert len(found) > 35
+    for name, parameter in found.items():
+        assert parameter.meaning.strip(), name
+        assert parameter.domain.constraints, name
+    names = {name.partition(".")[2] for name in found}
+    used = {name for Estimator in ESTIMATORS for name in Estimator().get_params()}
+    assert names == used
+
+
+# ---- what is made of a declaration ---------------------------------------------------
+
+
+class Size:
+    size = Parameter(3, integer() | options("auto")).means("""
+        How large: see [Gers2000]_.
+
+        - nothing is too large.
+        """)
+    slope = Parameter(None, number(0) | NONE).means("How steep.")
+
+
+class Steeper:
+    slope = Parameter(1e-8, number(0)).means("How steep it is.")
+
+
+class Plumbing:
+    """Something else.
+
+    Why it is there.
+    """
+
+
+class Task(LSTM, Plumbing):
+    """Something.
+
+    What everything of this kind does.
+
+    Attributes
+    ----------
+    classes_ : int
+        How many.
+
+    Examples
+    --------
+    >>> from sklstm import LSTMClassifier
+    >>> LSTMClassifier()
+    """
+
+
+Task.__module__ = Plumbing.__module__ = LSTM.__module__
+
+
+def made(*parts):
+    class Made(Task):
+        """A class.
+
+        See Also
+        --------
+        LSTMRegressor : Another one.
+        """
+
+    return declared(*parts)(Made)
+
+
+def test_the_last_group_says_what_a_parameter_is_and_the_first_where():
+    parameters = inspect.signature(made(Size, Steeper)).parameters.values()
+    assert [(p.name, p.default) for p in parameters] == [("size", 3), ("slope", 1e-8)]
+    assert [p.annotation for p in parameters] == [
+        'int | Literal["auto"]',
+        "float",
+    ]
+
+
+def test_sections_are_of_a_class_then_of_its_bases():
+    doc = made(Size).__doc__
+    assert doc.startswith(
+        """\
+A class.
+
+What everything of this kind does.
+
+Parameters
+----------
+size : int or "auto", default=3
+    How large: see [Gers2000]_.
+
+    - nothing is too large.
+
+slope : float or None, default=None
+    How steep.
+
+Attributes
+----------
+classes_ : int
+    How many.
+
+weights_ : dict of str to ndarray
+    Weights of the network"""
+    )
+    assert "Why it is there" not in doc
+    assert "LSTMRegressor : Another one.\n\nNotes\n-----\nInput weights" in doc
+    assert doc.count(".. [") == 1
+    assert ".. [Gers2000] F. A. Gers, J. Schmidhuber and F. Cummins" in doc
+    assert doc.endswith(">>> from sklstm import Made\n>>> Made()")
