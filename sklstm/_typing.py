@@ -1,7 +1,7 @@
 """What annotations of the public signatures are made of."""
 
 from collections.abc import Sequence
-from typing import Literal, Self, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -11,8 +11,8 @@ from .sequences import SequenceArray
 __all__ = [
     "ArrayLike",
     "DTypeLike",
+    "Estimator",
     "Literal",
-    "Self",
     "Sequence",
     "SequenceArray",
     "SequencesLike",
@@ -20,3 +20,5 @@ __all__ = [
 ]
 
 SequencesLike: TypeAlias = SequenceArray | Sequence[ArrayLike] | ArrayLike
+# Of methods that return the estimator: jedi does not know `Self`.
+Estimator = TypeVar("Estimator")

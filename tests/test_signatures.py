@@ -102,6 +102,9 @@ def test_annotations_are_types(Estimator):
     assert list(hints) == list(inspect.signature(Estimator).parameters)
     assert hints["hidden_layer_sizes"] == int | Sequence[int]
     assert hints["tbptt"] == int | None
+    for name in ("fit", "partial_fit", "predict", "predict_step", "transform", "score"):
+        hints = get_type_hints(getattr(Estimator, name))
+        assert {"X", "return"} <= hints.keys(), name
 
 
 @every_estimator

@@ -4,6 +4,8 @@ A task (classifier.py, regressor.py) says what it reads as y and shows its predi
 a family (families.py) has the cell.
 """
 
+from __future__ import annotations
+
 import copy
 from abc import abstractmethod
 from dataclasses import replace
@@ -22,6 +24,7 @@ from .._training.lbfgs import train_lbfgs
 from .._training.loop import LoopOptions, train
 from .._training.samples import Samples, check_groups, check_sample_weight
 from .._training.split import nothing_seen, remember, sample_keys, split
+from .._typing import ArrayLike, Estimator, SequencesLike
 from ..sequences._check import features_of, validate_sequences, warn_of_one_step
 from ..sequences._missing import observed_mean
 from .checks import NO_JOBS, check_parameters, hidden_sizes
@@ -119,7 +122,7 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
     # The constant outputs that a first fit started with, where it is known.
     _start = None
 
-    def set_params(self, **params):
+    def set_params(self: Estimator, **params) -> Estimator:
         """Set parameters of the estimator.
 
         Parameters
@@ -147,16 +150,16 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
     # ---- fit -------------------------------------------------------------------
 
     def fit(
-        self,
-        X,
-        y,
-        sample_weight=None,
+        self: Estimator,
+        X: SequencesLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
         *,
-        X_val=None,
-        y_val=None,
-        sample_weight_val=None,
-        groups=None,
-    ):
+        X_val: SequencesLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Estimator:
         """Fit the model to sequences X and targets y.
 
         Parameters
@@ -423,7 +426,7 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
     # ---- what a fit has found ----------------------------------------------------
 
     @property
-    def weights_(self):
+    def weights_(self) -> dict[str, np.ndarray]:
         """Copies of all parameters, by PyTorch's names."""
         return fitted_of(self).weights
 

@@ -1,13 +1,18 @@
 """Classification of sequences with any recurrent family."""
 
+from __future__ import annotations
+
+import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 
 from .._targets.labels import LabelReader, labels_of
 from .._targets.reading import check_one_each
 from .._training.samples import check_score_weight
+from .._typing import ArrayLike, Estimator, SequencesLike
 from .base import BaseRecurrent
 from .checks import with_minibatches
+from .state import State
 
 
 class RecurrentClassifier(ClassifierMixin, BaseRecurrent):
@@ -64,7 +69,13 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent):
         return LabelReader(type(self).__name__, self.class_weight)
 
     @with_minibatches
-    def partial_fit(self, X, y, sample_weight=None, classes=None):
+    def partial_fit(
+        self: Estimator,
+        X: SequencesLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        classes: ArrayLike | None = None,
+    ) -> Estimator:
         """Make one pass over the given data.
 
         The optimizer goes on where it was. The learning rate follows the schedules
@@ -105,7 +116,9 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent):
         self._commit(X, y, sample_weight, classes=classes, incremental=True)
         return self
 
-    def decision_function(self, X, *, initial_state=None):
+    def decision_function(
+        self, X: SequencesLike, *, initial_state: State | None = None
+    ) -> np.ndarray:
         """Raw outputs of the head, before softmax or the logistic function.
 
         Parameters
@@ -126,7 +139,9 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent):
         """
         return self._predict("decision_function", X, initial_state)
 
-    def predict(self, X, *, initial_state=None):
+    def predict(
+        self, X: SequencesLike, *, initial_state: State | None = None
+    ) -> np.ndarray:
         """Predict labels.
 
         Parameters
@@ -147,7 +162,9 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent):
         """
         return self._predict("predict", X, initial_state)
 
-    def predict_proba(self, X, *, initial_state=None):
+    def predict_proba(
+        self, X: SequencesLike, *, initial_state: State | None = None
+    ) -> np.ndarray:
         """Predict probabilities of the classes.
 
         Parameters
@@ -168,7 +185,9 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent):
         """
         return self._predict("predict_proba", X, initial_state)
 
-    def predict_log_proba(self, X, *, initial_state=None):
+    def predict_log_proba(
+        self, X: SequencesLike, *, initial_state: State | None = None
+    ) -> np.ndarray:
         """Predict logarithms of the probabilities of the classes.
 
         Parameters
@@ -189,7 +208,9 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent):
         """
         return self._predict("predict_log_proba", X, initial_state)
 
-    def score(self, X, y, sample_weight=None):
+    def score(
+        self, X: SequencesLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> float:
         """Accuracy of the predictions; for multilabel targets that of whole samples.
 
         Parameters

@@ -11,8 +11,7 @@ from difflib import get_close_matches
 from functools import cache
 from inspect import Parameter, Signature
 
-# where the annotations are looked up
-from .._typing import DTypeLike, Literal, Sequence, np  # noqa: F401
+from .._typing import DTypeLike, Literal, Sequence, np  # noqa: F401 (for annotations)
 from .checks import NO_JOBS
 from .parameters import parameters_of
 from .references import REFERENCES

@@ -1,5 +1,7 @@
 """Regression on sequences with any recurrent family."""
 
+from __future__ import annotations
+
 import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.metrics import d2_pinball_score, r2_score
@@ -7,9 +9,11 @@ from sklearn.metrics import d2_pinball_score, r2_score
 from .._targets.numbers import NumberReader, Numbers, read_targets
 from .._targets.reading import check_one_each
 from .._training.samples import check_score_weight
+from .._typing import ArrayLike, Estimator, SequencesLike
 from .base import BaseRecurrent
 from .checks import with_minibatches
 from .fitted import fitted_of
+from .state import State
 
 
 class RecurrentRegressor(RegressorMixin, BaseRecurrent):
@@ -102,7 +106,12 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent):
         return NumberReader(type(self).__name__, self.loss, parameters)
 
     @with_minibatches
-    def partial_fit(self, X, y, sample_weight=None):
+    def partial_fit(
+        self: Estimator,
+        X: SequencesLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+    ) -> Estimator:
         """Make one pass over the given data.
 
         Centre and scale by which targets are standardised, and where the head's bias
@@ -149,7 +158,9 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent):
         self._commit(X, y, sample_weight, incremental=True)
         return self
 
-    def predict(self, X, *, initial_state=None):
+    def predict(
+        self, X: SequencesLike, *, initial_state: State | None = None
+    ) -> np.ndarray:
         """Predict targets.
 
         Parameters
@@ -172,7 +183,9 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent):
         """
         return self._predict("predict", X, initial_state)
 
-    def score(self, X, y, sample_weight=None):
+    def score(
+        self, X: SequencesLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> float:
         """R² of the predictions; with a list of quantiles the mean of their D².
 
         R² is that of :func:`sklearn.metrics.r2_score`, for every loss that predicts one

@@ -1,11 +1,15 @@
 """The stream: sequences that are read step by step."""
 
+from __future__ import annotations
+
 import math
 from numbers import Integral
+from typing import Literal
 
 import numpy as np
 from sklearn.utils import check_scalar
 
+from .._typing import ArrayLike
 from ..sequences._check import check_step
 from .fitted import fitted_of
 from .overflow import warn_if_not_finite
@@ -15,7 +19,13 @@ from .state import State, check_state, make_state
 class Streaming:
     """Prediction step by step, for every recurrent estimator."""
 
-    def initial_state(self, n_sequences=None, *, h=None, c=None):
+    def initial_state(
+        self,
+        n_sequences: int | None = None,
+        *,
+        h: ArrayLike | None = None,
+        c: ArrayLike | None = None,
+    ) -> State:
         """The state of sequences before their first step.
 
         Parameters
@@ -68,7 +78,15 @@ class Streaming:
         with fitted.network(one_step=True) as network:
             return make_state(network, fitted, n_sequences, {"h": h, "c": c})
 
-    def predict_step(self, X, state, *, method="predict"):
+    def predict_step(
+        self,
+        X: ArrayLike,
+        state: State,
+        *,
+        method: Literal[
+            "predict", "predict_proba", "predict_log_proba", "decision_function"
+        ] = "predict",
+    ) -> tuple[np.ndarray, State]:
         """Read one step of each sequence and predict from all steps so far.
 
         The prediction is the one of `method` for the sequences up to here, as a list of

@@ -1,11 +1,17 @@
 """Hidden states as features, and everything that a network computes on its way."""
 
+from __future__ import annotations
+
+from typing import Any, Literal
+
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
 from .._sklearn.set_output import as_frame, output_of
+from .._typing import SequencesLike
 from ..sequences import SequenceArray
 from .fitted import fitted_of
 from .overflow import warn_if_not_finite
+from .state import State
 
 
 class HiddenStates(
@@ -16,7 +22,13 @@ class HiddenStates(
     scikit-learn would put every result into the table of `set_output`; one is a table.
     """
 
-    def transform(self, X, output="last", *, initial_state=None):
+    def transform(
+        self,
+        X: SequencesLike,
+        output: Literal["last", "sequence", "gates"] = "last",
+        *,
+        initial_state: State | None = None,
+    ) -> Any:
         """Hidden states of the uppermost layer, or the gates of all layers.
 
         Parameters
