@@ -566,9 +566,6 @@ def test_earlier_containers_and_states(earlier):
     )
     unfitted = unpickled(earlier, "unfitted")
     changed = {"hidden_layer_sizes": (7, 5), "alpha": 0.5}
-    # the defaults of its time
-    changed |= {"learning_rate": "constant", "learning_rate_init": 0.002}
-    changed |= {"batch_size": 32, "max_iter": 100}
     assert unfitted.get_params() == LSTMClassifier(**changed).get_params()
     model, state = unpickled(earlier, "rnn_regressor"), unpickled(earlier, "state")
     after, _ = model.predict_step(np.ones((1, 2)), state)
