@@ -3,7 +3,9 @@
 import importlib as _importlib
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
+from ._estimators.state import State
 from ._show_versions import show_versions
+from ._sklearn.persistence import _blank  # noqa: F401 (pickles begin with it)
 from ._version import __version__
 from .sequences import SequenceArray
 
@@ -45,6 +47,7 @@ __all__ = [
     "RNNClassifier",
     "RNNRegressor",
     "SequenceArray",
+    "State",
     "__version__",
     "show_versions",
 ]

@@ -59,7 +59,7 @@ def public_names():
             for attribute in dir(thing) if inspect.isclass(thing) else ():
                 if not re.fullmatch(rf"_.*|{MADE_ELSEWHERE}", attribute):
                     member = getattr(thing, attribute, None)
-                    if inspect.isroutine(member):
+                    if inspect.isroutine(member) and hasattr(member, "__module__"):
                         yield f"{dotted}.{attribute}", inspect.getdoc(member)
 
 

@@ -16,8 +16,9 @@ LANES = (1, 2, 4, 8, 16)
 class State(NamedTuple):
     """What is to be known of n sequences to read their next step.
 
-    Made by :meth:`initial_state` and :meth:`predict_step` of an estimator; never
-    changed, so that a state can be kept and gone on from more than once.
+    Made by :meth:`~sklstm.LSTMClassifier.initial_state` and
+    :meth:`~sklstm.LSTMClassifier.predict_step` of an estimator; never changed, so that
+    a state can be kept and gone on from more than once.
 
     Parameters
     ----------
@@ -34,6 +35,18 @@ class State(NamedTuple):
 
     network : dict
         What kind of network it is a state of: no other one can go on from it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklstm import GRURegressor
+    >>> X = np.random.default_rng(0).standard_normal((50, 8, 2))
+    >>> model = GRURegressor(4, max_iter=10, random_state=0).fit(X, X[:, -1, 0])
+    >>> state = model.initial_state(n_sequences=2)
+    >>> for x in (X[:2, 0], X[:2, 1]):
+    ...     prediction, state = model.predict_step(x, state)
+    >>> state.n_sequences
+    2
     """
 
     layers: tuple
@@ -46,6 +59,8 @@ class State(NamedTuple):
         """Sequences that are read side by side."""
         return len(self.layers[0][0])
 
+
+State.__module__ = "sklstm"  # the place that pickles name
 
 # ---- made ----------------------------------------------------------------------------
 

@@ -37,6 +37,9 @@ def _blank(cls, version):
     return cls.__new__(cls)
 
 
+_blank.__module__ = "sklstm"  # the place that pickles name
+
+
 @cache
 def _defaults(cls):
     """Parameters of an estimator that have a default."""

@@ -95,6 +95,8 @@ class FrameStacker(
     [[0. 0. 1.]]
     """
 
+    __module__ = "sklstm.preprocessing"  # the place that pickles name
+
     def __init__(self, n_frames=8, *, step=None, remainder="repeat"):
         self.n_frames = n_frames
         self.step = step

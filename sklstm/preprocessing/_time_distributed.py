@@ -119,6 +119,8 @@ class TimeDistributed(
     ('pulse',)
     """
 
+    __module__ = "sklstm.preprocessing"  # the place that pickles name
+
     def __init__(self, transformer):
         self.transformer = transformer
 
