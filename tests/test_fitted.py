@@ -56,7 +56,7 @@ def test_its_state_is_all_there_is(name):
     """The state of the target makes the target again; so does a pickle."""
     model = MODELS[name]()
     fitted, method = model._fitted, model._fitted.target.methods[-1]
-    again = Fitted.of(fitted.state, fitted.features, model._target_of)
+    again = Fitted.of(fitted.build, fitted.state, fitted.features, model._target_of)
     assert type(again.target) is type(fitted.target)
     raw = 3 * RNG.standard_normal((5, fitted.target.n_outputs))
     for method in fitted.target.methods:
