@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from reference import forward
+from scipy.sparse import csr_array
 from sklearn.exceptions import NotFittedError
 from test_common import METHODS, make_target, ragged
 from test_families import FAMILIES
@@ -412,6 +413,7 @@ BAD_ARRAYS = {
     "masked": (
         {"h": [np.ma.masked_less(ONES[0], 0), ONES[1]]}, r"h\[0\] is a masked array",
     ),
+    "sparse": ({"h": [csr_array(ONES[0]), ONES[1]]}, r"h\[0\] is sparse, but dense"),
     "a state": ({"n_sequences": "state"}, "n_sequences must be an instance of"),
 }  # fmt: skip
 
