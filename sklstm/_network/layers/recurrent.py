@@ -27,7 +27,7 @@ class Recurrent(Layer):
     """A recurrent layer over the steps of a batch.
 
     Its parameters are W (F, gates H), R (H, gates H), b (slots H,) and, for a cell that
-    has them, p (n_own, H), in the order of the slots of the cell (cell.h). One that
+    has them, p (n_own, H), in the order of the slots of the cell (cells.h). One that
     reads the data needs no gradient of its input. One whose steps nobody reads gives
     only the states at the ends, in memory that does not grow with the number of steps.
     `recurrent_dropout` is the share of the hidden units that R does not get, the same
