@@ -586,18 +586,7 @@ def _ends_with_padding(X):
 
 
 def padded_lengths(X):
-    """Return the lengths of NaN-padded sequences.
-
-    Parameters
-    ----------
-    X : ndarray of float, shape (n, T, F)
-        Sequences whose trailing all-NaN steps are padding.
-
-    Returns
-    -------
-    lengths : ndarray of intp, shape (n,)
-        The last step of each sequence that is not all NaN, counted from 1.
-    """
+    """Lengths (n,) of sequences (n, T, F) whose trailing all-NaN steps are padding."""
     T = X.shape[1]
     valid = ~np.isnan(X).all(axis=2)
     # argmax finds the first valid step from the end, and 0 where there is none.

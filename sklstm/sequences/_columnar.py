@@ -12,31 +12,20 @@ from ._peers import import_peer, names_of, package_of
 from ._stacking import as_offsets
 
 
-def raise_missing_sample(missing):
-    """Raise for sequences that are null.
-
-    Parameters
-    ----------
-    missing : ndarray of bool, shape (n,)
-        Which ones are.
-
-    Raises
-    ------
-    ValueError
-        Names the first one.
-    """
+def raise_missing_sample(missing):  # (n,) bool, which ones are
+    """Raise for sequences that are null; name the first of them."""
     raise ValueError(
         f"Sample {int(np.argmax(missing))} is missing (null). Drop such samples "
         "together with their targets; a sequence of no steps is an empty list."
     )
 
 
-def _rows_as_matrix(values, row_lengths, lengths):
-    """Return steps that are lists of numbers as a matrix.
-
-    `values` are the numbers of all steps, `row_lengths` says how many each step has, -1
-    for one that is null, and `lengths` how many steps each sequence.
-    """
+def _rows_as_matrix(
+    values,  # numbers of all steps
+    row_lengths,  # how many each step has, -1 for one that is null
+    lengths,  # steps of each sequence
+):
+    """Steps that are lists of numbers as a matrix."""
     present = row_lengths >= 0
     if not present.any():
         raise ValueError(
@@ -82,18 +71,7 @@ def _finish(data, lengths, names):
 
 
 def stack_awkward(X):
-    """Stack an awkward array.
-
-    Parameters
-    ----------
-    X : awkward.Array
-        See :meth:`SequenceArray.from_awkward`.
-
-    Returns
-    -------
-    data, offsets, names
-        As :func:`~sklstm.sequences._stacking.stack_items` returns them.
-    """
+    """Data, offsets and names of an awkward array."""
     if package_of(X) != "awkward" or not hasattr(X, "layout"):
         raise TypeError(f"Expected an awkward.Array, got {type(X).__name__}.")
     ak = import_peer("awkward", "from_awkward")
@@ -180,18 +158,7 @@ def as_awkward(sequences):
 
 
 def stack_arrow(X):
-    """Stack an Arrow array of lists.
-
-    Parameters
-    ----------
-    X : pyarrow.Array, pyarrow.ChunkedArray, or an object that exports one
-        See :meth:`SequenceArray.from_arrow`.
-
-    Returns
-    -------
-    data, offsets, names
-        As :func:`~sklstm.sequences._stacking.stack_items` returns them.
-    """
+    """Data, offsets and names of an Arrow array of lists, or what exports one."""
     if not (hasattr(X, "__arrow_c_stream__") or hasattr(X, "__arrow_c_array__")):
         raise TypeError(
             "Expected a pyarrow Array or ChunkedArray of lists, or an object that "
