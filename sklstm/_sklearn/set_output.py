@@ -6,44 +6,13 @@ from sklearn import get_config
 
 
 def output_of(estimator):
-    """Return what `transform` is asked to give.
-
-    Parameters
-    ----------
-    estimator : estimator
-        A transformer.
-
-    Returns
-    -------
-    output : {"default", "pandas", "polars"}
-        What `set_output` was told, else ``sklearn.set_config(transform_output=...)``.
-    """
+    """ "default", "pandas" or "polars": what `set_output` was told, else the config."""
     config = getattr(estimator, "_sklearn_output_config", {})  # `clone` knows this name
     return config.get("transform", get_config()["transform_output"])
 
 
 def as_frame(data, names, library, index=None):
-    """Return a matrix as a DataFrame.
-
-    Parameters
-    ----------
-    data : ndarray of shape (n_rows, n_columns)
-        The values.
-
-    names : sequence of str
-        The columns.
-
-    library : {"pandas", "polars"}
-        Whose DataFrame.
-
-    index : Index or None
-        The rows' names, which only pandas knows.
-
-    Returns
-    -------
-    frame : DataFrame of shape (n_rows, n_columns)
-        With the dtype of data.
-    """
+    """A matrix as a DataFrame of a library; `index` are the rows' names for pandas."""
     frames = import_module(library)
     if library == "pandas":
         return frames.DataFrame(data, columns=list(names), index=index)
@@ -51,18 +20,7 @@ def as_frame(data, names, library, index=None):
 
 
 def check_output(transform):
-    """Check what `set_output` is told.
-
-    Parameters
-    ----------
-    transform : object
-        The argument.
-
-    Raises
-    ------
-    ValueError
-        If it is not one that :meth:`SetOutputMixin.set_output` takes.
-    """
+    """An error if `set_output` is told something else."""
     if transform not in (None, "default", "pandas", "polars"):
         raise ValueError(
             f"transform={transform!r} is none of 'default', 'pandas', 'polars' and "

@@ -30,28 +30,12 @@ OVERFLOWS_NOWHERE = 1e76
 
 
 class Features(NamedTuple):
-    """What an estimator remembers of the X it was fitted on.
+    """What an estimator remembers of the X it was fitted on."""
 
-    Parameters
-    ----------
-    n_features_in : int
-        Features per step; for 2-D input the number of columns, which are the steps
-        of univariate sequences.
-
-    n_sequence_features : int
-        Features per step, 1 for 2-D input.
-
-    fixed_n_steps : int or None
-        The number of steps every sequence has if X was 2-D, None otherwise.
-
-    feature_names_in : ndarray of str or None
-        Names of the features (of the columns if X was 2-D), where X has them.
-    """
-
-    n_features_in: int
-    n_sequence_features: int
-    fixed_n_steps: int | None
-    feature_names_in: np.ndarray | None
+    n_features_in: int  # per step; of 2-D X the number of columns, which are steps
+    n_sequence_features: int  # per step; 1 of 2-D X
+    fixed_n_steps: int | None  # that every sequence of 2-D X has
+    feature_names_in: np.ndarray | None  # of the columns of 2-D X
 
 
 def check_sequences(
@@ -133,37 +117,9 @@ def check_sequences(
 
 
 def inspect_sequences(estimator, X, *, dtype=None, allow_nan=False):
-    """Validate sequences for ``fit``, without a change to the estimator.
+    """Valid sequences for `fit`, and the `Features` to remember; changes nothing.
 
-    First of two steps: ``fit`` validates everything it is given, and only then calls
-    :func:`record_features`, so that a ``fit`` that fails leaves an earlier one usable.
-
-    Parameters
-    ----------
-    estimator : estimator instance
-        Named in error messages; not changed.
-
-    X : array-like of sequences
-        The sequences, in any form :func:`check_sequences` accepts.
-
-    dtype : {"float32", "float64"} or dtype, default=None
-        See :func:`check_sequences`.
-
-    allow_nan : bool, default=False
-        See :func:`check_sequences`.
-
-    Returns
-    -------
-    sequences : SequenceArray of shape (n, None, F)
-        The validated sequences.
-
-    features : Features
-        What is to be remembered.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`check_sequences`; also if only some column names are strings.
+    `dtype` and `allow_nan` are those of :func:`check_sequences`.
     """
     sequences, n_steps = _convert(X, dtype, allow_nan, 1, estimator)
     n_features = sequences.n_features
@@ -183,19 +139,9 @@ def inspect_sequences(estimator, X, *, dtype=None, allow_nan=False):
 
 
 def record_features(estimator, features):
-    """Let the estimator remember what :func:`inspect_sequences` found.
+    """Let the estimator remember what :func:`inspect_sequences` found; cannot fail.
 
-    Sets ``n_features_in_``, ``_n_sequence_features``, ``_fixed_n_steps`` and, where X
-    had names, ``feature_names_in_``; deletes an earlier ``feature_names_in_`` where it
-    had none, as scikit-learn does. Cannot fail.
-
-    Parameters
-    ----------
-    estimator : estimator instance
-        The estimator that is being fitted.
-
-    features : Features
-        Second result of :func:`inspect_sequences`.
+    Also as `feature_names_in_`, which goes where X has no names, as in scikit-learn.
     """
     estimator.n_features_in_ = features.n_features_in
     estimator._n_sequence_features = features.n_sequence_features
@@ -221,53 +167,11 @@ def features_of(estimator):
 def validate_sequences(
     estimator, X, *, reset, dtype=None, allow_nan=False, features=None
 ):
-    """Validate sequences for an estimator and set or check its features.
+    """Valid sequences (n, None, F) for an estimator.
 
-    Parameters
-    ----------
-    estimator : estimator instance
-        The estimator to validate for.
-
-    X : array-like of sequences
-        The sequences, in any form :func:`check_sequences` accepts.
-
-    reset : bool
-        True, in ``fit``: set ``n_features_in_`` (F, or the number of columns of 2-D
-        input), ``feature_names_in_`` where X has names, and the private
-        ``_n_sequence_features`` (F) and ``_fixed_n_steps``. It is
-        :func:`inspect_sequences` and :func:`record_features` in one; on an error
-        nothing is set. False, elsewhere: check X against them.
-
-    dtype : {"float32", "float64"} or dtype, default=None
-        See :func:`check_sequences`.
-
-    allow_nan : bool, default=False
-        See :func:`check_sequences`.
-
-    features : Features, default=None
-        With ``reset=False`` what to check X against, None for what the estimator has
-        now: another thread may fit it meanwhile.
-
-    Returns
-    -------
-    sequences : SequenceArray of shape (n, None, F)
-        The validated sequences.
-
-    Raises
-    ------
-    NotFittedError
-        With ``reset=False``, if nothing was recorded.
-
-    TypeError, ValueError
-        As :func:`check_sequences`. With ``reset=False`` also, in scikit-learn's words,
-        if X has another number of features, other feature names or, where the
-        estimator was fitted on 2-D input and X is 2-D, another number of columns.
-
-    Warns
-    -----
-    UserWarning
-        With ``reset=False``, if only one of X and the estimator has feature names, as
-        scikit-learn does.
+    With `reset`, in `fit`, its features are set; else X is checked against them, or
+    against `features` where another thread may fit meanwhile, in scikit-learn's words.
+    `dtype` and `allow_nan` are those of :func:`check_sequences`.
     """
     sequences, _ = validate_layout(
         estimator, X, reset=reset, dtype=dtype, allow_nan=allow_nan, features=features
@@ -276,23 +180,7 @@ def validate_sequences(
 
 
 def validate_layout(estimator, X, *, reset, dtype=None, allow_nan, features=None):
-    """Do what :func:`validate_sequences` does, and tell whether X is 2-D.
-
-    For transformers, which give back the container they are given.
-
-    Parameters
-    ----------
-    estimator, X, reset, dtype, allow_nan, features
-        See :func:`validate_sequences`.
-
-    Returns
-    -------
-    sequences : SequenceArray of shape (n, None, F)
-        The validated sequences.
-
-    n_steps : int or None
-        The number of columns if X is 2-D, else None.
-    """
+    """What :func:`validate_sequences` returns, and the columns' number if X is 2-D."""
     if reset:
         sequences, features = inspect_sequences(
             estimator, X, dtype=dtype, allow_nan=allow_nan
@@ -345,21 +233,7 @@ def _check_columns(estimator, X, features):
 
 
 def warn_of_one_step(sequences, name):
-    """Warn where every sequence has one step of several features: time may come last.
-
-    Parameters
-    ----------
-    sequences : SequenceArray of shape (n, None, F)
-        What an estimator is fitted to.
-
-    name : str
-        Who is fitted, for the message.
-
-    Warns
-    -----
-    UserWarning
-        If there are two sequences or more, and none tells one step from another.
-    """
+    """Warn where all sequences have one step of several features: time may be last."""
     n, _, F = sequences.shape
     if n > 1 and F > 1 and (sequences.lengths == 1).all():
         warn(
@@ -371,37 +245,11 @@ def warn_of_one_step(sequences, name):
 
 
 def check_step(name, features, X, n_sequences, dtype):
-    """Validate one step of sequences that are read side by side.
+    """One step (n_sequences, n_features) in this dtype, C-contiguous and a copy, and
+    whether it surely has no NaN and infinity.
 
-    Parameters
-    ----------
-    name : str
-        Of the estimator.
-
-    features : Features
-        Those that X must have.
-
-    X : array-like of shape (n_sequences, n_features)
-        The step. A vector will do where one of the two is 1.
-
-    n_sequences : int
-        Number of sequences.
-
-    dtype : dtype
-        Type of the result.
-
-    Returns
-    -------
-    x : ndarray of shape (n_sequences, n_features)
-        C-contiguous; shares no memory with X. It may hold NaN and infinity.
-
-    finite : bool
-        Whether it surely does not.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If X has another shape or holds anything but real numbers.
+    `features` are those that X must have, `name` is that of the estimator. A vector
+    will do where one of the two axes is 1.
     """
     if type(X) is not np.ndarray or X.dtype not in FLOATS:
         axes = "(n_sequences, n_features)"

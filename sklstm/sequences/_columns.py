@@ -9,18 +9,7 @@ FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 def float_dtype(*dtypes):
-    """Return the float type that holds data of these types.
-
-    Parameters
-    ----------
-    *dtypes : dtype
-        Types of the data.
-
-    Returns
-    -------
-    dtype : dtype
-        ``float32`` if the data are ``float32``, else ``float64``.
-    """
+    """float32 if data of these types are, else float64."""
     common = np.result_type(*dtypes)
     return common if common in FLOATS else FLOATS[1]
 
@@ -33,20 +22,9 @@ def as_names(columns):
 
 
 def columns_as_matrix(columns, order=slice(None)):
-    """Return columns as one matrix of floats.
+    """Columns (n_rows,) of numbers as one C-contiguous matrix of floats.
 
-    Parameters
-    ----------
-    columns : list of ndarray of shape (n_rows,)
-        Of any numeric types.
-
-    order : ndarray of int, shape (n_rows,), default=slice(None)
-        The row of the columns for each row of the matrix; as they are by default.
-
-    Returns
-    -------
-    data : ndarray of float32 or float64, shape (n_rows, n_columns)
-        C-contiguous; float32 if all columns are.
+    `order` has the row of the columns for each row of the matrix.
     """
     dtype = float_dtype(*(column.dtype for column in columns))
     data = np.empty((len(columns[0]), len(columns)), dtype)
@@ -210,31 +188,10 @@ def frame_as_matrix(frame, what, way_out=f"Encode it, or leave it out. {DATES}")
 
 
 def read_numbers(X, what, axes):
-    """Return an array of real numbers of what can be read as one.
+    """An array of real numbers of what can be read as one, missing values as NaN.
 
-    Parameters
-    ----------
-    X : array-like
-        An array, lists of numbers, a Series or a DataFrame.
-
-    what : str
-        What it is, for messages.
-
-    axes : str
-        The shape expected, for messages.
-
-    Returns
-    -------
-    array : ndarray
-        Of a numeric type and any shape; missing values are NaN.
-
-    Raises
-    ------
-    TypeError
-        If X is of a type that has to be converted first.
-
-    ValueError
-        If X holds anything but real numbers, or is ragged.
+    X is an array, lists of numbers, a Series or a DataFrame; `what` it is and the
+    `axes` expected are for messages.
     """
     if type(X) is not np.ndarray:
         refuse_foreign(X, what, axes)

@@ -9,24 +9,11 @@ FILL_AT_ONCE = 1_000_000
 
 
 def observed_mean(sequences, sample_weight=None):
-    """Mean of each feature over the steps where it was observed.
+    """Mean of each feature (F,) over the steps where it was observed; 0 without any.
 
     Sums are over the distinct totals of sequences, so that a sequence of weight 3 and
     the sequence given three times come to the same bits, whatever the order; and of
     numbers below 1, so that none overflows.
-
-    Parameters
-    ----------
-    sequences : SequenceArray of shape (n, None, F)
-        Sequences in which NaN is a missing value.
-
-    sample_weight : ndarray of shape (n,), default=None
-        Weights above zero; that of a sequence counts for each of its steps.
-
-    Returns
-    -------
-    mean : ndarray of float64, shape (F,)
-        Means; 0 for a feature that was never observed.
     """
     with_steps = np.flatnonzero(sequences.lengths)  # reduceat knows no empty sums
     starts = sequences._offsets[with_steps]
@@ -55,28 +42,12 @@ def _sum(values, weight):
 
 
 def fill_forward(sequences, first, *, indicator=False):
-    """Put the last value seen where one is missing.
+    """Put the last value seen where one is missing, from its own sequence alone.
 
-    Each sequence is filled from nothing but its own steps and ``first``.
-
-    Parameters
-    ----------
-    sequences : SequenceArray of shape (n, None, F)
-        Sequences in which NaN is a missing value; not changed.
-
-    first : ndarray of shape (F,) or (n, F)
-        What a feature is taken to be before it is first seen in a sequence, in all of
-        them or in each.
-
-    indicator : bool, default=False
-        Whether to add a column for each feature, behind all of them, that is 1 where
-        the value was missing and 0 elsewhere (Lipton, Kale & Wetzel 2016).
-
-    Returns
-    -------
-    filled : SequenceArray of shape (n, None, F) or (n, None, 2 F)
-        Sequences without NaN, of the same dtype, and without the names of features.
-        Without ``indicator`` the object given, if no value is missing.
+    `first` (F,) or (n, F) is what a feature is taken to be before it is first seen.
+    With `indicator` there is a column more for each feature, behind all of them, that
+    is 1 where the value was missing (Lipton, Kale & Wetzel 2016). Without names of
+    features; the sequences themselves if nothing is to be filled.
     """
     data, offsets = sequences._data, sequences._offsets
     N, F = data.shape
