@@ -14,6 +14,7 @@ from ._array import SequenceArray
 from ._columns import (
     FLOATS,
     as_names,
+    doubled,
     float_dtype,
     frame_as_matrix,
     is_frame,
@@ -23,7 +24,7 @@ from ._columns import (
 )
 from ._foreign import DATES, raise_not_numeric, refuse_foreign, refuse_types
 from ._peers import package_of
-from ._stacking import stack_items
+from ._stacking import place_of, stack_items
 
 # Numbers whose squares have a smaller sum are numbers in float32 too.
 OVERFLOWS_NOWHERE = 1e76
@@ -247,10 +248,8 @@ def check_step(
         refuse_foreign(X, "X", axes)
         if hasattr(X, "columns") and features.fixed_n_steps is None:
             _check_names(name, features, as_names(X.columns))
-        try:
+        with _refusing_too_large():
             X = read_numbers(X, "X", axes)
-        except OverflowError as error:
-            raise ValueError(f"X holds a number too large: {error}") from error
     shape = n_sequences, features.n_sequence_features
     if X.ndim < 2 and 1 in shape and X.size == math.prod(shape):
         X = X.reshape(shape)
@@ -295,24 +294,24 @@ def _check_names(estimator_name, features, names):
 
 def _refuse_doubled(columns):
     """Raise where a table has a column twice: scikit-learn 1.9 reads none, 1.8 does."""
-    columns = list(columns)
-    if len(set(columns)) < len(columns):
-        j, name = next((j, n) for j, n in enumerate(columns) if n in columns[:j])
+    for i, j, name in doubled(columns):
         raise ValueError(
-            f"X is a table whose columns {columns.index(name)} and {j} are both named "
-            f"{name!r}. Give each a name of its own, or pass X.to_numpy()."
+            f"X is a table whose columns {i} and {j} are both named {name!r}. Give "
+            "each a name of its own, or pass X.to_numpy()."
         )
 
 
-def _convert(X, dtype, allow_nan, ensure_min_samples, estimator=None):
+@contextlib.contextmanager
+def _refusing_too_large():
+    """A ValueError of integers of Python that are beyond every float."""
     try:
-        return _convert_numbers(X, dtype, allow_nan, ensure_min_samples, estimator)
+        yield
     except OverflowError as error:
-        # integers of Python that are beyond every float
         raise ValueError(f"X holds a number too large: {error}") from error
 
 
-def _convert_numbers(X, dtype, allow_nan, ensure_min_samples, estimator):
+@_refusing_too_large()
+def _convert(X, dtype, allow_nan, ensure_min_samples, estimator=None):
     """Return X as a valid SequenceArray, and the number of columns if it is 2-D."""
     if dtype is not None:
         dtype = np.dtype(dtype)
@@ -539,9 +538,7 @@ def _check_finite(sequences, allow_nan, n_steps, estimator):
             return
         bad = np.isnan(data)
     row, feature = divmod(int(np.argmax(bad)), sequences.n_features)
-    # Right of equal offsets: the sequences of no steps have no such row.
-    sample = int(np.searchsorted(sequences._offsets, row, side="right")) - 1
-    step = row - int(sequences._offsets[sample])
+    sample, step = place_of(row, sequences._offsets)
     where = f"sample {sample}, step {step}, feature {feature}"
     if sequences.feature_names is not None:
         where += f" ({sequences.feature_names[feature]})"

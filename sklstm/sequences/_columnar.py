@@ -9,7 +9,7 @@ import numpy as np
 
 from ._columns import as_names, columns_as_matrix, float_dtype
 from ._peers import import_peer, names_of, package_of
-from ._stacking import as_offsets
+from ._stacking import as_offsets, place_of
 
 
 def raise_missing_sample(missing):  # (n,) bool, which ones are
@@ -24,9 +24,12 @@ def _rows_as_matrix(
     values,  # numbers of all steps
     row_lengths,  # how many each step has, -1 for one that is null
     lengths,  # steps of each sequence
+    size=None,  # how many numbers each step has, where its type says it
 ):
     """Steps that are lists of numbers as a matrix."""
     present = row_lengths >= 0
+    if size is not None:
+        return _fill_missing(values.reshape(present.sum(), size), present)
     if not present.any():
         raise ValueError(
             "No step is there to tell the number of features. Give the inner lists a "
@@ -54,10 +57,8 @@ def _fill_missing(rows, present):
 
 
 def _name_of(row, lengths):
-    """Name the sequence that a row of all steps is of, and its step."""
-    offsets = as_offsets(lengths)
-    sample = int(np.searchsorted(offsets, row, side="right")) - 1
-    return f"Sample {sample}, step {row - offsets[sample]}"
+    sample, step = place_of(row, as_offsets(lengths))
+    return f"Sample {sample}, step {step}"
 
 
 def _finish(data, lengths, names):
@@ -105,13 +106,8 @@ def stack_awkward(X):
     elif steps.ndim == 2:
         row_lengths = ak.to_numpy(ak.fill_none(ak.num(steps, axis=1), -1))
         values = _awkward_numbers(ak, ak.flatten(steps, axis=1))
-        regular = _regular_size(ak, steps)
-        if regular is None:
-            data = _rows_as_matrix(values, row_lengths, lengths)
-        else:
-            present = row_lengths >= 0
-            values = values.reshape(present.sum(), regular)
-            data = _fill_missing(values, present)
+        size = _regular_size(ak, steps)
+        data = _rows_as_matrix(values, row_lengths, lengths, size)
     else:
         data = _awkward_numbers(ak, steps)
     return _finish(data, lengths, names)
@@ -196,15 +192,12 @@ def stack_arrow(X):
                 for name, column in zip(names, steps.flatten(), strict=True)
             ]
         )
-    elif pa.types.is_fixed_size_list(steps.type):
-        values = _arrow_numbers(pa, steps.flatten())
-        present = np.asarray(steps.is_valid())
-        values = values.reshape(present.sum(), steps.type.list_size)
-        data = _fill_missing(values, present)
     elif _is_list(steps.type):
         row_lengths = np.asarray(pc.list_value_length(steps).fill_null(-1))
         values = _arrow_numbers(pa, steps.flatten())
-        data = _rows_as_matrix(values, row_lengths, lengths)
+        is_fixed = pa.types.is_fixed_size_list(steps.type)
+        size = steps.type.list_size if is_fixed else None
+        data = _rows_as_matrix(values, row_lengths, lengths, size)
     else:
         data = _arrow_numbers(pa, steps)
     return _finish(data, lengths, names)

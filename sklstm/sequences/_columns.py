@@ -21,6 +21,15 @@ def as_names(columns):
     return names if are_names and len(set(names)) == len(names) else None
 
 
+def doubled(names):
+    """Places and name of each that has been there before."""
+    first = {}
+    for j, name in enumerate(names):
+        i = first.setdefault(name, j)
+        if i < j:
+            yield i, j, name
+
+
 def columns_as_matrix(
     columns,  # list of (n_rows,)
     order=slice(None),  # the row of the columns for each row of the matrix

@@ -4,7 +4,7 @@ from collections.abc import Hashable, Iterable
 
 import numpy as np
 
-from ._columns import as_numbers, columns_as_matrix, is_missing
+from ._columns import as_numbers, columns_as_matrix, doubled, is_missing
 from ._foreign import DATES, refuse_foreign
 from ._peers import package_of
 from ._stacking import as_offsets
@@ -32,14 +32,11 @@ def stack_long(
     if not by:
         raise ValueError("'by' needs at least one column that names the sequence.")
     index = getattr(getattr(frame, "index", None), "names", ())
-    as_text = list(map(str, columns))
-    for j, column in enumerate(as_text):
-        first = as_text.index(column)
-        if first < j:
-            raise ValueError(
-                f"Columns {first} and {j} of the table are both named {column!r}. "
-                "Rename or drop one of them."
-            )
+    for i, j, column in doubled(map(str, columns)):
+        raise ValueError(
+            f"Columns {i} and {j} of the table are both named {column!r}. Rename or "
+            "drop one of them."
+        )
     asked = [*by, *sort]
     for j, column in enumerate(asked):
         if isinstance(column, bool) or column not in columns:
@@ -70,14 +67,8 @@ def stack_long(
     # lexsort is stable and takes its last key first.
     keys = [_levels(frame, column)[1] for column in reversed(sort)]
     order = np.lexsort([*keys, code])
-    features = [
-        as_numbers(
-            frame[name],
-            name,
-            f"Encode it first, or name it in 'by' or 'sort'. {DATES}",
-        )
-        for name in names
-    ]
+    way_out = f"Encode it first, or name it in 'by' or 'sort'. {DATES}"
+    features = [as_numbers(frame[name], name, way_out) for name in names]
     data = columns_as_matrix(features, order)
     return data, as_offsets(np.bincount(code)), tuple(map(str, names))
 

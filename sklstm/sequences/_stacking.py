@@ -17,6 +17,13 @@ def as_offsets(lengths):
     return offsets
 
 
+def place_of(row, offsets):
+    """Sequence and step of a row of all steps."""
+    # Right of equal offsets: the sequences of no steps have no such row.
+    sample = int(np.searchsorted(offsets, row, side="right")) - 1
+    return sample, row - int(offsets[sample])
+
+
 def stack_items(
     items,  # n arrays (T_i, F), or all of them (T_i,)
     dtype=None,  # None keeps float32 and float64, and makes float64 of others
