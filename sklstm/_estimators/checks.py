@@ -14,9 +14,6 @@ NO_JOBS = (
     "for what makes many fits, such as GridSearchCV."
 )
 
-# Whose recurrent weights, in float32, have 2**64 bytes.
-MOST_UNITS = 2**31
-
 
 def hidden_sizes(estimator):
     """Sizes of the layers, of a valid parameter."""
@@ -42,11 +39,6 @@ def check_parameters(
             raise ValueError(
                 "hidden_layer_sizes must be a positive integer or a tuple of them, "
                 f"got {sizes!r}."
-            )
-        if size > MOST_UNITS:
-            raise ValueError(
-                f"hidden_layer_sizes={sizes!r}: the weights of {size} units are more "
-                f"than can be addressed. Use at most {MOST_UNITS}, and far fewer."
             )
     if not hidden_sizes(estimator):
         raise ValueError(
