@@ -28,8 +28,8 @@ from test_lstm import (
     snapshot,
     stop_at,
 )
-from test_training import Reference, problem, training_set
 from threadpoolctl import threadpool_info, threadpool_limits
+from training_cases import Reference, problem, training_set
 
 from sklstm import LSTMClassifier, LSTMRegressor
 from sklstm._network.network import Network

@@ -21,13 +21,7 @@ from sklearn.exceptions import (
 from sklearn.metrics import accuracy_score, log_loss, r2_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from test_training import (
-    adam_step,
-    matrix,
-    reference_training,
-    rmsprop_step,
-    sgd_step,
-)
+from training_cases import adam_step, matrix, reference_training, rmsprop_step, sgd_step
 
 import sklstm
 from sklstm import (
