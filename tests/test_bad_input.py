@@ -15,8 +15,8 @@ import scipy.sparse as sp
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from malformed_cases import INVALID
 from sklearn.base import is_classifier
-from test_lstm import INVALID
 from test_sequences import MALFORMED
 
 from sklstm import (

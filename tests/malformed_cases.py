@@ -1,0 +1,36 @@
+"""What is refused, and the message."""
+
+import numpy as np
+
+INVALID = [
+    ("bidirectional", ["yes", None, 2]),
+    ("pooling", ["min", "attn", None, 1, True]),
+    ("dropout", [-0.1, 1, 1.0, 2, "a", None, np.nan, [0.5]]),
+    ("recurrent_dropout", [-0.1, 1, 1.0, "a", None, np.nan]),
+    ("tbptt", [0, -1, 2.5, "a", np.inf]),
+    ("hidden_layer_sizes", [0, -3, (), (4, 0), (4, 2.5), 4.0, "64", None, [[3], [4]]]),
+    ("solver", ["newton-cg", None, 1]),
+    ("alpha", [-1e-9, "a", None, np.nan]),
+    ("batch_size", [0, -1, 2.5, None, "big"]),
+    ("learning_rate", ["step", None]),
+    ("learning_rate_init", [0, -1.0, None, np.nan]),
+    ("power_t", [-1, "a"]),
+    ("max_iter", [0, 1.5, None]),
+    ("max_fun", [0, 1.5, None]),
+    ("max_grad_norm", [0, -1, "a"]),
+    ("shuffle", ["yes", 2]),
+    ("random_state", ["a", -1]),
+    ("tol", [-1e-4, None]),
+    ("n_iter_no_change", [0, 1.5]),
+    ("early_stopping", ["yes", 2]),
+    ("validation_fraction", [0, 1, 5]),
+    ("momentum", [-0.1, 1.1]),
+    ("nesterovs_momentum", ["yes"]),
+    ("beta_1", [-0.1, 1]),
+    ("beta_2", [-0.1, 1]),
+    ("epsilon", [0, -1]),
+    ("warm_start", ["yes"]),
+    ("verbose", ["yes", -1]),
+    ("dtype", ["float16", "int32", int, None, np.float16, np.dtype("i4")]),
+    ("missing", ["drop", None, True, np.nan]),
+]
