@@ -1,6 +1,6 @@
 """solver="lbfgs": against scipy on an objective written out in NumPy, limits, warnings.
 
-What holds for every solver is in test_common.py, test_fit.py and test_solver.py.
+What holds for every solver is in test_promises.py, test_fit.py and test_solver.py.
 """
 
 import pickle
