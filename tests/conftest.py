@@ -1,5 +1,6 @@
 """Fixtures that several test files share."""
 
+import os
 from importlib import import_module
 
 import numpy as np
@@ -76,3 +77,14 @@ def threads(monkeypatch):
 
     limit.used = used
     return limit
+
+
+@pytest.fixture(scope="module")
+def torch():
+    return pytest.importorskip("torch")
+
+
+@pytest.fixture(scope="module")
+def keras():
+    os.environ.setdefault("KERAS_BACKEND", "torch")
+    return pytest.importorskip("keras")
