@@ -1,4 +1,5 @@
-"""Training written out: solvers, schedules, penalty, clipping, minibatches, randomness."""
+"""Training written out: solvers, schedules, penalty, clipping, minibatches, random state.
+"""
 
 import warnings
 
