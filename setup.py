@@ -12,6 +12,8 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 KERNELS = "sklstm/_kernels"
+# What Cython writes for memoryviews: once, not into every extension.
+SHARED = "sklstm._kernels._memoryviews"
 HEADERS = sorted(map(str, Path(KERNELS).glob("*.h")))
 INCLUDED = sorted(map(str, Path(KERNELS).glob("*.pxi")))
 X86 = platform.machine().lower() in {"x86_64", "amd64"}
@@ -129,12 +131,14 @@ def write_configuration():
 
 def kernel(name, source, build_dir, flags=()):
     """One extension, from a C file in a folder of its own: variants share a source."""
+    name = f"sklstm._kernels.{name}"
     c_file = Path("build", build_dir, KERNELS, source).with_suffix(".c")
     before = (c_file.read_bytes(), c_file.stat()) if c_file.exists() else None
     (extension,) = cythonize(
-        [Extension(f"sklstm._kernels.{name}", [f"{KERNELS}/{source}"])],
+        [Extension(name, [] if name == SHARED else [f"{KERNELS}/{source}"])],
         compiler_directives=DIRECTIVES,
         build_dir=f"build/{build_dir}",
+        shared_utility_qualified_name=SHARED,
     )
     # An isolated build has a new Cython, whose files are newer than any C file; what it
     # writes again as it was need not be compiled again.
@@ -151,6 +155,7 @@ def kernel(name, source, build_dir, flags=()):
 
 write_configuration()
 extensions = [
+    kernel("_memoryviews", "_memoryviews.c", "cython"),
     kernel("_runtime", "_runtime.pyx", "cython"),
     kernel("_schedule", "_schedule.pyx", "cython"),
     kernel("_digest", "_digest.pyx", "cython"),

@@ -242,7 +242,7 @@ def masked(shape):
 
 DIMENSIONS = r"dim|dimension|shape|Reshape"
 
-# Beside what test_sequences lists, without what only a first call could read.
+# Beside what test_check_sequences tries, without what only a first call could read.
 BAD_X = {
     key: case for key, case in MALFORMED.items() if not hasattr(case[0], "__next__")
 } | {

@@ -1,192 +1,215 @@
-"""What is learnt is what predicts, and is nobody else's."""
+"""What a fit has found, as one object: whole, immutable, and the only thing that
+predictions read."""
 
+import dataclasses
 import pickle
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
-from scipy.special import expit, softmax
-from sklearn.exceptions import NotFittedError
-from task_cases import (
-    CLASSIFICATION,
-    REGRESSION,
-    by_hand,
-    dtypes,
-    every_task,
-    fitted,
-    learned,
-    make_target,
-    ragged,
-    raw,
-    small,
+from numpy.testing import assert_array_equal
+
+from sklstm import (
+    GRUClassifier,
+    GRURegressor,
+    LSTMClassifier,
+    LSTMRegressor,
+    RNNRegressor,
+    SequenceArray,
 )
+from sklstm._estimators.fitted import Fitted
+from sklstm._targets.labels import Binary, Multiclass, Multilabel, labels_of
+from sklstm._targets.numbers import Numbers
 
-from sklstm.sequences import SequenceArray
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
-# Most fits here make few epochs on purpose; the warning has a test of its own.
-pytestmark = pytest.mark.filterwarnings("ignore:Maximum iterations")
+RNG = np.random.default_rng(0)
+X = RNG.standard_normal((20, 4, 3))
+Y = X.sum(axis=(1, 2))
+THREE = np.digitize(Y, [-1, 1])
+SMALL = {"hidden_layer_sizes": 3, "max_iter": 2, "random_state": 0}
 
-# ---- what is learnt is what predicts ---------------------------------------------
-
-
-@every_task
-@pytest.mark.parametrize("hidden", [5, (4, 6), (2, 3, 17)])
-def test_predictions_from_weights_alone(task, hidden):
-    X = ragged()
-    estimator = fitted(task, X, hidden=hidden, dtype="float64", learning_rate_init=0.05)
-    expected = by_hand(estimator, X)
-    if task in REGRESSION:
-        if task == "single":
-            expected = expected[:, 0]
-        scale = np.abs(expected).max(axis=0)
-        assert_allclose(estimator.predict(X) / scale, expected / scale, 0, 1e-10)
-        return
-    if task == "binary":
-        p = np.hstack([expit(-expected), expit(expected)])
-        decision, labels = expected[:, 0], (expected[:, 0] > 0).astype(int)
-    elif task == "multiclass":
-        p = softmax(expected, axis=1)
-        decision, labels = expected, expected.argmax(axis=1)
-    else:
-        p = expit(expected)
-        decision, labels = expected, (expected > 0).astype(int)
-    assert_allclose(estimator.decision_function(X), decision, rtol=0, atol=1e-10)
-    assert_allclose(estimator.predict_proba(X), p, rtol=0, atol=1e-10)
-    assert_allclose(estimator.predict_log_proba(X), np.log(p), rtol=0, atol=1e-10)
-    assert_array_equal(estimator.predict(X), labels)
+MODELS = {
+    "binary": lambda: LSTMClassifier(**SMALL).fit(X, Y > 0),
+    "multiclass": lambda: GRUClassifier(**SMALL).fit(X, THREE),
+    "multilabel": lambda: GRUClassifier(**SMALL).fit(X, np.c_[Y > 0, Y > 1] * 1),
+    "numbers": lambda: LSTMRegressor(**SMALL, peephole=True).fit(X, Y),
+    "counts": lambda: RNNRegressor(**SMALL, loss="poisson").fit(X, THREE),
+    "quantiles": lambda: GRURegressor(
+        **SMALL, loss="quantile", quantile=[0.9, 0.2], missing="indicator"
+    ).fit(X, np.c_[Y, 2 * Y]),
+}
+every_model = pytest.mark.parametrize("name", MODELS)
 
 
-@every_task
-def test_float32_is_close_to_float64(task):
-    X = ragged()
-    one = fitted(task, X, dtype="float32")
-    expected = by_hand(one, X)
-    scale = np.abs(expected).max(axis=0) + 1
-    assert_allclose(
-        raw(one, X).reshape(expected.shape) / scale, expected / scale, 0, 1e-5
-    )
+@every_model
+def test_nothing_of_it_can_be_changed(name):
+    fitted = MODELS[name]()._fitted
+    for field in ("parameters", "target", "architecture"):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(fitted, field, None)
+    with pytest.raises(ValueError, match="read-only"):
+        fitted.parameters[0] = 1
 
 
-@every_task
-@dtypes
-def test_fitted_attributes(task, dtype):
-    X = ragged()
-    y = make_target(task, X)
-    estimator = small(task, hidden=(5, 4), dtype=dtype).fit(X, y)
-    K = {"binary": 1, "single": 1}.get(task, 3)
-    shapes = {
-        "weight_ih_l0": (20, 3), "weight_hh_l0": (20, 5),
-        "bias_ih_l0": (20,), "bias_hh_l0": (20,),
-        "weight_ih_l1": (16, 5), "weight_hh_l1": (16, 4),
-        "bias_ih_l1": (16,), "bias_hh_l1": (16,),
-        "head_weight": (K, 4), "head_bias": (K,),
-    }  # fmt: skip
-    assert type(estimator.weights_) is dict
-    assert {k: v.shape for k, v in estimator.weights_.items()} == shapes
-    for name, value in estimator.weights_.items():
-        in_units_of_y = name.startswith("head") and task in REGRESSION
-        assert type(value) is np.ndarray
-        assert value.dtype == (np.float64 if in_units_of_y else dtype)
-        assert np.isfinite(value).all()
-    assert estimator.n_features_in_ == 3
-    assert estimator.n_outputs_ == K
-    assert estimator.n_layers_ == 4
-    assert estimator.n_iter_ == 3
-    assert estimator.t_ == 3 * len(X)
-    assert type(estimator.loss_curve_) is list and len(estimator.loss_curve_) == 3
-    assert all(isinstance(loss, float) for loss in estimator.loss_curve_)
-    assert estimator.loss_ == estimator.loss_curve_[-1]
-    assert estimator.best_loss_ == min(estimator.loss_curve_)
-    assert estimator.validation_scores_ is None
-    assert estimator.best_validation_score_ is None
-    assert not hasattr(estimator, "feature_names_in_")
-    assert estimator.out_activation_ == {
-        "binary": "logistic", "multiclass": "softmax", "multilabel": "logistic",
-    }.get(task, "identity")  # fmt: skip
-    if task in CLASSIFICATION:
-        assert_array_equal(estimator.classes_, [0, 1] if task == "binary" else range(3))
-    else:
-        assert not hasattr(estimator, "classes_")
+@every_model
+def test_its_state_is_all_there_is(name):
+    """The state of the target makes the target again; so does a pickle."""
+    model = MODELS[name]()
+    fitted, method = model._fitted, model._fitted.target.methods[-1]
+    again = Fitted.of(fitted.build, fitted.state, fitted.features, model._target_of)
+    assert type(again.target) is type(fitted.target)
+    raw = 3 * RNG.standard_normal((5, fitted.target.n_outputs))
+    for method in fitted.target.methods:
+        expected = getattr(fitted.target, method)(raw)
+        assert_array_equal(getattr(again.target, method)(raw), expected)
+    other = pickle.loads(pickle.dumps(model))
+    assert_array_equal(other.predict(X), model.predict(X))
+    assert other._fitted.kind == fitted.kind
 
 
-@every_task
-def test_what_is_learnt_is_read_only(task):
-    estimator = fitted(task)
-    for value in learned(estimator).values():
+@pytest.mark.parametrize(
+    "classes, multilabel, kind",
+    [
+        ([0, 1], False, Binary),
+        ([0, 1, 2], False, Multiclass),
+        ([0, 1], True, Multilabel),
+    ],
+)
+def test_kinds_of_labels(classes, multilabel, kind):
+    target = labels_of(np.array(classes), multilabel)
+    assert type(target) is kind
+    assert type(labels_of(**target.state)) is kind
+
+
+# ---- weights_ ------------------------------------------------------------------------
+
+
+@every_model
+def test_weights_are_a_view_of_the_parameters(name):
+    model = MODELS[name]()
+    weights = model.weights_
+    assert "weights_" not in vars(model)
+    with pytest.raises(AttributeError):
+        model.weights_ = {}
+    weights.clear()  # the dict is the user's, the arrays are not
+    for array in model.weights_.values():
         with pytest.raises(ValueError, match="read-only"):
-            value[:] = 0
+            array[...] = 0
+    n_biases = 3 * 3 if name in ("multiclass", "multilabel", "quantiles") else 0
+    n = sum(array.size for array in model.weights_.values())
+    assert n >= len(model._fitted.parameters) >= n - 2 * 12 - n_biases
 
 
-@every_task
-def test_predict_changes_nothing(task):
-    X = ragged()
-    estimator = fitted(task, X)
-    before, attributes = pickle.dumps(estimator), dict(vars(estimator))
-    for method in (
-        "predict",
-        "predict_proba",
-        "predict_log_proba",
-        "decision_function",
-    ):
-        if hasattr(estimator, method):
-            first = getattr(estimator, method)(X)
-            assert_array_equal(getattr(estimator, method)(X), first)
-    estimator.score(X, make_target(task, X))
-    assert vars(estimator).keys() == attributes.keys()
-    assert all(vars(estimator)[k] is v for k, v in attributes.items())
-    assert pickle.dumps(estimator) == before
+def test_weights_are_not_there_before_a_fit():
+    model = LSTMRegressor()
+    assert not hasattr(model, "weights_")
+    with pytest.raises(AttributeError, match="not fitted"):
+        model.weights_  # noqa: B018
 
 
-@every_task
-def test_not_fitted(task):
-    estimator = small(task)
-    methods = ["predict", "predict_proba", "predict_log_proba", "decision_function"]
-    for method in methods if task in CLASSIFICATION else methods[:1]:
-        with pytest.raises(NotFittedError, match="not fitted yet"):
-            getattr(estimator, method)(ragged())
+def test_a_pickle_has_the_parameters_once():
+    params = {"hidden_layer_sizes": 64, "max_iter": 1, "random_state": 0}
+    model = LSTMRegressor(**params, solver="sgd", momentum=0.9).fit(X, Y)
+    n_bytes = model._fitted.parameters.nbytes
+    # beside them the velocity, and what does not depend on the size
+    assert 2 * n_bytes < len(pickle.dumps(model)) < 2.3 * n_bytes
 
 
-# ---- data are the user's ----------------------------------------------------------
+# ---- X and the network are of one fit ------------------------------------------------
+
+NAMED = SequenceArray(X.reshape(-1, 3), np.arange(0, 81, 4), ["a", "b", "c"])
+FORMS = {
+    # X of one fit, and of another one that is refused by the first
+    "features": (X, X[:, :, :2]),
+    "steps": (X[:, :, 0], X[:, :3, 0]),
+    "2-D and 3-D": (X, X[:, :, 0]),
+    "names": (NAMED, SequenceArray(NAMED.data, NAMED.offsets, ["a", "b", "d"])),
+}
 
 
-def freeze(*arrays):
-    for array in arrays:
-        array.flags.writeable = False
+def named_table(n_steps):
+    pandas = pytest.importorskip("pandas")
+    return pandas.DataFrame(X[:, :n_steps, 0], columns=list("abcd")[:n_steps])
 
 
-@every_task
-@dtypes
-@pytest.mark.parametrize("form", ["list", "SequenceArray", "3-D", "2-D"])
-def test_fit_does_not_write_on_its_arguments(task, dtype, form):
-    """Read-only memory, as joblib hands out, of the very type that needs no copy."""
-    X = np.random.default_rng(0).standard_normal((24, 5, 1 if form == "2-D" else 3))
-    X = X.astype(dtype)
-    y, weight = make_target(task, list(X)), np.arange(24.0) % 3
-    form_of = {
-        "list": lambda: list(X),
-        "SequenceArray": lambda: SequenceArray.from_padded(X),
-        "3-D": lambda: X,
-        "2-D": lambda: X[:, :, 0],
-    }
-    form = form_of[form]()
-    copies = [a.copy() for a in (X, y, weight)]
-    freeze(X, y, weight)
-    estimator = small(task, dtype=dtype, early_stopping=True, validation_fraction=0.4)
-    estimator.fit(form, y, weight)
-    estimator.set_params(early_stopping=False).partial_fit(form, y, weight)
-    raw(estimator, form)
-    for array, before in zip((X, y, weight), copies, strict=True):
-        assert_array_equal(array, before)
+FORMS["table"] = lambda: (named_table(4), named_table(3))
 
 
-def test_fitted_state_shares_no_memory_with_the_data():
-    X = ragged()
-    y = make_target("multioutput", X)
-    estimator = small("multioutput", dtype="float64").fit(SequenceArray.from_list(X), y)
-    before = raw(estimator, X)
-    y[:] = 0
-    assert_array_equal(raw(estimator, X), before)
-    labels = np.array([0, 1])
-    estimator = small("binary").partial_fit(X, np.arange(24) % 2, classes=labels)
-    labels[:] = 7
-    assert_array_equal(estimator.classes_, [0, 1])
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("method", ["predict", "transform"])
+def test_a_fit_before_x_is_read(form, order, method, monkeypatch):
+    """X is checked against the fit that the prediction began with."""
+    forms = FORMS[form]
+    given, other = (forms() if callable(forms) else forms)[::order]
+    model = GRURegressor(**SMALL).fit(given, Y)
+    expected = getattr(model, method)(given)
+    network = Fitted.network
+
+    def fit_and_take(self, **options):
+        monkeypatch.undo()
+        model.fit(other, 10 * Y)
+        return network(self, **options)
+
+    monkeypatch.setattr(Fitted, "network", fit_and_take)
+    assert_array_equal(getattr(model, method)(given), expected)
+    assert model._fitted.target.scale[0] > 5 * Y.std()  # of the fit meanwhile
+
+
+def test_a_step_is_checked_against_its_fit(monkeypatch):
+    model = GRURegressor(**SMALL).fit(X, Y)
+    state, network = model.initial_state(), Fitted.network
+    expected, _ = model.predict_step(X[0, 0], state)
+
+    def fit_and_take(self, **options):
+        monkeypatch.undo()
+        model.fit(X[:, :, :2], 10 * Y)
+        return network(self, **options)
+
+    monkeypatch.setattr(Fitted, "network", fit_and_take)
+    assert_array_equal(model.predict_step(X[0, 0], state)[0], expected)
+
+
+def test_a_fit_before_what_is_scored_is_predicted(monkeypatch):
+    """Predictions, and what they are compared with, are of one fit."""
+    both = np.c_[Y, -3 * Y]
+    model = RNNRegressor(**SMALL).fit(X, both)
+    expected = model.score(X, both)
+    model.fit(X, Y)
+    predict = RNNRegressor.predict
+
+    def fit_and_predict(self, X):
+        monkeypatch.undo()
+        model.fit(X, both)
+        return predict(self, X)
+
+    monkeypatch.setattr(RNNRegressor, "predict", fit_and_predict)
+    assert model.score(X, both) == expected
+
+
+# ---- targets -------------------------------------------------------------------------
+
+
+def test_following_makes_another_target():
+    model = LSTMRegressor(**SMALL)
+    with pytest.warns(UserWarning, match="too few to tell"):
+        model.partial_fit(X[:3], Y[:3])
+    target = model._fitted.target
+    before = {name: np.copy(target.state[name]) for name in ("mean", "scale")}
+    other, change = target.follow(50 * Y, None)
+    assert change.new_units and other is not target
+    assert {name: target.state[name] for name in before} == before
+    assert isinstance(other, Numbers) and other.scale[0] > 10 * target.scale[0]
+
+
+def test_regression_encodes_once(monkeypatch):
+    encode, lengths = Numbers.encode, []
+
+    def counted(self, y):
+        lengths.append(len(y))
+        return encode(self, y)
+
+    monkeypatch.setattr(Numbers, "encode", counted)
+    model = LSTMRegressor(**SMALL, early_stopping=True).set_params(max_iter=5)
+    model.fit(X, Y)
+    assert lengths == [18, 2]

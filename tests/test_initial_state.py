@@ -10,6 +10,7 @@ from family_cases import FAMILIES
 from family_cases import read as read_by_hand
 from numpy.testing import assert_allclose, assert_array_equal
 from reference import forward
+from scipy.sparse import csr_array
 from sklearn.exceptions import NotFittedError
 from state_cases import fitted, methods
 
@@ -399,6 +400,7 @@ BAD_ARRAYS = {
     "masked": (
         {"h": [np.ma.masked_less(ONES[0], 0), ONES[1]]}, r"h\[0\] is a masked array",
     ),
+    "sparse": ({"h": [csr_array(ONES[0]), ONES[1]]}, r"h\[0\] is sparse, but dense"),
     "a state": ({"n_sequences": "state"}, "n_sequences must be an instance of"),
 }  # fmt: skip
 

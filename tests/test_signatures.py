@@ -54,7 +54,7 @@ def test_a_signature_is_one_that_is_written_by_hand(Estimator):
 @pytest.mark.parametrize(
     "args, kwargs, message",
     [
-        ((), {"alhpa": 1}, "keyword argument 'alhpa'. Did you mean 'alpha'?"),
+        ((), {"alpha_": 1}, "keyword argument 'alpha_'. Did you mean 'alpha'?"),
         ((), {"hidden_size": 8}, "'hidden_size'. Did you mean 'hidden_layer_sizes'?"),
         ((), {"xyz": 1}, "got an unexpected keyword argument 'xyz'"),
         ((5, 1.0), {}, "too many positional arguments"),
@@ -77,7 +77,7 @@ def test_wrong_arguments_of_a_subclass():
             super().__init__(hidden_layer_sizes=size, sized=True)
 
     with pytest.raises(TypeError, match=r"Mine.__init__\(\) got an unexpected"):
-        Mine(alhpa=1)
+        Mine(alpha_=1)
     with pytest.raises(TypeError, match="got an unexpected keyword argument 'sized'$"):
         Smaller()
 

@@ -1,5 +1,4 @@
-"""Training written out: solvers, schedules, penalty, clipping, minibatches, random state.
-"""
+"""Training written out: solvers, schedules, penalty, minibatches, random state."""
 
 import warnings
 

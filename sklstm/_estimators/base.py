@@ -383,7 +383,7 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
 
     def _run(self, fitted, X, initial_state, read):
         """What `read` returns for a network, the X it reads, and a state or None."""
-        with np.errstate(under="ignore"), fitted.network() as network:
+        with fitted.network() as network:
             state = None
             if initial_state is not None:
                 kind = fitted.kind

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from numbers import Integral
 from typing import Literal
 
@@ -161,10 +160,10 @@ class Streaming:
 
 def _read_step(name, fitted, X, state):
     """One step of each sequence as the network reads it, and the values seen."""
-    x = check_step(name, fitted.features, X, state.n_sequences, fitted.parameters.dtype)
+    n, dtype = state.n_sequences, fitted.parameters.dtype
+    x, finite = check_step(name, fitted.features, X, n, dtype)
     seen = x if state.seen is not None else None
-    # A sum of squares is the quickest look.
-    if math.isfinite(np.vdot(x, x)) or np.isfinite(x).all():
+    if finite or np.isfinite(x).all():
         if fitted.missing == "indicator":
             x = np.hstack([x, np.zeros_like(x)])
         return x, seen

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
 from .._sklearn.set_output import as_frame, output_of
@@ -95,21 +96,20 @@ class HiddenStates(
         library, names = output_of(self), None
         if output != "gates" and library != "default":
             names = self._names_of(fitted)
-        if output == "last":
-            states = self._run(fitted, X, initial_state, _last_outputs)
-            warn_if_not_finite(states, "hidden state")
-            if names is None:
-                return states
-            index = X.index if hasattr(X, "iloc") else None
-            return as_frame(states, names, library, index)
+        read = {"last": _last_outputs, "sequence": _outputs, "gates": _kept}[output]
+        with np.errstate(under="ignore"):
+            found, offsets = self._run(fitted, X, initial_state, read)
+        if output == "gates":
+            for name, values in found.items():
+                warn_if_not_finite(values, name.replace("_", " "), offsets=offsets)
+            return {name: SequenceArray(a, offsets) for name, a in found.items()}
+        warn_if_not_finite(found, "hidden state", offsets=offsets)
         if output == "sequence":
-            every, offsets = self._run(fitted, X, initial_state, _outputs)
-            warn_if_not_finite(every, "hidden state", offsets=offsets)
-            return SequenceArray(every, offsets, names)
-        gates, offsets = self._run(fitted, X, initial_state, _kept)
-        for name, values in gates.items():
-            warn_if_not_finite(values, name.replace("_", " "), offsets=offsets)
-        return {name: SequenceArray(values, offsets) for name, values in gates.items()}
+            return SequenceArray(found, offsets, names)
+        if names is None:
+            return found
+        index = X.index if hasattr(X, "iloc") else None
+        return as_frame(found, names, library, index)
 
     @property
     def _n_features_out(self):
@@ -131,7 +131,7 @@ def _where(X):
 
 
 def _last_outputs(network, X, state):
-    return network.last_outputs(*_where(X), state and state.layers)
+    return network.last_outputs(*_where(X), state and state.layers), None
 
 
 def _outputs(network, X, state):

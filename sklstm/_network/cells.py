@@ -8,7 +8,7 @@ from .._kernels import CELLS as ROWS
 class Cell(NamedTuple):
     """A cell. Orders are places: of its slots in PyTorch's, of PyTorch's in others'."""
 
-    number: int  # from here to `memory` the row in cell.h
+    number: int  # from here to `memory` the row in cells.h
     gates: int
     slots: int
     has_c: bool

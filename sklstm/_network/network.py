@@ -211,19 +211,21 @@ class Network:
         `states` are those of each recurrent layer and direction to begin with, `pooled`
         the sums of the pooling, for all sequences.
         """
-        batches = [slice(None)]
-        if len(data) > n_steps:
-            batches = self._batches(lengths, n_steps)
-        for batch in batches:
-            begin = None
-            if states is not None:
-                begin = {
-                    part.name: tuple(array[batch] for array in arrays)
-                    for part, arrays in zip(self.recurrents, states, strict=True)
-                }
-                if pooled is not None:
-                    begin[self.reader.name] = tuple(array[batch] for array in pooled)
-            run = Run(self._memory, states=begin, **options)
+        if states is not None:
+            names = [part.name for part in self.recurrents]
+            states = dict(zip(names, states, strict=True))
+            if pooled is not None:
+                states[self.reader.name] = pooled
+        if len(data) <= n_steps:
+            run = Run(self._memory, states=states, **options)
+            yield slice(None), self._steps(data, starts, lengths), run
+            return
+        for batch in self._batches(lengths, n_steps):
+            part = states and {
+                name: tuple(array[batch] for array in arrays)
+                for name, arrays in states.items()
+            }
+            run = Run(self._memory, states=part, **options)
             yield batch, self._steps(data, starts[batch], lengths[batch]), run
 
     def initial_states(self, n):
@@ -245,9 +247,9 @@ class Network:
         n = len(x)
         if self._one_step is None or len(self._one_step.rows) != n:
             rows = np.arange(n)
-            self._one_step = self._steps(x, rows, np.ones(n, dtype=np.intp))
-            self._one_step = self._one_step._replace(rows=rows)
-        x = self._one_step._replace(values=x)
+            one = self._steps(x, rows, np.ones(n, dtype=np.intp))
+            self._one_step = one._replace(rows=rows, values=None)
+        x = Steps(x, self._one_step.rows, self._one_step.schedule)
         before, after = iter(states), []
         for layer in self.body:
             x, state = layer.step(x, next(before) if layer.directions else None)

@@ -44,6 +44,3 @@ class Run:
     def workspace(self):
         self._n_calls += 1
         return self._memory.workspace(self._n_calls)
-
-    def states_of(self, name):
-        return self.states.get(name) if self.states else None

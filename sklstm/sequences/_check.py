@@ -25,6 +25,9 @@ from ._foreign import DATES, raise_not_numeric, refuse_foreign, refuse_types
 from ._peers import package_of
 from ._stacking import stack_items
 
+# Numbers whose squares have a smaller sum are numbers in float32 too.
+OVERFLOWS_NOWHERE = 1e76
+
 
 class Features(NamedTuple):
     """What an estimator remembers of the X it was fitted on.
@@ -392,6 +395,9 @@ def check_step(name, features, X, n_sequences, dtype):
     x : ndarray of shape (n_sequences, n_features)
         C-contiguous; shares no memory with X. It may hold NaN and infinity.
 
+    finite : bool
+        Whether it surely does not.
+
     Raises
     ------
     TypeError, ValueError
@@ -415,11 +421,15 @@ def check_step(name, features, X, n_sequences, dtype):
             f"X has shape {X.shape}, but a step of {shape[0]} sequence(s) of "
             f"{shape[1]} feature(s) has shape {shape}."
         )
+    # A sum of squares is the quickest look.
+    finite = X.dtype in FLOATS and float(np.vdot(X, X)) < OVERFLOWS_NOWHERE
     if X.dtype == dtype:
-        return X.copy(order="C")
+        return X.copy(order="C"), finite
+    if finite:
+        return X.astype(dtype, order="C"), True
     # a value too large is told as infinity
     with np.errstate(over="ignore", under="ignore"):
-        return X.astype(dtype, order="C")
+        return X.astype(dtype, order="C"), False
 
 
 def _check_names(estimator_name, features, names):

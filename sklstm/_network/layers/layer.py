@@ -29,9 +29,11 @@ class Layer:
         self.n_outputs = n_outputs
         self.dtype = np.dtype(dtype)
         self.kernels = kernels_for(dtype)
-        # in memory: up to a multiple of the vector width; columns between hold zeros
-        self.width = self.kernels.padded(n_outputs)
-        self.input_width = self.kernels.padded(n_inputs)
+        # in memory: up to a multiple of the vector width; columns between hold zeros.
+        # In Python's integers: memory is asked for only where the size is not absurd.
+        lanes = self.kernels.padded(1)
+        self.width = -(-n_outputs // lanes) * lanes
+        self.input_width = -(-n_inputs // lanes) * lanes
 
     def initialize(self, weights, rng, begin):
         """Fill the weights; `begin` is an `InitialValues`."""

@@ -74,7 +74,7 @@ class Pooling(Layer):
         return np.where(empty[:, np.newaxis], initial, total)
 
     def forward(self, x, run):
-        before = run.states_of(self.name)
+        before = None if run.states is None else run.states.get(self.name)
         if before is None:
             total, norms = self.begin(x.schedule.n_sequences)
         else:

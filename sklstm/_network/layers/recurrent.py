@@ -27,7 +27,7 @@ class Recurrent(Layer):
     """A recurrent layer over the steps of a batch.
 
     Its parameters are W (F, gates H), R (H, gates H), b (slots H,) and, for a cell that
-    has them, p (n_own, H), in the order of the slots of the cell (cell.h). One that
+    has them, p (n_own, H), in the order of the slots of the cell (cells.h). One that
     reads the data needs no gradient of its input. One whose steps nobody reads gives
     only the states at the ends, in memory that does not grow with the number of steps.
     `recurrent_dropout` is the share of the hidden units that R does not get, the same
@@ -109,10 +109,14 @@ class Recurrent(Layer):
         schedule, memory = x.schedule, run.workspace()
         B, N = schedule.n_sequences, schedule.n_steps
         array, width, n_threads = memory.array, self.width, self.n_threads(N)
-        h_0, c_0 = (*(run.states_of(self.name) or (None,)), None)[:2]
-        ends = tuple(array(f"end {k}", B, w) for k, w in enumerate(self.state_widths))
-        h_last, c_last = (*ends, None)[:2]
-        mask = masked = None
+        h_0 = c_0 = c_last = mask = masked = None
+        if run.states is not None:
+            h_0, c_0 = (*run.states[self.name], None)[:2]
+        h_last = array("h_last", B, width)
+        ends = (h_last,)
+        if self.cell.has_c:
+            c_last = array("c_last", B, width)
+            ends = h_last, c_last
         if run.masks is not None and self.recurrent_dropout:
             name = f"{self.name}.recurrent_dropout"
             mask = run.masks.of_sequences(
