@@ -1,4 +1,4 @@
-"""TimeDistributed: its tags, and what it asks of the transformer."""
+"""TimeDistributed: against loops over steps, its tags, what it asks of the transformer."""
 
 import copy
 
