@@ -1,6 +1,8 @@
 """Fixtures that several test files share."""
 
+import os
 from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +12,11 @@ from sklstm import _kernels as kernels
 from sklstm._kernels import openmp_version, supported_instruction_sets
 from sklstm._network.layers.layer import Layer
 from sklstm._network.network import Network
+
+# The asserts of helpers say what differs, as those of tests do.
+pytest.register_assert_rewrite(
+    *(p.stem for p in Path(__file__).parent.glob("*cases.py"))
+)
 
 
 def kernels_of(instruction_set, dtype):
@@ -76,3 +83,25 @@ def threads(monkeypatch):
 
     limit.used = used
     return limit
+
+
+@pytest.fixture(scope="module")
+def torch():
+    return pytest.importorskip("torch")
+
+
+@pytest.fixture(scope="module")
+def keras():
+    os.environ.setdefault("KERAS_BACKEND", "torch")
+    return pytest.importorskip("keras")
+
+
+@pytest.fixture
+def plt():
+    """Pyplot without a screen, whose figures are closed afterwards."""
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("agg")
+    import matplotlib.pyplot
+
+    yield matplotlib.pyplot
+    matplotlib.pyplot.close("all")

@@ -5,13 +5,14 @@ from itertools import product
 
 import numpy as np
 import pytest
+from cases import ragged
+from family_cases import FAMILIES
+from family_cases import read as read_by_hand
 from numpy.testing import assert_allclose, assert_array_equal
 from reference import forward
 from scipy.sparse import csr_array
 from sklearn.exceptions import NotFittedError
-from test_common import METHODS, make_target, ragged
-from test_families import FAMILIES
-from test_families import read as read_by_hand
+from state_cases import fitted, methods
 
 from sklstm import GRUClassifier, LSTMClassifier, LSTMRegressor, RNNRegressor
 from sklstm._network import network as network_module
@@ -22,16 +23,6 @@ every_family = pytest.mark.parametrize("family", FAMILIES)
 every_pooling = pytest.mark.parametrize("pooling", ["last", "mean", "max", "attention"])
 
 RNG = np.random.default_rng(0)
-
-
-def fitted(family, missing="error", **params):
-    Estimator, own = FAMILIES[family]
-    X = ragged()
-    if missing != "error":
-        X[1][0] = X[2][0, 0] = np.nan
-    params = {"hidden_layer_sizes": (7,), "max_iter": 2, "random_state": 0, **params}
-    estimator = Estimator(missing=missing, **own, **params)
-    return estimator.fit(X, make_target(Estimator, X))
 
 
 def some(n):
@@ -56,10 +47,6 @@ def random_states(estimator, n, seed=1):
 
 def rows(states, at):
     return {name: [part[at] for part in parts] for name, parts in states.items()}
-
-
-def methods(estimator):
-    return [name for name in METHODS if hasattr(estimator, name)]
 
 
 def read(estimator, X, state):

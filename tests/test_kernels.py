@@ -1,23 +1,20 @@
 """The recurrent kernels: every cell against the reference, finite differences and
 PyTorch's frozen numbers, on every instruction set; and the promises about bits."""
 
-import os
-import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
-import reference
 from conftest import use_kernels_of
+from kernel_cases import Batch, Recurrent, every_cell, every_dtype
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sklstm import _kernels as kernels
 from sklstm._kernels import CELLS, Schedule, supported_instruction_sets
 from sklstm._network.layers.dense import Dense
 from sklstm._network.steps import Run
-from sklstm._network.workspace import Memory, Workspace, aligned_empty
+from sklstm._network.workspace import Memory
 
 TORCH = Path(__file__).parent / "data" / "torch_lstm.npz"
 
@@ -39,211 +36,13 @@ SHAPES = [
     # weight gradients: row-steps in chunks, columns in groups, with a rest of each
     (3, 130, [6] * 180),
 ]
+
 # those that are computed with a mask of recurrent dropout as well: a tile of every
 # height, a lone sequence, a width that is not padded
 MASKED_SHAPES = [(3, 5, [0, 3, 9, 1, 1, 0, 12]), (13, 20, [8, 8, 3]), (4, 37, [49])]
 MASKED_SHAPES += [(2, 64, [3] * 19)]
 
-every_cell = pytest.mark.parametrize("cell", CELLS)
-every_dtype = pytest.mark.parametrize("dtype", [np.float64, np.float32])
 every_shape = pytest.mark.parametrize("F, H, lengths", SHAPES)
-
-
-class Recurrent:
-    """The doors of a recurrent layer, as they are, with the memory that they need."""
-
-    def __init__(self, F, H, dtype, cell="lstm"):
-        self.kernels, self.cell = kernels.kernels_for(dtype), CELLS[cell]
-        self.F, self.n_units, self.width = F, H, self.kernels.padded(H)
-        gates, slots, n_own = self.cell.gates, self.cell.slots, self.cell.n_own
-        self.shapes = {"w": (F, gates * H), "r": (H, gates * H), "b": (slots * H,)}
-        if n_own:
-            self.shapes["p"] = (n_own, H)
-        self.workspace = Workspace(dtype)
-
-    def load(self, weights, *, backward, d_x=False):
-        number, dtype = self.cell.number, self.workspace.dtype
-        w, r, b, p = (weights.get(name) for name in "wrbp")
-        size = self.kernels.packed_forward_size(number, self.F, self.n_units)
-        self._packed = aligned_empty((size,), dtype)
-        self.kernels.pack_forward(number, w, r, b, p, self._packed)
-        if backward:
-            size = self.kernels.packed_backward_size(number, self.F, self.n_units, d_x)
-            self._packed_backward = aligned_empty((size,), dtype)
-            self.kernels.pack_backward(
-                number, w if d_x else None, r, p, self._packed_backward
-            )
-
-    def forward(
-        self, schedule, x, x_rows, *, keep, sequence=False, h_0=None, c_0=None,
-        c_last=None, mask=None, n_threads=1,
-    ):  # fmt: skip
-        B, N = schedule.n_sequences, schedule.n_steps
-        array, width = self.workspace.array, self.width
-        h_last = array("h_last", B, width)
-        every = keep or sequence or mask is not None
-        h = array("h", N + B, width) if every else None
-        c = array("c", N + B, width) if keep and self.cell.has_c else None
-        kept = array("kept", N, self.cell.slots * width) if keep else None
-        masked = array("masked", N + B, width) if mask is not None else None
-        size = self.kernels.forward_scratch_size(schedule, self.n_units, n_threads)
-        self.kernels.forward(
-            self.cell.number, schedule, x, x_rows, self.F, self.n_units, self._packed,
-            array("scratch", size), h_last, c_last, h_0, c_0, kept, h, c, mask, masked,
-            n_threads,
-        )  # fmt: skip
-        if keep:
-            self._kept = schedule, x, x_rows, kept, h, c, mask, masked
-        return h_last, h, schedule.state_rows
-
-    def backward(
-        self, d_weights, *, d_last=None, d_out=None, d_c=None, d_h_0=None, d_x=False,
-        n_threads=1,
-    ):  # fmt: skip
-        schedule, x, x_rows, kept, h, c, mask, masked = self._kept
-        array, F, H = self.workspace.array, self.F, self.n_units
-        size = self.kernels.backward_scratch_size(
-            self.cell.number, schedule, F, H, n_threads
-        )
-        d_input = None
-        if d_x:
-            d_input = array("d_x", schedule.n_steps, self.kernels.padded(F))
-        self.kernels.backward(
-            self.cell.number, schedule, x, x_rows, F, H, self._packed_backward,
-            array("scratch", size), kept, h, c, d_weights["w"], d_weights["r"],
-            d_weights["b"], d_c, d_last, d_out, d_h_0, d_input, mask, masked, n_threads,
-        )  # fmt: skip
-        if self.cell.n_own:  # which the layer sums up
-            d_z = kept.reshape(-1, 4, self.width)
-            c = {"before": c[schedule.before_rows], "after": c[schedule.state_rows]}
-            for k, (slot, at) in enumerate(
-                zip((0, 1, 3), ("before", "before", "after"))
-            ):
-                d_weights["p"][k] += (d_z[:, slot] * c[at]).sum(axis=0)[:H]
-        return d_input
-
-
-class Batch:
-    """A layer with random weights on a batch of random sequences."""
-
-    def __init__(
-        self, cell, F, H, lengths, dtype=np.float64, seed=0, masked=False
-    ):  # fmt: skip
-        rng = np.random.default_rng(seed)
-        self.cell, self.F, self.H, self.B = cell, F, H, len(lengths)
-        self.lengths = np.array(lengths, dtype=np.intp)
-        self.offsets = np.concatenate([[0], np.cumsum(self.lengths)])
-        self.starts = self.offsets[:-1].copy()
-        N = self.offsets[-1]
-        self.x = rng.standard_normal((N, F)).astype(dtype)
-        # R is no larger than what keeps a ReLU from growing without bounds
-        scale = {"w": 0.4, "r": min(0.4, 1 / np.sqrt(H)), "b": 0.4, "p": 0.4}
-        self.weights = {
-            name: (scale[name] * rng.standard_normal(shape)).astype(dtype)
-            for name, shape in Recurrent(F, H, dtype, cell).shapes.items()
-        }
-        self.h_0, self.c_0, self.d_last, self.d_c_last = rng.standard_normal(
-            (4, self.B, H)
-        ).astype(dtype)
-        # gradient of the hidden state of every step, in the order of x
-        self.d_h = rng.standard_normal((N, H)).astype(dtype)
-        self.mask = None
-        if masked:
-            self.mask = rng.choice([0, 1.5], (self.B, H), p=[1 / 3, 2 / 3])
-            self.mask = self.mask.astype(dtype)
-
-    def run(
-        self, n_threads=1, strip_rows=16, keep=True, sequence=True, backward=True,
-        d_weights=None,
-    ):  # fmt: skip
-        """All outputs and gradients of the kernels, in the order of the input.
-
-        Those of the weights are added to `d_weights`, or to zeros.
-        """
-        layer = Recurrent(self.F, self.H, self.x.dtype, self.cell)
-        layer.load(self.weights, backward=True, d_x=True)
-        schedule = Schedule(self.starts, self.lengths, strip_rows, n_rows=len(self.x))
-        pad = ((0, 0), (0, layer.width - self.H))
-        h_0, c_0, d_last, d_c = (
-            np.pad(a, pad) for a in (self.h_0, self.c_0, self.d_last, self.d_c_last)
-        )
-        options = {"n_threads": n_threads}
-        if self.mask is not None:
-            options["mask"] = np.pad(self.mask, pad)
-        has_c = layer.cell.has_c
-        c_last = np.empty_like(c_0) if has_c else None
-        h_last, h, h_rows = layer.forward(
-            schedule, self.x, schedule.data_rows, keep=keep, sequence=sequence,
-            h_0=h_0, c_0=c_0 if has_c else None, c_last=c_last, **options,
-        )  # fmt: skip
-        result = {"h_last": h_last[:, : self.H].copy()}
-        if has_c:
-            result["c_last"] = c_last[:, : self.H]
-        at = np.argsort(schedule.data_rows)
-        if h is not None:
-            result["h"] = h[h_rows[at], : self.H].copy()
-            finite = h_rows[np.isfinite(h[h_rows, : self.H]).all(axis=1)]
-            assert not h[finite, self.H :].any()  # the padding
-        if not (keep and backward):
-            return result
-        if d_weights is None:
-            d_weights = {name: np.zeros_like(w) for name, w in self.weights.items()}
-        d_h_0 = np.full_like(h_0, np.nan)
-        d_x = layer.backward(
-            d_weights, d_last=d_last, d_out=np.pad(self.d_h, pad)[schedule.data_rows],
-            d_c=d_c if has_c else None, d_h_0=d_h_0, d_x=True, n_threads=n_threads,
-        )  # fmt: skip
-        result |= {f"d_{name}": gradient for name, gradient in d_weights.items()}
-        result |= {"d_x": d_x[at, : self.F].copy(), "d_h_0": d_h_0[:, : self.H]}
-        assert not d_h_0[:, self.H :].any()
-        if has_c:
-            result["d_c_0"] = d_c[:, : self.H]
-        return result
-
-    def reference(self, h=None):
-        """The same from tests/reference.py, in float64.
-
-        With `h`, hidden states of all steps in the order of the input, the gradients
-        are taken there.
-        """
-        weights = {name: w.astype(np.float64) for name, w in self.weights.items()}
-        result = {f"d_{name}": np.zeros(w.shape) for name, w in weights.items()}
-        rows = {k: [] for k in ("h_last", "c_last", "h", "d_x", "d_h_0", "d_c_0")}
-        for i in range(self.B):
-            steps = slice(self.offsets[i], self.offsets[i + 1])
-            mask = 1.0 if self.mask is None else self.mask[i].astype(np.float64)
-            problem = self.cell, weights, self.x[steps].astype(np.float64)
-            states, c, kept = reference.forward(
-                *problem, self.h_0[i], self.c_0[i], mask
-            )
-            at = states
-            if h is not None:
-                at = np.vstack([states[:1], h[steps]])
-            d_h = np.zeros_like(at)
-            d_h[1:] = self.d_h[steps]
-            d_h[-1] += self.d_last[i]
-            d_weights, d_x, d_h_0, d_c_0 = reference.backward(
-                *problem, at, c, kept, d_h, self.d_c_last[i].astype(np.float64), mask
-            )
-            for name, gradient in d_weights.items():
-                result[f"d_{name}"] += gradient
-            for key, value in zip(
-                rows, (states[-1], c[-1], states[1:], d_x, d_h_0, d_c_0), strict=True
-            ):
-                rows[key].append(value)
-        for key, values in rows.items():
-            join = np.concatenate if key in ("h", "d_x") else np.stack
-            result[key] = join(values)
-        return result
-
-    def loss(self):
-        """The scalar whose gradients `run` returns."""
-        result = self.run(backward=False)
-        loss = (result["h_last"] * self.d_last).sum()
-        loss += (result["h"] * self.d_h).sum()
-        if "c_last" in result:
-            loss += (result["c_last"] * self.d_c_last).sum()
-        return loss
 
 
 @cache
@@ -628,62 +427,6 @@ def test_nan_comes_through(instruction_set, cell, dtype):
     assert_array_equal(h[others], clean[others])
 
 
-# ---- sigma and tanh --------------------------------------------------------------
-
-
-def gates_at(z):
-    """sigma(z) and tanh(z) as the kernels compute them: the gates of one step."""
-    layer = Recurrent(1, 1, z.dtype)
-    weights = {name: np.zeros(shape, z.dtype) for name, shape in layer.shapes.items()}
-    weights["w"][:] = 1
-    layer.load(weights, backward=False)
-    starts = np.arange(len(z), dtype=np.intp)
-    schedule = Schedule(starts, np.ones(len(z), dtype=np.intp), n_rows=len(z))
-    layer.forward(schedule, z[:, np.newaxis].copy(), schedule.data_rows, keep=True)
-    gates = layer._kept[3].reshape(len(z), 4, layer.width)[:, :, 0]
-    order = np.argsort(schedule.data_rows)
-    return gates[order, 0], gates[order, 2]
-
-
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_activations(instruction_set, dtype):
-    """At most 3.5 units in the last place from the exact value."""
-    rng = np.random.default_rng(0)
-    z = np.concatenate(
-        [
-            rng.uniform(-30, 30, 20_000),
-            rng.standard_normal(20_000),
-            rng.choice([-1, 1], 5_000) * 10.0 ** rng.uniform(-12, 0, 5_000),
-            [0.0, 50, -50, 80, -80],
-        ]
-    ).astype(dtype)
-    exact_z = z.astype(np.longdouble)
-    sigmoid, tanh = gates_at(z)
-    for value, exact in (
-        (sigmoid, 1 / (1 + np.exp(-exact_z))),
-        (tanh, np.tanh(exact_z)),
-    ):
-        ulp = np.spacing(np.abs(exact).astype(dtype)).astype(np.longdouble)
-        assert np.max(np.abs(value - exact) / ulp) < 3.5
-        assert np.abs(value).max() <= 1
-
-
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_activations_at_the_ends(instruction_set, dtype):
-    z = np.array([np.nan, np.inf, -np.inf, 1e30, -1e30, 0.0], dtype=dtype)
-    sigmoid, tanh = gates_at(z)
-    assert np.isnan(sigmoid[0]) and np.isnan(tanh[0])
-    assert_array_equal(tanh[1:], np.array([1, -1, 1, -1, 0], dtype=dtype))
-    assert_array_equal(sigmoid[[1, 3, 5]], np.array([1, 1, 0.5], dtype=dtype))
-    assert np.all((sigmoid[[2, 4]] >= 0) & (sigmoid[[2, 4]] < 1e-30))
-
-
-def test_denormals_are_flushed_inside_only(instruction_set):
-    tiny = np.float32(1e-40)
-    Batch("lstm", 2, 40, [5] * 40, np.float32).run(n_threads=2)
-    assert tiny * np.float32(0.5) > 0
-
-
 # ---- the door --------------------------------------------------------------------
 
 
@@ -774,94 +517,3 @@ def test_there_is_no_other_cell(instruction_set, number):
     layer.cell = layer.cell._replace(number=number)
     with pytest.raises(ValueError, match=f"There is no cell {number}"):
         layer.load(Batch("lstm", 3, 5, [2]).weights, backward=False)
-
-
-@pytest.mark.parametrize("n, K, N", [(7, 20, 1), (1, 3, 9), (40, 64, 130), (9, 5, 16)])
-def test_dense(instruction_set, n, K, N):
-    rng = np.random.default_rng(0)
-    a, d_out = rng.standard_normal((n, K)), rng.standard_normal((n, N))
-    weights = {"w": rng.standard_normal((K, N)), "b": rng.standard_normal(N)}
-    dense = Dense("head", K, N, np.float64)
-    dense.load(weights, backward=True)
-    out, tape = dense.forward(a, Run(Memory(np.float64), keep=True))
-    assert_allclose(out, a @ weights["w"] + weights["b"], rtol=1e-12)
-    step, _ = dense.step(a, None)
-    assert_array_equal(step, out)
-    d_weights = {name: w.copy() for name, w in weights.items()}
-    d_a = dense.backward(d_out, tape, d_weights)
-    expected = {"w": a.T @ d_out, "b": d_out.sum(axis=0)}  # added to what was there
-    for name, w in weights.items():
-        assert_allclose(d_weights[name], w + expected[name], rtol=1e-10, atol=1e-12)
-    assert_allclose(d_a[:, :K], d_out @ weights["w"].T, rtol=1e-10, atol=1e-12)
-    assert not d_a[:, K:].any()
-    with pytest.raises(ValueError, match="d_w has shape"):
-        dense.backward(d_out, tape, {**d_weights, "w": np.zeros((K, N + 1))})
-    with pytest.raises(ValueError, match="do not belong together"):
-        dense.backward(d_out, tape, {**d_weights, "b": np.zeros(N + 1)})
-
-
-# ---- the schedule ----------------------------------------------------------------
-
-
-@pytest.mark.parametrize("strip_rows", [1, 3, 16])
-@pytest.mark.parametrize("lengths", [[4, 4, 4], [0, 3, 1, 7, 0, 2, 2], [0], [1]])
-def test_schedule(lengths, strip_rows):
-    """Each step of each sequence once, after the one before, and nothing else."""
-    lengths = np.array(lengths, dtype=np.intp)
-    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]]) + 5
-    schedule = Schedule(starts, lengths, strip_rows, n_rows=lengths.sum() + 5)
-    steps = [
-        start + t for start, T in zip(starts, lengths, strict=True) for t in range(T)
-    ]
-    assert_array_equal(np.sort(schedule.data_rows), steps)
-    assert len(set(schedule.state_rows)) == schedule.n_steps
-    # walking back through the states ends at an initial one after the steps before
-    row_at = dict(zip(schedule.data_rows, range(schedule.n_steps), strict=True))
-    for start, T in zip(starts, lengths, strict=True):
-        for t in range(1, T):
-            m, before = row_at[start + t], row_at[start + t - 1]
-            assert schedule.before_rows[m] == schedule.state_rows[before]
-    # full strips first; rows of a strip that have a step, and none that do not
-    B, n_strips = len(lengths), -(-len(lengths) // strip_rows)
-    assert_array_equal(
-        schedule.first_row, [min(k * strip_rows, B) for k in range(n_strips + 1)]
-    )
-    ordered = lengths[schedule.order]
-    assert_array_equal(ordered, np.sort(lengths)[::-1])
-    m = 0
-    for k in range(n_strips):
-        assert schedule.first_step[k] == m
-        strip = ordered[k * strip_rows : (k + 1) * strip_rows]
-        running = schedule.running[schedule.running_at[k] : schedule.running_at[k + 1]]
-        assert_array_equal(running, [(strip > t).sum() for t in range(strip[0])])
-        m += strip.sum()
-    assert schedule.first_step[-1] == m == schedule.n_steps
-    written = set(schedule.state_rows)
-    first = [schedule.before_rows[row_at[s]] for s, T in zip(starts, lengths) if T]
-    assert len(set(first)) == len(first) and not written & set(first)
-
-
-# ---- the choice of a variant ----------------------------------------------------
-
-
-def test_forced_variant_must_be_supported():
-    assert kernels._choose(["avx2", "baseline"], "") == "avx2"
-    assert kernels._choose(["avx2", "baseline"], "baseline") == "baseline"
-    with pytest.raises(ImportError, match="SKLSTM_ISA='avx512', but this machine runs"):
-        kernels._choose(["avx2", "baseline"], "avx512")
-    with pytest.raises(ImportError, match="SKLSTM_ISA='sse9'"):
-        kernels._choose(["avx2", "baseline"], "sse9")
-
-
-@pytest.mark.parametrize("name", supported_instruction_sets())
-def test_environment_forces_a_variant(name, tmp_path):
-    code = "import sklstm; sklstm.show_versions()"
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", code],
-        env={**os.environ, "SKLSTM_ISA": name},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert f"instruction set: {name} " in done.stdout

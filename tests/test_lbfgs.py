@@ -1,6 +1,6 @@
 """solver="lbfgs": against scipy on an objective written out in NumPy, limits, warnings.
 
-What holds for every solver is in test_common.py, test_fit.py and test_lstm.py.
+What holds for every solver is in test_promises.py, test_fit.py and test_solver.py.
 """
 
 import pickle
@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from test_lstm import (
+from task_cases import (
     assert_same_bits,
     assert_untouched,
     dtypes,
@@ -28,8 +28,8 @@ from test_lstm import (
     snapshot,
     stop_at,
 )
-from test_training import Reference, problem, training_set
 from threadpoolctl import threadpool_info, threadpool_limits
+from training_cases import Reference, problem, training_set
 
 from sklstm import LSTMClassifier, LSTMRegressor
 from sklstm._network.network import Network
@@ -253,7 +253,7 @@ def test_max_iter_warns():
         ConvergenceWarning, match=r"Maximum iterations \(3\) reached"
     ) as caught:
         model = fitted("single", solver="lbfgs", max_iter=3)
-    assert len(caught) == 1 and caught[0].filename.endswith("test_lstm.py")
+    assert len(caught) == 1 and caught[0].filename.endswith("task_cases.py")
     assert model.n_iter_ == 3
 
 

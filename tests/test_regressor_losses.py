@@ -21,7 +21,7 @@ from sklearn.metrics import (
 )
 from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.utils.estimator_checks import check_estimator
-from test_lstm import AT_START, assert_same_bits, by_hand, ragged, sums
+from task_cases import AT_START, assert_same_bits, by_hand, ragged, sums
 
 from sklstm import LSTMRegressor
 

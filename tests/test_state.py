@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
-from test_initial_state import fitted, methods
+from state_cases import fitted, methods
 
 pytestmark = pytest.mark.filterwarnings("ignore:Maximum iterations")
 

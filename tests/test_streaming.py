@@ -8,12 +8,12 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from cases import METHODS, make_target, outputs, ragged
+from family_cases import FAMILIES
 from numpy.testing import assert_array_equal
 from scipy.sparse import csr_array
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
-from test_common import METHODS, make_target, outputs, ragged
-from test_families import FAMILIES
 
 from sklstm import GRUClassifier, LSTMClassifier, LSTMRegressor, RNNRegressor
 

@@ -6,6 +6,8 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
+from cases import ALL, make_target, outputs, padded, ragged, small
+from family_cases import FAMILIES, by_hand
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit as sigmoid
 from sklearn import config_context
@@ -23,8 +25,6 @@ from sklearn.utils.estimator_checks import (
     check_transformer_get_feature_names_out,
     check_transformer_get_feature_names_out_pandas,
 )
-from test_common import ALL, make_target, outputs, padded, ragged, small
-from test_families import FAMILIES, by_hand
 
 from sklstm import GRURegressor, LSTMClassifier, LSTMRegressor, RNNClassifier
 from sklstm.preprocessing import TimeDistributed
