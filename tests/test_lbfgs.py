@@ -33,10 +33,10 @@ from training_cases import Reference, problem, training_set
 
 from sklstm import LSTMClassifier, LSTMRegressor
 from sklstm._network.network import Network
+from sklstm._sklearn.callbacks import Observer
 from sklstm._training import lbfgs
 from sklstm._training.feeds import Minibatches
 from sklstm._training.lbfgs import train_lbfgs
-from sklstm._training.loop import Observer
 from sklstm._training.monitor import Monitor, Start
 from sklstm.datasets import load_japanese_vowels
 from sklstm.preprocessing import TimeDistributed

@@ -18,8 +18,9 @@ from training_cases import (
     training_set,
 )
 
+from sklstm._sklearn.callbacks import Observer
 from sklstm._training.feeds import Minibatches
-from sklstm._training.loop import LoopOptions, Observer, train
+from sklstm._training.loop import LoopOptions, train
 from sklstm._training.monitor import Monitor
 from sklstm._training.optimizers import SGD, Adam, RMSProp
 from sklstm._training.schedules import LearningRate

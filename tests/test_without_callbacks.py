@@ -10,7 +10,7 @@ from sklearn.decomposition import PCA
 
 from sklstm import GRUClassifier, LSTMRegressor
 from sklstm._sklearn import callbacks as _callbacks
-from sklstm._training.loop import Observer
+from sklstm._sklearn.callbacks import Observer
 from sklstm.preprocessing import FrameStacker, TimeDistributed
 
 X = [np.ones((T, 2)) * T for T in (1, 2, 3, 2)]

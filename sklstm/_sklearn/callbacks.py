@@ -11,7 +11,6 @@ from contextlib import contextmanager
 import numpy as np
 import sklearn
 
-from .._training.loop import Observer
 from .turns import turn_to_fit
 
 try:
@@ -68,6 +67,20 @@ class CallbackSupport(CallbackSupportMixin or NoCallbacks):
         ):
             state.pop(name, None)
         return state
+
+
+class Observer:
+    """Is told of every epoch and may end training. This one does not listen."""
+
+    def begin_epoch(self, parameters):
+        """Before an epoch."""
+
+    def end_epoch(self, parameters):
+        """After an epoch that the monitor has recorded; say whether to stop."""
+        return False
+
+    def end_fit(self):
+        """After the last epoch, however it ended, when the estimator is fitted."""
 
 
 class Epochs(Observer):

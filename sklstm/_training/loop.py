@@ -11,20 +11,6 @@ from .monitor import BestPlace, Outcome
 from .optimizers import clip_scale
 
 
-class Observer:
-    """Is told of every epoch and may end training. This one does not listen."""
-
-    def begin_epoch(self, parameters):
-        """Before an epoch."""
-
-    def end_epoch(self, parameters):
-        """After an epoch that the monitor has recorded; say whether to stop."""
-        return False
-
-    def end_fit(self):
-        """After the last epoch, however it ended, when the estimator is fitted."""
-
-
 def value_and_gradient(
     network, parameters, batch, loss, penalty=None, dropout=None, tbptt=None
 ):
