@@ -24,6 +24,17 @@ def check_same_network(estimator, fitted):
         )
 
 
+def begin_where_it_was(estimator, fitted, network, change):
+    """Parameters, the state of the optimizer, and the best loss so far, if any."""
+    parameters = fitted.parameters.copy()
+    state, best_loss = estimator._optimizer_state, estimator.best_loss_
+    if change is not None:
+        state = change_head(network, parameters, state, fitted.target.loss, change)
+        if change.new_units:
+            best_loss = None  # it was in other ones
+    return parameters, state, best_loss
+
+
 def change_head(network, parameters, optimizer_state, loss, change):
     """Let the head give a z + b + start in place of z, in place; the state that the
     optimizer would have if it had always done so."""

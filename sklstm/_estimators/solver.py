@@ -12,7 +12,7 @@ from .._training.memory import WITHOUT_A_LOOK, available_memory, in_units
 from .._training.monitor import Monitor, Start
 from .._training.optimizers import SGD, Adam, RMSProp
 from .._training.schedules import LearningRate, auto_batch_size, auto_epochs
-from .going_on import change_head
+from .going_on import begin_where_it_was
 from .progress import Progress
 
 NO_SCORE = (
@@ -37,10 +37,9 @@ class Solver:
             *X._as_rows(), target.encode(samples.y), samples.weight,
             mean_weight=1.0 if incremental else None,
         )  # fmt: skip
-        self.name, self.max_fun, self.tol = (
-            estimator.solver, estimator.max_fun, estimator.tol
-        )  # fmt: skip
-        self.loss, self.rng, self.incremental = target.loss, rng, incremental
+        self.name, self.loss = estimator.solver, target.loss
+        self.max_fun, self.tol = estimator.max_fun, estimator.tol
+        self.rng, self.incremental = rng, incremental
         self.network = network = fitted.make_network(
             dropout=estimator.dropout, recurrent_dropout=estimator.recurrent_dropout
         )
@@ -48,33 +47,28 @@ class Solver:
         self.max_iter = 1
         if not incremental:
             self.max_iter = planned_epochs(estimator, data.n_samples, batch_size)
-        start, optimizer_state, best_loss = estimator._start, None, None
-        if start is None or not going_on:
-            start = self.loss.start(data.target, data.weight)
+        # constant outputs, with which the first fit began
+        start = estimator._start if going_on else None
+        constant = self.loss.start(data.target, data.weight) if start is None else start
         if going_on:
-            self.parameters = fitted.parameters.copy()
-            optimizer_state = estimator._optimizer_state
-            best_loss = estimator.best_loss_
-            if change is not None:
-                optimizer_state = change_head(
-                    network, self.parameters, optimizer_state, self.loss, change
-                )
-                best_loss = None if change.new_units else best_loss  # in other ones
+            self.parameters, optimizer_state, best_loss = begin_where_it_was(
+                estimator, fitted, network, change
+            )
         else:
             options = estimator._initial_options(data.lengths)
-            self.parameters = network.initialize(rng, start, **options)
+            self.parameters = network.initialize(rng, constant, **options)
+            optimizer_state, best_loss, start = None, None, constant.tolist()
         score = None if held_out is None else held_out_score(fitted, held_out)
-        self.monitor = monitor = monitor_of(
+        self.monitor = monitor_of(
             estimator, score, self.parameters, best_loss, going_on, incremental
         )
         self.penalty = penalty_of(estimator, network)
-        monitor.start = losses_at_start(
-            self.loss, start, network, self.parameters, data, self.penalty, batch_size,
-            incremental,
+        self.monitor.start = losses_at_start(
+            self.loss, constant, network, self.parameters, data, self.penalty,
+            batch_size, incremental,
         )  # fmt: skip
-        known = estimator._start if going_on else start.tolist()
         self.progress = Progress(
-            fitted, self.name, rng, monitor, known, data.n_samples, estimator.t_
+            fitted, self.name, rng, self.monitor, start, data.n_samples, estimator.t_
         )
         if self.name != "lbfgs":
             self.progress.optimizer = optimizer_of(estimator, network, optimizer_state)
