@@ -6,14 +6,7 @@ import numpy as np
 
 from .._network.cells import CELLS
 from ..sequences._columns import real_array
-from ._common import (
-    check_gates,
-    check_shape,
-    check_units,
-    fitted,
-    reordered,
-    unfitted,
-)
+from ._common import check_gates, check_shape, check_units, fitted, reordered, unfitted
 
 # Peepholes of the gates i, o, f.
 PEEPHOLES = (0, 2, 1)

@@ -376,7 +376,10 @@ def _matrix_or_items(X):
     if not isinstance(X, np.ndarray):
         readable = hasattr(X, "__array__") or isinstance(X, memoryview)
         if not readable and not np.isscalar(X):
-            _raise_no_sequences(X)
+            hint = (
+                " Pass list(X) if it holds sequences." if hasattr(X, "__iter__") else ""
+            )
+            raise TypeError(f"Expected {EXPECTED}, got {type(X).__name__}.{hint}")
         X = np.asarray(X)
     if X.ndim == 1 and X.dtype == object:
         return _items_or_vector(list(X))
@@ -451,11 +454,6 @@ def _is_nested(table):
         hasattr(cell, "__len__") and not isinstance(cell, (str, bytes, dict))
         for cell in cells.flat
     )
-
-
-def _raise_no_sequences(X):
-    hint = " Pass list(X) if it holds sequences." if hasattr(X, "__iter__") else ""
-    raise TypeError(f"Expected {EXPECTED}, got {type(X).__name__}.{hint}")
 
 
 def _items_or_vector(items):
