@@ -176,15 +176,9 @@ def from_torch(
             "the predictions do not need them, leave them out of state_dict."
         )
     return fitted(
-        model,
-        n_features,
-        weights,
-        linear,
-        classes=classes,
-        multilabel=multilabel,
-        attention=attention,
-        **given,
-    )
+        model, n_features, weights, linear, classes=classes, multilabel=multilabel,
+        attention=attention, **given,
+    )  # fmt: skip
 
 
 def _recurrent_modules(arrays):
