@@ -15,6 +15,7 @@ from .._sklearn.private import num_samples
 from ..sequences import SequenceArray, check_sequences
 from ..sequences._check import hint_long
 from ..sequences._columns import is_missing
+from ..sequences._foreign import raise_not_numeric
 from ..sequences._peers import package_of
 
 # Sums of weights between these leave room for products with steps, losses and 1 / sum.
@@ -62,7 +63,7 @@ def read_values(values, what):
             f"has shape {array.shape}. {_per_step(what)}"
         )
     if array.dtype.kind == "c":
-        raise ValueError(f"Complex data not supported\n{what} has dtype {array.dtype}.")
+        raise_not_numeric(array, what)
     _refuse_missing(array, what, values)
     return array
 
@@ -100,12 +101,11 @@ def _refuse_containers(values, what):
             f"{_per_step(what)}"
         )
     if isinstance(values, (dict, set, frozenset, Iterator)):
-        way_out = {
-            dict: f"list({what}.values()), in the order of X",
-            Iterator: f"list({what})",
-        }
-        hints = [hint for type_, hint in way_out.items() if isinstance(values, type_)]
-        hint = f"Pass {hints[0]}." if hints else "A set has no order: pass a list."
+        hint = "A set has no order: pass a list."
+        if isinstance(values, dict):
+            hint = f"Pass list({what}.values()), in the order of X."
+        elif isinstance(values, Iterator):
+            hint = f"Pass list({what})."
         raise TypeError(
             f"Expected {what} as an array-like of 1 or 2 dimensions, got {kind!r}. "
             f"{hint}"

@@ -13,6 +13,9 @@ WITHOUT_A_LOOK = 2**24
 # Where version 2 of control groups may be mounted, and the controller of version 1.
 GROUPS = ("sys/fs/cgroup", "sys/fs/cgroup/unified")
 MEMORY_GROUPS = "sys/fs/cgroup/memory"
+# Files of the limit and the usage, and the line of the cache in memory.stat.
+FILES = "memory.max", "memory.current", "inactive_file"
+MEMORY_FILES = "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
 
 
 def available_memory(root="/"):
@@ -65,15 +68,9 @@ def _of_groups(root):
     for line in lines:
         _, controllers, path = line.split(":", 2)
         if not controllers:
-            files = "memory.max", "memory.current", "inactive_file"
-            mounts = GROUPS
+            mounts, files = GROUPS, FILES
         elif "memory" in controllers.split(","):
-            files = (
-                "memory.limit_in_bytes",
-                "memory.usage_in_bytes",
-                "total_inactive_file",
-            )
-            mounts = (MEMORY_GROUPS,)
+            mounts, files = (MEMORY_GROUPS,), MEMORY_FILES
         else:
             continue
         for mount in mounts:
@@ -97,10 +94,8 @@ def _left_of_group(group, limit, usage, cache):
     except (OSError, ValueError):  # "max" is no limit
         return None
     try:
-        stat = dict(
-            line.split() for line in (group / "memory.stat").read_text().splitlines()
-        )
-        return left + int(stat[cache])
+        lines = (group / "memory.stat").read_text().splitlines()
+        return left + int(dict(line.split() for line in lines)[cache])
     except (OSError, ValueError, KeyError):
         return left
 

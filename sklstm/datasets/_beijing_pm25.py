@@ -11,18 +11,9 @@ from ..sequences import SequenceArray
 from ._resources import read_arrays, read_description
 
 _FEATURE_NAMES = [
-    "pm2.5",
-    "dew_point",
-    "temperature",
-    "pressure",
-    "wind_ne",
-    "wind_nw",
-    "wind_se",
-    "wind_calm",
-    "wind_speed",
-    "snow",
-    "rain",
-]
+    "pm2.5", "dew_point", "temperature", "pressure", "wind_ne", "wind_nw", "wind_se",
+    "wind_calm", "wind_speed", "snow", "rain",
+]  # fmt: skip
 
 
 @validate_params(

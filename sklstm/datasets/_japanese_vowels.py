@@ -5,14 +5,12 @@ from sklearn.utils import Bunch
 
 from .._sklearn.private import StrOptions, validate_params
 from ..sequences import SequenceArray
+from ..sequences._stacking import as_offsets
 from ._resources import read_arrays, read_description
 
 
 @validate_params(
-    {
-        "subset": [StrOptions({"train", "test", "all"})],
-        "return_X_y": ["boolean"],
-    },
+    {"subset": [StrOptions({"train", "test", "all"})], "return_X_y": ["boolean"]},
     prefer_skip_nested_validation=True,
 )
 def load_japanese_vowels(*, subset="train", return_X_y=False):
@@ -79,8 +77,7 @@ def load_japanese_vowels(*, subset="train", return_X_y=False):
     filename = "japanese_vowels.npz"
     arrays = read_arrays(filename)
     # Stored as integers of 1e-6: the quotient is the double nearest to the decimal.
-    offsets = np.concatenate([[0], np.cumsum(arrays["lengths"], dtype=np.intp)])
-    X = SequenceArray(arrays["micro"] / 1e6, offsets)
+    X = SequenceArray(arrays["micro"] / 1e6, as_offsets(arrays["lengths"]))
     y = arrays["speaker"].astype(np.int64)
     n_train = int(arrays["n_train"])
     part = {"train": slice(n_train), "test": slice(n_train, None), "all": slice(None)}

@@ -168,15 +168,9 @@ def from_keras(
     check_shape(f"weights[{k}]", kernel, (n_inputs, n_outputs), what)
     check_shape(f"weights[{k + 1}]", bias, (n_outputs,), "the bias of the dense layer")
     return fitted(
-        model,
-        n_features,
-        layers,
-        (f"weights[{k}]", kernel.T, bias),
-        classes=classes,
-        multilabel=multilabel,
-        target_mean=target_mean,
-        target_scale=target_scale,
-    )
+        model, n_features, layers, (f"weights[{k}]", kernel.T, bias), classes=classes,
+        multilabel=multilabel, target_mean=target_mean, target_scale=target_scale,
+    )  # fmt: skip
 
 
 def _as_torch(arrays, k, n_inputs, H, model):

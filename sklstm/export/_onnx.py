@@ -134,12 +134,7 @@ def to_onnx(estimator, *, target_opset=None, name=None, stream=False):
             "`pip install 'sklstm[onnx]'`."
         ) from error
     from ._onnx_graph import Graph
-    from ._onnx_network import (
-        Stream,
-        write_classifier,
-        write_network,
-        write_regressor,
-    )
+    from ._onnx_network import Stream, write_classifier, write_network, write_regressor
     from ._onnx_steps import write_frame_stacker, write_time_distributed
 
     steps, end = _exportable(estimator)
@@ -239,10 +234,7 @@ def _check_stream(steps, end):
 
 def _properties(end, steps):
     """What a program may want to know of the model, as strings."""
-    properties = {
-        "estimator": type(end).__name__,
-        "sklstm_version": __version__,
-    }
+    properties = {"estimator": type(end).__name__, "sklstm_version": __version__}
     if is_classifier(end):
         properties["classes"] = json.dumps(end.classes_.tolist())
     elif fitted_of(end).target.loss_name == "quantile":

@@ -6,14 +6,7 @@ import numpy as np
 
 from .._network.cells import CELLS
 from ..sequences._columns import real_array
-from ._common import (
-    check_gates,
-    check_shape,
-    check_units,
-    fitted,
-    reordered,
-    unfitted,
-)
+from ._common import check_gates, check_shape, check_units, fitted, reordered, unfitted
 
 # Peepholes of the gates i, o, f.
 PEEPHOLES = (0, 2, 1)
@@ -173,15 +166,9 @@ def from_onnx(
         )
     check_units(units, directions[0] == 2, model)
     return fitted(
-        model,
-        n_features,
-        weights,
-        _head(head, n_inputs),
-        classes=classes,
-        multilabel=multilabel,
-        target_mean=target_mean,
-        target_scale=target_scale,
-    )
+        model, n_features, weights, _head(head, n_inputs), classes=classes,
+        multilabel=multilabel, target_mean=target_mean, target_scale=target_scale,
+    )  # fmt: skip
 
 
 def _head(head, n_inputs):
@@ -244,9 +231,8 @@ class _Layer:
 
     def _check_attributes(self, given):
         D, name = self.n_directions, type(self.model).__name__
-        directions = {1: "forward", 2: "bidirectional"}
         expected = {
-            "direction": directions[D],
+            "direction": {1: "forward", 2: "bidirectional"}[D],
             "hidden_size": self.n_units,
             "clip": None,
             "activation_alpha": None,
@@ -255,11 +241,8 @@ class _Layer:
             "linear_before_reset": 1 if self.op == "GRU" else 0,
             "activations": self.needed.get("activations", ACTIVATIONS[self.op]) * D,
         }
-        defaults = {
-            **expected,
-            "linear_before_reset": 0,
-            "activations": ACTIVATIONS[self.op] * D,
-        }
+        # what ONNX takes where it is not given; of the others what is expected
+        defaults = {"linear_before_reset": 0, "activations": ACTIVATIONS[self.op] * D}
         advice = {
             "linear_before_reset": "Only a GRU that resets after the recurrent product "
             "is that of sklstm, PyTorch and cuDNN; no weights of one make the other.",
@@ -271,7 +254,7 @@ class _Layer:
         }
         for attribute, needed in expected.items():
             found = _plain(given.get(attribute))
-            found = _plain(defaults[attribute]) if found is None else found
+            found = _plain(defaults.get(attribute, needed)) if found is None else found
             if found != _plain(needed):
                 raise ValueError(
                     f"{self.key} has {attribute}={given.get(attribute, found)!r}, but "

@@ -176,15 +176,9 @@ def from_torch(
             "the predictions do not need them, leave them out of state_dict."
         )
     return fitted(
-        model,
-        n_features,
-        weights,
-        linear,
-        classes=classes,
-        multilabel=multilabel,
-        attention=attention,
-        **given,
-    )
+        model, n_features, weights, linear, classes=classes, multilabel=multilabel,
+        attention=attention, **given,
+    )  # fmt: skip
 
 
 def _recurrent_modules(arrays):
@@ -230,11 +224,9 @@ def _paths(modules, recurrent):
         return found
     numbered = [re.fullmatch(r"(?:(.+)\.)?(\d+)", path) for path in found]
     if all(numbered) and len({match[1] for match in numbered}) == 1:
-        ordered = sorted(found, key=lambda path: int(path.rpartition(".")[2]))
-        if [int(path.rpartition(".")[2]) for path in ordered] == list(
-            range(len(found))
-        ):
-            return ordered
+        by_number = {int(match[2]): match[0] for match in numbered}
+        if sorted(by_number) == list(range(len(found))):
+            return [by_number[k] for k in range(len(found))]
     raise ValueError(
         f"state_dict holds recurrent layers at {', '.join(map(repr, found))}. Say "
         "which are stacked, the lowest first: recurrent=[...]."
@@ -247,7 +239,7 @@ def _layers(path, layers):
         if k not in layers:
             key = f"{path}.weight_ih_l{k}".lstrip(".")
             raise ValueError(f"state_dict holds no {key!r}, but layers above it.")
-    return [layers[k] for k in range(len(layers))]
+        yield layers[k]
 
 
 def _checked(layers, arrays, model):

@@ -4,11 +4,7 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.metrics import check_scoring
-from sklearn.utils import (
-    Bunch,
-    check_random_state,
-    check_scalar,
-)
+from sklearn.utils import Bunch, check_random_state, check_scalar
 from sklearn.utils.parallel import Parallel, delayed
 
 from .._targets.reading import check_one_each, read_values
@@ -157,10 +153,8 @@ def sequence_permutation_importance(
             check_one_each(X, values, what, X)
     lengths = X.lengths
     if axis == "feature":
-        shuffle = _with_shuffled_feature
         n_sequences = np.full(X.n_features, np.count_nonzero(lengths))
     else:
-        shuffle = _with_shuffled_last_step if from_end else _with_shuffled_step
         longest = lengths.max(initial=0)
         n_sequences = len(X) - np.searchsorted(np.sort(lengths), range(1, longest + 1))
     n = len(n_sequences)
@@ -169,9 +163,9 @@ def sequence_permutation_importance(
     baseline = _scores(scorer, estimator, X, y, sample_weight)
     shuffled = Parallel(n_jobs=n_jobs)(
         delayed(_shuffled_scores)(
-            scorer, estimator, X, y, sample_weight, shuffle, k, n_repeats, seeds[k]
+            scorer, estimator, X, y, sample_weight, axis, from_end, k, n_repeats, seed
         )
-        for k in range(n)
+        for k, seed in enumerate(seeds)
     )
     results = {}
     for name, score in baseline.items():
@@ -198,30 +192,24 @@ def _scores(scorer, estimator, X, y, sample_weight):
 
 
 def _shuffled_scores(
-    scorer, estimator, X, y, sample_weight, shuffle, k, n_repeats, seed
+    scorer, estimator, X, y, sample_weight, axis, from_end, k, n_repeats, seed
 ):
     rng = np.random.RandomState(seed)
     return [
-        _scores(scorer, estimator, shuffle(X, k, rng), y, sample_weight)
+        _scores(
+            scorer, estimator, _shuffled(X, axis, from_end, k, rng), y, sample_weight
+        )
         for _ in range(n_repeats)
     ]
 
 
-def _with_shuffled_feature(X, k, rng):
+def _shuffled(X, axis, from_end, k, rng):
+    """X with feature k of all steps, or with step k of all sequences, shuffled."""
     data = X.data.copy()
-    data[:, k] = rng.permutation(data[:, k])
-    return SequenceArray(data, X.offsets, X.feature_names)
-
-
-def _with_shuffled_step(X, t, rng):
-    return _with_shuffled_rows(X, X.offsets[:-1][X.lengths > t] + t, rng)
-
-
-def _with_shuffled_last_step(X, t, rng):
-    return _with_shuffled_rows(X, X.offsets[1:][X.lengths > t] - 1 - t, rng)
-
-
-def _with_shuffled_rows(X, rows, rng):
-    data = X.data.copy()
-    data[rows] = data[rng.permutation(rows)]
+    if axis == "feature":
+        data[:, k] = rng.permutation(data[:, k])
+    else:
+        rows = X.offsets[1:] - 1 - k if from_end else X.offsets[:-1] + k
+        rows = rows[X.lengths > k]
+        data[rows] = data[rng.permutation(rows)]
     return SequenceArray(data, X.offsets, X.feature_names)

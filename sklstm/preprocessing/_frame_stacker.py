@@ -181,8 +181,9 @@ class FrameStacker(
         lengths = sequences.lengths
         k, s = self._frame(lengths)
         counts = self._count(lengths)
-        if self.remainder == "error" and (lengths != _covered(counts, k, s)).any():
-            i = int(np.argmax(lengths != _covered(counts, k, s)))
+        covered = np.where(counts > 0, (counts - 1) * s + k, 0)
+        if self.remainder == "error" and (lengths != covered).any():
+            i = int(np.argmax(lengths != covered))
             raise ValueError(
                 f"Sample {i} has {lengths[i]} steps, which do not make whole frames of "
                 f"{k} steps every {self._step()}. Choose remainder='repeat' or 'drop'."
@@ -277,8 +278,3 @@ class FrameStacker(
         tags.input_tags.three_d_array = True
         tags.input_tags.allow_nan = True
         return tags
-
-
-def _covered(counts, n_frames, step):
-    """Return how many steps this many frames span."""
-    return np.where(counts > 0, (counts - 1) * step + n_frames, 0)

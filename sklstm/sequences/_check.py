@@ -321,17 +321,13 @@ def _convert(X, dtype, allow_nan, ensure_min_samples, estimator=None):
     if isinstance(X, SequenceArray):
         with np.errstate(over="ignore", under="ignore"):
             sequences = X if dtype is None else X.astype(dtype, copy=False)
-        shape = X.shape
     else:
         X = _matrix_or_items(X)
         if isinstance(X, list):
-            shape = (len(X),)
             if not X:  # which says nothing about features either
-                _raise_too_few("sample", shape, max(1, ensure_min_samples), estimator)
+                _raise_too_few("sample", (0,), max(1, ensure_min_samples), estimator)
             sequences = SequenceArray._trusted(*stack_items(X, dtype))
-            shape = sequences.shape
         elif isinstance(X, np.ndarray) and X.ndim == 3:
-            shape = X.shape
             sequences = SequenceArray.from_padded(_as_floats(X, dtype))
         elif isinstance(X, np.ndarray) and X.ndim > 3:
             raise ValueError(
@@ -340,11 +336,11 @@ def _convert(X, dtype, allow_nan, ensure_min_samples, estimator=None):
             )
         else:
             X = _check_2d(X, dtype, ensure_min_samples, estimator)
-            shape = X.shape
-            n, n_steps = shape
+            n, n_steps = X.shape
             sequences = SequenceArray._trusted(
                 X.reshape(n * n_steps, 1), np.arange(n + 1, dtype=np.intp) * n_steps
             )
+    shape = X.shape if isinstance(X, np.ndarray) else sequences.shape
     if len(sequences) < ensure_min_samples:
         _raise_too_few("sample", shape, ensure_min_samples, estimator)
     if sequences.n_features == 0:
@@ -376,7 +372,10 @@ def _matrix_or_items(X):
     if not isinstance(X, np.ndarray):
         readable = hasattr(X, "__array__") or isinstance(X, memoryview)
         if not readable and not np.isscalar(X):
-            _raise_no_sequences(X)
+            hint = (
+                " Pass list(X) if it holds sequences." if hasattr(X, "__iter__") else ""
+            )
+            raise TypeError(f"Expected {EXPECTED}, got {type(X).__name__}.{hint}")
         X = np.asarray(X)
     if X.ndim == 1 and X.dtype == object:
         return _items_or_vector(list(X))
@@ -451,11 +450,6 @@ def _is_nested(table):
         hasattr(cell, "__len__") and not isinstance(cell, (str, bytes, dict))
         for cell in cells.flat
     )
-
-
-def _raise_no_sequences(X):
-    hint = " Pass list(X) if it holds sequences." if hasattr(X, "__iter__") else ""
-    raise TypeError(f"Expected {EXPECTED}, got {type(X).__name__}.{hint}")
 
 
 def _items_or_vector(items):

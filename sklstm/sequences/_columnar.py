@@ -8,7 +8,7 @@ with a name for each, or one number.
 import numpy as np
 
 from ._columns import as_names, columns_as_matrix, float_dtype
-from ._peers import import_peer, names_of, package_of
+from ._peers import columns_of, import_peer, package_of
 from ._stacking import as_offsets, place_of
 
 
@@ -143,9 +143,9 @@ def as_awkward(sequences):
             contents.NumpyArray(data.reshape(-1)), data.shape[1], len(data)
         )
     else:
-        names = names_of(sequences)
-        columns = [contents.NumpyArray(c) for c in np.array(data.T, order="C")]
-        steps = contents.RecordArray(columns, names, len(data))
+        columns = columns_of(sequences)
+        values = [contents.NumpyArray(column) for column in columns.values()]
+        steps = contents.RecordArray(values, list(columns), len(data))
     offsets = ak.index.Index64(sequences.offsets.astype(np.int64, copy=False))
     return ak.Array(contents.ListOffsetArray(offsets, steps))
 
@@ -227,8 +227,8 @@ def as_arrow(sequences):
         values = pa.array(data.reshape(-1))
         steps = pa.FixedSizeListArray.from_arrays(values, data.shape[1])
     else:
-        names = names_of(sequences)
-        columns = [pa.array(column) for column in np.array(data.T, order="C")]
-        steps = pa.StructArray.from_arrays(columns, names)
+        columns = columns_of(sequences)
+        values = [pa.array(column) for column in columns.values()]
+        steps = pa.StructArray.from_arrays(values, list(columns))
     offsets = pa.array(sequences.offsets.astype(np.int64, copy=False))
     return pa.LargeListArray.from_arrays(offsets, steps)

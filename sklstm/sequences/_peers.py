@@ -2,6 +2,8 @@
 
 from importlib import import_module
 
+import numpy as np
+
 
 def import_peer(name, method):
     """The package that an object is made with; the error says how to install it."""
@@ -13,12 +15,12 @@ def import_peer(name, method):
         ) from error
 
 
-def names_of(sequences):
-    """Names of the features, which a table needs: ``x0``, ``x1``... without any."""
+def columns_of(sequences):
+    """Each feature in all steps, by its name, which a table needs: else x0, x1..."""
     names = sequences.feature_names
     if names is None:
-        return [f"x{j}" for j in range(sequences.n_features)]
-    return list(names)
+        names = [f"x{j}" for j in range(sequences.n_features)]
+    return dict(zip(names, np.array(sequences.data.T, order="C"), strict=True))
 
 
 _PEERS = ("awkward", "pyarrow", "polars", "pandas", "torch", "xarray")

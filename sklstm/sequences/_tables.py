@@ -10,7 +10,7 @@ from ._columnar import raise_missing_sample, stack_arrow
 from ._columns import as_names, as_numbers, columns_as_matrix, is_missing
 from ._foreign import refuse_masked
 from ._long import count_by_first_row
-from ._peers import import_peer, names_of, package_of
+from ._peers import columns_of, import_peer, package_of
 from ._stacking import as_offsets, stack_items
 
 # ---- sktime --------------------------------------------------------------------------
@@ -103,9 +103,9 @@ def as_long(sequences, by, step, ids, library):
     """Return the sequences as :meth:`SequenceArray.to_long` does."""
     frames = import_peer(_known_library(library), "to_long")
     refuse_no_steps(sequences, "to_long")
-    names = names_of(sequences)
+    features = columns_of(sequences)
     for column in (by, step):
-        if column in names:
+        if column in features:
             raise ValueError(
                 f"{column!r} is the name of a feature already. Name the columns of "
                 "sequence and step otherwise: to_long(by=..., step=...)."
@@ -126,9 +126,7 @@ def as_long(sequences, by, step, ids, library):
             twice = distinct[counts > 1][:1].tolist()[0]
             raise ValueError(f"ids has {twice!r} more than once.")
         number = ids[number]
-    columns = {by: number, step: steps}
-    columns |= dict(zip(names, np.array(sequences.data.T, order="C"), strict=True))
-    return frames.DataFrame(columns)
+    return frames.DataFrame({by: number, step: steps, **features})
 
 
 def _known_library(library):
@@ -140,14 +138,12 @@ def _known_library(library):
 def as_nested(sequences, library):
     """Return the sequences as :meth:`SequenceArray.to_nested` does."""
     frames = import_peer(_known_library(library), "to_nested")
-    names = names_of(sequences)
     columns = {}
-    for name, values in zip(names, np.array(sequences.data.T, order="C"), strict=True):
+    for name, values in columns_of(sequences).items():
         cells = np.split(values, sequences.offsets[1:-1]) if len(sequences) else []
         if library == "polars":
-            kind = frames.List(
-                frames.Float32 if values.dtype == np.float32 else frames.Float64
-            )
+            single = values.dtype == np.float32
+            kind = frames.List(frames.Float32 if single else frames.Float64)
             columns[name] = frames.Series(name, cells, dtype=kind)
         else:
             columns[name] = frames.Series(cells, dtype=object)
