@@ -389,7 +389,7 @@ def test_options_that_do_not_go_together(Estimator, params, match):
 
 
 @every_estimator
-@pytest.mark.parametrize("size", [10**7, 10**10, 10**30])
+@pytest.mark.parametrize("size", [10**7, 2**31, 10**10, 2**63 - 1, 10**30])
 def test_networks_of_absurd_size(Estimator, size):
     """No address space holds the weights of ten million units."""
     y = target(Estimator)

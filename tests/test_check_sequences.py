@@ -17,11 +17,7 @@ from sklearn.model_selection import KFold, train_test_split
 from sklearn.utils import _safe_indexing, resample
 
 from sklstm.sequences import SequenceArray, check_sequences
-from sklstm.sequences._check import (
-    inspect_sequences,
-    record_features,
-    validate_sequences,
-)
+from sklstm.sequences._check import validate_sequences
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -351,17 +347,15 @@ def test_names_of_sequences():
     assert not hasattr(estimator, "feature_names_in_")
 
 
-def test_inspecting_changes_nothing():
+def test_what_is_refused_changes_nothing():
     estimator = fitted_on(named(["a", "b"]))
     before = dict(vars(estimator))
     frame = pd.DataFrame([[1.0, 2.0, 3.0]], columns=["x", "y", "z"])
-    _, features = inspect_sequences(estimator, frame)
-    assert vars(estimator) == before
     for bad in (frame.assign(z=np.nan), frame.rename(columns={"x": 1}), [A[0], A]):
         with pytest.raises((ValueError, TypeError)):
             validate_sequences(estimator, bad, reset=True)
         assert vars(estimator) == before
-    record_features(estimator, features)
+    validate_sequences(estimator, frame, reset=True)
     assert estimator.n_features_in_ == 3
     np.testing.assert_array_equal(estimator.feature_names_in_, ["x", "y", "z"])
 

@@ -357,6 +357,14 @@ def test_loss_curves_and_scores(plt):
     ]
 
 
+def test_the_score_of_several_labels_at_once_is_no_accuracy(plt):
+    X, y = ragged(np.random.default_rng(1), 60, 3)
+    model = RNNClassifier(4, max_iter=3, early_stopping=True, random_state=0)
+    display = LossCurveDisplay.from_estimator(fitted(model, X, np.c_[y > 0, y > 1] * 1))
+    assert (np.array(display.validation_scores["RNNClassifier"]) < 0).all()
+    assert display.score_ax_.get_ylabel() == "Validation score (negative loss)"
+
+
 def test_loss_curves_without_scores_and_on_given_axes(plt):
     X, y = ragged(np.random.default_rng(1), 60, 3)
     model = fitted(RNNClassifier(4, max_iter=3), X, y)

@@ -1,4 +1,4 @@
-"""TimeDistributed: against loops over steps, its tags, what it asks of the transformer."""
+"""TimeDistributed: against loops over steps, tags, what the transformer is asked."""
 
 import copy
 

@@ -438,5 +438,5 @@ def check_recurrent(estimator, wanted, shown=repr):
 
 def _raw_outputs(network, X, state):
     begin = () if state is None else (state.layers, state.pooled)
-    raw = network.predict(X._data, X._offsets[:-1], X.lengths, *begin)
+    raw = network.predict(*X._as_rows(), *begin)
     return raw.astype(np.float64)

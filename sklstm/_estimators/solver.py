@@ -34,8 +34,8 @@ class Solver:
         target, going_on = fitted.target, fitted.parameters is not None
         X = fitted.read(samples.X)
         data = TrainingSet(
-            X._data, X._offsets[:-1], X.lengths, target.encode(samples.y),
-            samples.weight, mean_weight=1.0 if incremental else None,
+            *X._as_rows(), target.encode(samples.y), samples.weight,
+            mean_weight=1.0 if incremental else None,
         )  # fmt: skip
         self.name, self.max_fun, self.tol = (
             estimator.solver, estimator.max_fun, estimator.tol
@@ -227,7 +227,7 @@ def held_out_score(fitted, held_out):
     def score(parameters):
         network.load(parameters, backward=False)
         with np.errstate(over="ignore", invalid="ignore"):
-            raw = network.predict(X._data, X._offsets[:-1], X.lengths)
+            raw = network.predict(*X._as_rows())
             raw = raw.astype(np.float64)
         if not np.isfinite(raw).all():
             return np.nan, np.nan

@@ -125,18 +125,13 @@ class HiddenStates(
         return estimator.get_feature_names_out()
 
 
-def _where(X):
-    """Data, first rows and lengths: how a network takes sequences."""
-    return X._data, X._offsets[:-1], X.lengths
-
-
 def _last_outputs(network, X, state):
-    return network.last_outputs(*_where(X), state and state.layers), None
+    return network.last_outputs(*X._as_rows(), state and state.layers), None
 
 
 def _outputs(network, X, state):
-    return network.outputs(*_where(X), state and state.layers), X._offsets
+    return network.outputs(*X._as_rows(), state and state.layers), X._offsets
 
 
 def _kept(network, X, state):
-    return network.kept(*_where(X), state and state.layers), X._offsets
+    return network.kept(*X._as_rows(), state and state.layers), X._offsets

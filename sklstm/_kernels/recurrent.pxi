@@ -356,7 +356,7 @@ def backward(
 ):
     """Back-propagation through time. Gradients of weights are added to what is there."""
     cdef Batch batch = schedule.batch
-    cdef Py_ssize_t B = batch.B, N = batch.N, units = padded(H), strip, rows, k
+    cdef Py_ssize_t B = batch.B, N = batch.N, units = padded(H), strip, rows
     cdef Py_ssize_t x_vectors = padded(F) // LANES
     cdef Backward layer
     cdef Outer x_operands, h_operands
@@ -422,6 +422,8 @@ def backward(
     if H < units:
         d_w_padded = d_b_padded + (1 + slots - gates) * gates * units
         d_r_padded = d_w_padded + F * gates * units
+        pad(d_w_data, F * gates, H, units, d_w_padded)
+        pad(d_r_data, H * gates, H, units, d_r_padded)
     x_operands.a = const_data(x)
     x_operands.rows = address(x_rows)
     x_operands.lda = x.shape[1]
@@ -453,27 +455,11 @@ def backward(
                     rows, min(rows + PRODUCT_ROWS, N), d_z, NULL, slots * units,
                     gates * units, w_transposed, NULL, x_vectors, d_x_data,
                 )
-        if H < units:
-            for k in prange(F + H, schedule="static"):
-                pad(
-                    row_of(d_w_data, d_r_data, F, k, gates * H), gates, H, units,
-                    d_w_padded + k * gates * units,
-                )
         for i in prange(omp_get_num_threads(), schedule="static", chunksize=1):
             outer_share(&x_operands, &h_operands, i, omp_get_num_threads())
-        if H < units:
-            for k in prange(F + H, schedule="static"):
-                unpad(
-                    d_w_padded + k * gates * units, gates, H, units,
-                    row_of(d_w_data, d_r_data, F, k, gates * H),
-                )
         restore_denormals(denormals)
     unpad(d_b_padded, gates, H, units, d_b_data)
     unpad(d_b_last, slots - gates, H, units, d_b_data + gates * H)
-
-
-cdef inline real* row_of(
-    real* d_w, real* d_r, Py_ssize_t F, Py_ssize_t k, Py_ssize_t width
-) noexcept nogil:
-    """Row k of d_W over d_R."""
-    return d_w + k * width if k < F else d_r + (k - F) * width
+    if H < units:
+        unpad(d_w_padded, F * gates, H, units, d_w_data)
+        unpad(d_r_padded, H * gates, H, units, d_r_data)

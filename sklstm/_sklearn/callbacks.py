@@ -129,21 +129,10 @@ def observer_of(estimator, *args):
 
 @contextmanager
 def fit_task(transformer, inner=None, **given):
-    """The fit of a transformer, as a task of its callbacks.
+    """The fit of a transformer as a task of its callbacks, with X, y and metadata.
 
-    Parameters
-    ----------
-    transformer : estimator
-        The draft that is being fitted: at the end of the block it is.
-    inner : estimator, default=None
-        What it wraps, whose fit is a subtask if it supports callbacks.
-    **given
-        X, y and metadata of the task.
-
-    Yields
-    ------
-    subtask : callable
-        X, y and metadata of `inner` to the context to fit it in.
+    `inner` is what it wraps; its fit, in the context that X, y and metadata are given
+    to, is a subtask if it supports callbacks.
     """
     has_subtask = CallbackSupportMixin is not None and hasattr(inner, "set_callbacks")
     if not has_subtask and not hasattr(transformer, "_skl_callbacks"):

@@ -6,44 +6,18 @@ from sklearn import get_config
 
 
 def output_of(estimator):
-    """Return what `transform` is asked to give.
-
-    Parameters
-    ----------
-    estimator : estimator
-        A transformer.
-
-    Returns
-    -------
-    output : {"default", "pandas", "polars"}
-        What `set_output` was told, else ``sklearn.set_config(transform_output=...)``.
-    """
+    """What `set_output` was told, else `sklearn.set_config(transform_output=...)`."""
     config = getattr(estimator, "_sklearn_output_config", {})  # `clone` knows this name
     return config.get("transform", get_config()["transform_output"])
 
 
-def as_frame(data, names, library, index=None):
-    """Return a matrix as a DataFrame.
-
-    Parameters
-    ----------
-    data : ndarray of shape (n_rows, n_columns)
-        The values.
-
-    names : sequence of str
-        The columns.
-
-    library : {"pandas", "polars"}
-        Whose DataFrame.
-
-    index : Index or None
-        The rows' names, which only pandas knows.
-
-    Returns
-    -------
-    frame : DataFrame of shape (n_rows, n_columns)
-        With the dtype of data.
-    """
+def as_frame(
+    data,  # (n_rows, n_columns)
+    names,  # of the columns
+    library,
+    index=None,  # names of the rows, which only pandas knows
+):
+    """A matrix as a DataFrame of this library, "pandas" or "polars"."""
     frames = import_module(library)
     if library == "pandas":
         return frames.DataFrame(data, columns=list(names), index=index)
@@ -51,18 +25,7 @@ def as_frame(data, names, library, index=None):
 
 
 def check_output(transform):
-    """Check what `set_output` is told.
-
-    Parameters
-    ----------
-    transform : object
-        The argument.
-
-    Raises
-    ------
-    ValueError
-        If it is not one that :meth:`SetOutputMixin.set_output` takes.
-    """
+    """Raise if `set_output` does not take this."""
     if transform not in (None, "default", "pandas", "polars"):
         raise ValueError(
             f"transform={transform!r} is none of 'default', 'pandas', 'polars' and "

@@ -94,9 +94,7 @@ def minibatch_gradient(
             f"Expected a target for each of at least one sequence, got {len(target)} "
             f"for {len(X)}."
         )
-    samples = TrainingSet(
-        X._data, X._offsets[:-1], X.lengths, target, weight, mean_weight
-    )
+    samples = TrainingSet(*X._as_rows(), target, weight, mean_weight)
     batch = in_order_of_content(samples, None if dropout is None else ids)
     if n_samples is not None:
         batch = batch._replace(divisor=batch.divisor / len(X) * n_samples)

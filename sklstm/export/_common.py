@@ -37,10 +37,7 @@ def check_shape(key, array, expected, what):
 
 
 def check_gates(key, recurrent, model, axis):
-    """The units of a layer, by its recurrent matrix, if it is of the right family.
-
-    `axis` is the one along which the gates lie.
-    """
+    """The units of a layer of the right family; its gates lie along the axis."""
     shape = recurrent.shape
     gates = CELLS[model._cell].gates
     n_units = shape[1 - axis] if recurrent.ndim == 2 else 0
@@ -105,10 +102,7 @@ def _check_counterpart(estimator, values, library, also=()):
 
 
 def unfitted(estimator, library, also=()):
-    """A clone of an estimator that says what a network is, once it is valid.
-
-    `also` says which of "peephole" and "attention" the weights may have.
-    """
+    """A valid clone that says what a network is; `also` the weights may have."""
     _check_ours(estimator, "an unfitted")
     model = clone(estimator)
     check_parameters(model)
@@ -177,24 +171,14 @@ def _target_units(model, n_targets, mean, scale):
 
 
 def fitted(
-    model, n_inputs, weights, head, *, classes, multilabel, target_mean, target_scale,
-    attention=None,
+    model,
+    n_inputs,  # features that the lowest layer reads
+    weights,  # a dict for each layer, as `from_torch_weights` takes them
+    head,  # what to call it in errors, weight (K, H) and bias (K,)
+    *, classes, multilabel, target_mean, target_scale,
+    attention=None,  # (H,), the vector w
 ):  # fmt: skip
-    """The estimator with the weights of a network.
-
-    Parameters
-    ----------
-    model : estimator
-        What `unfitted` returned.
-    n_inputs : int
-        Features that the lowest layer reads.
-    weights : list of dict
-        Layers, as `Network.from_torch_weights` takes them.
-    head : tuple of str, ndarray and ndarray
-        What to call it in errors, weight (K, H) and bias (K,).
-    attention : ndarray of shape (H,), default=None
-        The vector w of a pooling by attention.
-    """
+    """The estimator, as `unfitted` returned it, with the weights of a network."""
     key, weight, bias = head
     reader = model._reader()
     if is_classifier(model):

@@ -14,6 +14,7 @@ from .._estimators.base import check_recurrent
 from .._estimators.fitted import fitted_of
 from .._version import __version__
 from ..preprocessing import FrameStacker, TimeDistributed
+from ..sequences._check import features_of
 
 # Of 2023: ONNX Runtime 1.15 and what came later run it.
 DEFAULT_OPSET = 18
@@ -152,7 +153,7 @@ def to_onnx(estimator, *, target_opset=None, name=None, stream=False):
         max_val=onnx.defs.onnx_opset_version(),
     )
     graph = Graph(int(target_opset))
-    features = [step._n_sequence_features for step in (*steps, end)]
+    features = [features_of(step).n_sequence_features for step in (*steps, end)]
     x = graph.input("X", np.float32, ["batch", "time", features[0]])
     lengths = graph.input("sequence_lens", np.int32, ["batch"])
     x = graph.node("Transpose", x, perm=[1, 0, 2])
@@ -246,7 +247,7 @@ def _properties(end, steps):
         properties["classes"] = json.dumps(end.classes_.tolist())
     elif fitted_of(end).target.loss_name == "quantile":
         properties["quantile"] = json.dumps(fitted_of(end).target.loss_parameter)
-    first = (*steps, end)[0]
-    if hasattr(first, "feature_names_in_") and first._fixed_n_steps is None:
-        properties["feature_names"] = json.dumps(list(first.feature_names_in_))
+    first = features_of((*steps, end)[0])
+    if first.feature_names_in is not None and first.fixed_n_steps is None:
+        properties["feature_names"] = json.dumps(list(first.feature_names_in))
     return properties

@@ -21,33 +21,15 @@ def tensor_type(dtype):
 
 
 class Sequences(NamedTuple):
-    """What a graph has of padded sequences; time comes first, as ONNX has it.
+    """What a graph has of padded sequences; time comes first, as ONNX has it."""
 
-    Parameters
-    ----------
-    x : str
-        The steps, float32 (T, B, F).
-
-    lengths : str
-        Their numbers of steps, int64 (B,).
-
-    exists : str
-        Whether a step is there or only padding, bool (T, B, 1).
-    """
-
-    x: str
-    lengths: str
-    exists: str
+    x: str  # the steps, float32 (T, B, F)
+    lengths: str  # int64 (B,)
+    exists: str  # bool (T, B, 1), whether a step is no padding
 
 
 class Graph:
-    """The graph; values are known by their names, arrays become constants.
-
-    Parameters
-    ----------
-    opset : int
-        Version of the operators.
-    """
+    """The graph; values are known by their names, arrays become constants."""
 
     def __init__(self, opset):
         self.opsets = {"": opset}
@@ -138,14 +120,7 @@ class Graph:
         return self.node("Pad", x, pads)
 
     def fill_forward(self, x, first):
-        """Every NaN of x (T, B, F) as the last number before it; `first` (B, F) before
-        all of them.
-
-        Returns
-        -------
-        last, filled : str
-            What was seen last (B, F), and x without NaN.
-        """
+        """Last numbers seen (B, F), of `first` on, and x (T, B, F) without NaN."""
         before, x_t, after, x_filled = (
             helper.make_tensor_value_info(name, tensor_type(np.float32), ["B", "F"])
             for name in ("seen_before", "x_t", "seen_after", "x_filled")
@@ -168,26 +143,14 @@ class Graph:
         )  # fmt: skip
 
     def sequences(self, x, lengths):
-        """Padded steps (T, B, F) and their lengths, without what stands in the padding.
-
-        Whatever it is, a NaN included, it is replaced and never multiplied.
-        """
+        """Padded steps (T, B, F); what stands in the padding, NaN too, is replaced."""
         t = self.unsqueeze(self.arange(self.size(x, 0)), 1)
         exists = self.node("Less", t, self.unsqueeze(lengths, 0))
         exists = self.unsqueeze(exists, 2)
         return Sequences(self.where(exists, x, np.float32(0)), lengths, exists)
 
     def embed(self, model, prefix, x):
-        """Put a model of one input and one output into the graph, on the value x.
-
-        Returns
-        -------
-        y : str
-            Its output.
-
-        dtype : int
-            ONNX' number of the type of it.
-        """
+        """The output of a model put into the graph on x, and the number of its type."""
         model = onnx.compose.add_prefix(model, prefix)
         for opset in model.opset_import:
             if opset.domain:

@@ -11,13 +11,7 @@ F32 = np.float32
 
 
 class Stream:
-    """States that a graph takes and hands back, each of which begins as zeros.
-
-    Parameters
-    ----------
-    graph : Graph
-        What they are inputs and outputs of.
-    """
+    """States that a graph takes and hands back, each of which begins as zeros."""
 
     def __init__(self, graph):
         self._graph = graph
@@ -39,10 +33,7 @@ class Stream:
 
 
 class StepCount:
-    """How many steps of a sequence were read, before and behind those of the graph.
-
-    Without a stream there are none before.
-    """
+    """How many steps were read, before and behind the graph; before: in a stream."""
 
     def __init__(self, graph, lengths, stream):
         self.after, self.begun = lengths, None

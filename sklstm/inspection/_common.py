@@ -32,13 +32,7 @@ def last_step(estimator):
 
 
 def recurrent_end(estimator):
-    """The recurrent estimator that a model is or, as a Pipeline, ends in.
-
-    Raises
-    ------
-    TypeError
-        If there is none.
-    """
+    """The recurrent estimator that a model is or, as a Pipeline, ends in."""
     end = last_step(estimator)
     check_recurrent(
         end, "Expected a recurrent estimator of sklstm or a Pipeline that ends in one"
@@ -56,13 +50,7 @@ def recurrent_input(estimator, X):
 
 
 def named_estimators(estimators):
-    """A dict of estimators; those of a list are named by their classes.
-
-    Raises
-    ------
-    ValueError
-        If there are none.
-    """
+    """A dict of estimators, at least one; by their classes where they have no names."""
     if isinstance(estimators, Mapping):
         named = dict(estimators)
     else:
@@ -90,13 +78,7 @@ def layer_index(layer, n_layers):
 
 
 def curves(values, name):
-    """A dict of vectors, by the labels of their lines.
-
-    Raises
-    ------
-    ValueError
-        If there are none, or if one is no vector.
-    """
+    """A dict of vectors, at least one, by the labels of their lines."""
     if not values:
         raise ValueError(f"There is nothing to draw: {name} is empty.")
     vectors = {

@@ -133,9 +133,8 @@ def _by_row(estimator, X, y):
         # the gradient of the mean over the batch, back to that of each sequence
         return len(output) * loss.value_and_gradient(output, target[batch])[1]
 
-    starts, lengths = X._offsets[:-1], X.lengths
     with np.errstate(under="ignore"):  # what vanishes
-        return lengths, network.gradient_norms(X._data, starts, lengths, d_loss)
+        return X.lengths, network.gradient_norms(*X._as_rows(), d_loss)
 
 
 class GradientNormsDisplay:

@@ -7,26 +7,7 @@ from ..sequences import SequenceArray
 
 
 def names_in(estimator, input_features):
-    """Return the names of the input features.
-
-    Parameters
-    ----------
-    estimator : fitted estimator
-        Has ``n_features_in_`` and perhaps ``feature_names_in_``.
-
-    input_features : array-like of str or None
-        Names that a user gives.
-
-    Returns
-    -------
-    names : ndarray of str, shape (n_features_in_,)
-        Those given, else those seen in fit, else ``x0``, ``x1``...
-
-    Raises
-    ------
-    ValueError
-        If those given are not those seen in fit or not as many.
-    """
+    """Names of the features of X: those given, else those of fit, else x0, x1..."""
     fitted = getattr(estimator, "feature_names_in_", None)
     n = estimator.n_features_in_
     if input_features is None:
@@ -49,34 +30,15 @@ def is_array(X):
     return not isinstance(X, SequenceArray) and len(getattr(X, "shape", ())) == 3
 
 
-def restore(data, offsets, X, n_steps, names=None, padded_to=None):
-    """Return a matrix of steps in the container that X is.
-
-    Parameters
-    ----------
-    data : ndarray of shape (n_total_steps, F)
-        The steps.
-
-    offsets : ndarray of intp, shape (n + 1,)
-        Where each sequence begins.
-
-    X : array-like of sequences
-        Valid input.
-
-    n_steps : int or None
-        Number of steps in the result, if X is 2-D.
-
-    names : sequence of str or None
-        Names of the features, which only a SequenceArray can bear.
-
-    padded_to : int or None
-        Number of steps in the result, if X is a 3-D array. None is that of X.
-
-    Returns
-    -------
-    X_new : SequenceArray, list of ndarray or ndarray
-        The sequences.
-    """
+def restore(
+    data,  # (rows, F)
+    offsets,  # (n + 1,)
+    X,  # valid
+    n_steps,  # of the result if X is 2-D, else None
+    names=None,  # of the features, which only a SequenceArray can bear
+    padded_to=None,  # steps of the result if X is 3-D; None is those of X
+):
+    """A matrix of steps in the container that X is."""
     n, F = len(offsets) - 1, data.shape[1]
     if isinstance(X, SequenceArray):
         return SequenceArray(data, offsets, names)
@@ -92,29 +54,17 @@ def restore(data, offsets, X, n_steps, names=None, padded_to=None):
     return np.split(data, offsets[1:-1])
 
 
-def deliver(estimator, data, offsets, X, n_steps, *, names, columns, padded_to=None):
-    """Return a matrix of steps in the container that is asked for.
+def deliver(
+    estimator, data, offsets, X, n_steps,
+    *,
+    names,  # callable, given those of X, or None for those seen in fit
+    columns,  # callable, the names of the columns of a 2-D result
+    padded_to=None,
+):  # fmt: skip
+    """A matrix of steps in the container that `set_output` asks for.
 
-    Parameters
-    ----------
-    estimator : fitted transformer
-        Has `set_output`.
-
-    data, offsets, X, n_steps, padded_to
-        See :func:`restore`.
-
-    names : callable
-        Returns the names of the features, or None, given those of X or None for those
-        seen in fit.
-
-    columns : callable
-        Returns the names of the columns where the result is 2-D.
-
-    Returns
-    -------
-    X_new : SequenceArray, list of ndarray, ndarray or DataFrame
-        By default what :func:`restore` makes. Else a table if there was one in `fit`
-        too, for which there are names; and a SequenceArray.
+    By default that is what `restore` makes; else a table, if there was one in `fit`
+    too, for which there are names; and a SequenceArray.
     """
     library = output_of(estimator)
     if library == "default":

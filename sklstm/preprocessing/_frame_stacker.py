@@ -11,7 +11,7 @@ from .._sklearn.callbacks import CallbackSupport, fit_task, with_callbacks
 from .._sklearn.persistence import Versioned
 from .._sklearn.private import Interval, StrOptions, validate_parameter_constraints
 from .._sklearn.set_output import SetOutputMixin
-from ..sequences._check import inspect_sequences, record_features, validate_layout
+from ..sequences._check import validate_layout, validate_sequences
 from ..sequences._stacking import as_offsets
 from ._containers import deliver, is_array, names_in
 
@@ -143,15 +143,15 @@ class FrameStacker(
             self.get_params(deep=False),
             caller_name=type(self).__name__,
         )
-        sequences, features = inspect_sequences(self, X, allow_nan=True)
-        width = int(self.n_frames) * features.n_sequence_features
+        sequences = validate_sequences(self, X, reset=True, allow_nan=True)
+        width = int(self.n_frames) * sequences.n_features
         if width * sequences.dtype.itemsize > sys.maxsize:
             raise ValueError(
                 f"n_frames={self.n_frames} makes steps of {width} features, more than "
                 "an array can have. Use fewer frames."
             )
         with fit_task(self, X=sequences, y=y):
-            record_features(self, features)
+            pass  # nothing is learned but the features
 
     def transform(self, X):
         """Stack the steps of every sequence.

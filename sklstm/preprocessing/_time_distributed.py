@@ -19,7 +19,7 @@ from .._sklearn.persistence import Versioned
 from .._sklearn.private import HasMethods, validate_parameter_constraints
 from .._sklearn.set_output import SetOutputMixin, as_frame, check_output, output_of
 from ..sequences import SequenceArray, check_sequences
-from ..sequences._check import inspect_sequences, record_features, validate_layout
+from ..sequences._check import validate_layout
 from ._containers import deliver, is_array, names_in, restore
 
 
@@ -201,7 +201,7 @@ class TimeDistributed(
             self.get_params(deep=False),
             caller_name=type(self).__name__,
         )
-        sequences, features = inspect_sequences(self, X, allow_nan=True)
+        sequences, n_steps = validate_layout(self, X, reset=True, allow_nan=True)
         transformer = clone(self.transformer)
         lengths, params = sequences.lengths, {}
         given = {"X": sequences, "y": y}
@@ -222,14 +222,13 @@ class TimeDistributed(
         with fit_task(self, transformer, **given) as subtask:
             with (
                 subtask(X=steps, y=y, metadata=params or None),
-                _naming_nan(transformer, sequences, features.fixed_n_steps),
+                _naming_nan(transformer, sequences, n_steps),
             ):
                 result = getattr(transformer, method)(steps, y, **params)
             if method == "fit_transform":
                 result = _as_matrix(result, sequences, transformer)
             self.transformer_ = transformer
             self._input_library = library
-            record_features(self, features)
         return sequences, result
 
     def transform(self, X):

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from .._kernels import digests
-from ._columns import FLOATS, float_dtype, read_numbers
+from ._columns import FLOATS, doubled, float_dtype, read_numbers
 from ._foreign import refuse_masked, refuse_types
 from ._interop import ConversionsMixin
 from ._long import stack_long
@@ -351,6 +351,10 @@ class SequenceArray(ConversionsMixin):
         """Bytes of data and offsets."""
         return self._data.nbytes + self._offsets.nbytes
 
+    def _as_rows(self):
+        """Data, first row and length of each sequence: how a network takes them."""
+        return self._data, self._offsets[:-1], self.lengths
+
     def __len__(self):
         return len(self._offsets) - 1
 
@@ -525,12 +529,9 @@ class SequenceArray(ConversionsMixin):
 
     def __repr__(self):
         n, lengths = len(self), self.lengths
+        steps = f", {_count(lengths[0], 'step')}" if n else ""
         if n and lengths.min() < lengths.max():
             steps = f", {lengths.min()} to {lengths.max()} steps"
-        elif n:
-            steps = f", {_count(lengths[0], 'step')}"
-        else:
-            steps = ""
         features = _count(self.n_features, "feature")
         return (
             f"<SequenceArray: {_count(n, 'sequence')}{steps}, {features}, {self.dtype}>"
@@ -563,11 +564,8 @@ def _valid_names(names, n_features):
                 f"{expected}; the name of feature {j} is {name!r}, of type "
                 f"{type(name).__name__}. Pass str(name) for each, or None for no names."
             )
-    if len(set(names)) < n_features:
-        j, name = next((j, n) for j, n in enumerate(names) if n in names[:j])
-        raise ValueError(
-            f"{expected}; features {names.index(name)} and {j} are both named {name!r}."
-        )
+    for i, j, name in doubled(names):
+        raise ValueError(f"{expected}; features {i} and {j} are both named {name!r}.")
     return names
 
 
@@ -581,23 +579,11 @@ def _count(number, noun):
 
 
 def _ends_with_padding(X):
-    """Whether the last step of any sequence is padding."""
     return X.size > 0 and np.isnan(X[:, -1]).all(axis=1).any()
 
 
 def padded_lengths(X):
-    """Return the lengths of NaN-padded sequences.
-
-    Parameters
-    ----------
-    X : ndarray of float, shape (n, T, F)
-        Sequences whose trailing all-NaN steps are padding.
-
-    Returns
-    -------
-    lengths : ndarray of intp, shape (n,)
-        The last step of each sequence that is not all NaN, counted from 1.
-    """
+    """Lengths (n,) of sequences (n, T, F) whose trailing all-NaN steps are padding."""
     T = X.shape[1]
     valid = ~np.isnan(X).all(axis=2)
     # argmax finds the first valid step from the end, and 0 where there is none.

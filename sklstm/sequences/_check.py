@@ -14,6 +14,7 @@ from ._array import SequenceArray
 from ._columns import (
     FLOATS,
     as_names,
+    doubled,
     float_dtype,
     frame_as_matrix,
     is_frame,
@@ -23,35 +24,19 @@ from ._columns import (
 )
 from ._foreign import DATES, raise_not_numeric, refuse_foreign, refuse_types
 from ._peers import package_of
-from ._stacking import stack_items
+from ._stacking import place_of, stack_items
 
 # Numbers whose squares have a smaller sum are numbers in float32 too.
 OVERFLOWS_NOWHERE = 1e76
 
 
 class Features(NamedTuple):
-    """What an estimator remembers of the X it was fitted on.
+    """What an estimator remembers of the X it was fitted on."""
 
-    Parameters
-    ----------
-    n_features_in : int
-        Features per step; for 2-D input the number of columns, which are the steps
-        of univariate sequences.
-
-    n_sequence_features : int
-        Features per step, 1 for 2-D input.
-
-    fixed_n_steps : int or None
-        The number of steps every sequence has if X was 2-D, None otherwise.
-
-    feature_names_in : ndarray of str or None
-        Names of the features (of the columns if X was 2-D), where X has them.
-    """
-
-    n_features_in: int
-    n_sequence_features: int
-    fixed_n_steps: int | None
-    feature_names_in: np.ndarray | None
+    n_features_in: int  # per step; of 2-D X the number of columns, its steps
+    n_sequence_features: int  # per step, 1 for 2-D X
+    fixed_n_steps: int | None  # of every sequence if X was 2-D
+    feature_names_in: np.ndarray | None  # of the columns if X was 2-D
 
 
 def check_sequences(
@@ -132,71 +117,8 @@ def check_sequences(
     return sequences
 
 
-def inspect_sequences(estimator, X, *, dtype=None, allow_nan=False):
-    """Validate sequences for ``fit``, without a change to the estimator.
-
-    First of two steps: ``fit`` validates everything it is given, and only then calls
-    :func:`record_features`, so that a ``fit`` that fails leaves an earlier one usable.
-
-    Parameters
-    ----------
-    estimator : estimator instance
-        Named in error messages; not changed.
-
-    X : array-like of sequences
-        The sequences, in any form :func:`check_sequences` accepts.
-
-    dtype : {"float32", "float64"} or dtype, default=None
-        See :func:`check_sequences`.
-
-    allow_nan : bool, default=False
-        See :func:`check_sequences`.
-
-    Returns
-    -------
-    sequences : SequenceArray of shape (n, None, F)
-        The validated sequences.
-
-    features : Features
-        What is to be remembered.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`check_sequences`; also if only some column names are strings.
-    """
-    sequences, n_steps = _convert(X, dtype, allow_nan, 1, estimator)
-    n_features = sequences.n_features
-    if n_steps is None:
-        names = sequences.feature_names
-        if names is not None:
-            names = np.array(names, dtype=object)
-        return sequences, Features(n_features, n_features, None, names)
-    names = None
-    if hasattr(X, "columns"):
-        _refuse_doubled(X.columns)
-        # validate_data writes on what it is given, so it is given a stand-in.
-        stand_in = copy_module.copy(estimator)
-        validate_data(stand_in, X, skip_check_array=True)
-        names = getattr(stand_in, "feature_names_in_", None)
-    return sequences, Features(n_steps, n_features, n_steps, names)
-
-
 def record_features(estimator, features):
-    """Let the estimator remember what :func:`inspect_sequences` found.
-
-    Sets ``n_features_in_``, ``_n_sequence_features``, ``_fixed_n_steps`` and, where X
-    had names, ``feature_names_in_``; deletes an earlier ``feature_names_in_`` where it
-    had none, as scikit-learn does. Cannot fail.
-
-    Parameters
-    ----------
-    estimator : estimator instance
-        The estimator that is being fitted.
-
-    features : Features
-        Second result of :func:`inspect_sequences`.
-    """
+    """Let the estimator, which is being fitted, remember them; cannot fail."""
     estimator.n_features_in_ = features.n_features_in
     estimator._n_sequence_features = features.n_sequence_features
     estimator._fixed_n_steps = features.fixed_n_steps
@@ -207,7 +129,7 @@ def record_features(estimator, features):
 
 
 def features_of(estimator):
-    """What :func:`record_features` has recorded; None if nothing was."""
+    """What :func:`record_features` has recorded, else None."""
     if not hasattr(estimator, "_n_sequence_features"):
         return None
     return Features(
@@ -218,87 +140,23 @@ def features_of(estimator):
     )
 
 
-def validate_sequences(
-    estimator, X, *, reset, dtype=None, allow_nan=False, features=None
-):
-    """Validate sequences for an estimator and set or check its features.
-
-    Parameters
-    ----------
-    estimator : estimator instance
-        The estimator to validate for.
-
-    X : array-like of sequences
-        The sequences, in any form :func:`check_sequences` accepts.
-
-    reset : bool
-        True, in ``fit``: set ``n_features_in_`` (F, or the number of columns of 2-D
-        input), ``feature_names_in_`` where X has names, and the private
-        ``_n_sequence_features`` (F) and ``_fixed_n_steps``. It is
-        :func:`inspect_sequences` and :func:`record_features` in one; on an error
-        nothing is set. False, elsewhere: check X against them.
-
-    dtype : {"float32", "float64"} or dtype, default=None
-        See :func:`check_sequences`.
-
-    allow_nan : bool, default=False
-        See :func:`check_sequences`.
-
-    features : Features, default=None
-        With ``reset=False`` what to check X against, None for what the estimator has
-        now: another thread may fit it meanwhile.
-
-    Returns
-    -------
-    sequences : SequenceArray of shape (n, None, F)
-        The validated sequences.
-
-    Raises
-    ------
-    NotFittedError
-        With ``reset=False``, if nothing was recorded.
-
-    TypeError, ValueError
-        As :func:`check_sequences`. With ``reset=False`` also, in scikit-learn's words,
-        if X has another number of features, other feature names or, where the
-        estimator was fitted on 2-D input and X is 2-D, another number of columns.
-
-    Warns
-    -----
-    UserWarning
-        With ``reset=False``, if only one of X and the estimator has feature names, as
-        scikit-learn does.
-    """
-    sequences, _ = validate_layout(
-        estimator, X, reset=reset, dtype=dtype, allow_nan=allow_nan, features=features
-    )
-    return sequences
+def validate_sequences(estimator, X, **kwargs):
+    """X as a valid SequenceArray, for an estimator; see :func:`validate_layout`."""
+    return validate_layout(estimator, X, **kwargs)[0]
 
 
-def validate_layout(estimator, X, *, reset, dtype=None, allow_nan, features=None):
-    """Do what :func:`validate_sequences` does, and tell whether X is 2-D.
+def validate_layout(estimator, X, *, reset, dtype=None, allow_nan=False, features=None):
+    """X as a valid SequenceArray, and its number of columns if it is 2-D, else None.
 
-    For transformers, which give back the container they are given.
-
-    Parameters
-    ----------
-    estimator, X, reset, dtype, allow_nan, features
-        See :func:`validate_sequences`.
-
-    Returns
-    -------
-    sequences : SequenceArray of shape (n, None, F)
-        The validated sequences.
-
-    n_steps : int or None
-        The number of columns if X is 2-D, else None.
+    With `reset`, in fit, the estimator, a draft, is given the features of X; else X is
+    checked against `features`, or against those that the estimator has: they are an
+    argument because another thread may fit it meanwhile. Errors and warnings are those
+    of `check_sequences`, and of scikit-learn where X and the features differ.
     """
     if reset:
-        sequences, features = inspect_sequences(
-            estimator, X, dtype=dtype, allow_nan=allow_nan
-        )
-        record_features(estimator, features)
-        return sequences, features.fixed_n_steps
+        sequences, n_steps = _convert(X, dtype, allow_nan, 1, estimator)
+        record_features(estimator, _features(estimator, X, sequences, n_steps))
+        return sequences, n_steps
 
     if features is None:
         features = features_of(estimator)
@@ -336,6 +194,22 @@ def validate_layout(estimator, X, *, reset, dtype=None, allow_nan, features=None
     return sequences, n_steps
 
 
+def _features(estimator, X, sequences, n_steps):
+    """What is to be remembered of valid X."""
+    n_features, names = sequences.n_features, None
+    if n_steps is None:
+        if sequences.feature_names is not None:
+            names = np.array(sequences.feature_names, dtype=object)
+        return Features(n_features, n_features, None, names)
+    if hasattr(X, "columns"):
+        _refuse_doubled(X.columns)
+        # validate_data writes on what it is given, so it is given a stand-in.
+        stand_in = copy_module.copy(estimator)
+        validate_data(stand_in, X, skip_check_array=True)
+        names = getattr(stand_in, "feature_names_in_", None)
+    return Features(n_steps, n_features, n_steps, names)
+
+
 def _check_columns(estimator, X, features):
     """scikit-learn's own checks and words for the columns of 2-D X."""
     fitted = object.__new__(type(estimator))
@@ -345,21 +219,7 @@ def _check_columns(estimator, X, features):
 
 
 def warn_of_one_step(sequences, name):
-    """Warn where every sequence has one step of several features: time may come last.
-
-    Parameters
-    ----------
-    sequences : SequenceArray of shape (n, None, F)
-        What an estimator is fitted to.
-
-    name : str
-        Who is fitted, for the message.
-
-    Warns
-    -----
-    UserWarning
-        If there are two sequences or more, and none tells one step from another.
-    """
+    """Warn if every sequence has one step of several features: time may come last."""
     n, _, F = sequences.shape
     if n > 1 and F > 1 and (sequences.lengths == 1).all():
         warn(
@@ -370,38 +230,17 @@ def warn_of_one_step(sequences, name):
         )
 
 
-def check_step(name, features, X, n_sequences, dtype):
-    """Validate one step of sequences that are read side by side.
+def check_step(
+    name,  # of the estimator
+    features,  # Features that X must have
+    X,  # (n_sequences, n_features)
+    n_sequences,
+    dtype,  # of the result
+):
+    """One step of sequences read side by side, as (n_sequences, n_features).
 
-    Parameters
-    ----------
-    name : str
-        Of the estimator.
-
-    features : Features
-        Those that X must have.
-
-    X : array-like of shape (n_sequences, n_features)
-        The step. A vector will do where one of the two is 1.
-
-    n_sequences : int
-        Number of sequences.
-
-    dtype : dtype
-        Type of the result.
-
-    Returns
-    -------
-    x : ndarray of shape (n_sequences, n_features)
-        C-contiguous; shares no memory with X. It may hold NaN and infinity.
-
-    finite : bool
-        Whether it surely does not.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If X has another shape or holds anything but real numbers.
+    A vector will do where one of the two is 1. The result shares no memory with X and
+    may hold NaN and infinity; with it comes whether it surely does not.
     """
     if type(X) is not np.ndarray or X.dtype not in FLOATS:
         axes = "(n_sequences, n_features)"
@@ -409,10 +248,8 @@ def check_step(name, features, X, n_sequences, dtype):
         refuse_foreign(X, "X", axes)
         if hasattr(X, "columns") and features.fixed_n_steps is None:
             _check_names(name, features, as_names(X.columns))
-        try:
+        with _refusing_too_large():
             X = read_numbers(X, "X", axes)
-        except OverflowError as error:
-            raise ValueError(f"X holds a number too large: {error}") from error
     shape = n_sequences, features.n_sequence_features
     if X.ndim < 2 and 1 in shape and X.size == math.prod(shape):
         X = X.reshape(shape)
@@ -457,24 +294,24 @@ def _check_names(estimator_name, features, names):
 
 def _refuse_doubled(columns):
     """Raise where a table has a column twice: scikit-learn 1.9 reads none, 1.8 does."""
-    columns = list(columns)
-    if len(set(columns)) < len(columns):
-        j, name = next((j, n) for j, n in enumerate(columns) if n in columns[:j])
+    for i, j, name in doubled(columns):
         raise ValueError(
-            f"X is a table whose columns {columns.index(name)} and {j} are both named "
-            f"{name!r}. Give each a name of its own, or pass X.to_numpy()."
+            f"X is a table whose columns {i} and {j} are both named {name!r}. Give "
+            "each a name of its own, or pass X.to_numpy()."
         )
 
 
-def _convert(X, dtype, allow_nan, ensure_min_samples, estimator=None):
+@contextlib.contextmanager
+def _refusing_too_large():
+    """A ValueError of integers of Python that are beyond every float."""
     try:
-        return _convert_numbers(X, dtype, allow_nan, ensure_min_samples, estimator)
+        yield
     except OverflowError as error:
-        # integers of Python that are beyond every float
         raise ValueError(f"X holds a number too large: {error}") from error
 
 
-def _convert_numbers(X, dtype, allow_nan, ensure_min_samples, estimator):
+@_refusing_too_large()
+def _convert(X, dtype, allow_nan, ensure_min_samples, estimator=None):
     """Return X as a valid SequenceArray, and the number of columns if it is 2-D."""
     if dtype is not None:
         dtype = np.dtype(dtype)
@@ -701,9 +538,7 @@ def _check_finite(sequences, allow_nan, n_steps, estimator):
             return
         bad = np.isnan(data)
     row, feature = divmod(int(np.argmax(bad)), sequences.n_features)
-    # Right of equal offsets: the sequences of no steps have no such row.
-    sample = int(np.searchsorted(sequences._offsets, row, side="right")) - 1
-    step = row - int(sequences._offsets[sample])
+    sample, step = place_of(row, sequences._offsets)
     where = f"sample {sample}, step {step}, feature {feature}"
     if sequences.feature_names is not None:
         where += f" ({sequences.feature_names[feature]})"

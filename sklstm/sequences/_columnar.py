@@ -9,35 +9,27 @@ import numpy as np
 
 from ._columns import as_names, columns_as_matrix, float_dtype
 from ._peers import import_peer, names_of, package_of
-from ._stacking import as_offsets
+from ._stacking import as_offsets, place_of
 
 
-def raise_missing_sample(missing):
-    """Raise for sequences that are null.
-
-    Parameters
-    ----------
-    missing : ndarray of bool, shape (n,)
-        Which ones are.
-
-    Raises
-    ------
-    ValueError
-        Names the first one.
-    """
+def raise_missing_sample(missing):  # (n,) bool, which ones are
+    """Raise for sequences that are null; name the first of them."""
     raise ValueError(
         f"Sample {int(np.argmax(missing))} is missing (null). Drop such samples "
         "together with their targets; a sequence of no steps is an empty list."
     )
 
 
-def _rows_as_matrix(values, row_lengths, lengths):
-    """Return steps that are lists of numbers as a matrix.
-
-    `values` are the numbers of all steps, `row_lengths` says how many each step has, -1
-    for one that is null, and `lengths` how many steps each sequence.
-    """
+def _rows_as_matrix(
+    values,  # numbers of all steps
+    row_lengths,  # how many each step has, -1 for one that is null
+    lengths,  # steps of each sequence
+    size=None,  # how many numbers each step has, where its type says it
+):
+    """Steps that are lists of numbers as a matrix."""
     present = row_lengths >= 0
+    if size is not None:
+        return _fill_missing(values.reshape(present.sum(), size), present)
     if not present.any():
         raise ValueError(
             "No step is there to tell the number of features. Give the inner lists a "
@@ -65,10 +57,8 @@ def _fill_missing(rows, present):
 
 
 def _name_of(row, lengths):
-    """Name the sequence that a row of all steps is of, and its step."""
-    offsets = as_offsets(lengths)
-    sample = int(np.searchsorted(offsets, row, side="right")) - 1
-    return f"Sample {sample}, step {row - offsets[sample]}"
+    sample, step = place_of(row, as_offsets(lengths))
+    return f"Sample {sample}, step {step}"
 
 
 def _finish(data, lengths, names):
@@ -82,18 +72,7 @@ def _finish(data, lengths, names):
 
 
 def stack_awkward(X):
-    """Stack an awkward array.
-
-    Parameters
-    ----------
-    X : awkward.Array
-        See :meth:`SequenceArray.from_awkward`.
-
-    Returns
-    -------
-    data, offsets, names
-        As :func:`~sklstm.sequences._stacking.stack_items` returns them.
-    """
+    """Data, offsets and names of an awkward array."""
     if package_of(X) != "awkward" or not hasattr(X, "layout"):
         raise TypeError(f"Expected an awkward.Array, got {type(X).__name__}.")
     ak = import_peer("awkward", "from_awkward")
@@ -127,13 +106,8 @@ def stack_awkward(X):
     elif steps.ndim == 2:
         row_lengths = ak.to_numpy(ak.fill_none(ak.num(steps, axis=1), -1))
         values = _awkward_numbers(ak, ak.flatten(steps, axis=1))
-        regular = _regular_size(ak, steps)
-        if regular is None:
-            data = _rows_as_matrix(values, row_lengths, lengths)
-        else:
-            present = row_lengths >= 0
-            values = values.reshape(present.sum(), regular)
-            data = _fill_missing(values, present)
+        size = _regular_size(ak, steps)
+        data = _rows_as_matrix(values, row_lengths, lengths, size)
     else:
         data = _awkward_numbers(ak, steps)
     return _finish(data, lengths, names)
@@ -180,18 +154,7 @@ def as_awkward(sequences):
 
 
 def stack_arrow(X):
-    """Stack an Arrow array of lists.
-
-    Parameters
-    ----------
-    X : pyarrow.Array, pyarrow.ChunkedArray, or an object that exports one
-        See :meth:`SequenceArray.from_arrow`.
-
-    Returns
-    -------
-    data, offsets, names
-        As :func:`~sklstm.sequences._stacking.stack_items` returns them.
-    """
+    """Data, offsets and names of an Arrow array of lists, or what exports one."""
     if not (hasattr(X, "__arrow_c_stream__") or hasattr(X, "__arrow_c_array__")):
         raise TypeError(
             "Expected a pyarrow Array or ChunkedArray of lists, or an object that "
@@ -229,15 +192,12 @@ def stack_arrow(X):
                 for name, column in zip(names, steps.flatten(), strict=True)
             ]
         )
-    elif pa.types.is_fixed_size_list(steps.type):
-        values = _arrow_numbers(pa, steps.flatten())
-        present = np.asarray(steps.is_valid())
-        values = values.reshape(present.sum(), steps.type.list_size)
-        data = _fill_missing(values, present)
     elif _is_list(steps.type):
         row_lengths = np.asarray(pc.list_value_length(steps).fill_null(-1))
         values = _arrow_numbers(pa, steps.flatten())
-        data = _rows_as_matrix(values, row_lengths, lengths)
+        is_fixed = pa.types.is_fixed_size_list(steps.type)
+        size = steps.type.list_size if is_fixed else None
+        data = _rows_as_matrix(values, row_lengths, lengths, size)
     else:
         data = _arrow_numbers(pa, steps)
     return _finish(data, lengths, names)

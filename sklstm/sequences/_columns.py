@@ -9,18 +9,7 @@ FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 def float_dtype(*dtypes):
-    """Return the float type that holds data of these types.
-
-    Parameters
-    ----------
-    *dtypes : dtype
-        Types of the data.
-
-    Returns
-    -------
-    dtype : dtype
-        ``float32`` if the data are ``float32``, else ``float64``.
-    """
+    """The float type for data of these types: float32 of float32, else float64."""
     common = np.result_type(*dtypes)
     return common if common in FLOATS else FLOATS[1]
 
@@ -32,22 +21,20 @@ def as_names(columns):
     return names if are_names and len(set(names)) == len(names) else None
 
 
-def columns_as_matrix(columns, order=slice(None)):
-    """Return columns as one matrix of floats.
+def doubled(names):
+    """Places and name of each that has been there before."""
+    first = {}
+    for j, name in enumerate(names):
+        i = first.setdefault(name, j)
+        if i < j:
+            yield i, j, name
 
-    Parameters
-    ----------
-    columns : list of ndarray of shape (n_rows,)
-        Of any numeric types.
 
-    order : ndarray of int, shape (n_rows,), default=slice(None)
-        The row of the columns for each row of the matrix; as they are by default.
-
-    Returns
-    -------
-    data : ndarray of float32 or float64, shape (n_rows, n_columns)
-        C-contiguous; float32 if all columns are.
-    """
+def columns_as_matrix(
+    columns,  # list of (n_rows,)
+    order=slice(None),  # the row of the columns for each row of the matrix
+):
+    """Columns as one C-contiguous matrix of float32, if all columns are, or float64."""
     dtype = float_dtype(*(column.dtype for column in columns))
     data = np.empty((len(columns[0]), len(columns)), dtype)
     for j, column in enumerate(columns):
@@ -66,13 +53,7 @@ def is_missing(value):
 
 
 def objects_as_floats(array):
-    """Return an array of Python objects as float64, missing ones as NaN.
-
-    Raises
-    ------
-    TypeError, ValueError, OverflowError
-        If one is neither a number nor missing. The message names its place.
-    """
+    """An array of objects as float64, missing ones as NaN; errors name the place."""
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError, OverflowError):
@@ -96,30 +77,12 @@ def _is_number(value):
     return True
 
 
-def as_numbers(values, name, way_out=f"Encode it first. {DATES}"):
-    """Return a column of a DataFrame as floats.
-
-    Parameters
-    ----------
-    values : Series (pandas, polars or alike)
-        The values of a feature.
-
-    name : str
-        Its name, for messages.
-
-    way_out : str, default="Encode it first. ..."
-        What to do if it is not numeric, for messages.
-
-    Returns
-    -------
-    values : ndarray of float32 or float64, shape (n_rows,)
-        Missing values are NaN.
-
-    Raises
-    ------
-    ValueError
-        If the column is not numeric.
-    """
+def as_numbers(
+    values,  # Series of pandas, polars or alike
+    name,
+    way_out=f"Encode it first. {DATES}",
+):
+    """A column of a DataFrame as float32 or float64, missing values as NaN."""
     try:
         return _column_as_floats(values)
     except (TypeError, ValueError) as error:
@@ -164,30 +127,12 @@ def is_frame(X):
     return package_of(X) in ("pandas", "polars") and hasattr(X, "columns")
 
 
-def frame_as_matrix(frame, what, way_out=f"Encode it, or leave it out. {DATES}"):
-    """Return a DataFrame of pandas or polars as a matrix, missing values as NaN.
-
-    Parameters
-    ----------
-    frame : DataFrame of shape (n_rows, n_columns)
-        Columns of numbers, of any types.
-
-    what : str
-        What it is, for messages.
-
-    way_out : str, default="Encode it, or leave it out. ..."
-        What to do about a column that is not numeric, for messages.
-
-    Returns
-    -------
-    matrix : ndarray of shape (n_rows, n_columns)
-        Of a numeric type.
-
-    Raises
-    ------
-    ValueError
-        Names the first column that is not numeric, and its type.
-    """
+def frame_as_matrix(
+    frame,
+    what,  # what it is, for messages
+    way_out=f"Encode it, or leave it out. {DATES}",
+):
+    """A DataFrame of pandas or polars as a matrix, missing values as NaN."""
     if hasattr(frame, "iloc"):
         quick = all(isinstance(t, np.dtype) and t.kind in "biuf" for t in frame.dtypes)
         columns = [] if quick else [frame.iloc[:, j] for j in range(frame.shape[1])]
@@ -209,33 +154,12 @@ def frame_as_matrix(frame, what, way_out=f"Encode it, or leave it out. {DATES}")
         raise ValueError(f"{what} holds other things than numbers. {error}") from error
 
 
-def read_numbers(X, what, axes):
-    """Return an array of real numbers of what can be read as one.
-
-    Parameters
-    ----------
-    X : array-like
-        An array, lists of numbers, a Series or a DataFrame.
-
-    what : str
-        What it is, for messages.
-
-    axes : str
-        The shape expected, for messages.
-
-    Returns
-    -------
-    array : ndarray
-        Of a numeric type and any shape; missing values are NaN.
-
-    Raises
-    ------
-    TypeError
-        If X is of a type that has to be converted first.
-
-    ValueError
-        If X holds anything but real numbers, or is ragged.
-    """
+def read_numbers(
+    X,
+    what,  # what it is, for messages
+    axes,  # the shape expected, for messages
+):
+    """An array-like as real numbers, of any shape, missing values as NaN."""
     if type(X) is not np.ndarray:
         refuse_foreign(X, what, axes)
         if is_frame(X):

@@ -11,24 +11,7 @@ DATES = "Of dates take what has passed since a first one, as a number."
 
 
 def refuse_foreign(X, what="X", axes="(sequence, step, feature)"):
-    """Raise for containers that have to be converted first.
-
-    Parameters
-    ----------
-    X : object
-        Anything.
-
-    what : str, default="X"
-        What it is, for the message.
-
-    axes : str, default="(sequence, step, feature)"
-        The axes of an array in its place.
-
-    Raises
-    ------
-    TypeError
-        If numpy would read it otherwise than it is meant, or not at all.
-    """
+    """Raise for containers that numpy reads otherwise than meant, or not at all."""
     package, kind = package_of(X), type(X).__name__
     if isinstance(X, np.ma.MaskedArray):
         raise TypeError(
@@ -129,21 +112,7 @@ def _shortened(text):
 
 
 def raise_not_numeric(array, what):
-    """Raise for an array of a type that is no real number.
-
-    Parameters
-    ----------
-    array : ndarray
-        Of complex numbers, text, dates, durations or records.
-
-    what : str
-        What it is, for the message.
-
-    Raises
-    ------
-    ValueError
-        Names the type and the way out.
-    """
+    """Raise for an array of complex numbers, text, dates, durations or records."""
     kind = array.dtype.kind
     if kind == "c":
         raise ValueError(f"Complex data not supported\n{what} has dtype {array.dtype}.")

@@ -435,18 +435,7 @@ class ConversionsMixin:
 
 
 def _stack_aeon(X):
-    """Stack sequences of shape (n_channels, n_timepoints), time last.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n, F, T) or (n, T), or list of array-like of shape (F, T_i)
-        See :meth:`ConversionsMixin.from_aeon`.
-
-    Returns
-    -------
-    data, offsets, names
-        As :func:`~sklstm.sequences._stacking.stack_items` returns them; no names.
-    """
+    """Data, offsets and no names of sequences (n_channels, n_timepoints), time last."""
     axes = "(sequence, channel, timepoint)"
     refuse_foreign(X, "X", axes)
     if isinstance(X, np.ndarray) and X.ndim in (2, 3) and X.dtype.kind in "biufO":

@@ -4,46 +4,18 @@ from collections.abc import Hashable, Iterable
 
 import numpy as np
 
-from ._columns import as_numbers, columns_as_matrix, is_missing
+from ._columns import as_numbers, columns_as_matrix, doubled, is_missing
 from ._foreign import DATES, refuse_foreign
 from ._peers import package_of
 from ._stacking import as_offsets
 
 
-def stack_long(frame, by, sort):
-    """Stack the steps of a long table, sequence by sequence.
-
-    Parameters
-    ----------
-    frame : DataFrame (pandas, polars or alike)
-        Needs ``columns`` and ``frame[column]``.
-
-    by : str or list of str
-        Columns that name the sequence.
-
-    sort : str, list of str or None
-        Columns that order the steps of a sequence. None keeps the order of rows.
-
-    Returns
-    -------
-    data : ndarray of shape (n_rows, F)
-        The steps, in the order of sequences.
-
-    offsets : ndarray of intp, shape (n + 1,)
-        Where each sequence begins in ``data``.
-
-    names : tuple of str
-        The remaining columns, in their order.
-
-    Raises
-    ------
-    TypeError
-        If ``frame`` is no DataFrame.
-
-    ValueError
-        If a column is missing, comes twice or is not numeric, or if a column of ``by``
-        or ``sort`` has missing values or such that cannot be compared.
-    """
+def stack_long(
+    frame,  # needs `columns` and `frame[column]`
+    by,  # columns that name the sequence
+    sort,  # columns that order the steps of a sequence, or None
+):
+    """Data, offsets and names of a long table, sequence by sequence."""
     if package_of(frame) == "xarray":
         raise TypeError(
             f"The table is an xarray.{type(frame).__name__}. Pass "
@@ -60,14 +32,11 @@ def stack_long(frame, by, sort):
     if not by:
         raise ValueError("'by' needs at least one column that names the sequence.")
     index = getattr(getattr(frame, "index", None), "names", ())
-    as_text = list(map(str, columns))
-    for j, column in enumerate(as_text):
-        first = as_text.index(column)
-        if first < j:
-            raise ValueError(
-                f"Columns {first} and {j} of the table are both named {column!r}. "
-                "Rename or drop one of them."
-            )
+    for i, j, column in doubled(map(str, columns)):
+        raise ValueError(
+            f"Columns {i} and {j} of the table are both named {column!r}. Rename or "
+            "drop one of them."
+        )
     asked = [*by, *sort]
     for j, column in enumerate(asked):
         if isinstance(column, bool) or column not in columns:
@@ -98,31 +67,14 @@ def stack_long(frame, by, sort):
     # lexsort is stable and takes its last key first.
     keys = [_levels(frame, column)[1] for column in reversed(sort)]
     order = np.lexsort([*keys, code])
-    features = [
-        as_numbers(
-            frame[name],
-            name,
-            f"Encode it first, or name it in 'by' or 'sort'. {DATES}",
-        )
-        for name in names
-    ]
+    way_out = f"Encode it first, or name it in 'by' or 'sort'. {DATES}"
+    features = [as_numbers(frame[name], name, way_out) for name in names]
     data = columns_as_matrix(features, order)
     return data, as_offsets(np.bincount(code)), tuple(map(str, names))
 
 
-def count_by_first_row(code):
-    """Return one integer per row that counts the sequences.
-
-    Parameters
-    ----------
-    code : ndarray of int, shape (n_rows,)
-        Equal for the rows of one sequence.
-
-    Returns
-    -------
-    rank : ndarray of intp, shape (n_rows,)
-        0 for all rows of the sequence whose first row comes first, and so on.
-    """
+def count_by_first_row(code):  # (n_rows,)
+    """Codes, equal in one sequence, as its number in the order of first rows."""
     _, first, inverse = np.unique(code, return_index=True, return_inverse=True)
     rank = np.empty(len(first), dtype=np.intp)
     rank[np.argsort(first)] = np.arange(len(first))

@@ -8,25 +8,15 @@ from ._array import SequenceArray
 FILL_AT_ONCE = 1_000_000
 
 
-def observed_mean(sequences, sample_weight=None):
-    """Mean of each feature over the steps where it was observed.
+def observed_mean(
+    sequences,
+    sample_weight=None,  # (n,) above zero
+):
+    """Mean (F,) of each feature where it was observed, float64; 0 where it never was.
 
     Sums are over the distinct totals of sequences, so that a sequence of weight 3 and
     the sequence given three times come to the same bits, whatever the order; and of
     numbers below 1, so that none overflows.
-
-    Parameters
-    ----------
-    sequences : SequenceArray of shape (n, None, F)
-        Sequences in which NaN is a missing value.
-
-    sample_weight : ndarray of shape (n,), default=None
-        Weights above zero; that of a sequence counts for each of its steps.
-
-    Returns
-    -------
-    mean : ndarray of float64, shape (F,)
-        Means; 0 for a feature that was never observed.
     """
     with_steps = np.flatnonzero(sequences.lengths)  # reduceat knows no empty sums
     starts = sequences._offsets[with_steps]
@@ -54,29 +44,17 @@ def _sum(values, weight):
     return (values * np.bincount(inverse, weights=weight)).sum()
 
 
-def fill_forward(sequences, first, *, indicator=False):
-    """Put the last value seen where one is missing.
+def fill_forward(
+    sequences,
+    first,  # (F,) or (n, F) before a feature is first seen
+    *,
+    indicator=False,
+):
+    """The sequences with the last value seen where one is missing, without names.
 
-    Each sequence is filled from nothing but its own steps and ``first``.
-
-    Parameters
-    ----------
-    sequences : SequenceArray of shape (n, None, F)
-        Sequences in which NaN is a missing value; not changed.
-
-    first : ndarray of shape (F,) or (n, F)
-        What a feature is taken to be before it is first seen in a sequence, in all of
-        them or in each.
-
-    indicator : bool, default=False
-        Whether to add a column for each feature, behind all of them, that is 1 where
-        the value was missing and 0 elsewhere (Lipton, Kale & Wetzel 2016).
-
-    Returns
-    -------
-    filled : SequenceArray of shape (n, None, F) or (n, None, 2 F)
-        Sequences without NaN, of the same dtype, and without the names of features.
-        Without ``indicator`` the object given, if no value is missing.
+    Each is filled from nothing but its own steps and `first`. The indicator (Lipton,
+    Kale & Wetzel 2016), a column for each feature behind all of them, is 1 where a
+    value was missing. Without it the object given is returned where none is.
     """
     data, offsets = sequences._data, sequences._offsets
     N, F = data.shape

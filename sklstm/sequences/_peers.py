@@ -4,26 +4,7 @@ from importlib import import_module
 
 
 def import_peer(name, method):
-    """Import the package that an object is to be made with.
-
-    Parameters
-    ----------
-    name : str
-        Name of the package.
-
-    method : str
-        Who asks, for the message.
-
-    Returns
-    -------
-    package : module
-        The package.
-
-    Raises
-    ------
-    ImportError
-        If it is not installed; says how to install it.
-    """
+    """The package that an object is made with; the error says how to install it."""
     try:
         return import_module(name)
     except ImportError as error:
@@ -44,19 +25,7 @@ _PEERS = ("awkward", "pyarrow", "polars", "pandas", "torch", "xarray")
 
 
 def package_of(X):
-    """Return the package that a type comes from, also where it was derived from it.
-
-    Parameters
-    ----------
-    X : object
-        Anything.
-
-    Returns
-    -------
-    package : str or None
-        "awkward", "pyarrow", "polars", "pandas", "torch" or "xarray"; None for anything
-        else.
-    """
+    """The package of `_PEERS` that a type is from or derived from, else None."""
     for base in type(X).__mro__:
         package = str(base.__module__).partition(".")[0]
         if package in _PEERS:

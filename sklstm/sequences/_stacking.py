@@ -11,57 +11,27 @@ AXES = "(n_steps, n_features) or (n_steps,)"
 
 
 def as_offsets(lengths):
-    """Return where each sequence begins and the last one ends.
-
-    Parameters
-    ----------
-    lengths : array-like of int, shape (n,)
-        Number of steps of each sequence.
-
-    Returns
-    -------
-    offsets : ndarray of intp, shape (n + 1,)
-        Sequence i has the rows ``offsets[i]`` to ``offsets[i + 1]``.
-    """
+    """Where each sequence begins and the last one ends, of their lengths."""
     offsets = np.zeros(len(lengths) + 1, dtype=np.intp)
     np.cumsum(lengths, out=offsets[1:])
     return offsets
 
 
-def stack_items(items, dtype=None):
-    """Stack the steps of a list of sequences.
+def place_of(row, offsets):
+    """Sequence and step of a row of all steps."""
+    # Right of equal offsets: the sequences of no steps have no such row.
+    sample = int(np.searchsorted(offsets, row, side="right")) - 1
+    return sample, row - int(offsets[sample])
 
-    Parameters
-    ----------
-    items : list, tuple or 1-D object array of n sequences
-        Each one array-like of shape (T_i, F) or, all of them, of shape (T_i,).
-        DataFrames must have the same columns in the same order.
 
-    dtype : dtype, default=None
-        Float type of the result. None keeps ``float32`` and ``float64`` and turns
-        every other numeric type to ``float64``.
+def stack_items(
+    items,  # n arrays (T_i, F), or all of them (T_i,)
+    dtype=None,  # None keeps float32 and float64, and makes float64 of others
+):
+    """Steps (rows, F), offsets (n + 1,) and names or None of a list of sequences.
 
-    Returns
-    -------
-    data : ndarray of shape (sum of T_i, F)
-        All steps, one sequence after the other. A list of one array is not copied
-        if it has the right type.
-
-    offsets : ndarray of intp, shape (n + 1,)
-        Where each sequence begins in ``data``.
-
-    names : tuple of str or None
-        The columns, if the sequences are DataFrames whose columns are strings, each
-        another one.
-
-    Raises
-    ------
-    TypeError
-        If a sequence is of a type that cannot be read as an array.
-
-    ValueError
-        If sequences differ in rank or in the number of features, or hold anything
-        but real numbers.
+    One array alone is not copied if it has the right type. Names are the columns, if
+    the sequences are DataFrames.
     """
     names = None
     if set(map(type, items)) == {np.ndarray}:

@@ -17,18 +17,7 @@ from ._stacking import as_offsets, stack_items
 
 
 def stack_sktime(frame):
-    """Stack a pandas DataFrame with an index of instance and time.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        See :meth:`SequenceArray.from_sktime`.
-
-    Returns
-    -------
-    data, offsets, names
-        As :func:`~sklstm.sequences._stacking.stack_items` returns them.
-    """
+    """Data, offsets and names of a DataFrame with an index of instance and time."""
     index = getattr(frame, "index", None)
     if not hasattr(frame, "columns") or index is None:
         raise TypeError(
@@ -75,21 +64,7 @@ def stack_sktime(frame):
 
 
 def refuse_no_steps(sequences, method):
-    """Raise if a sequence has no steps, for which a long table has no row.
-
-    Parameters
-    ----------
-    sequences : SequenceArray of shape (n, None, F)
-        The sequences.
-
-    method : str
-        Who asks, for the message.
-
-    Raises
-    ------
-    ValueError
-        Names the first such sequence.
-    """
+    """Raise if a sequence has no steps, for which a long table has no row."""
     empty = sequences.lengths == 0
     if empty.any():
         raise ValueError(
@@ -180,21 +155,7 @@ def as_nested(sequences, library):
 
 
 def stack_nested(frame, columns):
-    """Stack a table with one row per sequence and a list in each cell.
-
-    Parameters
-    ----------
-    frame : DataFrame (pandas or polars) or pyarrow.Table
-        See :meth:`SequenceArray.from_nested`.
-
-    columns : list of str or None
-        The columns that are features, all of them with None.
-
-    Returns
-    -------
-    data, offsets, names
-        As :func:`~sklstm.sequences._stacking.stack_items` returns them.
-    """
+    """Data, offsets and names of a table, a row per sequence, a list in each cell."""
     if hasattr(frame, "column_names"):  # pyarrow.Table
         names, cells = list(frame.column_names), list(frame.columns)
     elif hasattr(frame, "iloc") and hasattr(frame, "columns"):

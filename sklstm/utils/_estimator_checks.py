@@ -38,9 +38,9 @@ MAX_ITER = 5
 # ---- data ---------------------------------------------------------------------------
 
 
-def _ragged(n=24, n_features=3, seed=0):
+def _ragged(n=24, n_features=3):
     """Sequences of 1 to 9 steps, all of these lengths among them."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     lengths = rng.permutation(np.arange(n) % 9 + 1)
     return [rng.standard_normal((T, n_features)) for T in lengths]
 
@@ -51,6 +51,11 @@ def _target(estimator, X):
     if is_classifier(estimator):
         return np.array(["low", "middle", "high"])[np.argsort(np.argsort(level)) % 3]
     return 10 * level
+
+
+def _ragged_and_target(estimator, **kwargs):
+    X = _ragged(**kwargs)
+    return X, _target(estimator, X)
 
 
 def _new(estimator):
@@ -71,16 +76,21 @@ def _fitted(estimator, X, y=None, **fit_params):
     return _new(estimator).fit(X, y, **fit_params)
 
 
+def _methods(estimator):
+    """Names and methods that say something of X."""
+    there = [name for name in METHODS if hasattr(estimator, name)]
+    return [(name, getattr(estimator, name)) for name in there]
+
+
 def _outputs(estimator, X):
     """What an estimator says of X: for each method a list with an item per sequence."""
     outputs = {}
-    for method in METHODS:
-        if hasattr(estimator, method):
-            output = getattr(estimator, method)(X)
-            assert len(output) == len(X), (
-                f"{method} returns {len(output)} items for {len(X)} sequences."
-            )
-            outputs[method] = [_steps(item) for item in output]
+    for name, method in _methods(estimator):
+        output = method(X)
+        assert len(output) == len(X), (
+            f"{name} returns {len(output)} items for {len(X)} sequences."
+        )
+        outputs[name] = [_steps(item) for item in output]
     assert outputs, f"{estimator!r} has none of the methods {', '.join(METHODS)}."
     return outputs
 
@@ -104,10 +114,10 @@ def _assert_same(got, expected, what):
             assert_array_equal(a, b, err_msg=f"{method} of sequence {i}: {what}")
 
 
-def _assert_refused(function, what, *names):
+def _assert_refused(function, arguments, what, *names):
     """A TypeError or ValueError whose message has these numbers or words in it."""
     try:
-        function()
+        function(*arguments)
     except (TypeError, ValueError) as error:
         message = str(error)
     else:
@@ -168,8 +178,7 @@ def check_forms_of_sequences(estimator):
     In fit and in prediction, to the bit; so are arrays of equal length one by one and
     in a 3-D array.
     """
-    X = _ragged()
-    y = _target(estimator, X)
+    X, y = _ragged_and_target(estimator)
     as_objects = np.empty(len(X), dtype=object)
     as_objects[:] = X
     array = SequenceArray.from_list(X)
@@ -226,8 +235,7 @@ def check_neighbours(estimator):
 
 def check_repeated_fit(estimator):
     """The same data and random state give the same estimator, a second fit too."""
-    X = _ragged()
-    y = _target(estimator, X)
+    X, y = _ragged_and_target(estimator)
     fitted = _fitted(estimator, X, y)
     expected = _outputs(fitted, X)
     _assert_same(_outputs(_fitted(estimator, X, y), X), expected, "a second estimator")
@@ -236,8 +244,7 @@ def check_repeated_fit(estimator):
 
 def check_number_of_threads(estimator):
     """One thread and two give the same bits, in fit and in prediction."""
-    X = _ragged(n=40)
-    y = _target(estimator, X)
+    X, y = _ragged_and_target(estimator, n=40)
     results = []
     for n_threads in (1, 2):
         with threadpool_limits(n_threads):
@@ -292,14 +299,12 @@ def check_pickle_and_clone(estimator):
 
 def check_not_fitted(estimator):
     """Before `fit`, a `NotFittedError`."""
-    for method in METHODS:
-        new = _new(estimator)
-        if hasattr(new, method):
-            try:
-                getattr(new, method)(_ragged())
-            except NotFittedError:
-                continue
-            raise AssertionError(f"{method} before fit raises no NotFittedError.")
+    for name, _ in _methods(_new(estimator)):
+        try:
+            getattr(_new(estimator), name)(_ragged())
+        except NotFittedError:
+            continue
+        raise AssertionError(f"{name} before fit raises no NotFittedError.")
 
 
 def check_bad_values(estimator):
@@ -316,48 +321,38 @@ def check_bad_values(estimator):
         y = _target(estimator, X)
         i = next(k for k in range(11, len(X)) if len(X[k]) == 7)
         X[i][4, 2] = value
-        names = (i, 4, 2)
-        _assert_refused(lambda: _new(estimator).fit(X, y), f"{value} in fit", *names)  # noqa: B023
-        for method in METHODS:
-            if hasattr(fitted, method):
-                call = getattr(fitted, method)
-                _assert_refused(lambda: call(X), f"{value} in {method}", *names)  # noqa: B023
+        places = (i, 4, 2)
+        _assert_refused(_new(estimator).fit, (X, y), f"{value} in fit", *places)
+        for name, method in _methods(fitted):
+            _assert_refused(method, (X,), f"{value} in {name}", *places)
 
 
 def check_bad_shapes(estimator):
     """Unequal features, other features than in fit, no sequences: errors."""
-    X = _ragged()
-    y = _target(estimator, X)
+    X, y = _ragged_and_target(estimator)
     mixed = [*X[:13], np.ones((4, 5)), *X[14:]]
-    _assert_refused(
-        lambda: _new(estimator).fit(mixed, y), "a sequence of 5 features among 3", 13, 5
-    )
-    _assert_refused(lambda: _new(estimator).fit([], []), "an empty list")
-    _assert_refused(
-        lambda: _new(estimator).fit(np.ones((24, 2, 3, 4)), y), "a 4-D array"
-    )
-    fitted = _fitted(estimator, X, y)
-    for method in METHODS:
-        if hasattr(fitted, method):
-            call = getattr(fitted, method)
-            _assert_refused(
-                lambda: call(_ragged(n_features=4)),  # noqa: B023
-                f"{method} of 4 features after a fit on 3", 4, 3,
-            )  # fmt: skip
+
+    def fit(X, y):
+        return _new(estimator).fit(X, y)
+
+    _assert_refused(fit, (mixed, y), "a sequence of 5 features among 3", 13, 5)
+    _assert_refused(fit, ([], []), "an empty list")
+    _assert_refused(fit, (np.ones((24, 2, 3, 4)), y), "a 4-D array")
+    for name, method in _methods(_fitted(estimator, X, y)):
+        what = f"{name} of 4 features after a fit on 3"
+        _assert_refused(method, (_ragged(n_features=4),), what, 4, 3)
     if get_tags(estimator).target_tags.required:
-        _assert_refused(
-            lambda: _new(estimator).fit(X, y[:-1]), "23 targets for 24 sequences"
-        )
+        _assert_refused(fit, (X, y[:-1]), "23 targets for 24 sequences")
 
 
 def check_failed_fit(estimator):
     """A `fit` that fails leaves an earlier one as it was."""
-    X = _ragged()
-    fitted = _fitted(estimator, X)
+    X, y = _ragged_and_target(estimator)
+    fitted = _fitted(estimator, X, y)
     expected = _outputs(fitted, X)
     bad = _ragged(n_features=5)
     bad[7][0, 0] = np.inf
-    _assert_refused(lambda: fitted.fit(bad, _target(estimator, X)), "inf in fit")
+    _assert_refused(fitted.fit, (bad, y), "inf in fit")
     _assert_same(_outputs(fitted, X), expected, "after a fit that failed")
 
 
@@ -365,8 +360,7 @@ def check_sample_weight(estimator):
     """Integer weights are repetitions, weight 0 is as good as absent."""
     if not has_fit_parameter(estimator, "sample_weight"):
         raise SkipTest("fit takes no sample_weight")
-    X = _ragged()
-    y = _target(estimator, X)
+    X, y = _ragged_and_target(estimator)
     weight = np.random.default_rng(2).permutation(np.arange(len(X)) % 3)
     repeated = np.repeat(np.arange(len(X)), weight)
     weighted = _fitted(estimator, X, y, sample_weight=weight)
@@ -384,8 +378,7 @@ def check_model_selection(estimator):
     """Ragged lists go through cross-validation and grid search."""
     if not (is_classifier(estimator) or is_regressor(estimator)):
         raise SkipTest("neither a classifier nor a regressor")
-    X = _ragged(n=36)
-    y = _target(estimator, X)
+    X, y = _ragged_and_target(estimator, n=36)
     cv = KFold(2, shuffle=True, random_state=0)
     for form in (X, SequenceArray.from_list(X)):
         predicted = cross_val_predict(_new(estimator), form, y, cv=cv)
@@ -402,8 +395,7 @@ def check_model_selection(estimator):
 
 def check_pipeline(estimator):
     """As the last step of a pipeline it says what it says alone."""
-    X = _ragged()
-    y = _target(estimator, X)
+    X, y = _ragged_and_target(estimator)
     model = make_pipeline(FunctionTransformer(), _new(estimator)).fit(X, y)
     expected = _outputs(_fitted(estimator, X, y), X)
     _assert_same(_outputs(model, X), expected, "in a pipeline")
