@@ -168,7 +168,7 @@ def test_the_fit_of_the_transformer_is_a_task_that_gets_steps(weight):
             assert_array_equal(got, np.repeat(weight, lengths))
 
 
-# ---- TimeDistributed ---------------------------------------------------------------
+# ---- against loops over steps ----------------------------------------------------
 
 
 @pytest.mark.parametrize("container", CONTAINERS)
