@@ -89,7 +89,7 @@ def test_no_steps_and_no_names():
     assert got.feature_names == ("a_lag1", "b_lag1", "a_lag0", "b_lag0")
 
 
-# ---- TimeDistributed ---------------------------------------------------------------
+# ---- written out -----------------------------------------------------------------
 
 
 def test_names_of_frame_stacker():
@@ -107,9 +107,6 @@ def test_names_of_frame_stacker():
         assert names_of(stacker) == [f"x{i}" for i in columns]
         row = np.arange(5.0)[None]
         np.testing.assert_array_equal(stacker.transform(row), row[:, columns])
-
-
-# ---- FrameStacker -----------------------------------------------------------------
 
 
 @settings(deadline=None, max_examples=200)

@@ -64,7 +64,7 @@ def test_no_state_of_numbers_too_large(solver):
         assert rescaled(state, np.float64(broken)) is None
 
 
-# ---- optimizers ------------------------------------------------------------------
+# ---- steps written out -----------------------------------------------------------
 
 
 def gradients(n_steps, size=6, seed=0):

@@ -1,4 +1,4 @@
-"""TimeDistributed: against loops over steps, its tags, what it asks of the transformer."""
+"""TimeDistributed: against loops over steps, tags, what the transformer is asked."""
 
 import copy
 
@@ -168,7 +168,7 @@ def test_the_fit_of_the_transformer_is_a_task_that_gets_steps(weight):
             assert_array_equal(got, np.repeat(weight, lengths))
 
 
-# ---- TimeDistributed ---------------------------------------------------------------
+# ---- against loops over steps ----------------------------------------------------
 
 
 @pytest.mark.parametrize("container", CONTAINERS)
