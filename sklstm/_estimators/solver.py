@@ -37,6 +37,7 @@ class Solver:
             *X._as_rows(), target.encode(samples.y), samples.weight,
             mean_weight=1.0 if incremental else None,
         )  # fmt: skip
+        data.check_rows()
         self.name, self.loss = estimator.solver, target.loss
         self.max_fun, self.tol = estimator.max_fun, estimator.tol
         self.rng, self.incremental = rng, incremental

@@ -41,6 +41,18 @@ class TrainingSet(NamedTuple):
     def n_samples(self):
         return len(self.starts)
 
+    def check_rows(self):
+        """Say which sequence has rows that the data do not have: lengths are counted on
+        before a kernel sees them."""
+        n = len(self.data)
+        there = (self.lengths >= 0) & (self.lengths <= n)  # a sum may overflow
+        there &= (self.starts >= 0) & (self.starts <= n - self.lengths)
+        if not there.all():
+            raise ValueError(
+                f"Sequence {np.flatnonzero(~there)[0]} has rows that the data do not "
+                "have."
+            )
+
     def divisor(self, n):
         """What the weighted losses of n of the samples are divided by."""
         if self.mean_weight is not None:
