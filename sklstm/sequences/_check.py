@@ -248,7 +248,7 @@ def check_step(
         refuse_foreign(X, "X", axes)
         if hasattr(X, "columns") and features.fixed_n_steps is None:
             _check_names(name, features, as_names(X.columns))
-        with _refusing_too_large():
+        with _RefusingTooLarge():
             X = read_numbers(X, "X", axes)
     shape = n_sequences, features.n_sequence_features
     if X.ndim < 2 and 1 in shape and X.size == math.prod(shape):
@@ -301,17 +301,23 @@ def _refuse_doubled(columns):
         )
 
 
-@contextlib.contextmanager
-def _refusing_too_large():
-    """A ValueError of integers of Python that are beyond every float."""
-    try:
-        yield
-    except OverflowError as error:
-        raise ValueError(f"X holds a number too large: {error}") from error
+class _RefusingTooLarge:
+    """A context with a ValueError of integers of Python that are beyond every float."""
+
+    def __enter__(self):
+        pass
+
+    def __exit__(self, kind, error, traceback):
+        if kind is OverflowError:
+            raise ValueError(f"X holds a number too large: {error}") from error
 
 
-@_refusing_too_large()
 def _convert(X, dtype, allow_nan, ensure_min_samples, estimator=None):
+    with _RefusingTooLarge():
+        return _convert_numbers(X, dtype, allow_nan, ensure_min_samples, estimator)
+
+
+def _convert_numbers(X, dtype, allow_nan, ensure_min_samples, estimator):
     """Return X as a valid SequenceArray, and the number of columns if it is 2-D."""
     if dtype is not None:
         dtype = np.dtype(dtype)
