@@ -37,25 +37,9 @@ def whole_sequence_network(
 ):  # fmt: skip
     """Recurrent layers, what the head reads of their steps, and a dense head.
 
-    Parameters
-    ----------
-    n_features : int
-        F.
-    hidden_layer_sizes : tuple of int
-        H of each recurrent layer, the lowest first.
-    n_outputs : int
-        K.
-    dtype : dtype
-        float32 or float64.
-    cell : str, default="lstm"
-        Name in the table of cells.
-    bidirectional : bool, default=False
-        Whether each layer reads the sequences in both directions.
-    pooling : {"last", "mean", "max", "attention"}, default="last"
-        What the head reads: the last output of the uppermost layer, or of all its
-        outputs so much.
-    dropout, recurrent_dropout : float, default=0.0
-        Shares that are dropped where a pass has masks, which are those of training.
+    The head reads the last output of the uppermost layer, or of all its outputs the
+    mean, the maximum or what attention makes of them (`pooling`). Dropout is where a
+    pass has masks, which are those of training.
     """
     body = recurrent_layers(
         n_features, hidden_layer_sizes, dtype, cell, bidirectional=bidirectional,

@@ -32,21 +32,18 @@ def layer_weights(network, parameters):
     ]
 
 
-def from_torch_weights(network, weights, head_weight, head_bias, attention):
+def from_torch_weights(
+    network,
+    weights,
+    head_weight,  # (K, H)
+    head_bias,  # (K,)
+    attention,  # (H,), the vector w of a pooling by attention, or None
+):
     """A parameter vector of the weights of `torch.nn` modules.
 
-    Parameters
-    ----------
-    network : Network
-        Whose parameters they are to be.
-    weights : list of dict of str to ndarray
-        For each layer weight_ih, weight_hh, bias_ih and bias_hh, for the direction
-        that begins at the end with the suffix _reverse; for a cell that has them
-        also peephole.
-    head_weight, head_bias : ndarray of shape (K, H), (K,)
-        Those of a `torch.nn.Linear`.
-    attention : ndarray of shape (H,) or None
-        The vector w of a pooling by attention.
+    `weights` are for each layer a dict of weight_ih, weight_hh, bias_ih and bias_hh, for
+    the direction that begins at the end with the suffix _reverse; for a cell that has
+    them also of peephole. The head is a `torch.nn.Linear`.
     """
     parameters = aligned_empty((network.layout.size,), network.dtype)
     views = network.views(parameters)

@@ -105,30 +105,12 @@ class Network:
     def forward(
         self, data, starts, lengths, *, keep=False, masks=None, tbptt=None, states=None
     ):
-        """Raw outputs of a batch of sequences, and the tapes for `backward`.
+        """Raw outputs (B, K) of a batch of sequences, a view of the workspace, and the
+        tapes of all layers for `backward`, if that is to come (`keep`).
 
-        Parameters
-        ----------
-        data : ndarray of shape (rows, F)
-            Steps of the sequences.
-        starts, lengths : ndarray of shape (B,), intp
-            First row and number of steps of each sequence.
-        keep : bool, default=False
-            Whether `backward` is to come.
-        masks : Masks, default=None
-            Those of dropout, in training.
-        tbptt : int, default=None
-            The last steps of each sequence that `backward` goes back over. The steps
-            before only carry their states on (Williams & Peng 1990).
-        states : dict of str to tuple of ndarray, default=None
-            Where layers begin, by name; None is zeros.
-
-        Returns
-        -------
-        output : ndarray of shape (B, K)
-            A view of the workspace, valid until the next call.
-        tapes : list
-            One for each layer.
+        Of the data (rows, F) a sequence has `lengths` rows from `starts` on. It goes
+        back over the last `tbptt` steps of each; the steps before only carry their
+        states on (Williams & Peng 1990). `states` is where layers begin, by name.
         """
         if tbptt is not None and lengths.max(initial=0) > tbptt:
             before = np.maximum(lengths - tbptt, 0)

@@ -9,13 +9,7 @@ from itertools import accumulate
 
 
 class Layout:
-    """Where each named parameter lies in the flat vector.
-
-    Parameters
-    ----------
-    shapes : dict of str to tuple of int
-        Shape of each parameter, in the order of the vector.
-    """
+    """Where each named parameter of these shapes lies in the flat vector."""
 
     def __init__(self, shapes):
         self.shapes = shapes

@@ -28,8 +28,9 @@ def minibatch_gradient(
     """Loss of a minibatch and its gradient, of these arguments alone.
 
     Nothing is changed and nothing is remembered. The same arguments give the same bits
-    in any process, with any number of threads and for any order of the samples; what
-    `fit` computes at an optimizer step is this function. All arguments can be pickled.
+    in any process, with any number of threads and for any order of the samples. It is
+    what `fit` computes at an optimizer step: to the bit where all samples are one
+    minibatch, else but for the order of the sums. All arguments can be pickled.
 
     The loss of a minibatch of B samples is sum(w_i l_i) / (B mean_weight), to which a
     penalty adds sum(alpha w^2) / 2 / (B mean_weight). It can be computed in parts,

@@ -32,21 +32,11 @@ def train_lbfgs(
     By L-BFGS-B (Byrd et al. 1995; Zhu et al. 1997), which is L-BFGS where there are no
     bounds. The monitor records the loss after every iteration, which is an epoch to the
     observer and begins with its first evaluation. At the end, whichever it is, the
-    parameters are those of the last whole iteration.
+    parameters are those of the last whole iteration. After `max_fun` evaluations of the
+    loss, of which an iteration takes one or more, no other iteration begins.
 
-    Parameters
-    ----------
-    max_iter : int
-        Iterations at the most.
-    max_fun : int
-        Evaluations of the loss, of which an iteration takes one or more, after which no
-        other iteration begins.
-
-    Returns
-    -------
-    outcome : Outcome
-        With a problem if it stopped for another reason than convergence, or if the user
-        interrupted training.
+    The outcome has a problem if it stopped for another reason than convergence, or if
+    the user interrupted training.
     """
     (batch,) = feed.epoch(None)
     reached = parameters.copy()

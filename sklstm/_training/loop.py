@@ -82,22 +82,12 @@ def train(
 
     A planned learning rate goes on to its end, whatever the training loss; only a
     validation score stops it before. Where the training loss has stopped getting
-    better, the parameters are those at its `BestPlace`.
+    better, the parameters are those at its `BestPlace`. `t` samples were seen before; an
+    incremental training is a single pass.
 
-    Parameters
-    ----------
-    t : int
-        Samples seen before.
-    incremental : bool, default=False
-        Whether to make a single pass, which is no problem at its end.
-
-    Returns
-    -------
-    outcome : Outcome
-        With a problem if `max_iter` was reached before the loss stopped getting better
-        by `tol`, unless the learning rate was planned so; if the loss was not finite,
-        the parameters then being those from before the epoch; or if the user
-        interrupted training, with the parameters of that moment.
+    The outcome has a problem if the epochs were used up before the loss stopped getting
+    better by `tol`, unless that was planned; if the loss was not finite, the parameters
+    then being those from before the epoch; or if the user interrupted training.
     """
     epochs = 1 if incremental else options.max_iter
     n_samples = feed.samples.n_samples

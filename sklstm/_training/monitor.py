@@ -26,20 +26,11 @@ class Outcome(NamedTuple):
 
 
 class Monitor:
-    """History of a training, and when it has stopped getting better.
+    """History of a training, and when it has stopped getting better by `tol`.
 
-    Parameters
-    ----------
-    tol : float
-        What counts as better, in units of the loss or of the score.
-    n_iter_no_change : int
-        Epochs without it after which training stops.
-    verbose : bool
-        Whether to print a line for each epoch.
-    score : callable, default=None
-        Parameters to validation score and validation loss. With it the best parameters
-        are kept, those of the lower loss where scores are equal; an epoch is better if
-        the score is, or if the loss is the lowest so far.
+    `score` gives validation score and loss of parameters. With it the best parameters
+    are kept, those of the lower loss where scores are equal; an epoch is better if the
+    score is, or if the loss is the lowest so far.
     """
 
     def __init__(self, tol, n_iter_no_change, verbose, score=None):
@@ -47,11 +38,9 @@ class Monitor:
         self.n_iter_no_change = n_iter_no_change
         self.verbose = verbose
         self.score = score
-        #: Whether the loss was not finite.
-        self.broke_down = False
-        #: What training has to be better than, None where it is not known.
-        self.start = None
-        #: That of the weights that are kept.
+        self.broke_down = False  # whether the loss was not finite
+        self.start = None  # what training has to be better than, where it is known
+        # kept_loss: that of the weights that are kept
         self.loss = self.kept_loss = np.nan
         self.best_loss = self.best_score_loss = self.lowest_validation_loss = np.inf
         self.best_score = -np.inf

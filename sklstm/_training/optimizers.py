@@ -62,16 +62,11 @@ class SGD:
 
 
 class Adam:
-    """Adam (Kingma & Ba 2015), and AdamW (Loshchilov & Hutter 2019) with `decay`.
+    """Adam (Kingma & Ba 2015), and AdamW (Loshchilov & Hutter 2019) with `decay` (P,).
 
     m = beta_1 m + (1 - beta_1) g,  v = beta_2 v + (1 - beta_2) g^2
-    parameters -= rate sqrt(1 - beta_2^t) / (1 - beta_1^t) m / (sqrt(v) + epsilon)
-
-    Parameters
-    ----------
-    decay : ndarray of shape (size,), default=None
-        AdamW: what the learning rate times the parameters is multiplied with, to be
-        taken off the parameters at every step.
+    parameters -= rate sqrt(1 - beta_2^t) / (1 - beta_1^t) m / (sqrt(v) + epsilon),
+    before that in AdamW  parameters -= rate decay parameters
     """
 
     def __init__(self, size, dtype, *, beta_1, beta_2, epsilon, decay=None, state=None):
