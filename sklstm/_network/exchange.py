@@ -41,9 +41,9 @@ def from_torch_weights(
 ):
     """A parameter vector of the weights of `torch.nn` modules.
 
-    `weights` are for each layer a dict of weight_ih, weight_hh, bias_ih and bias_hh, for
-    the direction that begins at the end with the suffix _reverse; for a cell that has
-    them also of peephole. The head is a `torch.nn.Linear`.
+    `weights` are for each layer a dict of weight_ih, weight_hh, bias_ih and bias_hh,
+    for the direction that begins at the end with the suffix _reverse; for a cell that
+    has them also of peephole. The head is a `torch.nn.Linear`.
     """
     parameters = aligned_empty((network.layout.size,), network.dtype)
     views = network.views(parameters)

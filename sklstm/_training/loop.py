@@ -82,8 +82,8 @@ def train(
 
     A planned learning rate goes on to its end, whatever the training loss; only a
     validation score stops it before. Where the training loss has stopped getting
-    better, the parameters are those at its `BestPlace`. `t` samples were seen before; an
-    incremental training is a single pass.
+    better, the parameters are those at its `BestPlace`. `t` samples were seen before;
+    an incremental training is a single pass.
 
     The outcome has a problem if the epochs were used up before the loss stopped getting
     better by `tol`, unless that was planned; if the loss was not finite, the parameters
