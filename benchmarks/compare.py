@@ -110,7 +110,10 @@ class Jobs:
         return model.fit((self.X if X is None else X)[:n], self.y[:n])
 
     def instruction_sets(self):
-        from sklstm._kernels import supported_instruction_sets
+        try:
+            from sklstm._kernels import supported_instruction_sets
+        except ImportError:  # as earlier revisions call it
+            from sklstm.kernels import supported_instruction_sets
 
         return supported_instruction_sets()
 
