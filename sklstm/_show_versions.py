@@ -11,7 +11,7 @@ from ._kernels import (
 )
 
 
-def show_versions():
+def show_versions() -> None:
     """Print versions, the kernels in use, OpenMP and threads.
 
     Examples

@@ -1,7 +1,7 @@
 """What annotations of the public signatures are made of."""
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -10,9 +10,15 @@ from .sequences import SequenceArray
 
 __all__ = [
     "ArrayLike",
+    "ArrowArray",
+    "AwkwardArray",
+    "Axes",
     "DTypeLike",
+    "DataFrame",
     "Estimator",
     "Literal",
+    "MarkDecorator",
+    "ModelProto",
     "Sequence",
     "SequenceArray",
     "SequencesLike",
@@ -22,3 +28,14 @@ __all__ = [
 SequencesLike: TypeAlias = SequenceArray | Sequence[ArrayLike] | ArrayLike
 # Of methods that return the estimator: jedi does not know `Self`.
 Estimator = TypeVar("Estimator")
+
+# Of packages that need not be there.
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from onnx import ModelProto
+    from pytest import MarkDecorator
+else:
+    Axes = MarkDecorator = ModelProto = Any
+DataFrame: TypeAlias = Any  # of pandas or polars
+AwkwardArray: TypeAlias = Any
+ArrowArray: TypeAlias = Any  # or a chunked one

@@ -4,6 +4,7 @@ import inspect
 import re
 from pathlib import Path
 from runpy import run_path
+from typing import get_type_hints
 
 import pytest
 
@@ -14,6 +15,7 @@ import sklstm.inspection
 import sklstm.preprocessing
 import sklstm.sequences
 import sklstm.utils
+from sklstm import _typing
 
 MODULES = (
     sklstm,
@@ -73,6 +75,40 @@ def test_hover_shows_the_docstring_of_everything_public(jedi):
         assert list(map(inspect.cleandoc, shown)) == [inspect.cleandoc(docstring)], name
 
 
+def functions():
+    """Functions, constructors, methods and properties that users call, by name."""
+    for module in MODULES:
+        for name in module.__all__:
+            thing, dotted = getattr(module, name), f"{module.__name__}.{name}"
+            if not inspect.isclass(thing):
+                yield dotted, thing
+                continue
+            for attribute in ("__init__", *dir(thing)):
+                member = inspect.getattr_static(thing, attribute)
+                if isinstance(member, property):
+                    member = member.fget
+                else:
+                    member = getattr(thing, attribute)
+                home = getattr(member, "__module__", None) or ""
+                public = attribute == "__init__" or not attribute.startswith("_")
+                if public and home.startswith("sklstm"):
+                    yield f"{dotted}.{attribute}", member
+
+
+FUNCTIONS = {name: thing for name, thing in functions() if callable(thing)}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_everything_public_is_annotated(name):
+    function = inspect.unwrap(FUNCTIONS[name])
+    parameters = inspect.signature(function).parameters.values()
+    missing = {p.name for p in parameters if p.annotation is p.empty}
+    assert missing <= {"self"}
+    # whose names are there, of sklstm._typing where an import would go in a circle
+    hints = get_type_hints(function, localns=vars(_typing))
+    assert "return" in hints or name.endswith(".__init__")
+
+
 CALLS = {
     "LSTMClassifier(": [
         "hidden_layer_sizes: int | Sequence[int]=(64,)",
@@ -94,13 +130,26 @@ CALLS = {
     "LSTMClassifier().partial_fit(": ["classes: ArrayLike | None=None"],
     "GRURegressor().fit(": ["X_val: SequencesLike | None=None"],
     "RNNRegressor().predict_step(": ["X: ArrayLike", "state: State"],
+    "check_sequences(": ["X: SequencesLike", "dtype: DTypeLike | None=None"],
+    "SequenceArray.from_list(": ["sequences: Sequence[ArrayLike]"],
+    "SequenceArray([[0.0]], [0, 1]).to_padded(": ["n_steps: int | None=None"],
+    "FrameStacker(": ["n_frames: int=8", "step: int | None=None"],
+    "TimeDistributed(None).fit(": ["X: SequencesLike", "y: ArrayLike | None=None"],
+    "GateDisplay.from_estimator(": ["x: SequenceArray | ArrayLike", "layer: int=-1"],
+    "from_torch(": ["state_dict: Mapping[str, Any]", "head: str | None=None"],
 }
+IMPORTS = """\
+from sklstm import GRURegressor, LSTMClassifier, RNNRegressor
+from sklstm.export import from_torch
+from sklstm.inspection import GateDisplay
+from sklstm.preprocessing import FrameStacker, TimeDistributed
+from sklstm.sequences import SequenceArray, check_sequences
+"""
 
 
 @pytest.mark.parametrize("call", CALLS)
 def test_help_on_a_call(jedi, call):
-    source = f"from sklstm import GRURegressor, LSTMClassifier, RNNRegressor\n{call}"
-    (signature,) = jedi.Script(source).get_signatures()
+    (signature,) = jedi.Script(IMPORTS + call).get_signatures()
     shown = [parameter.to_string() for parameter in signature.params]
     for expected in CALLS[call]:
         assert expected in shown

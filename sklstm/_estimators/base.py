@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from abc import abstractmethod
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -104,7 +105,7 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
     # The constant outputs that a first fit started with, where it is known.
     _start = None
 
-    def set_params(self: Estimator, **params) -> Estimator:
+    def set_params(self: Estimator, **params: Any) -> Estimator:
         """Set parameters of the estimator.
 
         Parameters

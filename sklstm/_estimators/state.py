@@ -55,7 +55,7 @@ class State(NamedTuple):
     network: dict
 
     @property
-    def n_sequences(self):
+    def n_sequences(self) -> int:
         """Sequences that are read side by side."""
         return len(self.layers[0][0])
 

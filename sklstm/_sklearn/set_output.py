@@ -1,8 +1,13 @@
 """set_output where the output can be sequences: they get names, tables a DataFrame."""
 
+from __future__ import annotations
+
 from importlib import import_module
+from typing import Literal
 
 from sklearn import get_config
+
+from .._typing import Estimator
 
 
 def output_of(estimator):
@@ -39,7 +44,11 @@ class SetOutputMixin:
     For use with ``auto_wrap_output_keys=None``.
     """
 
-    def set_output(self, *, transform=None):
+    def set_output(
+        self: Estimator,
+        *,
+        transform: Literal["default", "pandas", "polars"] | None = None,
+    ) -> Estimator:
         """Set the output of :meth:`transform` and :meth:`fit_transform`.
 
         Parameters

@@ -1,6 +1,9 @@
 """Beijing PM2.5: how much fine dust will be in the air."""
 
+from __future__ import annotations
+
 from numbers import Integral
+from typing import Literal
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -27,8 +30,13 @@ _FEATURE_NAMES = [
     prefer_skip_nested_validation=True,
 )
 def load_beijing_pm25(
-    *, subset="train", n_hours=24, horizon=1, missing="drop", return_X_y=False
-):
+    *,
+    subset: Literal["train", "test", "all"] = "train",
+    n_hours: int = 24,
+    horizon: int = 1,
+    missing: Literal["drop", "keep"] = "drop",
+    return_X_y: bool = False,
+) -> Bunch | tuple[SequenceArray, np.ndarray]:
     """Load the Beijing PM2.5 data (regression, hourly air quality and weather).
 
     From the last ``n_hours`` hours of PM2.5 and weather to the concentration of PM2.5

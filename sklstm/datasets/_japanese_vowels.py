@@ -1,5 +1,9 @@
 """Japanese vowels: who of nine speakers said it."""
 
+from __future__ import annotations
+
+from typing import Literal
+
 import numpy as np
 from sklearn.utils import Bunch
 
@@ -13,7 +17,9 @@ from ._resources import read_arrays, read_description
     {"subset": [StrOptions({"train", "test", "all"})], "return_X_y": ["boolean"]},
     prefer_skip_nested_validation=True,
 )
-def load_japanese_vowels(*, subset="train", return_X_y=False):
+def load_japanese_vowels(
+    *, subset: Literal["train", "test", "all"] = "train", return_X_y: bool = False
+) -> Bunch | tuple[SequenceArray, np.ndarray]:
     """Load the Japanese vowels (classification of sequences of unequal length).
 
     Nine male speakers say the vowels /ae/; which of them was it?

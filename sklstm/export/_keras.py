@@ -1,10 +1,16 @@
 """Weights from and to the layers of Keras, without Keras."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from .._estimators.checks import hidden_sizes
 from .._estimators.fitted import fitted_of
 from .._network.cells import CELLS
+from .._typing import ArrayLike, Estimator
 from ..sequences._columns import real_array
 from ._common import (
     check_gates,
@@ -18,14 +24,14 @@ from ._common import (
 
 
 def from_keras(
-    weights,
-    estimator,
+    weights: Sequence[ArrayLike],
+    estimator: Estimator,
     *,
-    classes=None,
-    multilabel=False,
-    target_mean=None,
-    target_scale=None,
-):
+    classes: ArrayLike | None = None,
+    multilabel: bool = False,
+    target_mean: float | ArrayLike | None = None,
+    target_scale: float | ArrayLike | None = None,
+) -> Estimator:
     """Make a fitted estimator of the weights of a Keras model.
 
     The model is a stack of ``LSTM``, ``GRU`` or ``SimpleRNN`` layers, each perhaps in a
@@ -202,7 +208,9 @@ def _as_torch(arrays, k, n_inputs, H, model):
     }
 
 
-def to_keras(estimator, *, standardized=False):
+def to_keras(
+    estimator: BaseEstimator, *, standardized: bool = False
+) -> list[np.ndarray]:
     """Return the weights of a fitted estimator as those of a Keras model.
 
     Parameters

@@ -1,17 +1,20 @@
 """to_onnx: a fitted estimator as an ONNX model."""
 
+from __future__ import annotations
+
 import json
 from itertools import pairwise
 from numbers import Integral
 
 import numpy as np
-from sklearn.base import is_classifier
+from sklearn.base import BaseEstimator, is_classifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
 from .._estimators.base import check_recurrent
 from .._estimators.fitted import fitted_of
+from .._typing import ModelProto
 from .._version import __version__
 from ..preprocessing import FrameStacker, TimeDistributed
 from ..sequences._check import features_of
@@ -22,7 +25,13 @@ DEFAULT_OPSET = 18
 LEAST_OPSET = 15
 
 
-def to_onnx(estimator, *, target_opset=None, name=None, stream=False):
+def to_onnx(
+    estimator: BaseEstimator,
+    *,
+    target_opset: int | None = None,
+    name: str | None = None,
+    stream: bool = False,
+) -> ModelProto:
     """Write a fitted estimator as an ONNX model, for programs without Python.
 
     The model has the network itself, with one node of ONNX for each recurrent layer

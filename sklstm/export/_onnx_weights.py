@@ -1,10 +1,14 @@
 """Weights from and to the recurrent operators of ONNX, without onnx."""
 
-from collections.abc import Mapping
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from .._network.cells import CELLS
+from .._typing import ArrayLike, Estimator
 from ..sequences._columns import real_array
 from ._common import check_gates, check_shape, check_units, fitted, reordered, unfitted
 
@@ -45,15 +49,15 @@ def operator_weights(weights, k, directions, order, dtype):
 
 
 def from_onnx(
-    layers,
-    estimator,
+    layers: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+    estimator: Estimator,
     *,
-    head=None,
-    classes=None,
-    multilabel=False,
-    target_mean=None,
-    target_scale=None,
-):
+    head: tuple[ArrayLike, ArrayLike] | None = None,
+    classes: ArrayLike | None = None,
+    multilabel: bool = False,
+    target_mean: float | ArrayLike | None = None,
+    target_scale: float | ArrayLike | None = None,
+) -> Estimator:
     """Make a fitted estimator of the weights of ONNX' operators LSTM, GRU or RNN.
 
     The model is a stack of them and a linear head, which reads the last hidden states

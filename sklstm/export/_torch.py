@@ -1,13 +1,18 @@
 """Weights from and to the modules of PyTorch, without PyTorch."""
 
+from __future__ import annotations
+
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from .._estimators.checks import hidden_sizes
 from .._estimators.fitted import fitted_of
 from .._network.cells import CELLS
+from .._typing import ArrayLike, Estimator
 from ..sequences._columns import real_array
 from ._common import (
     check_gates,
@@ -27,16 +32,16 @@ _UNITS = ("target_mean", "target_scale")
 
 
 def from_torch(
-    state_dict,
-    estimator,
+    state_dict: Mapping[str, Any],
+    estimator: Estimator,
     *,
-    classes=None,
-    multilabel=False,
-    target_mean=None,
-    target_scale=None,
-    recurrent=None,
-    head=None,
-):
+    classes: ArrayLike | None = None,
+    multilabel: bool = False,
+    target_mean: float | ArrayLike | None = None,
+    target_scale: float | ArrayLike | None = None,
+    recurrent: str | Sequence[str] | None = None,
+    head: str | None = None,
+) -> Estimator:
     """Make a fitted estimator of the weights of a PyTorch model.
 
     The model is one that reads sequences with :class:`torch.nn.LSTM`,
@@ -356,7 +361,13 @@ def _linear(arrays, head, model):
     return key, weight, bias
 
 
-def to_torch(estimator, *, standardized=False, recurrent=None, head="head"):
+def to_torch(
+    estimator: BaseEstimator,
+    *,
+    standardized: bool = False,
+    recurrent: str | None = None,
+    head: str = "head",
+) -> dict[str, np.ndarray]:
     """Return the weights of a fitted estimator as the state of a PyTorch model.
 
     Parameters

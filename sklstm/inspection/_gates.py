@@ -1,10 +1,16 @@
 """Gates and states of a recurrent layer along one sequence, as a picture."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 from numbers import Integral
+from typing import Literal
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_scalar
 
+from .._typing import ArrayLike, Axes
 from ..sequences import SequenceArray
 from ._common import layer_index, pyplot, recurrent_input
 
@@ -57,7 +63,9 @@ class GateDisplay:
     ['Input gate', 'Forget gate', 'Output gate', 'Cell state']
     """
 
-    def __init__(self, *, parts, units=None):
+    def __init__(
+        self, *, parts: Mapping[str, ArrayLike], units: ArrayLike | None = None
+    ) -> None:
         if not parts:
             raise ValueError("There is nothing to draw: parts is empty.")
         self.parts = {name: np.asarray(values) for name, values in parts.items()}
@@ -79,18 +87,18 @@ class GateDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        x,
+        estimator: BaseEstimator,
+        x: SequenceArray | ArrayLike,
         *,
-        layer=-1,
-        reverse=False,
-        parts=None,
-        units=None,
-        kind="heatmap",
-        ax=None,
-        im_kw=None,
-        line_kw=None,
-    ):
+        layer: int = -1,
+        reverse: bool = False,
+        parts: Sequence[str] | None = None,
+        units: int | Sequence[int] | None = None,
+        kind: Literal["heatmap", "lines"] = "heatmap",
+        ax: Axes | Sequence[Axes] | np.ndarray | None = None,
+        im_kw: dict | None = None,
+        line_kw: dict | None = None,
+    ) -> GateDisplay:
         """Draw what a fitted estimator computes along a sequence.
 
         Parameters
@@ -170,7 +178,14 @@ class GateDisplay:
         )
         return display.plot(ax, kind=kind, im_kw=im_kw, line_kw=line_kw)
 
-    def plot(self, ax=None, *, kind="heatmap", im_kw=None, line_kw=None):
+    def plot(
+        self,
+        ax: Axes | Sequence[Axes] | np.ndarray | None = None,
+        *,
+        kind: Literal["heatmap", "lines"] = "heatmap",
+        im_kw: dict | None = None,
+        line_kw: dict | None = None,
+    ) -> GateDisplay:
         """Draw the parts.
 
         Parameters

@@ -1,14 +1,20 @@
 """How far back the gradient of the loss reaches: norms by step, and their display."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
 from .._estimators.fitted import fitted_of
 from .._targets.reading import check_one_each
+from .._typing import ArrayLike, Axes, SequencesLike
 from ._common import curves, layer_index, named_estimators, pyplot, recurrent_input
 
 
-def gradient_norms(estimator, X, y):
+def gradient_norms(estimator: BaseEstimator, X: SequencesLike, y: ArrayLike) -> Bunch:
     """Norm of the gradient of the loss at every step before the end.
 
     For the loss L of one sequence and the sums z_t that the activations of a recurrent
@@ -186,22 +192,22 @@ class GradientNormsDisplay:
     ['LSTMClassifier', 'RNNClassifier']
     """
 
-    def __init__(self, *, norms):
+    def __init__(self, *, norms: Mapping[str, ArrayLike]) -> None:
         self.norms = curves(norms, "norms")
 
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
-        y,
+        estimator: BaseEstimator,
+        X: SequencesLike,
+        y: ArrayLike,
         *,
-        layer=None,
-        name=None,
-        relative=False,
-        ax=None,
-        line_kw=None,
-    ):
+        layer: int | None = None,
+        name: str | None = None,
+        relative: bool = False,
+        ax: Axes | None = None,
+        line_kw: dict | None = None,
+    ) -> GradientNormsDisplay:
         """Draw the norms of one estimator.
 
         Parameters
@@ -248,8 +254,16 @@ class GradientNormsDisplay:
 
     @classmethod
     def from_estimators(
-        cls, estimators, X, y, *, layer=None, relative=False, ax=None, line_kw=None
-    ):
+        cls,
+        estimators: Mapping[str, BaseEstimator] | Sequence[BaseEstimator],
+        X: SequencesLike,
+        y: ArrayLike,
+        *,
+        layer: int | None = None,
+        relative: bool = False,
+        ax: Axes | None = None,
+        line_kw: dict | None = None,
+    ) -> GradientNormsDisplay:
         """Draw the norms of several estimators.
 
         Parameters
@@ -297,7 +311,13 @@ class GradientNormsDisplay:
                 lines[name if len(norms) == 1 else f"{name}, {part}"] = values
         return cls(norms=lines).plot(ax, relative=relative, line_kw=line_kw)
 
-    def plot(self, ax=None, *, relative=False, line_kw=None):
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        relative: bool = False,
+        line_kw: dict | None = None,
+    ) -> GradientNormsDisplay:
         """Draw the norms.
 
         Parameters

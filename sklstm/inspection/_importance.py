@@ -1,6 +1,10 @@
 """Permutation importance of the features and of the steps of sequences."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
 from numbers import Integral
+from typing import Any, Literal
 
 import numpy as np
 from sklearn.metrics import check_scoring
@@ -8,22 +12,23 @@ from sklearn.utils import Bunch, check_random_state, check_scalar
 from sklearn.utils.parallel import Parallel, delayed
 
 from .._targets.reading import check_one_each, read_values
+from .._typing import ArrayLike, SequencesLike
 from ..sequences import SequenceArray, check_sequences
 
 
 def sequence_permutation_importance(
-    estimator,
-    X,
-    y,
+    estimator: Any,
+    X: SequencesLike,
+    y: ArrayLike | None,
     *,
-    axis="feature",
-    from_end=False,
-    scoring=None,
-    n_repeats=5,
-    n_jobs=None,
-    random_state=None,
-    sample_weight=None,
-):
+    axis: Literal["feature", "time"] = "feature",
+    from_end: bool = False,
+    scoring: str | Callable | Collection[str] | dict[str, Any] | None = None,
+    n_repeats: int = 5,
+    n_jobs: int | None = None,
+    random_state: int | np.random.RandomState | None = None,
+    sample_weight: ArrayLike | None = None,
+) -> Bunch | dict[str, Bunch]:
     """How much the score falls when a feature or a step is shuffled [Breiman2001]_.
 
     What :func:`sklearn.inspection.permutation_importance` does for matrices. The

@@ -1,11 +1,16 @@
 """Loss and validation score by epoch, of one or several estimators, as a picture."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
 import numpy as np
-from sklearn.base import is_classifier
+from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils.validation import check_is_fitted
 
 from .._estimators.base import BaseRecurrent
 from .._estimators.fitted import fitted_of
+from .._typing import ArrayLike, Axes
 from ._common import curves, last_step, named_estimators, pyplot
 
 
@@ -67,7 +72,13 @@ class LossCurveDisplay:
     ('Loss', 'Validation accuracy')
     """
 
-    def __init__(self, *, loss_curves, validation_scores=None, score_name=None):
+    def __init__(
+        self,
+        *,
+        loss_curves: Mapping[str, ArrayLike],
+        validation_scores: Mapping[str, ArrayLike] | None = None,
+        score_name: str | None = None,
+    ) -> None:
         self.loss_curves = curves(loss_curves, "loss_curves")
         self.validation_scores = {}
         if validation_scores:
@@ -88,15 +99,15 @@ class LossCurveDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
+        estimator: BaseEstimator,
         *,
-        name=None,
-        score_name=None,
-        ax=None,
-        score_ax=None,
-        line_kw=None,
-        score_kw=None,
-    ):
+        name: str | None = None,
+        score_name: str | None = None,
+        ax: Axes | None = None,
+        score_ax: Axes | None = None,
+        line_kw: dict | None = None,
+        score_kw: dict | None = None,
+    ) -> LossCurveDisplay:
         """Draw the training of one estimator.
 
         Parameters
@@ -148,14 +159,14 @@ class LossCurveDisplay:
     @classmethod
     def from_estimators(
         cls,
-        estimators,
+        estimators: Mapping[str, BaseEstimator] | Sequence[BaseEstimator],
         *,
-        score_name=None,
-        ax=None,
-        score_ax=None,
-        line_kw=None,
-        score_kw=None,
-    ):
+        score_name: str | None = None,
+        ax: Axes | None = None,
+        score_ax: Axes | None = None,
+        line_kw: dict | None = None,
+        score_kw: dict | None = None,
+    ) -> LossCurveDisplay:
         """Draw the training of several estimators.
 
         Parameters
@@ -217,7 +228,14 @@ class LossCurveDisplay:
         )
         return display.plot(ax, score_ax=score_ax, line_kw=line_kw, score_kw=score_kw)
 
-    def plot(self, ax=None, *, score_ax=None, line_kw=None, score_kw=None):
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        score_ax: Axes | None = None,
+        line_kw: dict | None = None,
+        score_kw: dict | None = None,
+    ) -> LossCurveDisplay:
         """Draw losses and scores.
 
         Parameters

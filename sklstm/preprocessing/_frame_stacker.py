@@ -1,7 +1,10 @@
 """FrameStacker: consecutive steps of a sequence become one wider step."""
 
+from __future__ import annotations
+
 import sys
 from numbers import Integral
+from typing import Any, Literal
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -11,6 +14,7 @@ from .._sklearn.callbacks import CallbackSupport, fit_task, with_callbacks
 from .._sklearn.persistence import Versioned
 from .._sklearn.private import Interval, StrOptions, validate_parameter_constraints
 from .._sklearn.set_output import SetOutputMixin
+from .._typing import ArrayLike, Estimator, SequencesLike
 from ..sequences._check import validate_layout, validate_sequences
 from ..sequences._stacking import as_offsets
 from ._containers import deliver, is_array, names_in
@@ -97,12 +101,18 @@ class FrameStacker(
 
     __module__ = "sklstm.preprocessing"  # the place that pickles name
 
-    def __init__(self, n_frames=8, *, step=None, remainder="repeat"):
+    def __init__(
+        self,
+        n_frames: int = 8,
+        *,
+        step: int | None = None,
+        remainder: Literal["repeat", "drop", "error"] = "repeat",
+    ) -> None:
         self.n_frames = n_frames
         self.step = step
         self.remainder = remainder
 
-    def fit(self, X, y=None):
+    def fit(self: Estimator, X: SequencesLike, y: None = None) -> Estimator:
         """Check the parameters and note the features.
 
         Parameters
@@ -153,7 +163,7 @@ class FrameStacker(
         with fit_task(self, X=sequences, y=y):
             pass  # nothing is learned but the features
 
-    def transform(self, X):
+    def transform(self, X: SequencesLike) -> Any:
         """Stack the steps of every sequence.
 
         Parameters
@@ -210,7 +220,9 @@ class FrameStacker(
             padded_to=T,
         )
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(
+        self, input_features: ArrayLike | None = None
+    ) -> np.ndarray:
         """Return the names of the output features.
 
         Parameters

@@ -1,7 +1,10 @@
 """TimeDistributed: a transformer of matrices, applied to every step of sequences."""
 
+from __future__ import annotations
+
 from contextlib import contextmanager, suppress
 from functools import partial
+from typing import Any, Literal
 
 import numpy as np
 from scipy.sparse import issparse
@@ -18,6 +21,7 @@ from .._sklearn.callbacks import CallbackSupport, fit_task, with_callbacks
 from .._sklearn.persistence import Versioned
 from .._sklearn.private import HasMethods, validate_parameter_constraints
 from .._sklearn.set_output import SetOutputMixin, as_frame, check_output, output_of
+from .._typing import ArrayLike, Estimator, SequencesLike
 from ..sequences import SequenceArray, check_sequences
 from ..sequences._check import validate_layout
 from ._containers import deliver, is_array, names_in, restore
@@ -121,10 +125,15 @@ class TimeDistributed(
 
     __module__ = "sklstm.preprocessing"  # the place that pickles name
 
-    def __init__(self, transformer):
+    def __init__(self, transformer: BaseEstimator) -> None:
         self.transformer = transformer
 
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(
+        self: Estimator,
+        X: SequencesLike,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Estimator:
         """Fit the transformer on the steps of all sequences.
 
         Parameters
@@ -155,7 +164,12 @@ class TimeDistributed(
         self._commit(X, y, sample_weight, "fit")
         return self
 
-    def fit_transform(self, X, y=None, sample_weight=None):
+    def fit_transform(
+        self,
+        X: SequencesLike,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Any:
         """Fit the transformer and transform the same sequences.
 
         Uses the transformer's own ``fit_transform``, which for some (TargetEncoder) is
@@ -231,7 +245,7 @@ class TimeDistributed(
             self._input_library = library
         return sequences, result
 
-    def transform(self, X):
+    def transform(self, X: SequencesLike) -> Any:
         """Transform every step.
 
         Parameters
@@ -268,7 +282,7 @@ class TimeDistributed(
         return _call(self.transformer_.transform, sequences, as_fitted)
 
     @available_if(_transformer_has("inverse_transform"))
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: SequencesLike) -> Any:
         """Transform every step back.
 
         Parameters
@@ -299,7 +313,9 @@ class TimeDistributed(
         return restore(data, sequences._offsets, X, n_steps)
 
     @available_if(_transformer_has("get_feature_names_out"))
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(
+        self, input_features: ArrayLike | None = None
+    ) -> np.ndarray:
         """Return the names of the output features.
 
         Parameters
@@ -327,7 +343,11 @@ class TimeDistributed(
         inner = self.transformer_.get_feature_names_out()
         return names if len(inner) == 1 else inner
 
-    def set_output(self, *, transform=None):
+    def set_output(
+        self: Estimator,
+        *,
+        transform: Literal["default", "pandas", "polars"] | None = None,
+    ) -> Estimator:
         check_output(transform)
         # not that of transformer_, whose parts may rely on the names of its fit
         if hasattr(self.transformer, "set_output"):

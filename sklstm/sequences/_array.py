@@ -1,8 +1,11 @@
 """SequenceArray: sequences of unequal length as one matrix of steps and offsets."""
 
+from __future__ import annotations
+
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
@@ -12,6 +15,9 @@ from ._foreign import refuse_masked, refuse_types
 from ._interop import ConversionsMixin
 from ._long import stack_long
 from ._stacking import as_offsets, stack_items
+
+if TYPE_CHECKING:
+    from .._typing import ArrayLike, DataFrame, DTypeLike
 
 
 class SequenceArray(ConversionsMixin):
@@ -101,7 +107,12 @@ class SequenceArray(ConversionsMixin):
     __slots__ = ("__weakref__", "_data", "_feature_names", "_offsets")
     __hash__ = None
 
-    def __init__(self, data, offsets, feature_names=None):
+    def __init__(
+        self,
+        data: ArrayLike,
+        offsets: ArrayLike,
+        feature_names: Sequence[str] | None = None,
+    ) -> None:
         given = data
         try:
             data = read_numbers(data, "data", "(n_total_steps, n_features)")
@@ -154,7 +165,7 @@ class SequenceArray(ConversionsMixin):
         return self
 
     @classmethod
-    def from_list(cls, sequences):
+    def from_list(cls, sequences: Sequence[ArrayLike]) -> SequenceArray:
         """Make a SequenceArray of a list of arrays.
 
         Parameters
@@ -196,7 +207,9 @@ class SequenceArray(ConversionsMixin):
         return cls._trusted(*stack_items(items))
 
     @classmethod
-    def from_padded(cls, X, lengths=None):
+    def from_padded(
+        cls, X: ArrayLike, lengths: ArrayLike | None = None
+    ) -> SequenceArray:
         """Make a SequenceArray of a padded array.
 
         Parameters
@@ -256,7 +269,13 @@ class SequenceArray(ConversionsMixin):
         return cls._trusted(data, as_offsets(lengths.astype(np.intp)))
 
     @classmethod
-    def from_long(cls, frame, *, by, sort=None):
+    def from_long(
+        cls,
+        frame: DataFrame,
+        *,
+        by: str | Sequence[str],
+        sort: str | Sequence[str] | None = None,
+    ) -> SequenceArray:
         """Make a SequenceArray of a long table with one row per step.
 
         Parameters
@@ -307,47 +326,47 @@ class SequenceArray(ConversionsMixin):
         return cls._trusted(*stack_long(frame, by, sort))
 
     @property
-    def data(self):
+    def data(self) -> np.ndarray:
         """Steps of all sequences, ndarray of shape (n_total_steps, n_features)."""
         return _read_only(self._data)
 
     @property
-    def offsets(self):
+    def offsets(self) -> np.ndarray:
         """Where each sequence begins, ndarray of intp of shape (n_sequences + 1,)."""
         return _read_only(self._offsets)
 
     @property
-    def feature_names(self):
+    def feature_names(self) -> tuple[str, ...] | None:
         """Names of the features, tuple of str or None."""
         return self._feature_names
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, None, int]:
         """Shape (n_sequences, None, n_features); the lengths differ."""
         return len(self._offsets) - 1, None, self._data.shape[1]
 
     @property
-    def ndim(self):
+    def ndim(self) -> int:
         """Number of dimensions, always 3."""
         return 3
 
     @property
-    def dtype(self):
+    def dtype(self) -> np.dtype:
         """Type of the data, float32 or float64."""
         return self._data.dtype
 
     @property
-    def n_features(self):
+    def n_features(self) -> int:
         """Number of features per step."""
         return self._data.shape[1]
 
     @property
-    def lengths(self):
+    def lengths(self) -> np.ndarray:
         """Number of steps of each sequence, ndarray of intp of shape (n_sequences,)."""
         return np.diff(self._offsets)
 
     @property
-    def nbytes(self):
+    def nbytes(self) -> int:
         """Bytes of data and offsets."""
         return self._data.nbytes + self._offsets.nbytes
 
@@ -355,11 +374,19 @@ class SequenceArray(ConversionsMixin):
         """Data, first row and length of each sequence: how a network takes them."""
         return self._data, self._offsets[:-1], self.lengths
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._offsets) - 1
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[np.ndarray]:
         return iter(self.to_list())
+
+    @overload
+    def __getitem__(self, key: int | np.integer) -> np.ndarray: ...
+
+    @overload
+    def __getitem__(
+        self, key: slice | Sequence[int] | np.ndarray | tuple
+    ) -> SequenceArray: ...
 
     def __getitem__(self, key):
         if isinstance(key, tuple):  # X[key, ...] is how scikit-learn takes samples
@@ -419,7 +446,7 @@ class SequenceArray(ConversionsMixin):
         data = self._data.take(shift + np.arange(len(shift)), axis=0)
         return self._trusted(data, offsets, self._feature_names)
 
-    def to_list(self):
+    def to_list(self) -> list[np.ndarray]:
         """Return the sequences as a list of arrays.
 
         Returns
@@ -430,7 +457,9 @@ class SequenceArray(ConversionsMixin):
         data = self.data
         return [data[a:b] for a, b in pairwise(self._offsets.tolist())]
 
-    def to_padded(self, fill_value=np.nan, n_steps=None):
+    def to_padded(
+        self, fill_value: float = np.nan, n_steps: int | None = None
+    ) -> np.ndarray:
         """Return the sequences as one array, padded at the end.
 
         Parameters
@@ -460,7 +489,7 @@ class SequenceArray(ConversionsMixin):
         X[np.arange(T) < lengths[:, np.newaxis]] = self._data
         return X
 
-    def astype(self, dtype, copy=True):
+    def astype(self, dtype: DTypeLike, copy: bool = True) -> SequenceArray:
         """Return the sequences with another float type.
 
         Parameters
@@ -490,7 +519,7 @@ class SequenceArray(ConversionsMixin):
             self._data.astype(dtype), self._offsets, self._feature_names
         )
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         if not isinstance(other, SequenceArray):
             return NotImplemented
         return (
@@ -527,7 +556,7 @@ class SequenceArray(ConversionsMixin):
         name = f"{type(self).__module__}.{type(self).__qualname__}"
         return name, self.dtype.str, self.n_features, self._feature_names, key.tobytes()
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         n, lengths = len(self), self.lengths
         steps = f", {_count(lengths[0], 'step')}" if n else ""
         if n and lengths.min() < lengths.max():

@@ -1,10 +1,12 @@
 """The door all input goes through: validation, and what an estimator remembers of X."""
 
+from __future__ import annotations
+
 import contextlib
 import copy as copy_module
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
@@ -26,6 +28,9 @@ from ._foreign import DATES, raise_not_numeric, refuse_foreign, refuse_types
 from ._peers import package_of
 from ._stacking import place_of, stack_items
 
+if TYPE_CHECKING:
+    from .._typing import DTypeLike, SequencesLike
+
 # Numbers whose squares have a smaller sum are numbers in float32 too.
 OVERFLOWS_NOWHERE = 1e76
 
@@ -40,8 +45,13 @@ class Features(NamedTuple):
 
 
 def check_sequences(
-    X, *, dtype=None, allow_nan=False, ensure_min_samples=1, copy=False
-):
+    X: SequencesLike,
+    *,
+    dtype: DTypeLike | None = None,
+    allow_nan: bool = False,
+    ensure_min_samples: int = 1,
+    copy: bool = False,
+) -> SequenceArray:
     """Validate sequences in any accepted form.
 
     The layout is read from the type of X and never guessed from its shape:

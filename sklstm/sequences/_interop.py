@@ -1,5 +1,10 @@
 """Conversions: SequenceArray from and to the containers of other packages."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
 import numpy as np
 
 from ._columnar import as_arrow, as_awkward, stack_arrow, stack_awkward
@@ -7,6 +12,10 @@ from ._columns import float_dtype, read_numbers
 from ._foreign import refuse_foreign, refuse_types
 from ._stacking import stack_items
 from ._tables import as_long, as_nested, as_sktime, stack_nested, stack_sktime
+
+if TYPE_CHECKING:
+    from .._typing import ArrayLike, ArrowArray, AwkwardArray, DataFrame
+    from ._array import SequenceArray
 
 
 class ConversionsMixin:
@@ -20,7 +29,7 @@ class ConversionsMixin:
     # ---- aeon: time last ---------------------------------------------------------
 
     @classmethod
-    def from_aeon(cls, X):
+    def from_aeon(cls, X: ArrayLike | Sequence[ArrayLike]) -> SequenceArray:
         """Make a SequenceArray of sequences as aeon has them, time last.
 
         aeon's arrays are (n_channels, n_timepoints), those of this package (n_steps,
@@ -60,7 +69,7 @@ class ConversionsMixin:
         """
         return cls._trusted(*_stack_aeon(X))
 
-    def to_aeon(self):
+    def to_aeon(self) -> list[np.ndarray]:
         """Return the sequences as aeon has them, time last.
 
         Returns
@@ -86,7 +95,7 @@ class ConversionsMixin:
     # ---- tables ------------------------------------------------------------------
 
     @classmethod
-    def from_sktime(cls, frame):
+    def from_sktime(cls, frame: DataFrame) -> SequenceArray:
         """Make a SequenceArray of what sktime calls pd-multiindex.
 
         Parameters
@@ -128,7 +137,7 @@ class ConversionsMixin:
         """
         return cls._trusted(*stack_sktime(frame))
 
-    def to_sktime(self):
+    def to_sktime(self) -> DataFrame:
         """Return the sequences as what sktime calls pd-multiindex.
 
         Needs pandas.
@@ -160,7 +169,14 @@ class ConversionsMixin:
         """
         return as_sktime(self)
 
-    def to_long(self, *, by="sequence", step="step", ids=None, library="pandas"):
+    def to_long(
+        self,
+        *,
+        by: str = "sequence",
+        step: str = "step",
+        ids: ArrayLike | None = None,
+        library: Literal["pandas", "polars"] = "pandas",
+    ) -> DataFrame:
         """Return the sequences as a long table with one row per step.
 
         ``SequenceArray.from_long(frame, by="sequence", sort="step")`` is the way back.
@@ -213,7 +229,9 @@ class ConversionsMixin:
         return as_long(self, by, step, ids, library)
 
     @classmethod
-    def from_nested(cls, frame, columns=None):
+    def from_nested(
+        cls, frame: DataFrame, columns: Sequence[str] | None = None
+    ) -> SequenceArray:
         """Make a SequenceArray of a table with one row per sequence.
 
         Each cell is the list of the values that one feature has over the steps. Such
@@ -264,7 +282,9 @@ class ConversionsMixin:
         """
         return cls._trusted(*stack_nested(frame, columns))
 
-    def to_nested(self, *, library="pandas"):
+    def to_nested(
+        self, *, library: Literal["pandas", "polars"] = "pandas"
+    ) -> DataFrame:
         """Return the sequences as a table with one row per sequence.
 
         Each cell holds the values that one feature has over the steps.
@@ -306,7 +326,7 @@ class ConversionsMixin:
     # ---- columnar arrays ---------------------------------------------------------
 
     @classmethod
-    def from_awkward(cls, X):
+    def from_awkward(cls, X: AwkwardArray) -> SequenceArray:
         """Make a SequenceArray of an awkward array.
 
         Parameters
@@ -344,7 +364,7 @@ class ConversionsMixin:
         """
         return cls._trusted(*stack_awkward(X))
 
-    def to_awkward(self):
+    def to_awkward(self) -> AwkwardArray:
         """Return the sequences as an awkward array.
 
         Needs awkward.
@@ -370,7 +390,7 @@ class ConversionsMixin:
         return as_awkward(self)
 
     @classmethod
-    def from_arrow(cls, X):
+    def from_arrow(cls, X: ArrowArray) -> SequenceArray:
         """Make a SequenceArray of an Arrow array of lists.
 
         Parameters
@@ -407,7 +427,7 @@ class ConversionsMixin:
         """
         return cls._trusted(*stack_arrow(X))
 
-    def to_arrow(self):
+    def to_arrow(self) -> ArrowArray:
         """Return the sequences as an Arrow array of lists.
 
         Needs pyarrow.

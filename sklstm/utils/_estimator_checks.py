@@ -1,14 +1,18 @@
 """The contract of an estimator of sequences, as checks that anybody can run."""
 
+from __future__ import annotations
+
 import copy
 import pickle
 import re
 import warnings
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal
 from unittest import SkipTest
 
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.base import BaseEstimator, clone, is_classifier, is_regressor
 from sklearn.exceptions import (
     EstimatorCheckFailedWarning,
     NotFittedError,
@@ -21,6 +25,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import has_fit_parameter
 from threadpoolctl import threadpool_limits
 
+from .._typing import MarkDecorator
 from ..sequences import SequenceArray
 
 METHODS = (
@@ -446,13 +451,13 @@ def _check_known(expected_failed_checks):
 
 
 def check_sequence_estimator(
-    estimator,
+    estimator: BaseEstimator,
     *,
-    expected_failed_checks=None,
-    on_skip="warn",
-    on_fail="raise",
-    callback=None,
-):
+    expected_failed_checks: Mapping[str, str] | None = None,
+    on_skip: Literal["warn"] | None = "warn",
+    on_fail: Literal["raise", "warn"] | None = "raise",
+    callback: Callable | None = None,
+) -> list[dict[str, Any]]:
     """Check if an estimator keeps the contract of estimators of sequences.
 
     The counterpart of :func:`sklearn.utils.estimator_checks.check_estimator`, which
@@ -580,7 +585,11 @@ def check_sequence_estimator(
     return results
 
 
-def parametrize_with_sequence_checks(estimators, *, expected_failed_checks=None):
+def parametrize_with_sequence_checks(
+    estimators: Iterable[BaseEstimator],
+    *,
+    expected_failed_checks: Callable[[Any], Mapping[str, str]] | None = None,
+) -> MarkDecorator:
     """Decorator of a pytest test that runs each check on each estimator.
 
     Parameters
