@@ -29,6 +29,7 @@ from sklstm import GRUClassifier, LSTMClassifier, RNNClassifier
 from sklstm._kernels import Schedule, supported_instruction_sets
 from sklstm._network.build import whole_sequence_network
 from sklstm._network.exchange import torch_weights
+from sklstm._network.layers.bidirectional import Bidirectional
 from sklstm._network.layers.recurrent import Recurrent
 from sklstm._network.steps import Run, Steps, StepsGradient
 from sklstm._network.workspace import Memory, aligned_empty
@@ -307,6 +308,28 @@ def test_pytorch(instruction_set, name):
 
 
 # ---- dropout in the network ------------------------------------------------------
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_backward_leaves_the_gradients_that_it_is_given(bidirectional):
+    """Of all steps and of both states at the ends, in one direction and in two."""
+    rng = np.random.default_rng(0)
+    lengths = np.array([3, 0, 5, 1])
+    starts = np.cumsum(lengths) - lengths
+    schedule = Schedule(starts, lengths, 2, n_rows=lengths.sum())
+    make = Bidirectional if bidirectional else Recurrent
+    layer = make("l0", 3, 5, np.float64, "lstm", every_step=True)
+    weights = {name: rng.standard_normal(shape) for name, shape in layer.shapes.items()}
+    layer.load(weights, backward=True)
+    x = Steps(rng.standard_normal((lengths.sum(), 3)), schedule.data_rows, schedule)
+    _, tape = layer.forward(x, Run(Memory(np.float64), keep=True))
+    ends = tuple(rng.standard_normal((4, layer.width)) for _ in "hc")
+    d_y = StepsGradient(rng.standard_normal((schedule.n_steps, layer.width)), ends)
+    before = [part.copy() for part in (d_y.values, *ends)]
+    d_weights = {name: np.zeros_like(w) for name, w in weights.items()}
+    layer.backward(d_y, tape, d_weights)
+    for part, was in zip((d_y.values, *ends), before, strict=True):
+        assert_array_equal(part, was)
 
 
 def test_a_layer_used_twice_adds_its_gradients_up(instruction_set):

@@ -53,15 +53,18 @@ class TrainingSet(NamedTuple):
                 "have."
             )
 
+    @property
+    def one(self):
+        """The weight that counts as one."""
+        if self.mean_weight is not None:
+            return self.mean_weight
+        return 1.0 if self.weight is None else self.weight.mean()
+
     def divisor(self, n):
         """What the weighted losses of n of the samples are divided by."""
-        if self.mean_weight is not None:
-            return float(n * self.mean_weight)
-        if self.weight is None:
-            return float(n)
-        if n == self.n_samples:  # exactly their weighted mean
-            return float(self.weight.sum())
-        return float(n * self.weight.mean())
+        if n == self.n_samples and self.mean_weight is None and self.weight is not None:
+            return float(self.weight.sum())  # exactly their weighted mean
+        return float(n * self.one)
 
 
 class Minibatches:
@@ -92,7 +95,9 @@ class Minibatches:
         starts, lengths, target = (
             part[order] for part in (samples.starts, samples.lengths, samples.target)
         )
-        weights = None if samples.weight is None else samples.weight[order]
+        weights, one = None, samples.one
+        if samples.weight is not None:
+            weights = samples.weight[order]
         for begin in range(0, n, self.batch_size):
             batch = slice(begin, min(begin + self.batch_size, n))
             weight, total = None, float(batch.stop - begin)
@@ -101,7 +106,7 @@ class Minibatches:
                 total = float(weight.sum())
             yield Minibatch(
                 samples.data, starts[batch], lengths[batch], target[batch], weight,
-                total, samples.divisor(batch.stop - begin), order[batch],
+                total, float((batch.stop - begin) * one), order[batch],
             )  # fmt: skip
 
 

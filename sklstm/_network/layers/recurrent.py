@@ -150,13 +150,14 @@ class Recurrent(Layer):
         schedule, array = x.schedule, memory.array
         F, H, N = self.n_inputs, self.n_units, schedule.n_steps
         number, n_threads = self.cell.number, self.n_threads(N)
-        d_last, d_c = (*d_y.ends, None, None)[:2]
-        d_h_0 = None
+        d_last, d_c_last = (*d_y.ends, None, None)[:2]
+        d_h_0 = d_c = None
+        if self.cell.has_c and (d_states is not None or d_c_last is not None):
+            d_c = np.zeros((schedule.n_sequences, self.width), self.dtype)
+            if d_c_last is not None:
+                d_c[:] = d_c_last  # which becomes that of c_0
         if d_states is not None:
-            d_h_0, d_c_0 = np.zeros((2, schedule.n_sequences, self.width), self.dtype)
-            if d_c is not None:
-                d_c_0[:] = d_c
-            d_c = d_c_0 if self.cell.has_c else None
+            d_h_0 = np.zeros((schedule.n_sequences, self.width), self.dtype)
             d_states[self.name] = (d_h_0, d_c)[: len(self.state_widths)]
         size = self.kernels.backward_scratch_size(number, schedule, F, H, n_threads)
         d_x = None if self.reads_data else array("d_x", N, self.input_width)
