@@ -7,6 +7,7 @@ given the draft.
 
 import copy
 from contextlib import contextmanager
+from typing import NoReturn
 
 import numpy as np
 import sklearn
@@ -26,7 +27,7 @@ class NoCallbacks:
     """What stands for callbacks where scikit-learn has none."""
 
     @property
-    def set_callbacks(self):
+    def set_callbacks(self) -> NoReturn:
         raise AttributeError(
             f"set_callbacks needs scikit-learn >= 1.9, this is {sklearn.__version__}. "
             "Update scikit-learn. For the progress of recurrent networks there are "
