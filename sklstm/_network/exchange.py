@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .layers.bidirectional import SUFFIXES
 from .workspace import aligned_empty
 
 
@@ -25,7 +26,7 @@ def layer_weights(network, parameters):
     return [
         {
             name + suffix: value
-            for suffix, part in zip(("", "_reverse"), layer.directions)
+            for suffix, part in zip(SUFFIXES, layer.directions)
             for name, value in _to_torch(part, views[layer.name], suffix).items()
         }
         for layer in network.recurrent_layers
@@ -48,7 +49,7 @@ def from_torch_weights(
     parameters = aligned_empty((network.layout.size,), network.dtype)
     views = network.views(parameters)
     for layer, torch in zip(network.recurrent_layers, weights, strict=True):
-        for suffix, part in zip(("", "_reverse"), layer.directions):
+        for suffix, part in zip(SUFFIXES, layer.directions):
             _from_torch(part, views[layer.name], torch, suffix)
     if "pooling" in views:
         views["pooling"]["w"][:] = attention

@@ -33,7 +33,6 @@ class Network:
     def __init__(self, layers):
         self.layers = layers
         self.dtype = layers[0].dtype
-        self.n_outputs = layers[-1].n_outputs
         self.body = list(takewhile(lambda layer: layer.gives_steps, layers))
         self.reader = layers[len(self.body)]
         self.recurrent_layers = [layer for layer in self.body if layer.directions]

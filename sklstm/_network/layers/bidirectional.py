@@ -6,6 +6,9 @@ from ..steps import Steps, StepsGradient
 from .layer import Layer
 from .recurrent import Recurrent
 
+# Of the names of what belongs to a direction; a single one has the first.
+SUFFIXES = "", "_reverse"
+
 
 class Bidirectional(Layer):
     """Two recurrent layers (Schuster & Paliwal 1997); the outputs are side by side.
@@ -24,18 +27,18 @@ class Bidirectional(Layer):
         self.n_units = n_units
         self.directions = tuple(
             Recurrent(name + suffix, n_inputs, n_units, dtype, *args, **options)
-            for suffix in ("", "_reverse")
+            for suffix in SUFFIXES
         )
         self.reads_data = self.directions[0].reads_data
         self.shapes = {
             key + suffix: shape
-            for layer, suffix in zip(self.directions, ("", "_reverse"))
+            for layer, suffix in zip(self.directions, SUFFIXES)
             for key, shape in layer.shapes.items()
         }
 
     def _each(self, weights):
         """Both layers with their own weights."""
-        for layer, suffix in zip(self.directions, ("", "_reverse")):
+        for layer, suffix in zip(self.directions, SUFFIXES):
             yield layer, {key: weights[key + suffix] for key in layer.shapes}
 
     def initialize(self, weights, rng, begin):
