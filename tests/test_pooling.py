@@ -182,3 +182,14 @@ def test_shapes_of_pooling_are_checked(instruction_set):
     for w in (None, np.zeros((1, 5 + steps.pooling.width))):
         with pytest.raises(ValueError, match="d_w and d_out do not belong together"):
             steps.pooling.backward(steps.d_out, steps.tape, {"w": w})
+
+
+@pytest.mark.parametrize("mode", ["mean", "max", "attention"])
+def test_what_is_pooled_may_be_too_small(mode):
+    """A third of the least number there is."""
+    pooling = Pooling("pooling", 5, np.float32, mode)
+    total, norms = pooling.begin(2)
+    total[:], norms[:, [0, 2]] = 1.4e-45, 3
+    with np.errstate(all="raise"):
+        out = pooling._finish(total, norms, np.zeros_like(total))
+    assert_array_equal(out, total if mode == "max" else np.zeros_like(total))

@@ -11,6 +11,8 @@ from ..sequences._columns import real_array
 
 # What widths are padded to, on any instruction set.
 LANES = (1, 2, 4, 8, 16)
+# What the kernels need of an array, and no subclass.
+LAYOUT = ("C", "A", "E")
 
 
 class State(NamedTuple):
@@ -215,33 +217,21 @@ def _looks_sound(state, network, kind):
         return False
     if type(layers) is not tuple or len(layers) != len(network.state_widths) or not n:
         return False
-    dtype = network.dtype
+    is_sound = network.kernels.is_sound
     for parts, widths in zip(layers, network.state_widths):
         if type(parts) is not tuple or len(parts) != len(widths):
             return False
-        shape = n, widths[0]
         for part in parts:
-            if not _is_sound(part, shape, dtype):
+            if not is_sound(part, n, widths[0]):
                 return False
     if kind["missing"] == "error":
         if seen is not None:
             return False
-    elif not _is_sound(seen, (n, kind["n_features"]), dtype):
+    elif not is_sound(seen, n, kind["n_features"]):
         return False
     if network.pooling is None:
         return pooled is None
     return _is_sound_pooling(pooled, n, network.pooling)
-
-
-def _is_sound(part, shape, dtype):
-    # A sum of squares is the quickest look for what is not finite; without a warning.
-    return (
-        type(part) is np.ndarray
-        and part.shape == shape
-        and part.dtype is dtype
-        and part.flags.c_contiguous
-        and isfinite(np.vdot(part, part))
-    )
 
 
 def _is_sound_pooling(pooled, n, pooling):
@@ -250,11 +240,12 @@ def _is_sound_pooling(pooled, n, pooling):
     sums, norms = pooled
     dtype, scored = pooling.dtype, pooling.mode == "attention"
     return (
-        _is_sound(sums, (n, pooling.width), dtype)
+        pooling.kernels.is_sound(sums, n, pooling.width)
         and type(norms) is np.ndarray
         and norms.shape == (n, 3)
         and norms.dtype == dtype
         and norms.flags.c_contiguous
+        and norms.flags.aligned
         and all(
             steps >= 1
             and steps.is_integer()
@@ -293,7 +284,7 @@ def _conformed(name, state, network, kind):
         what = f"{name}.seen, the values seen last"
         seen = _array(what, seen, n, kind["n_features"], dtype, lanes=(1,))
         _check_finite(what, seen)
-        seen = np.ascontiguousarray(seen)
+        seen = np.require(seen, requirements=LAYOUT)
     pooled = state.pooled
     if network.pooling is None:
         _check_none(f"{name}.pooled", pooled, "with pooling='last' nothing is summed")
@@ -325,7 +316,7 @@ def _conformed_pooling(name, pooled, n, pooling):
             f"{'finite' if np.isfinite(sums[row]).all() else 'not all finite'}. Go on "
             "from what predict_step returned, as it was."
         )
-    return _of_width(sums, pooling.width), np.ascontiguousarray(norms)
+    return _of_width(sums, pooling.width), np.require(norms, requirements=LAYOUT)
 
 
 def _tuple(name, value, length, wanted):
@@ -374,7 +365,7 @@ def _check_none(name, part, why):
 def _of_width(part, width):
     """A matrix in the padded width of these kernels: others may have made it."""
     if part.shape[1] == width:
-        return np.ascontiguousarray(part)
+        return np.require(part, requirements=LAYOUT)
     padded = np.zeros((len(part), width), part.dtype)
     padded[:, : part.shape[1]] = part[:, :width]
     return padded

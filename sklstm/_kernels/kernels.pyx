@@ -13,6 +13,10 @@ explained in cells.h.
 """
 import numpy as np
 
+from cpython.buffer cimport (
+    PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release,
+    PyObject_GetBuffer,
+)
 from cython.parallel cimport parallel, prange
 from libc.math cimport sqrt
 from libc.string cimport memcpy, memset
@@ -173,6 +177,7 @@ cdef int check_rows(
 include "packing.pxi"
 include "weight_gradients.pxi"
 include "recurrent.pxi"
+include "one_step.pxi"
 include "dense.pxi"
 include "pooling.pxi"
 include "optimizer.pxi"

@@ -14,7 +14,7 @@ class Dense(Layer):
     def __init__(self, name, n_inputs, n_outputs, dtype):
         super().__init__(name, n_inputs, n_outputs, dtype)
         self.shapes = {"w": (n_inputs, n_outputs), "b": (n_outputs,)}
-        self._packed = self._packed_backward = None
+        self._packed = self._packed_backward = self._step_scratch = None
 
     def initialize(self, weights, rng, begin):
         """Glorot-uniform weights; `begin.outputs` is where the outputs start."""
@@ -50,6 +50,10 @@ class Dense(Layer):
         return d_x
 
     def step(self, x, state):
-        out = np.empty((len(x), self.width), self.dtype)
-        self.kernels.dense_forward(x, self.n_inputs, self._packed, out)
-        return out[:, : self.n_outputs], None
+        """One step; the outputs are what `forward` gives, in float64."""
+        n = len(x)
+        if self._step_scratch is None or len(self._step_scratch) != n:
+            self._step_scratch = aligned_empty((n, self.width), self.dtype)
+        out = np.empty((n, self.n_outputs))
+        self.kernels.dense_step(x, self.n_inputs, self._packed, self._step_scratch, out)
+        return out, None

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..._kernels import Schedule
 from ..initializers import glorot_uniform
 from ..steps import StepsGradient
 from .layer import Layer
@@ -17,7 +18,7 @@ class Last(Layer):
         return StepsGradient(ends=(d_y,))
 
     def step(self, x, state):
-        return x.values, None
+        return x, None
 
 
 class Pooling(Layer):
@@ -36,7 +37,7 @@ class Pooling(Layer):
         self.mode = mode
         self.number = self.kernels.pooling_modes[mode]
         self.shapes = {"w": (1, n_inputs)} if mode == "attention" else {}
-        self._w = None
+        self._w = self._one_step = None
 
     def initialize(self, weights, rng, begin):
         if self.shapes:
@@ -66,12 +67,18 @@ class Pooling(Layer):
 
     def _finish(self, total, norms, initial):
         """What was pooled (n, width); `initial` is for sequences without steps."""
-        empty = norms[:, 0] == 0
-        if self.mode == "mean":
-            total = total / np.where(empty, 1, norms[:, 0])[:, np.newaxis]
-        elif self.mode == "attention":
-            total = total / np.where(empty, 1, norms[:, 2])[:, np.newaxis]
-        return np.where(empty[:, np.newaxis], initial, total)
+        empty = norms[:, :1] == 0
+        if not empty.any():
+            return self._of_steps(total, norms)
+        norms = np.where(empty, 1, norms)
+        return np.where(empty, initial, self._of_steps(total, norms))
+
+    def _of_steps(self, total, norms):
+        """What was pooled of sequences that have steps."""
+        if self.mode == "max":
+            return total
+        with np.errstate(under="ignore"):
+            return total / (norms[:, :1] if self.mode == "mean" else norms[:, 2:3])
 
     def forward(self, x, run):
         before = None if run.states is None else run.states.get(self.name)
@@ -104,10 +111,15 @@ class Pooling(Layer):
 
     def step(self, x, state):
         total, norms = (part.copy() for part in state)
+        if self._one_step is None or self._one_step.n_sequences != len(x):
+            n = len(x)
+            lengths = np.ones(n, dtype=np.intp)
+            self._one_step = Schedule(np.arange(n), lengths, n_rows=n)
+        schedule = self._one_step
         self.kernels.pool_forward(
-            self.number, x.schedule, x.values, x.rows, self._w, total, norms
+            self.number, schedule, x, schedule.data_rows, self._w, total, norms
         )
-        return self._finish(total, norms, x.values), (total, norms)
+        return self._of_steps(total, norms), (total, norms)
 
     def n_elements(self, n_sequences, n_steps):
         return n_steps * (self.n_inputs + self.width)

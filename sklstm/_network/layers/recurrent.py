@@ -56,7 +56,6 @@ class Recurrent(Layer):
             self.shapes["p"] = (n_own, n_units)
         self.state_widths = (self.width,) * (1 + self.cell.has_c)
         self._packed = self._packed_backward = None
-        self._step_scratch = 0, None
 
     @property
     def directions(self):
@@ -179,19 +178,13 @@ class Recurrent(Layer):
         return np.stack([(d_z[:, slot] * c[state]).sum(axis=0) for slot, state in own])
 
     def step(self, x, state):
-        after = tuple([np.empty_like(part) for part in state])
-        h_0, c_0 = state if self.cell.has_c else (state[0], None)
-        h_last, c_last = after if self.cell.has_c else (after[0], None)
-        n, scratch = self._step_scratch
-        if n != len(h_0):
-            size = self.kernels.forward_scratch_size(x.schedule, self.n_units, 1)
-            scratch = aligned_empty((size,), self.dtype)
-            self._step_scratch = len(h_0), scratch
-        self.kernels.forward(
-            self.cell.number, x.schedule, x.values, x.rows, self.n_inputs, self.n_units,
-            self._packed, scratch, h_last, c_last, h_0, c_0,
+        h = np.empty_like(state[0])
+        after = (h, np.empty_like(h)) if self.cell.has_c else (h,)
+        self.kernels.recurrent_step(
+            self.cell.number, x, self.n_inputs, self.n_units, self._packed,
+            state[0], h, state[-1], after[-1],
         )  # fmt: skip
-        return Steps(h_last, x.rows, x.schedule, after), after
+        return h, after
 
     # ---- for people to look at --------------------------------------------------
 
