@@ -16,10 +16,115 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import KFold, train_test_split
 from sklearn.utils import _safe_indexing, resample
 
-from sklstm.sequences import SequenceArray, check_sequences
+from sklstm.sequences import SequenceArray, _check, check_sequences
 from sklstm.sequences._check import validate_sequences
 
 pytestmark = pytest.mark.filterwarnings("error")
+
+# ---- the quick look ----------------------------------------------------------------
+
+
+def unaligned(array):
+    memory = np.empty(array.nbytes + 1, np.uint8)
+    view = memory[1:].view(array.dtype).reshape(array.shape)
+    view[:] = array
+    return view
+
+
+def with_value(array, value, place=(0, 1, 1)):
+    array = array.copy()
+    array[place] = value
+    return array
+
+
+X_3D = np.random.default_rng(0).standard_normal((3, 4, 2))
+AT_A_GLANCE = {
+    "3-D": X_3D,
+    "one": X_3D[:1],
+    "2-D": X_3D[:, :, 0].copy(),
+    "one 2-D": X_3D[:1, :, 0].copy(),
+    "list of one": [X_3D[0]],
+    "SequenceArray": SequenceArray.from_list([X_3D[0], X_3D[1, :2], X_3D[2, :0]]),
+    "with names": SequenceArray(X_3D[0], [0, 3, 4], ["a", "b"]),
+    "large": with_value(X_3D, 1e18),
+    "tiny": X_3D * 1e-310,
+}
+LOOKED_AT = {
+    "padded": with_value(X_3D, np.nan, (1, slice(2, None))),
+    "all padding": with_value(X_3D, np.nan, 1),
+    "NaN": with_value(X_3D, np.nan),
+    "infinity": with_value(X_3D, -np.inf),
+    "too large": with_value(X_3D, 1e39),
+    "squares that are none": with_value(X_3D, 1e200),
+    "NaN in 2-D": with_value(X_3D[:, :, 0], np.nan, (0, 3)),
+    "NaN at the end in a list": [with_value(X_3D[0], np.nan, 3)],
+    "NaN in a SequenceArray": SequenceArray(
+        with_value(X_3D[0], np.nan, (3, 1)), [0, 4]
+    ),
+    "no samples": X_3D[:0],
+    "no steps": X_3D[:, :0],
+    "no features": X_3D[:, :, :0],
+    "no steps in 2-D": X_3D[:, :0, 0],
+    "no steps in a list": [X_3D[0, :0]],
+    "transposed": X_3D.transpose(0, 2, 1),
+    "every other step": X_3D[:, ::2],
+    "anywhere": unaligned(X_3D),
+    "other byte order": X_3D.astype(">f8"),
+    "integers": np.arange(24).reshape(3, 4, 2),
+    "4-D": X_3D[np.newaxis],
+    "1-D": X_3D[0, 0],
+    "0-D": np.array(1.0),
+    "list of a vector": [X_3D[0, 0].copy()],
+    "list of 3-D": [X_3D],
+    "tuple": (X_3D[0],),
+    "list of two": [X_3D[0], X_3D[1]],
+    "masked": np.ma.masked_less(X_3D, 0),
+    "memory of a file": X_3D.view(np.memmap),
+    "many": np.zeros((3, 20_000, 2)),
+}
+
+
+def outcome(X, **options):
+    """Whatever comes of it, as text and bits."""
+    try:
+        sequences, n_steps = _check._convert(X, *options.values())
+    except (TypeError, ValueError) as error:
+        return type(error), str(error)
+    assert sequences.data.flags.c_contiguous and sequences.data.flags.aligned
+    parts = sequences.data, sequences.offsets
+    bits = [(part.tobytes(), part.shape, part.dtype) for part in parts]
+    return bits, sequences.feature_names, n_steps
+
+
+@pytest.mark.parametrize("dtype", [None, "float32", "float64", "float16"])
+@pytest.mark.parametrize("allow_nan", [False, True])
+@pytest.mark.parametrize("minimum", [1, 4])
+@pytest.mark.parametrize("single", [False, True])
+@pytest.mark.parametrize("name", [*AT_A_GLANCE, *LOOKED_AT])
+def test_a_glance_sees_what_a_look_sees(
+    name, single, minimum, allow_nan, dtype, monkeypatch
+):
+    X = {**AT_A_GLANCE, **LOOKED_AT}[name]
+    if single:
+        with np.errstate(over="ignore"):
+            if type(X) in (list, tuple):
+                X = type(X)(x.astype(np.float32) for x in X)
+            else:
+                X = X.astype(np.float32)
+    options = {"dtype": dtype, "allow_nan": allow_nan, "ensure_min_samples": minimum}
+    with np.errstate(under="raise"):
+        found = outcome(X, **options)
+        monkeypatch.setattr(_check, "_at_a_glance", lambda X, dtype: None)
+        assert outcome(X, **options) == found
+
+
+def test_a_glance_is_enough_for_what_is_usual():
+    for name, X in AT_A_GLANCE.items():
+        for dtype in (None, *map(np.dtype, ("float32", "float64"))):
+            assert _check._at_a_glance(X, dtype) is not None, name
+    for name, X in LOOKED_AT.items():
+        assert _check._at_a_glance(X, np.dtype("float32")) is None, name
+
 
 # ---- what check_sequences accepts -------------------------------------------------
 

@@ -56,6 +56,21 @@ def test_what_is_filled_may_be_too_small(method, missing):
             getattr(model, method)(X)
 
 
+@pytest.mark.parametrize("classes", [2, 3, (2, 2)])
+def test_probabilities_may_be_too_small(classes):
+    y = np.indices(np.atleast_1d(classes)).reshape(-1, np.prod(classes)).T
+    X = tour.sequences(n=len(y))
+    target = tour.fitted(
+        tour.small(tour.CLASSIFIERS[1]), X, np.squeeze(y)
+    )._fitted.target
+    raw = np.linspace(-2000, 2000, target.n_outputs)[np.newaxis]
+    with np.errstate(all="raise"):
+        for method in target.methods:
+            for values in (raw, -raw, raw - 740):
+                found = getattr(target, method)(values)
+                assert np.isfinite(found).all() or "log" in method
+
+
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
 @pytest.mark.parametrize("loss", tour.LOSSES)
 def test_divergence_is_a_warning_where_floating_point_errors_are_raised(solver, loss):

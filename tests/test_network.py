@@ -27,6 +27,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from sklstm import GRUClassifier, LSTMClassifier, RNNClassifier
 from sklstm._kernels import Schedule, supported_instruction_sets
+from sklstm._network import network as network_module
 from sklstm._network.build import whole_sequence_network
 from sklstm._network.exchange import torch_weights
 from sklstm._network.layers.bidirectional import Bidirectional
@@ -185,6 +186,54 @@ def test_batches_are_of_whole_strips(strip_rows, n_steps):
         if len(with_another_strip) == n + strip_rows:
             assert with_another_strip.sum() > n_steps
     assert len(list(network._batches(lengths[:0], n_steps))) == 0
+
+
+@pytest.mark.parametrize("bidirectional, pooling", [(False, "last"), (True, "mean")])
+def test_schedules_that_are_known(bidirectional, pooling, monkeypatch):
+    """That of the same lengths is made once; outputs are those of a new network."""
+    rng, made, make = np.random.default_rng(0), [], network_module.Schedule
+
+    def counted(starts, lengths, *args, **options):
+        made.append(lengths.tolist())
+        return make(starts, lengths, *args, **options)
+
+    monkeypatch.setattr(network_module, "Schedule", counted)
+    options = {"bidirectional": bidirectional, "pooling": pooling}
+
+    def new():
+        network = whole_sequence_network(3, (7, 5), 2, np.float64, **options)
+        network.load(parameters, backward=False)
+        return network
+
+    def predict(network, lengths, gap=0):
+        lengths = np.array(lengths)
+        starts = np.cumsum(lengths + gap) - lengths
+        return network.predict(data[: starts[-1] + lengths[-1]], starts, lengths)
+
+    network = whole_sequence_network(3, (7, 5), 2, np.float64, **options)
+    parameters = network.initialize(np.random.RandomState(0), np.zeros(2))
+    network, numbers = new(), []
+    for lengths, gap in [
+        ([9], 0), ([9], 0), ([9], 1), ([8], 2), ([3, 5], 0), ([5, 3], 0), ([5, 3], 0),
+        ([3, 5], 4), ([0], 0), ([0, 0], 0), ([2] * 9, 0), ([2] * 9, 0), ([9], 0),
+    ]:  # fmt: skip
+        data = rng.standard_normal((80, 3))
+        before = len(made)
+        got = predict(network, lengths, gap)
+        numbers.append(len(made) - before)
+        assert_array_equal(got, predict(new(), lengths, gap))
+    # more than a strip of sequences have it made each time
+    assert numbers == [1, 0, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1]
+
+
+def test_schedules_of_long_sequences_are_not_kept():
+    network = whole_sequence_network(1, (2,), 1, np.float64)
+    network.load(
+        network.initialize(np.random.RandomState(0), np.zeros(1)), backward=False
+    )
+    for n in (network_module.KNOWN_STEPS, network_module.KNOWN_STEPS + 1):
+        network.predict(np.zeros((n, 1)), np.array([0]), np.array([n]))
+        assert network._scheduled[0][0] == network_module.KNOWN_STEPS
 
 
 # ---- PyTorch ---------------------------------------------------------------------

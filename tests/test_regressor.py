@@ -7,6 +7,7 @@ from sklearn.metrics import r2_score
 from task_cases import assert_same_bits, dtypes, make_target, ragged, small, sums
 
 from sklstm import LSTMRegressor
+from sklstm._targets.numbers import Numbers
 
 # Most fits here make few epochs on purpose; the warning has a test of its own.
 pytestmark = pytest.mark.filterwarnings("ignore:Maximum iterations")
@@ -21,6 +22,32 @@ def test_shape_of_regression_targets():
     assert flat.predict(X).shape == (24,)
     assert column.predict(X).shape == (24, 1)
     assert_same_bits(flat, column)
+
+
+@pytest.mark.parametrize(
+    "loss", ["squared_error", "absolute_error", "huber", "quantile", "poisson"]
+)
+@pytest.mark.parametrize("ndim", [1, 2])
+@pytest.mark.parametrize("scale", [1e-320, 1e-30, 1.0, 1e300])
+def test_one_number_is_decoded_as_many_are(loss, ndim, scale):
+    """In Python and in NumPy, to the bit, with no alarm of too small numbers."""
+    parameter = {"quantile": 0.3, "huber": 1.35}.get(loss)
+    target = Numbers(loss, parameter, ndim, np.array([0.1 * scale]), np.array([scale]))
+    raw = np.random.default_rng(0).standard_normal((300, 1))
+    raw[:8, 0] = 0, -0.0, 1e-300, -1e-300, 5e-324, 1e8, np.nan, np.inf
+    with np.errstate(under="raise", over="ignore"):
+        together = target.predict(raw)
+        alone = [target.predict(raw[i : i + 1]) for i in range(300)]
+    assert alone[0].shape == together[:1].shape and alone[0].dtype == together.dtype
+    assert np.concatenate(alone).tobytes() == together.tobytes()
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_predictions_beyond_every_float_are_told(n):
+    target = Numbers("squared_error", None, 1, np.zeros(1), np.array([1e300]))
+    with pytest.warns(RuntimeWarning, match="overflow"):
+        predicted = target.predict(np.full((n, 1), 1e30))
+    assert_array_equal(predicted, np.full(n, np.inf))
 
 
 # ---- it learns -------------------------------------------------------------------

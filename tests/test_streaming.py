@@ -270,6 +270,66 @@ def test_what_is_computed_between_steps_does_not_matter():
     assert len(estimator._fitted.idle) == 1
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_steps_of_any_type_and_layout(dtype):
+    """Columns of larger arrays, both precisions, other bytes: the same numbers."""
+    estimator, state = fitted("LSTM", dtype=dtype), None
+    step = steps_of(4)[0].astype(np.float32).astype(np.float64)
+    memory = np.empty(step.nbytes + 1, np.uint8)[1:]
+    anywhere = memory.view(np.float64).reshape(step.shape)
+    anywhere[:] = step
+    assert not anywhere.flags.aligned
+    state = estimator.initial_state(4)
+    expected, after = estimator.predict_step(step, state)
+    for x in (
+        step.astype(np.float32), step.astype(">f8"), step.astype(">f4"), anywhere,
+        np.asfortranarray(step), np.repeat(step, 3, axis=1)[:, ::3], step[::-1][::-1],
+        step.astype(np.longdouble), step.astype(object), step.tolist(),
+        np.stack([step, step], axis=1)[:, 1],
+    ):  # fmt: skip
+        y, state_then = estimator.predict_step(x, state)
+        assert_array_equal(y, expected)
+        assert_same_state(state_then, after)
+
+
+@every_pooling
+def test_states_that_lie_anywhere(pooling):
+    """At addresses that are no multiple of the size of a number."""
+    estimator = fitted("LSTM", pooling=pooling, missing="ffill")
+    steps = steps_of(3, missing="ffill")
+    _, state = stream(estimator, steps)
+
+    def moved(part):
+        there = np.empty(part.nbytes + 1, np.uint8)[1:].view(part.dtype)
+        there = there.reshape(part.shape)
+        there[:] = part
+        assert not there.flags.aligned
+        return there
+
+    layers = tuple(tuple(map(moved, parts)) for parts in state.layers)
+    pooled = state.pooled and tuple(map(moved, state.pooled))
+    other = state._replace(layers=layers, pooled=pooled, seen=moved(state.seen))
+    (expected, after), (got, then) = (
+        stream(estimator, steps, state=begin) for begin in (state, other)
+    )
+    assert_array_equal(got, expected)
+    assert_same_state(then, after)
+    X = list(steps.swapaxes(0, 1))
+    assert_array_equal(
+        estimator.predict(X, initial_state=other),
+        estimator.predict(X, initial_state=state),
+    )
+
+
+def test_a_step_that_is_kept_is_no_part_of_x():
+    """What was seen last stays when the caller's array gets the next numbers."""
+    estimator = fitted("GRU", missing="ffill")
+    x, state = np.ones((2, 3), np.float32), estimator.initial_state(2)
+    _, state = estimator.predict_step(x, state)
+    x[:] = 7
+    assert_array_equal(state.seen, np.ones((2, 3)))
+
+
 def test_two_threads_at_once():
     estimator = fitted("LSTM", hidden_layer_sizes=(9, 7), pooling="attention")
     streams = [steps_of(n, T=60, seed=n) for n in (1, 2, 3, 8)] * 3

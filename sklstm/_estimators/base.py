@@ -377,10 +377,9 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
     def _predict(self, method, X, initial_state):
         """What the target decodes of the outputs for valid X."""
         fitted = fitted_of(self)
-        with np.errstate(under="ignore"):
-            raw = self._run(fitted, X, initial_state, _raw_outputs)
-            warn_if_not_finite(raw, "prediction")
-            return getattr(fitted.target, method)(raw)
+        raw = self._run(fitted, X, initial_state, _raw_outputs)
+        warn_if_not_finite(raw, "prediction")
+        return getattr(fitted.target, method)(raw)
 
     def _run(self, fitted, X, initial_state, read):
         """What `read` returns for a network, the X it reads, and a state or None."""

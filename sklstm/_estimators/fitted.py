@@ -88,7 +88,8 @@ class Fitted:
         if self.missing == "error":
             return X
         first = self.first_value if seen is None else seen
-        return fill_forward(X, first, indicator=self.missing == "indicator")
+        with np.errstate(under="ignore"):
+            return fill_forward(X, first, indicator=self.missing == "indicator")
 
     def make_network(self, **changes):
         """A network of this architecture, or of one with changes, without weights."""
@@ -98,9 +99,9 @@ class Fitted:
             **{**self.architecture, **changes},
         )
 
-    def network(self, *, one_step=False):
+    def network(self):
         """A context of a network with these parameters that no other thread uses."""
-        return _NetworkInUse(self, one_step)
+        return _NetworkInUse(self)
 
     @cached_property
     def _weights(self):
@@ -125,10 +126,10 @@ class Fitted:
 class _NetworkInUse:
     """Takes a network from the idle ones, or makes one, and gives it back."""
 
-    __slots__ = ("fitted", "network", "one_step")
+    __slots__ = ("fitted", "network")
 
-    def __init__(self, fitted, one_step):
-        self.fitted, self.one_step = fitted, one_step
+    def __init__(self, fitted):
+        self.fitted = fitted
 
     def __enter__(self):
         try:
@@ -139,6 +140,5 @@ class _NetworkInUse:
         return self.network
 
     def __exit__(self, *error):
-        if not self.one_step:
-            self.network.shrink()
+        self.network.shrink()
         self.fitted.idle.append(self.network)

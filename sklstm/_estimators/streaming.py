@@ -74,7 +74,7 @@ class Streaming:
             check_scalar(n_sequences, "n_sequences", Integral, min_val=1)
             n_sequences = int(n_sequences)
         fitted = fitted_of(self)
-        with fitted.network(one_step=True) as network:
+        with fitted.network() as network:
             return make_state(network, fitted, n_sequences, {"h": h, "c": c})
 
     def predict_step(
@@ -148,13 +148,12 @@ class Streaming:
                 "reads every sequence from its end, which is not there yet. Fit with "
                 "bidirectional=False, or call predict on whole sequences."
             )
-        with np.errstate(under="ignore"), fitted.network(one_step=True) as network:
+        with fitted.network() as network:
             state = check_state("state", state, network, fitted.kind)
             x, seen = _read_step(type(self).__name__, fitted, X, state)
             raw, layers, pooled = network.step(x, state.layers, state.pooled)
-            raw = raw.astype(np.float64)
-            warn_if_not_finite(raw, "prediction")
-            y = getattr(fitted.target, method)(raw)
+        warn_if_not_finite(raw, "prediction")
+        y = getattr(fitted.target, method)(raw)
         return y, State(layers, pooled, seen, state.network)
 
 

@@ -21,6 +21,8 @@ WIDE_BYTES = 1 << 20
 PREDICT_STEPS = 65_536
 # Row-steps of a batch that keeps its tape.
 KEPT_STEPS = 8192
+# Most rows of the data for which a schedule is kept from call to call: 256 KB.
+KNOWN_STEPS = 8192
 
 
 class Network:
@@ -33,12 +35,14 @@ class Network:
     def __init__(self, layers):
         self.layers = layers
         self.dtype = layers[0].dtype
+        self.kernels = layers[0].kernels
         self.body = list(takewhile(lambda layer: layer.gives_steps, layers))
         self.reader = layers[len(self.body)]
         self.recurrent_layers = [layer for layer in self.body if layer.directions]
         self.recurrents = [
             part for layer in self.recurrent_layers for part in layer.directions
         ]
+        self._has_state = [bool(layer.directions) for layer in layers]
         self.state_widths = [part.state_widths for part in self.recurrents]
         shapes = {
             f"{layer.name}.{key}": shape
@@ -54,8 +58,9 @@ class Network:
         wide = widest * self.dtype.itemsize > WIDE_BYTES
         self.strip_rows = STRIP_ROWS_WIDE if wide else STRIP_ROWS
         self._memory = Memory(self.dtype)
-        self._gradient = self._gradient_views = self._one_step = None
+        self._gradient = self._gradient_views = None
         self._viewed = None, None
+        self._scheduled = None, None, None
 
     @property
     def pooling(self):
@@ -199,7 +204,7 @@ class Network:
                 states[self.reader.name] = pooled
         if len(data) <= n_steps:
             run = Run(self._memory, states=states, **options)
-            yield slice(None), self._steps(data, starts, lengths), run
+            yield slice(None), self._known_steps(data, starts, lengths), run
             return
         for batch in self._batches(lengths, n_steps):
             part = states and {
@@ -208,6 +213,17 @@ class Network:
             }
             run = Run(self._memory, states=part, **options)
             yield batch, self._steps(data, starts[batch], lengths[batch]), run
+
+    def _known_steps(self, data, starts, lengths):
+        """`_steps`, whose schedule is kept for the next call: what reads a few short
+        sequences reads others of the same lengths."""
+        if len(starts) > STRIP_ROWS or len(data) > KNOWN_STEPS:
+            return self._steps(data, starts, lengths)
+        key = len(data), starts.tobytes(), lengths.tobytes()
+        if self._scheduled[0] != key:
+            _, rows, schedule, _ = self._steps(data, starts, lengths)
+            self._scheduled = key, rows, schedule
+        return Steps(data, *self._scheduled[1:])
 
     def initial_states(self, n):
         """Zero h and, for a cell that has it, c of each layer and direction."""
@@ -223,22 +239,17 @@ class Network:
         return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
 
     def step(self, x, states, pooled):
-        """Raw outputs (n, K) after one step (n, F) more of n sequences, and the states
-        and sums then, of which those before it are left alone."""
-        n = len(x)
-        if self._one_step is None or len(self._one_step.rows) != n:
-            rows = np.arange(n)
-            one = self._steps(x, rows, np.ones(n, dtype=np.intp))
-            self._one_step = one._replace(rows=rows, values=None)
-        x = Steps(x, self._one_step.rows, self._one_step.schedule)
+        """Raw outputs (n, K) in float64 after one step (n, F) more of n sequences, and
+        the states and sums then, of which those before it are left alone."""
         before, after = iter(states), []
-        for layer in self.body:
-            x, state = layer.step(x, next(before) if layer.directions else None)
-            if layer.directions:
+        for layer, has_state in zip(self.layers, self._has_state):
+            if has_state:
+                x, state = layer.step(x, next(before))
                 after.append(state)
-        x, pooled = self.reader.step(x, pooled)
-        for layer in self.layers[len(self.body) + 1 :]:
-            x, _ = layer.step(x, None)
+            elif layer is self.reader:
+                x, pooled = layer.step(x, pooled)
+            else:
+                x, _ = layer.step(x, None)
         return x, tuple(after), pooled
 
     def shrink(self):

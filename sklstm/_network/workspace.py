@@ -26,6 +26,7 @@ class Workspace:
 
     def __init__(self, dtype):
         self.dtype = dtype
+        self.is_large = False  # whether it holds more than is kept between two calls
         self._buffers = {}
         self._arrays = {}
 
@@ -38,6 +39,7 @@ class Workspace:
         buffer = self._buffers.get(name)
         if buffer is None or buffer.shape[0] < size:
             buffer = self._buffers[name] = aligned_empty((size,), self.dtype)
+            self.is_large = self.nbytes > IDLE_BYTES
         array = self._arrays[name] = buffer[:size].reshape(shape)
         return array
 
@@ -48,6 +50,7 @@ class Workspace:
     def clear(self):
         self._buffers.clear()
         self._arrays.clear()
+        self.is_large = False
 
 
 class Memory:
@@ -66,5 +69,5 @@ class Memory:
     def shrink(self):
         """Give large workspaces back, and keep small ones for the next call."""
         for workspace in self.workspaces.values():
-            if workspace.nbytes > IDLE_BYTES:
+            if workspace.is_large:
                 workspace.clear()

@@ -279,10 +279,12 @@ class Binary(Labels):
         return self.classes[(raw[:, 0] > 0).astype(int)]
 
     def predict_proba(self, raw):
-        return np.hstack([expit(-raw), expit(raw)])
+        with np.errstate(under="ignore"):
+            return np.hstack([expit(-raw), expit(raw)])
 
     def predict_log_proba(self, raw):
-        return np.hstack([log_expit(-raw), log_expit(raw)])
+        with np.errstate(under="ignore"):
+            return np.hstack([log_expit(-raw), log_expit(raw)])
 
     def decision_function(self, raw):
         return raw[:, 0]
@@ -300,11 +302,11 @@ class Multiclass(Labels):
         return self.classes[raw.argmax(axis=1)]
 
     def predict_proba(self, raw):
-        with np.errstate(invalid="ignore"):  # which has been said
+        with np.errstate(invalid="ignore", under="ignore"):  # the one has been said
             return softmax(raw, axis=1)
 
     def predict_log_proba(self, raw):
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", under="ignore"):
             return log_softmax(raw, axis=1)
 
     def decision_function(self, raw):
@@ -364,10 +366,12 @@ class Multilabel(Labels):
         return (raw > 0).astype(int)
 
     def predict_proba(self, raw):
-        return expit(raw)
+        with np.errstate(under="ignore"):
+            return expit(raw)
 
     def predict_log_proba(self, raw):
-        return log_expit(raw)
+        with np.errstate(under="ignore"):
+            return log_expit(raw)
 
     def decision_function(self, raw):
         return raw

@@ -7,6 +7,7 @@ makes another one of it.
 
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from math import isfinite
 from numbers import Real
 from typing import NamedTuple
 
@@ -251,8 +252,24 @@ class Numbers:
 
     def predict(self, raw):
         """Predictions in the units of y, of as many dimensions as y had."""
-        values = self.loss.predictions(raw, self.mean, self.scale)
+        if raw.size == 1 and self._line is not None:
+            # Python has the bits of one number sooner than NumPy.
+            mean, scale = self._line
+            value = raw.item() * scale + mean
+            if isfinite(value):
+                return np.array([value] if self.ndim == 1 else [[value]])
+        with np.errstate(under="ignore"):
+            values = self.loss.predictions(raw, self.mean, self.scale)
         return values[:, 0] if self.ndim == 1 else values
+
+    @cached_property
+    def _line(self):
+        """Mean and scale of one target, where predictions are the raw outputs in its
+        units, else None."""
+        identity = self.loss.inverse_link_name == "identity" and self.levels is None
+        if not identity or len(self.mean) > 1:
+            return None
+        return self.mean.item(), self.scale.item()
 
     def head_in_units(self, weight, bias):
         return self.loss.head_in_units(weight, bias, self.mean, self.scale)

@@ -363,7 +363,7 @@ class SequenceArray(ConversionsMixin):
     @property
     def lengths(self) -> np.ndarray:
         """Number of steps of each sequence, ndarray of intp of shape (n_sequences,)."""
-        return np.diff(self._offsets)
+        return self._offsets[1:] - self._offsets[:-1]
 
     @property
     def nbytes(self) -> int:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
+from .._kernels import kernels_for
 from .._sklearn.warn import warn
 from ._array import SequenceArray
 from ._columns import (
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 # Numbers whose squares have a smaller sum are numbers in float32 too.
 OVERFLOWS_NOWHERE = 1e76
+# Numbers of X that are looked at in one piece.
+PIECE = 100_000
 
 
 class Features(NamedTuple):
@@ -252,7 +255,8 @@ def check_step(
     A vector will do where one of the two is 1. The result shares no memory with X and
     may hold NaN and infinity; with it comes whether it surely does not.
     """
-    if type(X) is not np.ndarray or X.dtype not in FLOATS:
+    is_float = type(X) is np.ndarray and X.dtype in FLOATS
+    if not is_float:
         axes = "(n_sequences, n_features)"
         refuse_types(X, "X", f"numbers, a numeric array of shape {axes}")
         refuse_foreign(X, "X", axes)
@@ -260,20 +264,18 @@ def check_step(
             _check_names(name, features, as_names(X.columns))
         with _RefusingTooLarge():
             X = read_numbers(X, "X", axes)
+        is_float = X.dtype in FLOATS
     shape = n_sequences, features.n_sequence_features
-    if X.ndim < 2 and 1 in shape and X.size == math.prod(shape):
-        X = X.reshape(shape)
     if X.shape != shape:
-        raise ValueError(
-            f"X has shape {X.shape}, but a step of {shape[0]} sequence(s) of "
-            f"{shape[1]} feature(s) has shape {shape}."
-        )
-    # A sum of squares is the quickest look.
-    finite = X.dtype in FLOATS and float(np.vdot(X, X)) < OVERFLOWS_NOWHERE
-    if X.dtype == dtype:
-        return X.copy(order="C"), finite
-    if finite:
-        return X.astype(dtype, order="C"), True
+        if X.ndim >= 2 or 1 not in shape or X.size != math.prod(shape):
+            raise ValueError(
+                f"X has shape {X.shape}, but a step of {shape[0]} sequence(s) of "
+                f"{shape[1]} feature(s) has shape {shape}."
+            )
+        X = X.reshape(shape)
+    if is_float:
+        step = np.empty(shape, dtype)
+        return step, kernels_for(dtype).read_step(X, step)
     # a value too large is told as infinity
     with np.errstate(over="ignore", under="ignore"):
         return X.astype(dtype, order="C"), False
@@ -323,16 +325,58 @@ class _RefusingTooLarge:
 
 
 def _convert(X, dtype, allow_nan, ensure_min_samples, estimator=None):
-    with _RefusingTooLarge():
-        return _convert_numbers(X, dtype, allow_nan, ensure_min_samples, estimator)
-
-
-def _convert_numbers(X, dtype, allow_nan, ensure_min_samples, estimator):
     """Return X as a valid SequenceArray, and the number of columns if it is 2-D."""
     if dtype is not None:
         dtype = np.dtype(dtype)
         if dtype not in FLOATS:
             raise ValueError(f"dtype must be float32 or float64, got {dtype}.")
+    found = _at_a_glance(X, dtype)
+    if found is not None and len(found[0]) >= ensure_min_samples:
+        return found
+    with _RefusingTooLarge(), np.errstate(under="ignore"):
+        return _convert_numbers(X, dtype, allow_nan, ensure_min_samples, estimator)
+
+
+def _at_a_glance(X, dtype):
+    """What `_convert` returns where one look shows that X is valid, else None.
+
+    That is a small array of finite floats, alone in a list or a SequenceArray: what is
+    to be predicted at once is mostly one.
+    """
+    kind, data = type(X), X
+    if kind is SequenceArray:
+        data = X._data
+    elif kind is list and len(X) == 1:
+        data = X[0]
+    if (
+        type(data) is not np.ndarray
+        or data.dtype not in FLOATS
+        or data.ndim not in ((2, 3) if data is X else (2,))
+        or not 0 < data.size <= PIECE
+        or not (data.flags.c_contiguous and data.flags.aligned)
+        # A sum of squares is the quickest look for what is not finite, or padding.
+        or not float(np.vdot(data, data)) < OVERFLOWS_NOWHERE
+    ):
+        return None
+    if dtype is not None and data.dtype != dtype:
+        with np.errstate(under="ignore"):
+            data = data.astype(dtype)
+    if kind is SequenceArray:
+        if data is X._data:
+            return X, None
+        return SequenceArray._trusted(data, X._offsets, X._feature_names), None
+    if kind is list:
+        n, (T, F), n_steps = 1, data.shape, None
+    elif data.ndim == 3:
+        (n, T, F), n_steps = data.shape, None
+    else:
+        (n, T), F, n_steps = data.shape, 1, data.shape[1]
+    offsets = np.arange(0, n * T + 1, T, dtype=np.intp)
+    return SequenceArray._trusted(data.reshape(n * T, F), offsets), n_steps
+
+
+def _convert_numbers(X, dtype, allow_nan, ensure_min_samples, estimator):
+    """What `_convert` returns, of X of any kind."""
     n_steps = None
     if isinstance(X, SequenceArray):
         with np.errstate(over="ignore", under="ignore"):
@@ -531,7 +575,7 @@ def _raise_too_few(noun, shape, minimum, estimator):
 
 def _pieces(data):
     """Slices of rows of about a hundred thousand numbers."""
-    n_rows = max(1, 100_000 // max(1, data.shape[1]))
+    n_rows = max(1, PIECE // max(1, data.shape[1]))
     return (slice(begin, begin + n_rows) for begin in range(0, len(data), n_rows))
 
 
