@@ -13,7 +13,7 @@ cdef enum:
     FORK = 4000
     FORK_EACH = 1000
     # A meeting of a team of q: a line of memory goes through the caches of all of them.
-    MEETING = 300
+    MEETING = 400
     MEETING_EACH = 50
 
 
@@ -73,8 +73,8 @@ def plan_threads(
         time = best_teams(
             n, n_strips, steps, lines, step_ns, rest_ns, regions, &n_teams
         )
-        # A tenth is what another thread has to bring for each that is there.
-        if time < least * (1 - 0.1 * (n - best) / n):
+        # Twice the threads have to bring a tenth.
+        if time < least * (1 - 0.2 * (n - best) / n):
             least, best, best_n_teams = time, n, n_teams
         n += 1
     return best, best_n_teams

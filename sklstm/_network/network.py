@@ -14,9 +14,10 @@ from .workspace import Memory, aligned_empty
 # Sequences of a strip: many read the packed weights less often, few leave no thread
 # waiting where lengths differ.
 STRIP_ROWS = 8
-# Where the weights of the largest layer take more than about what L2 holds.
-STRIP_ROWS_WIDE = 16
-WIDE_BYTES = 1 << 20
+# From so many bytes of the largest matrix of weights on strips are higher: L2 does not
+# hold them, and a strip reads them at every step. The bits of sums over samples follow
+# the strips, so these are not taken from the processor.
+WIDE = {1 << 22: 64, (1 << 20) + 1: 16}
 # Row-steps of a batch of `predict`, which bounds its memory.
 PREDICT_STEPS = 65_536
 # Row-steps of a batch that keeps its tape.
@@ -51,8 +52,10 @@ class Network:
             for layer in self.recurrent_layers
             for shape in layer.shapes.values()
         )
-        wide = widest * self.dtype.itemsize > WIDE_BYTES
-        self.strip_rows = STRIP_ROWS_WIDE if wide else STRIP_ROWS
+        n_bytes = widest * self.dtype.itemsize
+        self.strip_rows = next(
+            (rows for least, rows in WIDE.items() if n_bytes >= least), STRIP_ROWS
+        )
         self._memory = Memory(self.dtype)
         self._gradient = self._gradient_views = self._one_step = None
         self._viewed = None, None
