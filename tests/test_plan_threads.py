@@ -99,11 +99,12 @@ def test_one_number_for_all_layers(monkeypatch):
         return plan
 
     monkeypatch.setattr("sklstm._network.layers.recurrent.plan_threads", record)
-    monkeypatch.setattr("sklstm._network.network.effective_n_threads", lambda: 3)
+    monkeypatch.setattr("sklstm._network.network.effective_n_threads", lambda: 5)
     B, T = 24, 50
     data = np.zeros((B * T, 8), np.float32)
     output, tapes = network.forward(data, np.arange(B) * T, np.full(B, T), keep=True)
-    assert numbers[:3] == [3, 1, 3]  # what each would choose
-    assert numbers[3:] == [3, 1, 3]
+    alone = numbers[:3]  # what each would choose
+    assert len(set(alone)) > 1
     network.backward(np.ones_like(output), tapes)
-    assert numbers[6:] == [3, 1, 3]
+    assert set(numbers[3:]) <= {1, max(alone)}
+    assert len(numbers) == 9
