@@ -2,11 +2,13 @@
 
     python benchmarks/many_cores.py
     python benchmarks/many_cores.py --output       # and a figure, for this machine
+    python benchmarks/many_cores.py --only choices # for 1 to 64 cores
     python benchmarks/many_cores.py --threads 1 2 4 8 16 --units 16 32 --repeats 3
 
-A table of whole epochs, PyTorch ÷ sklstm, and one of a layer's two passes with products
-in float32 and in bfloat16. The bar: with any limit of threads an epoch takes at most
-1.1 times the best of the smaller limits. Nobody is to be slower for having more cores.
+Three tables: what the rule of threads chooses for 1 to 64 cores, which is not timed;
+whole epochs, PyTorch ÷ sklstm; and a layer's two passes with products in float32 and in
+bfloat16. The bar: with any limit of threads an epoch takes at most 1.1 times the best of
+the smaller limits. Nobody is to be slower for having more cores.
 
 An epoch of sklstm is what a fit takes longer than a fit of a single epoch, that of
 PyTorch one of the plain loop, without the set-up of either. A process for each library
@@ -225,9 +227,16 @@ def default_threads():
 
 
 def run(options, figure):
+    print(f"# Threads: {title()}\n")
+    if "choices" in options.only:
+        # Late: nothing else here imports sklstm.
+        from _choices import print_choices
+
+        print_choices()
+    if options.only == ["choices"]:
+        return
     crew = Crew(options.threads)
     try:
-        print(f"# Threads: {title()}\n")
         print_setting(crew.workers.values())
         print(f"Medians of {options.repeats} measurements, all processes in turn.\n")
         results = []
@@ -258,7 +267,7 @@ def run(options, figure):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parts = ["epochs", "layer"]
+    parts = ["choices", "epochs", "layer"]
     parser.add_argument("--only", nargs="+", choices=parts, default=parts)
     parser.add_argument(
         "--threads", type=int, nargs="+", default=default_threads(),
