@@ -6,9 +6,9 @@
     python benchmarks/many_cores.py --threads 1 2 4 8 16 --units 16 32 --repeats 3
 
 Three tables: what the rule of threads chooses for 1 to 64 cores, which is not timed;
-whole epochs, PyTorch ÷ sklstm; and a layer's two passes with products in float32 and in
-bfloat16. The bar: with any limit of threads an epoch takes at most 1.1 times the best of
-the smaller limits. Nobody is to be slower for having more cores.
+whole epochs, PyTorch ÷ sklstm; and a layer's two passes with products in float32 and
+in bfloat16. The bar: with any limit of threads an epoch takes at most 1.1 times the best
+of the smaller limits. Nobody is to be slower for having more cores.
 
 An epoch of sklstm is what a fit takes longer than a fit of a single epoch, that of
 PyTorch one of the plain loop, without the set-up of either. A process for each library
