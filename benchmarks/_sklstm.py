@@ -146,7 +146,7 @@ def bfloat16_instructions():
         LSTMRegressor(4, max_iter=1, dtype="bfloat16").fit(np.zeros((2, 2, 1)), [0, 1])
     except ValueError:  # not one of the types
         return ""
-    return getattr(_kernels, "bfloat16_instruction_set", "plain")
+    return _kernels.bfloat16_set()
 
 
 def has_bfloat16():

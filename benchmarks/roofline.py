@@ -47,7 +47,7 @@ from pathlib import Path
 import numpy as np
 from _machine import add_output, description, title, written_to
 
-from sklstm._kernels import instruction_set, supported_instruction_sets
+from sklstm import _kernels
 from sklstm._network.build import whole_sequence_network
 from sklstm._network.steps import Run, StepsGradient
 from sklstm._network.workspace import Memory
@@ -64,6 +64,9 @@ SHAPES = [
     (35, 512, 512, 64),
     (20, 1024, 1024, 64),
 ]
+# Sets that differ in bfloat16 alone are one here.
+float_set = getattr(_kernels, "float_set", str)
+instruction_set = float_set(_kernels.instruction_set)
 FLAGS = {"avx512": ["-mavx512f"], "avx2": ["-mavx2", "-mfma"]}
 LANES = {"avx512": 16, "avx2": 8}
 # Gates, and multiply-adds that the activations of a unit are worth, both ways.
@@ -235,7 +238,7 @@ def main():
     names = ["roofline"]
     if options.cell != "lstm":
         names.append(options.cell)
-    if instruction_set != supported_instruction_sets()[0]:
+    if instruction_set != float_set(_kernels.supported_instruction_sets()[0]):
         names.append(instruction_set)
     if len(options.shapes) < len(SHAPES):
         names += ["shapes", *map(str, options.shapes)]

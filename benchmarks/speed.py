@@ -120,7 +120,7 @@ FLOAT64 = [
 BFLOAT16 = [work._replace(dtype="bfloat16") for work, _ in FITS[3:]]
 BFLOAT16_PEER = Ratio(1.5)
 # Beside float32 of our own, by the instructions that multiply.
-BFLOAT16_OWN = {"avx512_bf16": Ratio(1.6), "amx": Ratio(4)}
+BFLOAT16_OWN = {"avx512bf16": Ratio(1.6), "amx": Ratio(4)}
 BFLOAT16_OWN_UNITS = 512
 KERAS_EPOCHS = 10
 KERAS_REPEATS = 3
