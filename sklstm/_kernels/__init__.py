@@ -40,6 +40,7 @@ with _short_spin():
         supported_instruction_sets,
     )
     from ._schedule import Schedule
+    from ._threads import plan_threads
 
 __all__ = [
     "CELLS",
@@ -52,6 +53,7 @@ __all__ = [
     "n_threads_for",
     "openmp_version",
     "philox",
+    "plan_threads",
     "supported_instruction_sets",
 ]
 

@@ -114,10 +114,10 @@ def recurrent_step(
             denormals = flush_denormals()
             for m from 0 <= m < n by STEP_ROWS:
                 forward_step(
-                    row, min(<Py_ssize_t>STEP_ROWS, n - m), features + m * ldx,
-                    own_rows, ldx, F, w, bias, H, units, 0, own, h_before + m * units,
-                    c_before + m * units, NULL, h_after + m * units,
-                    c_after + m * units,
+                    row, 0, units // LANES, min(<Py_ssize_t>STEP_ROWS, n - m),
+                    features + m * ldx, own_rows, ldx, F, w, bias, H, units, 0, own,
+                    h_before + m * units, c_before + m * units, NULL,
+                    h_after + m * units, c_after + m * units,
                 )
             restore_denormals(denormals)
     finally:
@@ -152,7 +152,7 @@ def dense_step(
             raise ValueError("a, K, packed and out do not belong together.")
         values = take_matrix(&buffers, "scratch", scratch, n, width, PyBUF_WRITABLE)
         product(
-            0, n, <const real*>left.buf, NULL, left.shape[1], K,
+            0, n, 0, width // LANES, <const real*>left.buf, NULL, left.shape[1], K,
             <const real*>right.buf + width, <const real*>right.buf, width // LANES, values,
         )
         for m in range(n):
