@@ -17,8 +17,8 @@ def dense_forward(
     ):
         raise ValueError("a, K, packed and out do not belong together.")
     product(
-        0, n, 0, width // LANES, const_data(a), NULL, a.shape[1], K, &packed[0] + width, &packed[0],
-        width // LANES, data(out),
+        0, n, 0, width // LANES, const_data(a), NULL, a.shape[1], K, &packed[0] + width,
+        &packed[0], width // LANES, data(out),
     )
 
 
@@ -80,6 +80,6 @@ def dense_backward(
         unpad(operands.gradient, K, n_outputs, width, data(d_w))
         unpad(operands.bias, 1, n_outputs, width, &d_b[0])
     product(
-        0, n, 0, padded(K) // LANES, operands.d, NULL, width, width, &packed[0], NULL, padded(K) // LANES,
-        data(d_a),
+        0, n, 0, padded(K) // LANES, operands.d, NULL, width, width, &packed[0], NULL,
+        padded(K) // LANES, data(d_a),
     )
