@@ -33,7 +33,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sklstm._kernels import Schedule, instruction_set
+from sklstm._kernels import Schedule, float_set
+from sklstm._kernels import instruction_set as chosen
 from sklstm._network.build import whole_sequence_network
 from sklstm._network.initializers import InitialValues
 from sklstm._network.layers.recurrent import Recurrent
@@ -49,6 +50,7 @@ SHAPES = [
     (50, 64, 256, 64),
     (35, 512, 512, 64),
 ]
+instruction_set = float_set(chosen)
 FLAGS = {"avx512": ["-mavx512f"], "avx2": ["-mavx2", "-mfma"]}
 LANES = {"avx512": 16, "avx2": 8}
 # Gates, and cycles that the activations of a unit cost forward and backward.

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..._kernels import recurrent_kernels_for
 from ..cells import CELLS
 from ..initializers import chrono_bias, glorot_uniform, orthogonal
 from ..steps import Steps, StepsGradient
@@ -41,6 +42,7 @@ class Recurrent(Layer):
         every_step=False, recurrent_dropout=0.0,
     ):  # fmt: skip
         super().__init__(name, n_inputs, n_units, dtype)
+        self.kernels = recurrent_kernels_for(dtype)
         self.n_units = n_units
         self.cell = CELLS[cell]
         self.reads_data = reads_data
