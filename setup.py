@@ -158,6 +158,7 @@ extensions = [
     kernel("_memoryviews", "_memoryviews.c", "cython"),
     kernel("_runtime", "_runtime.pyx", "cython"),
     kernel("_schedule", "_schedule.pyx", "cython"),
+    kernel("_threads", "_threads.pyx", "cython"),
     kernel("_digest", "_digest.pyx", "cython"),
     kernel("_random", "_random.pyx", "cython"),
 ]

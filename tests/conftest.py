@@ -10,7 +10,6 @@ from threadpoolctl import threadpool_limits
 
 from sklstm import _kernels as kernels
 from sklstm._kernels import openmp_version, supported_instruction_sets
-from sklstm._network.layers.layer import Layer
 from sklstm._network.network import Network
 
 # The asserts of helpers say what differs, as those of tests do.
@@ -76,19 +75,21 @@ def cut_batches(monkeypatch):
 
 @pytest.fixture
 def threads(monkeypatch):
-    """A context of n OpenMP threads, more than there are processors if need be, and
-    the numbers of threads that layers have used in it."""
+    """A context of n OpenMP threads, more than there are processors if need be, all of
+    which layers use in it, and the numbers of threads that they have used."""
     if not openmp_version():
         pytest.skip("built without OpenMP")
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    used, original = set(), Layer.n_threads
+    used = set()
 
-    def record(layer, n_steps):
-        n_threads = original(layer, n_steps)
-        used.add(n_threads)
-        return n_threads
+    def as_many_as_there_are(limit, all_or_one, n_strips, *work, **options):
+        used.add(limit)
+        return limit, max(1, limit - 1)  # one team of two
 
-    monkeypatch.setattr(Layer, "n_threads", record)
+    monkeypatch.setattr(
+        "sklstm._network.layers.recurrent.plan_threads", as_many_as_there_are
+    )
+    monkeypatch.setattr("sklstm._network.layers.layer.PARALLEL_WORK", 0)
 
     def limit(n):
         used.clear()

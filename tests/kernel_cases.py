@@ -53,7 +53,7 @@ class Recurrent:
         self.kernels.forward(
             self.cell.number, schedule, x, x_rows, self.F, self.n_units, self._packed,
             array("scratch", size), h_last, c_last, h_0, c_0, kept, h, c, mask, masked,
-            n_threads,
+            n_threads=n_threads,
         )  # fmt: skip
         if keep:
             self._kept = schedule, x, x_rows, kept, h, c, mask, masked
@@ -74,7 +74,8 @@ class Recurrent:
         self.kernels.backward(
             self.cell.number, schedule, x, x_rows, F, H, self._packed_backward,
             array("scratch", size), kept, h, c, d_weights["w"], d_weights["r"],
-            d_weights["b"], d_c, d_last, d_out, d_h_0, d_input, mask, masked, n_threads,
+            d_weights["b"], d_c, d_last, d_out, d_h_0, d_input, mask, masked,
+            n_threads=n_threads,
         )  # fmt: skip
         if self.cell.n_own:  # which the layer sums up
             d_z = kept.reshape(-1, 4, self.width)

@@ -228,7 +228,6 @@ def test_a_prediction_does_not_depend_on_what_is_beside_it(
     assert_equal_rows(everything(estimator, new[order]), expected, order)
     if "missing" not in OPTIONS[option]:
         assert_equal_rows(everything(estimator, padded(new, 37)), expected)
-    monkeypatch.setattr("sklstm._network.layers.layer.PARALLEL_WORK", 0)
     for n_threads in (2, 3):
         with threads(n_threads):
             assert_equal_rows(everything(estimator, new), expected)
@@ -243,7 +242,6 @@ def test_a_prediction_does_not_depend_on_what_is_beside_it(
 
 
 def assert_no_thread_matters(make, X, y, threads, monkeypatch):
-    monkeypatch.setattr("sklstm._network.layers.layer.PARALLEL_WORK", 0)
     monkeypatch.setattr("sklstm._kernels.PARALLEL_SIZE", 0)
     fitted = []
     for n_threads in (1, 2, 3):

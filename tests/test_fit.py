@@ -22,7 +22,6 @@ from sklstm import (
 )
 from sklstm._network import workspace
 from sklstm._network.build import whole_sequence_network
-from sklstm._network.layers import layer
 from sklstm._network.layers.dense import Dense
 from sklstm._network.network import Network
 from sklstm._network.workspace import Workspace, aligned_empty
@@ -254,9 +253,8 @@ def fit_in_child(connection):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_fit_in_a_forked_child(threads, monkeypatch):
+def test_fit_in_a_forked_child(threads):
     """After a fit with threads, which GCC's OpenMP does not survive."""
-    monkeypatch.setattr(layer, "PARALLEL_WORK", 0)
     with threads(2):
         expected = LSTMRegressor(**SMALL).fit(X, Y)._fitted.parameters
         assert threads.used == {2}

@@ -124,20 +124,18 @@ def test_memory_that_was_not_written_is_not_read(
 @both_ways
 @every_pooling
 @every_dtype
-def test_bits(instruction_set, monkeypatch, pooling, bidirectional, rates, dtype):
+def test_bits(instruction_set, threads, pooling, bidirectional, rates, dtype):
     """The output of a sequence is its own, the gradient the same with any threads."""
     lengths = [3, 11, 0, 7, 7, 1, 30, 2, 5, 5]
-    monkeypatch.setattr("sklstm._network.layers.layer.PARALLEL_WORK", 0)
     problem = Problem(
         "gru", lengths, dtype=dtype, rates=rates, bidirectional=bidirectional,
         pooling=pooling,
     )  # fmt: skip
     results = []
     for n_threads in (1, 2, 3):
-        monkeypatch.setattr(
-            "sklstm._network.layers.layer.effective_n_threads", lambda n=n_threads: n
-        )
-        results.append((problem.output(), problem.gradient()))
+        with threads(n_threads):
+            results.append((problem.output(), problem.gradient()))
+            assert threads.used == {n_threads}
     for output, gradient in results[1:]:
         assert_array_equal(output, results[0][0])
         assert_array_equal(gradient, results[0][1])

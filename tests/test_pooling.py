@@ -42,7 +42,7 @@ class Outputs:
         x = self.steps(
             self.starts[samples], self.lengths[samples], self.initial[samples]
         )
-        self.pooling.n_threads = lambda n_steps: n_threads
+        self.pooling.n_threads = lambda n_steps, limit: n_threads
         run = Run(self.memory, keep=keep, states=states)
         out, self.tape = self.pooling.forward(x, run)
         return out
@@ -50,7 +50,7 @@ class Outputs:
     def backward(self, n_threads=1, d_w=0.0):
         """Gradients of all steps, in the order of the data, and of w, added to d_w."""
         d_w = {"w": np.full_like(self.w, d_w)}
-        self.pooling.n_threads = lambda n_steps: n_threads
+        self.pooling.n_threads = lambda n_steps, limit: n_threads
         d_h = self.pooling.backward(self.d_out, self.tape, d_w).values
         schedule = self.schedule(self.starts, self.lengths)
         d_h = d_h[np.argsort(schedule.data_rows)].copy()
@@ -160,7 +160,7 @@ def test_bits_of_pooling(instruction_set, mode, dtype):
     for begin in range(0, 30, 4):
         part = np.clip(steps.lengths - begin, 0, 4)
         x = steps.steps(steps.starts + begin, part, steps.initial)
-        steps.pooling._advance(x, *sums)
+        steps.pooling._advance(x, 1, *sums)
     assert_array_equal(steps.pooling._finish(*sums, steps.initial), together)
     steps.lengths[:] = 0
     assert_array_equal(steps.forward(states={"pooling": sums}), together)

@@ -452,7 +452,7 @@ def test_kernels_refuse_what_would_divide_by_zero_or_follow_null():
         x, memory = Steps(h, np.arange(2), schedule, (one,)), Memory(np.float64)
         pooling.forward(x, Run(memory))
         norms = pooling.begin(1)[1]
-        tape = x, norms, None, None, one, memory.workspace(1)
+        tape = x, norms, None, None, one, memory.workspace(1), 1
         with pytest.raises(ValueError, match="The backward pass of"):
             pooling.backward(one, tape, {"w": np.zeros((1, 3))})
     with pytest.raises(TypeError, match="None"):

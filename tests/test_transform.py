@@ -241,7 +241,6 @@ def test_a_row_does_not_depend_on_its_neighbours(
             assert_array_equal(a, b)
 
     assert_expected(padded(X, 30))
-    monkeypatch.setattr("sklstm._network.layers.layer.PARALLEL_WORK", 0)
     with threads(3):
         assert_expected(X)
         assert threads.used == {3}

@@ -43,6 +43,7 @@ with _short_spin():
         supported_instruction_sets,
     )
     from ._schedule import Schedule
+    from ._threads import plan_threads
 
 __all__ = [
     "CELLS",
@@ -58,6 +59,7 @@ __all__ = [
     "n_threads_for",
     "openmp_version",
     "philox",
+    "plan_threads",
     "recurrent_kernels_for",
     "supported_instruction_sets",
 ]

@@ -36,8 +36,8 @@ cdef class Schedule:
 
     Attributes
     ----------
-    n_sequences, n_steps : int
-        B, and N, the sum of the lengths.
+    n_sequences, n_steps, n_strips, longest : int
+        B, N, the sum of the lengths, the number of strips, and the largest length.
     strip_rows : int
         Sequences in the largest strip.
     order : ndarray of shape (B,)
@@ -128,6 +128,14 @@ cdef class Schedule:
     @property
     def n_steps(self):
         return self.batch.N
+
+    @property
+    def n_strips(self):
+        return self.batch.n_strips
+
+    @property
+    def longest(self):
+        return self.batch.running_at[1] if self.batch.n_strips else 0
 
     @property
     def strip_rows(self):

@@ -17,7 +17,7 @@ def dense_forward(
     ):
         raise ValueError("a, K, packed and out do not belong together.")
     product(
-        0, n, const_data(a), NULL, a.shape[1], K, &packed[0] + width, &packed[0],
+        0, n, 0, width // LANES, const_data(a), NULL, a.shape[1], K, &packed[0] + width, &packed[0],
         width // LANES, data(out),
     )
 
@@ -75,11 +75,11 @@ def dense_backward(
     nothing = operands
     nothing.K = 0
     nothing.bias = NULL
-    outer_share(&operands, &nothing, 0, 1)
+    outer_in_place(&operands, &nothing, 0, 1)
     if not direct:
         unpad(operands.gradient, K, n_outputs, width, data(d_w))
         unpad(operands.bias, 1, n_outputs, width, &d_b[0])
     product(
-        0, n, operands.d, NULL, width, width, &packed[0], NULL, padded(K) // LANES,
+        0, n, 0, padded(K) // LANES, operands.d, NULL, width, width, &packed[0], NULL, padded(K) // LANES,
         data(d_a),
     )

@@ -28,11 +28,27 @@ cdef extern from "<vectors.h>" nogil:
 cdef extern from "<tile.h>" nogil:
     const int PANEL "PANEL"
     void product(
-        Py_ssize_t, Py_ssize_t, const real*, const Py_ssize_t*, Py_ssize_t, Py_ssize_t,
+        Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, const real*, const Py_ssize_t*, Py_ssize_t, Py_ssize_t,
         const real*, const real*, Py_ssize_t, real*) noexcept
     void outer(
         Py_ssize_t, Py_ssize_t, const real*, const Py_ssize_t*, Py_ssize_t, Py_ssize_t,
         const real*, Py_ssize_t, int, real*, Py_ssize_t, real*) noexcept
+    void outer_pack(
+        Py_ssize_t, const real*, const Py_ssize_t*, Py_ssize_t, Py_ssize_t, int,
+        real*) noexcept
+    void outer_pack_panel(Py_ssize_t, const real*, Py_ssize_t, int, real*) noexcept
+
+cdef extern from "<teams.h>" nogil:
+    ctypedef struct teams_type:
+        pass
+    ctypedef struct member_type:
+        int number
+    void form_teams(teams_type*, int) noexcept
+    member_type join_team(teams_type*, int, int) noexcept
+    Py_ssize_t next_job(teams_type*, member_type*) noexcept
+    void meet(member_type*) noexcept
+    void own_blocks(
+        const member_type*, Py_ssize_t, Py_ssize_t*, Py_ssize_t*) noexcept
 
 cdef extern from "<cells.h>" nogil:
     ctypedef struct cell_type:
@@ -48,14 +64,14 @@ cdef extern from "<cells.h>" nogil:
 cdef extern from "<step.h>" nogil:
     int panel_blocks(int) noexcept
     void forward_step(
-        const cell_type*, Py_ssize_t, const real*, const Py_ssize_t*, Py_ssize_t,
+        const cell_type*, Py_ssize_t, Py_ssize_t, Py_ssize_t, const real*, const Py_ssize_t*, Py_ssize_t,
         Py_ssize_t, const real*, const real*, Py_ssize_t, Py_ssize_t, int, const real*,
         const real*, const real*, real*, real*, real*) noexcept
     void input_part(
-        const cell_type*, Py_ssize_t, const real*, const Py_ssize_t*, Py_ssize_t,
+        const cell_type*, Py_ssize_t, Py_ssize_t, Py_ssize_t, const real*, const Py_ssize_t*, Py_ssize_t,
         Py_ssize_t, const real*, const real*, Py_ssize_t, real*) noexcept
     void backward_step(
-        const cell_type*, Py_ssize_t, Py_ssize_t, const real*, const real*, Py_ssize_t,
+        const cell_type*, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, const real*, const real*, Py_ssize_t,
         Py_ssize_t, const real*, const real*, const real*, const Py_ssize_t*,
         const real*, const real*, const real*, real*, real*) noexcept
 
@@ -94,9 +110,18 @@ cdef extern from *:
     static int omp_get_thread_num(void) { return 0; }
     static int omp_get_num_threads(void) { return 1; }
     #endif
+
+    /* All threads of the region. */
+    static void wait_for_all(void)
+    {
+    #ifdef _OPENMP
+    #pragma omp barrier
+    #endif
+    }
     """
     int omp_get_thread_num() noexcept nogil
     int omp_get_num_threads() noexcept nogil
+    void wait_for_all() noexcept nogil
 
 
 # Number, gates, slots, has_c, n_own and memory of each cell, by name.

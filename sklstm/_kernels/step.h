@@ -9,51 +9,56 @@
 /* Panels of packed weights hold as many blocks of LANES units as fill PANEL vectors. */
 INLINE int panel_blocks(const int slots) { return PANEL / slots; }
 
-/* R rows, P panels of S slots: z = b + W x + R h' in registers, then the cell. With x
-   NULL, `start` is b + W x instead of b. */
+/* R rows, P panels, S slots of each: z = b + W x + R h' in registers, then the cell.
+   With x NULL, `start` is b + W x instead of b. */
 INLINE void forward_tile(
     const cell_type *cell, const int gates, const int slots, const int R, const int P,
     const int S, const real *const *x, ptrdiff_t F, const real *const *h_rows,
-    ptrdiff_t H, const real *w, ptrdiff_t panel, const real *start, ptrdiff_t units,
-    const real *own, const real *c_before, real *kept, real *h, real *c)
+    ptrdiff_t H, const real *w, ptrdiff_t ldw, ptrdiff_t panel, const real *start,
+    ptrdiff_t units, const real *own, const real *c_before, real *kept, real *h, real *c)
 {
     const int C = S / slots * gates;
     vec acc[TILE_ROWS * PANEL], z[TILE_ROWS * PANEL];
     UNROLL for (int r = 0; r < R; r++)
         UNROLL for (int b = 0; b < P * S; b++)
             acc[r * P * S + b] = load(start + b * LANES);
-    if (x) tile_multiply(R, P, C, S, acc, x, F, w, panel);
+    if (x) tile_multiply(R, P, C, S, acc, x, F, w, ldw, panel);
     tile_multiply(
-        R, P, C, S, acc + slots - gates, h_rows, H, w + F * C * LANES, panel);
+        R, P, C, S, acc + slots - gates, h_rows, H, w + F * ldw, ldw, panel);
     UNROLL for (int b = 0; b < R * P * S; b++) z[b] = acc[b];
     cell->forward(R, P * S / slots, z, own, c_before, kept, units, h, c);
 }
 
 /* forward_step for cells of so many gates and slots, which are constants. */
 INLINE void forward_panels(
-    const cell_type *cell, const int gates, const int slots, ptrdiff_t n_rows,
-    const real *x, const ptrdiff_t *x_rows, ptrdiff_t ldx, ptrdiff_t F, const real *w,
-    const real *start, ptrdiff_t H, ptrdiff_t units, int reverse, const real *own,
-    const real *h_before, const real *c_before, real *kept, real *h, real *c)
+    const cell_type *cell, const int gates, const int slots, ptrdiff_t begin,
+    ptrdiff_t end, ptrdiff_t n_rows, const real *x, const ptrdiff_t *x_rows,
+    ptrdiff_t ldx, ptrdiff_t F, const real *w, const real *start, ptrdiff_t H,
+    ptrdiff_t units, int reverse, const real *own, const real *h_before,
+    const real *c_before, real *kept, real *h, real *c)
 {
     const int full = panel_blocks(slots);
     const ptrdiff_t panel = (F + units) * full * gates * LANES, blocks = units / LANES;
-    const ptrdiff_t panels = (blocks + full - 1) / full;
+    const ptrdiff_t panels = (end - begin + full - 1) / full;
     /* A lone row (one sequence: latency) takes several panels at once: two are 8
        chains, four read weights that L1 does not hold in more streams. 100 steps of an
        LSTM take 30 and 188 us with two at H = 64 and 128, 35 and 153 with four. */
     const int wide = n_rows > 1 ? 1 : panels > 4 ? TILE_WIDE : TILE_WIDE > 2 ? 2 : TILE_WIDE;
-    const ptrdiff_t groups = (panels + wide - 1) / wide;
-    for (ptrdiff_t i = 0; i < groups; i++) {
-        const ptrdiff_t first = (reverse ? groups - 1 - i : i) * wide;
-        const ptrdiff_t last = first + wide < panels ? first + wide : panels;
-        for (ptrdiff_t j = first; j < last;) {
-            const ptrdiff_t block = j * full, left = blocks - block;
-            const int S = (full == 1 || left >= full ? full : (int)left) * slots;
+    const ptrdiff_t group = wide * full, low = begin / group, high = (end - 1) / group;
+    for (ptrdiff_t i = low; i <= high; i++) {
+        const ptrdiff_t g = reverse ? low + high - i : i;
+        const ptrdiff_t last = (g + 1) * group < end ? (g + 1) * group : end;
+        for (ptrdiff_t block = g * group > begin ? g * group : begin; block < last;) {
+            const ptrdiff_t j = block / full, offset = block % full;
+            const ptrdiff_t width = blocks - j * full < full ? blocks - j * full : full;
+            const ptrdiff_t ldw = width * gates * LANES;
+            const ptrdiff_t left = last - block, here = width - offset;
+            const int S = (full == 1 ? 1 : (int)(left < here ? left : here)) * slots;
             int P = wide;
-            while (P > 1 && (P > last - j || P * full > left)) P /= 2;
+            while (P > 1 && (offset || P * full > left)) P /= 2;
             const int height = tile_height(n_rows, S);
-            const real *wj = w + j * panel, *sj = start + block * slots * LANES;
+            const real *wj = w + j * panel + offset * gates * LANES;
+            const real *sj = start + block * slots * LANES;
             for (ptrdiff_t m = 0; m < n_rows; m += height) {
                 const int R = (int)(n_rows - m < height ? n_rows - m : height);
                 const ptrdiff_t at = m * units + block * LANES;
@@ -64,8 +69,8 @@ INLINE void forward_panels(
                 }
 #define FORWARD_TILE(R, P, S)                                                          \
     forward_tile(                                                                      \
-        cell, gates, slots, R, P, S, x ? xr : NULL, F, hr, H, wj, panel, sj, units,    \
-        own + block * LANES, c_before + at,                                            \
+        cell, gates, slots, R, P, S, x ? xr : NULL, F, hr, H, wj, ldw, panel, sj,      \
+        units, own + block * LANES, c_before + at,                                     \
         kept ? kept + m * slots * units + block * LANES : NULL, h + at, c + at)
 #define ONE_PANEL(R, S)                                                                \
     if ((S) % slots == 0) FORWARD_TILE(R, 1, S)
@@ -78,13 +83,14 @@ INLINE void forward_panels(
 #undef ONE_PANEL
 #undef FORWARD_TILE
             }
-            j += P;
+            block += P > 1 ? P * full : S / slots;
         }
     }
 }
 
+/* One time step of a strip, of the units of blocks begin .. end. */
 static void forward_step(
-    const cell_type *cell,
+    const cell_type *cell, ptrdiff_t begin, ptrdiff_t end,
     ptrdiff_t n_rows,        /* sequences of the strip that have this step */
     const real *x,           /* IN (., ldx), or NULL where `start` holds its part */
     const ptrdiff_t *x_rows, /* IN (n_rows,) row of x for each sequence */
@@ -105,8 +111,9 @@ static void forward_step(
 {
 #define FORWARD_PANELS(GATES, SLOTS)                                                   \
     forward_panels(                                                                    \
-        cell, GATES, SLOTS, n_rows, x, x_rows, ldx, F, w, start, H, units, reverse,    \
-        own, h_before, c_before, kept, h, c)
+        cell, GATES, SLOTS, begin, end, n_rows, x, x_rows, ldx, F, w, start, H, units, \
+        reverse, own, h_before, c_before, kept, h, c)
+    if (begin >= end) return;
     if (cell->gates == 4)
         FORWARD_PANELS(4, 4);
     else if (cell->gates == 3)
@@ -116,11 +123,11 @@ static void forward_step(
 #undef FORWARD_PANELS
 }
 
-/* z = b + W x for n row-steps, what a lone sequence does ahead: step by step it would
-   read W anew for every row. The chain of an element goes on in forward_step. */
+/* z = b + W x of the units of blocks begin .. end for n row-steps, what a lone sequence
+   does ahead: step by step it would read W anew for every row. The chain of an element
+   goes on in forward_step. */
 static void input_part(
-    const cell_type *cell,
-    ptrdiff_t n,
+    const cell_type *cell, ptrdiff_t begin, ptrdiff_t end, ptrdiff_t n,
     const real *x,           /* IN (., ldx) */
     const ptrdiff_t *x_rows, /* IN (n,) */
     ptrdiff_t ldx, ptrdiff_t F,
@@ -132,10 +139,15 @@ static void input_part(
 {
     const int slots = cell->slots, gates = cell->gates, full = panel_blocks(slots);
     const ptrdiff_t blocks = units / LANES;
-    for (ptrdiff_t block = 0; block < blocks; block += full) {
-        const int here = blocks - block < full ? (int)(blocks - block) : full;
-        const int C = here * gates, height = tile_height(n, C);
-        const real *wj = w + block * gates * LANES * (F + units);
+    for (ptrdiff_t block = begin; block < end;) {
+        const ptrdiff_t j = block / full, offset = block % full;
+        const ptrdiff_t width = blocks - j * full < full ? blocks - j * full : full;
+        const ptrdiff_t left = end - block, here = width - offset;
+        const int part = (int)(left < here ? left : here), C = part * gates;
+        const int height = tile_height(n, C);
+        const ptrdiff_t ldw = width * gates * LANES;
+        const real *wj =
+            w + (j * full * (F + units) + offset) * gates * LANES;
         const real *bj = bias + block * slots * LANES;
         for (ptrdiff_t m = 0; m < n; m += height) {
             const int R = (int)(n - m < height ? n - m : height);
@@ -147,10 +159,11 @@ static void input_part(
                 for (int s = gates; s < slots; s++)
                     store(zr[r] + s * LANES, load(bj + s * LANES));
             }
-#define INPUT_TILE(R, C) product_tile(R, C, xr, F, wj, bj, zr)
+#define INPUT_TILE(R, C) product_tile(R, C, xr, F, wj, ldw, bj, zr)
             FOR_TILE(R, C, INPUT_TILE)
 #undef INPUT_TILE
         }
+        block += part;
     }
 }
 
@@ -158,7 +171,7 @@ static void input_part(
    d_z_after are moved on from gate to gate, past the padding. */
 INLINE void backward_tile(
     const cell_type *cell, const int R, const int C, const real **d_z_after,
-    ptrdiff_t H, const real *w, ptrdiff_t units, const real *const *mask,
+    ptrdiff_t H, const real *w, ptrdiff_t ldw, ptrdiff_t units, const real *const *mask,
     const real *const *d_out, const real *const *d_last, const real *own,
     const real *c_before, const real *h, real *d_c, real *kept)
 {
@@ -166,10 +179,10 @@ INLINE void backward_tile(
     vec acc[TILE_ROWS * PANEL], d_h[TILE_ROWS * PANEL];
     UNROLL for (int b = 0; b < R * C; b++) acc[b] = broadcast(0);
     if (d_z_after && H == units)
-        tile_multiply(R, 1, C, C, acc, d_z_after, gates * units, w, 0);
+        tile_multiply(R, 1, C, C, acc, d_z_after, gates * units, w, ldw, 0);
     else if (d_z_after)
         for (int g = 0; g < gates; g++) {
-            tile_multiply(R, 1, C, C, acc, d_z_after, H, w + g * units * C * LANES, 0);
+            tile_multiply(R, 1, C, C, acc, d_z_after, H, w + g * units * ldw, ldw, 0);
             UNROLL for (int r = 0; r < R; r++) d_z_after[r] += units;
         }
     UNROLL for (int r = 0; r < R; r++)
@@ -183,10 +196,12 @@ INLINE void backward_tile(
     cell->backward(R, C, d_h, own, c_before, h, d_c, kept, units);
 }
 
-/* Rows begin .. end of a strip at one time step. Either all of them go on at the next
-   step (d_z_after is given) or all of them end here (d_last may be given). */
+/* Rows begin .. end of a strip at one time step, of the units of blocks first .. last.
+   Either all of the rows go on at the next step (d_z_after is given) or all of them end
+   here (d_last may be given). */
 static void backward_step(
-    const cell_type *cell, ptrdiff_t begin, ptrdiff_t end,
+    const cell_type *cell, ptrdiff_t first, ptrdiff_t last, ptrdiff_t begin,
+    ptrdiff_t end,
     const real *d_z_after, /* IN (n_rows, slots * units) or NULL */
     const real *w,         /* IN panels (gates * units, <= PANEL * LANES) of R' */
     ptrdiff_t H, ptrdiff_t units,
@@ -204,30 +219,32 @@ static void backward_step(
     const ptrdiff_t row = cell->slots * units;
     const ptrdiff_t of_r = (cell->slots - cell->gates) * units;
     if (begin >= end) return;
-    for (ptrdiff_t p = 0; p * PANEL * LANES < units; p++) {
-        const int C = panel_vectors(units / LANES, p);
+    for (ptrdiff_t v = first; v < last;) {
+        const ptrdiff_t p = v / PANEL, column = v * LANES;
+        const int width = panel_vectors(units / LANES, p), C = panel_part(v, last, width);
         const int height = tile_height(end - begin, C);
-        const ptrdiff_t column = p * PANEL * LANES;
-        const real *wp = w + cell->gates * units * column;
+        const ptrdiff_t offset = column - p * PANEL * LANES, ldw = width * LANES;
+        const real *wp = w + cell->gates * units * (column - offset) + offset;
         for (ptrdiff_t m = begin; m < end; m += height) {
             const int R = (int)(end - m < height ? end - m : height);
             const ptrdiff_t at = m * units + column;
-            const real *after[TILE_TALL], *above[TILE_TALL], *last[TILE_TALL];
+            const real *after[TILE_TALL], *above[TILE_TALL], *ending[TILE_TALL];
             const real *masks[TILE_TALL];
             for (int r = 0; r < R; r++) {
                 after[r] = d_z_after ? d_z_after + (m + r) * row + of_r : NULL;
                 masks[r] = mask ? mask + order[m + r] * units + column : NULL;
                 above[r] = d_out ? d_out + (m + r) * units + column : NULL;
-                last[r] = d_last ? d_last + order[m + r] * units + column : NULL;
+                ending[r] = d_last ? d_last + order[m + r] * units + column : NULL;
             }
 #define BACKWARD_TILE(R, C)                                                            \
     backward_tile(                                                                     \
-        cell, R, C, d_z_after ? after : NULL, H, wp, units, mask ? masks : NULL,       \
-        d_out ? above : NULL, d_last ? last : NULL, own + column, c_before + at,       \
+        cell, R, C, d_z_after ? after : NULL, H, wp, ldw, units, mask ? masks : NULL,  \
+        d_out ? above : NULL, d_last ? ending : NULL, own + column, c_before + at,     \
         h + at, d_c + at, kept + m * row + column)
             FOR_TILE(R, C, BACKWARD_TILE)
 #undef BACKWARD_TILE
         }
+        v += C;
     }
 }
 

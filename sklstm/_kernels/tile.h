@@ -32,25 +32,34 @@ INLINE int panel_vectors(ptrdiff_t vectors, ptrdiff_t p)
     return (int)(left < PANEL ? left : PANEL);
 }
 
+/* Of a panel of `width` vectors those from v on, but none from `last` on. */
+INLINE int panel_part(ptrdiff_t v, ptrdiff_t last, int width)
+{
+    const ptrdiff_t left = last - v, here = width - v % PANEL;
+    return (int)(left < here ? left : here);
+}
+
 /* ---- the tile: A . W ---------------------------------------------------------- */
 
-/* acc[r, p, c] += sum_k a[r][k] * w[p][k][c] over R rows, P panels of C vectors. The
-   first C of S accumulators side by side take part. */
+/* acc[r, p, c] += sum_k a[r][k] * w[p][k][c] over R rows, P panels, C vectors of each.
+   The first C of S accumulators side by side take part. */
 INLINE void tile_multiply(
     const int R, const int P, const int C, const int S,
     vec *acc,              /* IN/OUT (R, P, S) vectors, held in registers */
     const real *const *a,  /* IN R rows of K */
     ptrdiff_t K,
-    const real *w,         /* IN P panels (K, C * LANES) */
+    const real *w,         /* IN P panels (K, >= C * LANES) */
+    ptrdiff_t ldw,         /* distance of two of their rows */
     ptrdiff_t panel        /* distance of two panels */
 )
 {
-    for (ptrdiff_t k = 0; k < K; k++) {
+    for (ptrdiff_t k = 0; k < K; k++, w += ldw) {
+        __asm__("" : "+r"(w));
         vec ak[TILE_TALL];
         UNROLL for (int r = 0; r < R; r++) ak[r] = broadcast(a[r][k]);
         UNROLL for (int p = 0; p < P; p++) {
             UNROLL for (int c = 0; c < C; c++) {
-                const vec wk = load(w + p * panel + (k * C + c) * LANES);
+                const vec wk = load(w + p * panel + c * LANES);
                 UNROLL for (int r = 0; r < R; r++) {
                     vec *s = acc + (r * P + p) * S + c;
                     *s = fma_vec(ak[r], wk, *s);
@@ -97,24 +106,24 @@ INLINE int tile_height(ptrdiff_t rows, int C)
     default: FOR_ROWS(rows, 4, TILE)                                                   \
     }
 
-/* out[m] = bias + a[m] . W over a few rows and one panel of C vectors. */
+/* out[m] = bias + a[m] . W over a few rows and C vectors of a panel. */
 INLINE void product_tile(
     const int R, const int C, const real *const *a, ptrdiff_t K, const real *w,
-    const real *bias, real *const *out)
+    ptrdiff_t ldw, const real *bias, real *const *out)
 {
     vec acc[TILE_ROWS * PANEL];
     UNROLL for (int r = 0; r < R; r++)
         UNROLL for (int c = 0; c < C; c++)
             acc[r * C + c] = bias ? load(bias + c * LANES) : broadcast(0);
-    tile_multiply(R, 1, C, C, acc, a, K, w, 0);
+    tile_multiply(R, 1, C, C, acc, a, K, w, ldw, 0);
     UNROLL for (int r = 0; r < R; r++)
         UNROLL for (int c = 0; c < C; c++) store(out[r] + c * LANES, acc[r * C + c]);
 }
 
-/* out = bias + A . W, rows begin .. end. The rows of A are taken through `rows`, or
-   as they lie where it is NULL. */
+/* out = bias + A . W, rows begin .. end, vectors first .. last of its columns. The rows
+   of A are taken through `rows`, or as they lie where it is NULL. */
 static void product(
-    ptrdiff_t begin, ptrdiff_t end,
+    ptrdiff_t begin, ptrdiff_t end, ptrdiff_t first, ptrdiff_t last,
     const real *a,         /* IN (., lda) */
     const ptrdiff_t *rows, /* IN (end,) row of A for each row of out, or NULL */
     ptrdiff_t lda, ptrdiff_t K,
@@ -126,10 +135,10 @@ static void product(
 {
     const ptrdiff_t ldo = vectors * LANES;
     if (begin >= end) return;
-    for (ptrdiff_t p = 0; p * PANEL < vectors; p++) {
-        const int C = panel_vectors(vectors, p);
-        const ptrdiff_t column = p * PANEL * LANES;
-        const real *wp = w + K * column;
+    for (ptrdiff_t v = first; v < last;) {
+        const ptrdiff_t p = v / PANEL, column = v * LANES;
+        const int width = panel_vectors(vectors, p), C = panel_part(v, last, width);
+        const real *wp = w + K * p * PANEL * LANES + (column - p * PANEL * LANES);
         const real *bp = bias ? bias + column : NULL;
         const int height = tile_height(end - begin, C);
         for (ptrdiff_t m = begin; m < end; m += height) {
@@ -140,28 +149,30 @@ static void product(
                 ar[r] = a + (rows ? rows[m + r] : m + r) * lda;
                 outr[r] = out + (m + r) * ldo + column;
             }
-#define PRODUCT_TILE(R, C) product_tile(R, C, ar, K, wp, bp, outr)
+#define PRODUCT_TILE(R, C) product_tile(R, C, ar, K, wp, width * LANES, bp, outr)
             FOR_TILE(R, C, PRODUCT_TILE)
 #undef PRODUCT_TILE
         }
+        v += C;
     }
 }
 
 /* ---- the transposed tile: A' . D ---------------------------------------------- */
 
-/* g[r][c] += sum_m a[m][r] * d[m][c]: R rows of a weight gradient, C vectors wide.
-   Both operands are read as they lie, nothing is packed. With `ones` the last row is
-   the one of the bias, whose column of A holds ones. */
+/* g[r][c] += sum_m a[m][r] * d[m][c]: R rows of a weight gradient, C vectors wide. A is
+   read through `rows`, or as it lies where it is packed. With `ones` the last row is the
+   one of the bias, whose column of A holds ones. */
 INLINE void outer_tile(
-    const int R, const int C, const int ones, ptrdiff_t begin, ptrdiff_t end,
-    const real *a, const ptrdiff_t *rows, ptrdiff_t lda, const real *d, ptrdiff_t ldd,
-    real *const *g)
+    const int R, const int C, const int ones, const int packed, ptrdiff_t begin,
+    ptrdiff_t end, const real *a, const ptrdiff_t *rows, ptrdiff_t lda, const real *d,
+    ptrdiff_t ldd, real *const *g)
 {
     vec acc[TILE_ROWS * PANEL];
     UNROLL for (int r = 0; r < R; r++)
         UNROLL for (int c = 0; c < C; c++) acc[r * C + c] = load(g[r] + c * LANES);
     for (ptrdiff_t m = begin; m < end; m++) {
-        const real *am = a + rows[m] * lda, *dm = d + m * ldd;
+        const real *am = packed ? a + m * (R - ones) : a + rows[m] * lda;
+        const real *dm = d + m * ldd;
         vec dc[PANEL];
         /* One register for the row: GCC adds up R addresses, two accumulators spill
            and a fifth of the speed is lost. */
@@ -182,8 +193,9 @@ INLINE void outer_tile(
 /* One panel of columns and K rows of the weight gradient, row-steps begin .. end. */
 static void outer(
     ptrdiff_t begin, ptrdiff_t end,
-    const real *a,         /* IN (., lda), its first K columns */
-    const ptrdiff_t *rows, /* IN (end,) row of A for each row of D */
+    const real *a,         /* IN (., lda), its first K columns; with rows NULL what
+                              outer_pack made of them, and begin is 0 */
+    const ptrdiff_t *rows, /* IN (end,) row of A for each row of D, or NULL */
     ptrdiff_t lda, ptrdiff_t K,
     const real *d,         /* IN (end, ldd) */
     ptrdiff_t ldd,
@@ -195,21 +207,56 @@ static void outer(
 {
     const ptrdiff_t all = K + (bias != NULL);
     if (all == 0) return;
-    const int height = tile_height(all, C);
+    const int height = tile_height(all, rows ? C : PANEL);
     for (ptrdiff_t k = 0; k < all; k += height) {
         const int R = (int)(all - k < height ? all - k : height);
         const int ones = bias && k + R == all;
+        const real *ak = rows ? a + k : a + k * end;
         real *gr[TILE_TALL];
         for (int r = 0; r < R; r++) gr[r] = k + r < K ? g + (k + r) * ldg : bias;
-#define OUTER_TILE(R, C) outer_tile(R, C, 0, begin, end, a + k, rows, lda, d, ldd, gr)
-#define OUTER_ONES(R, C) outer_tile(R, C, 1, begin, end, a + k, rows, lda, d, ldd, gr)
+#define OUTER(R, C, ONES)                                                              \
+    {                                                                                  \
+        if (rows)                                                                      \
+            outer_tile(R, C, ONES, 0, begin, end, ak, rows, lda, d, ldd, gr);          \
+        else                                                                           \
+            outer_tile(R, C, ONES, 1, begin, end, ak, rows, lda, d, ldd, gr);          \
+    }
+#define OUTER_TILE(R, C) OUTER(R, C, 0)
+#define OUTER_ONES(R, C) OUTER(R, C, 1)
         if (ones)
             FOR_TILE(R, C, OUTER_ONES)
         else
             FOR_TILE(R, C, OUTER_TILE)
 #undef OUTER_ONES
 #undef OUTER_TILE
+#undef OUTER
     }
+}
+
+/* K columns of A, n row-steps, in the order in which `outer` reads them: tile by tile,
+   those of a row-step side by side. `ones` as in outer_tile. */
+static void outer_pack(
+    ptrdiff_t n, const real *a, const ptrdiff_t *rows, ptrdiff_t lda, ptrdiff_t K,
+    int ones, real *packed)
+{
+    const int height = K + ones ? tile_height(K + ones, PANEL) : 1;
+    for (ptrdiff_t m = 0; m < n; m++) {
+        const real *am = a + rows[m] * lda;
+        for (ptrdiff_t k = 0; k < K; k += height) {
+            const int R = (int)(K - k < height ? K - k : height);
+            real *to = packed + k * n + m * R;
+            for (int r = 0; r < R; r++) to[r] = am[k + r];
+        }
+    }
+}
+
+/* A panel of D, n row-steps, without what lies between its rows. */
+static void outer_pack_panel(
+    ptrdiff_t n, const real *d, ptrdiff_t ldd, int C, real *packed)
+{
+    for (ptrdiff_t m = 0; m < n; m++)
+        for (int c = 0; c < C; c++)
+            store(packed + (m * C + c) * LANES, load(d + m * ldd + c * LANES));
 }
 
 #endif

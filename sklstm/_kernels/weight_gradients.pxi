@@ -1,13 +1,19 @@
-"""Gradients of weight matrices, A' D: one thread's share of two of them.
+"""Gradients of weight matrices, A' D: one share of two of them.
 
-A task is so many rows and one panel of columns. All tasks of a group of panels pass over
-one chunk of row-steps before the next: 512 KB of D that stay in L2, in rows of 1 KB.
+The output is split, never the sum: an element is one chain over the row-steps whoever
+computes it. All of a share passes over one chunk of row-steps before the next.
+
+Rows of D that are a page or more apart meet in the same sets of the caches and take an
+entry of the TLB each. From there on a chunk of both operands is copied first, in the
+order in which the tiles read it.
 """
 
 cdef enum:
-    OUTER_ROWS = 24
-    OUTER_GROUP = 1024  # bytes
-    OUTER_CHUNK = 512  # row-steps
+    OUTER_ROWS = 24  # of the gradient: four tiles
+    OUTER_CHUNK = 128  # row-steps, read in place
+    OUTER_GROUP = 1024  # bytes of D that pass over a chunk together
+    PACKED_CHUNK = 256  # row-steps, copied: 64 KB of a panel of D with AVX-512
+    PACKED_FROM = 4096  # bytes between rows of D
 
 
 cdef struct Outer:
@@ -23,23 +29,6 @@ cdef struct Outer:
     real* bias                # (vectors * LANES,) sum of d, or NULL
 
 
-cdef void outer_task(
-    const Outer* operands, Py_ssize_t panel, Py_ssize_t block, Py_ssize_t begin,
-    Py_ssize_t end, bint with_bias,
-) noexcept nogil:
-    """One block of rows and one panel of columns of A' D over some row-steps, and the
-    sum of D over them where asked."""
-    cdef Py_ssize_t column = panel * PANEL * LANES, width = operands.vectors * LANES
-    cdef Py_ssize_t k = block * OUTER_ROWS
-    cdef int C = <int>min(<Py_ssize_t>PANEL, operands.vectors - panel * PANEL)
-    outer(
-        begin, end, operands.a + k, operands.rows, operands.lda,
-        min(<Py_ssize_t>OUTER_ROWS, operands.K - k), operands.d + column, operands.ldd,
-        C, operands.gradient + k * width + column, width,
-        operands.bias + column if with_bias else NULL,
-    )
-
-
 cdef Py_ssize_t outer_blocks(const Outer* operands) noexcept nogil:
     """Blocks of rows of A' D; the bias rides on the last one."""
     return max(
@@ -47,23 +36,77 @@ cdef Py_ssize_t outer_blocks(const Outer* operands) noexcept nogil:
     )
 
 
-cdef void outer_share(
-    const Outer* x, const Outer* h, int thread, int n_threads
-) noexcept nogil:
-    """One thread's share of d_W = x' d_z and d_R = h' d_z, and their biases.
+cdef inline bint ends_with_bias(const Outer* operands, Py_ssize_t block) noexcept nogil:
+    return operands.bias != NULL and block == outer_blocks(operands) - 1
 
-    The output is split, never the sum: an element is one chain over the row-steps
-    whoever computes it.
-    """
+
+cdef inline Py_ssize_t rows_of_block(
+    const Outer* operands, Py_ssize_t block
+) noexcept nogil:
+    return min(<Py_ssize_t>OUTER_ROWS, operands.K - block * OUTER_ROWS)
+
+
+cdef void outer_task(
+    const Outer* operands, Py_ssize_t panel, Py_ssize_t block, Py_ssize_t begin,
+    Py_ssize_t end, const real* packed_a, const real* packed_d,
+) noexcept nogil:
+    """One block of rows and one panel of columns of A' D over some row-steps, and the
+    sum of D over them where it is the last block. NULL: operands as they lie."""
+    cdef Py_ssize_t column = panel * PANEL * LANES, width = operands.vectors * LANES
+    cdef Py_ssize_t k = block * OUTER_ROWS
+    cdef int C = <int>min(<Py_ssize_t>PANEL, operands.vectors - panel * PANEL)
+    cdef real* gradient = operands.gradient + k * width + column
+    cdef real* bias = NULL
+    if ends_with_bias(operands, block):
+        bias = operands.bias + column
+    if packed_d == NULL:
+        outer(
+            begin, end, operands.a + k, operands.rows, operands.lda,
+            rows_of_block(operands, block), operands.d + column, operands.ldd, C,
+            gradient, width, bias,
+        )
+    else:
+        outer(
+            0, end - begin, packed_a, NULL, 0, rows_of_block(operands, block), packed_d,
+            C * LANES, C, gradient, width, bias,
+        )
+
+
+cdef bint is_packed(Py_ssize_t ldd) noexcept nogil:
+    return ldd * <Py_ssize_t>sizeof(real) >= PACKED_FROM
+
+
+cdef Py_ssize_t outer_scratch(Py_ssize_t F, Py_ssize_t H, Py_ssize_t ldd) noexcept nogil:
+    """Elements of scratch memory of one share, at a whole vector each."""
+    if not is_packed(ldd):
+        return 0
+    return PACKED_CHUNK * (
+        OUTER_ROWS * (ceil_div(F, OUTER_ROWS) + ceil_div(H, OUTER_ROWS) + 1)
+        + PANEL * LANES
+    )
+
+
+cdef void outer_share(
+    const Outer* x, const Outer* h, real* scratch, int share, int n_shares
+) noexcept nogil:
+    """One share of d_W = x' d_z and d_R = h' d_z, and their biases."""
+    if is_packed(x.ldd):
+        outer_packed(x, h, scratch, share, n_shares)
+    else:
+        outer_in_place(x, h, share, n_shares)
+
+
+cdef void outer_in_place(
+    const Outer* x, const Outer* h, int share, int n_shares
+) noexcept nogil:
     cdef Py_ssize_t task_begin, task_end
     cdef Py_ssize_t panels = ceil_div(x.vectors, PANEL)
     cdef Py_ssize_t group = max(
         <Py_ssize_t>1, OUTER_GROUP // <Py_ssize_t>(PANEL * LANES * sizeof(real))
     )
-    cdef Py_ssize_t x_blocks = outer_blocks(x), h_blocks = outer_blocks(h)
-    cdef Py_ssize_t blocks = x_blocks + h_blocks
-    cdef Py_ssize_t share_begin = panels * blocks * thread // n_threads
-    cdef Py_ssize_t share_end = panels * blocks * (thread + 1) // n_threads
+    cdef Py_ssize_t x_blocks = outer_blocks(x), blocks = x_blocks + outer_blocks(h)
+    cdef Py_ssize_t share_begin = panels * blocks * share // n_shares
+    cdef Py_ssize_t share_end = panels * blocks * (share + 1) // n_shares
     cdef Py_ssize_t i, first, n, chunk, begin, end, task, panel, block
     for i in range(ceil_div(panels, group)):
         first = i * group
@@ -80,13 +123,73 @@ cdef void outer_share(
                 block = task // n
                 panel = first + task % n
                 if block < x_blocks:
-                    outer_task(
-                        x, panel, block, begin, end,
-                        x.bias != NULL and block == x_blocks - 1,
-                    )
+                    outer_task(x, panel, block, begin, end, NULL, NULL)
                 else:
-                    block = block - x_blocks
-                    outer_task(
-                        h, panel, block, begin, end,
-                        h.bias != NULL and block == h_blocks - 1,
+                    outer_task(h, panel, block - x_blocks, begin, end, NULL, NULL)
+
+
+cdef int shares_of_rows(Py_ssize_t blocks, Py_ssize_t panels, int n_shares) noexcept nogil:
+    """Into how many parts the rows are split, the panels into n_shares / parts: where
+    the largest share is the smallest, copies included (a block of A costs as much as
+    half a panel of its products, a panel of D as much as a row of the gradient)."""
+    cdef int parts, best = 1
+    cdef Py_ssize_t own_blocks, own_panels, cost, least = -1
+    for parts in range(1, n_shares + 1):
+        if n_shares % parts:
+            continue
+        own_blocks = ceil_div(blocks, parts)
+        own_panels = ceil_div(panels, n_shares // parts)
+        cost = (2 * own_panels + 1) * own_blocks * OUTER_ROWS + 2 * own_panels
+        if least < 0 or cost < least:
+            best, least = parts, cost
+    return best
+
+
+cdef void outer_packed(
+    const Outer* x, const Outer* h, real* scratch, int share, int n_shares
+) noexcept nogil:
+    cdef Py_ssize_t panels = ceil_div(x.vectors, PANEL)
+    cdef Py_ssize_t x_blocks = outer_blocks(x), blocks = x_blocks + outer_blocks(h)
+    cdef int parts = shares_of_rows(blocks, panels, n_shares)
+    cdef int columns = n_shares // parts
+    cdef Py_ssize_t first_block = blocks * (share % parts) // parts
+    cdef Py_ssize_t last_block = blocks * (share % parts + 1) // parts
+    cdef Py_ssize_t first_panel = panels * (share // parts) // columns
+    cdef Py_ssize_t last_panel = panels * (share // parts + 1) // columns
+    cdef Py_ssize_t a_size = OUTER_ROWS * PACKED_CHUNK
+    cdef Py_ssize_t chunk, begin, end, block, panel, own
+    cdef real* packed_d = scratch
+    cdef real* packed_a = scratch + PACKED_CHUNK * PANEL * LANES
+    cdef const Outer* operands
+    cdef const real* copied
+    if first_panel == last_panel:
+        return
+    for chunk in range(ceil_div(x.N, PACKED_CHUNK)):
+        begin = chunk * PACKED_CHUNK
+        end = min(begin + PACKED_CHUNK, x.N)
+        for block in range(first_block, last_block):
+            operands = x if block < x_blocks else h
+            own = block if block < x_blocks else block - x_blocks
+            outer_pack(
+                end - begin, operands.a + own * OUTER_ROWS, operands.rows + begin,
+                operands.lda, rows_of_block(operands, own),
+                ends_with_bias(operands, own), packed_a + (block - first_block) * a_size,
+            )
+        for panel in range(first_panel, last_panel):
+            copied = NULL
+            for block in range(first_block, last_block):
+                operands = x if block < x_blocks else h
+                own = block if block < x_blocks else block - x_blocks
+                if operands.d != copied:  # both have the same, but for a GRU
+                    copied = operands.d
+                    outer_pack_panel(
+                        end - begin,
+                        operands.d + begin * operands.ldd + panel * PANEL * LANES,
+                        operands.ldd,
+                        <int>min(<Py_ssize_t>PANEL, operands.vectors - panel * PANEL),
+                        packed_d,
                     )
+                outer_task(
+                    operands, panel, own, begin, end,
+                    packed_a + (block - first_block) * a_size, packed_d,
+                )

@@ -5,7 +5,7 @@ from itertools import takewhile
 
 import numpy as np
 
-from .._kernels import Schedule, n_threads_for
+from .._kernels import Schedule, effective_n_threads, n_threads_for
 from .initializers import InitialValues
 from .parameters import Layout
 from .steps import Run, Steps
@@ -14,9 +14,10 @@ from .workspace import Memory, aligned_empty
 # Sequences of a strip: many read the packed weights less often, few leave no thread
 # waiting where lengths differ.
 STRIP_ROWS = 8
-# Where the weights of the largest layer take more than about what L2 holds.
-STRIP_ROWS_WIDE = 16
-WIDE_BYTES = 1 << 20
+# From so many bytes of the largest matrix of weights on strips are higher: L2 does not
+# hold them, and a strip reads them at every step. The bits of sums over samples follow
+# the strips, so these are not taken from the processor.
+WIDE = {1 << 22: 64, (1 << 20) + 1: 16}
 # Row-steps of a batch of `predict`, which bounds its memory.
 PREDICT_STEPS = 65_536
 # Row-steps of a batch that keeps its tape.
@@ -51,8 +52,10 @@ class Network:
             for layer in self.recurrent_layers
             for shape in layer.shapes.values()
         )
-        wide = widest * self.dtype.itemsize > WIDE_BYTES
-        self.strip_rows = STRIP_ROWS_WIDE if wide else STRIP_ROWS
+        n_bytes = widest * self.dtype.itemsize
+        self.strip_rows = next(
+            (rows for least, rows in WIDE.items() if n_bytes >= least), STRIP_ROWS
+        )
         self._memory = Memory(self.dtype)
         self._gradient = self._gradient_views = self._one_step = None
         self._viewed = None, None
@@ -118,12 +121,20 @@ class Network:
             if masks is not None:
                 masks = masks.beginning(before)
         x = self._steps(data, starts, lengths)
-        run = Run(self._memory, keep=keep, masks=masks, states=states)
+        run = self._run(x.schedule, keep=keep, masks=masks, states=states)
         return self._through(self.layers, x, run)
 
     def _steps(self, data, starts, lengths):
         schedule = Schedule(starts, lengths, self.strip_rows, n_rows=len(data))
         return Steps(data, schedule.data_rows, schedule)
+
+    def _run(self, schedule, *, keep=False, **options):
+        """A run with as many threads as the layer that can use the most has."""
+        limit = effective_n_threads()
+        n_threads = 1 if limit == 1 else max(
+            layer.best_threads(limit, schedule, keep) for layer in self.recurrent_layers
+        )  # fmt: skip
+        return Run(self._memory, keep=keep, n_threads=n_threads, **options)
 
     @staticmethod
     def _through(layers, x, run):
@@ -141,8 +152,9 @@ class Network:
             if masks is not None:
                 masks = masks.beginning(np.full(len(starts), begin))
             part = np.clip(lengths - begin, 0, chunk)
-            run = Run(self._memory, masks=masks, states=states)
-            self._through(self.body, self._steps(data, starts + begin, part), run)
+            x = self._steps(data, starts + begin, part)
+            run = self._run(x.schedule, masks=masks, states=states)
+            self._through(self.body, x, run)
             states = {
                 name: tuple(end.copy() for end in ends)
                 for name, ends in run.ends.items()
@@ -198,16 +210,16 @@ class Network:
             if pooled is not None:
                 states[self.reader.name] = pooled
         if len(data) <= n_steps:
-            run = Run(self._memory, states=states, **options)
-            yield slice(None), self._steps(data, starts, lengths), run
+            x = self._steps(data, starts, lengths)
+            yield slice(None), x, self._run(x.schedule, states=states, **options)
             return
         for batch in self._batches(lengths, n_steps):
             part = states and {
                 name: tuple(array[batch] for array in arrays)
                 for name, arrays in states.items()
             }
-            run = Run(self._memory, states=part, **options)
-            yield batch, self._steps(data, starts[batch], lengths[batch]), run
+            x = self._steps(data, starts[batch], lengths[batch])
+            yield batch, x, self._run(x.schedule, states=part, **options)
 
     def initial_states(self, n):
         """Zero h and, for a cell that has it, c of each layer and direction."""

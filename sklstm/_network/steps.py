@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._kernels import Schedule
+from .._kernels import Schedule, effective_n_threads
 
 
 class Steps(NamedTuple):
@@ -31,12 +31,15 @@ class Run:
     """
 
     def __init__(
-        self, memory, *, keep=False, masks=None, states=None, every_step=False
-    ):
+        self, memory, *, keep=False, masks=None, states=None, every_step=False,
+        n_threads=None,
+    ):  # fmt: skip
         self.keep = keep  # whether `backward` is to come
         self.masks = masks  # of dropout, in training
         self.states = states  # by name of a layer: where it begins; None is zeros
         self.every_step = every_step  # whether also the uppermost layer gives all steps
+        # of all layers, or one where that is less work
+        self.n_threads = effective_n_threads() if n_threads is None else n_threads
         self.ends = {}  # by name of a recurrent layer: where it ended
         self._memory = memory
         self._n_calls = 0

@@ -45,16 +45,25 @@ class Bidirectional(Layer):
         for layer, own in self._each(weights):
             layer.initialize(own, rng, begin)
 
+    def best_threads(self, limit, schedule, keep):
+        first = self.directions[0]
+        return first.best_threads(limit, schedule, keep, len(self.directions))
+
     def load(self, weights, **options):
         for layer, own in self._each(weights):
             layer.load(own, **options)
 
     def forward(self, x, run):
-        mirror = x.schedule.mirror
-        (y, tape), (y_reverse, tape_reverse) = (
-            layer.forward(x._replace(rows=rows), run)
-            for layer, rows in zip(self.directions, (x.rows, x.rows[mirror]))
+        mirror, first = x.schedule.mirror, self.directions[0]
+        n_threads, n_teams = first.plan_forward(run.n_threads, x.schedule, 2)
+        passes, results = zip(
+            *(
+                layer.begin_forward(x._replace(rows=rows), run, n_teams)
+                for layer, rows in zip(self.directions, (x.rows, x.rows[mirror]))
+            )
         )
+        self.kernels.run_forward(list(passes), n_threads, n_teams)
+        (y, tape), (y_reverse, tape_reverse) = results
         memory, every = run.workspace(), slice(None)
         ends = tuple(
             self._side_by_side(memory, f"end {k}", a, every, b, every)
@@ -79,23 +88,26 @@ class Bidirectional(Layer):
         return both
 
     def backward(self, d_y, tape, d_weights, d_states=None):
-        H, mirror = self.n_units, tape[0].x.schedule.mirror
+        H, schedule, first = self.n_units, tape[0].x.schedule, self.directions[0]
+        mirror = schedule.mirror
         columns, rows = (slice(0, H), slice(H, 2 * H)), (slice(None), mirror)
-        d_x = [
-            layer.backward(
-                StepsGradient(
-                    _padded(layer, own, "d_y", d_y.values, rows[k], columns[k]),
-                    tuple(
-                        _padded(layer, own, f"d_end {n}", end, slice(None), columns[k])
-                        for n, end in enumerate(d_y.ends)
-                    ),
-                ),
-                own,
-                d_own,
-                d_states,
+        n_threads, n_teams = first.plan_backward(tape[0].n_threads, schedule, 2)
+        each, passes, d_x = list(zip(self._each(d_weights), tape)), [], []
+        for k, ((layer, d_own), own) in enumerate(each):
+            d_values = _padded(layer, own, "d_y", d_y.values, rows[k], columns[k])
+            d_ends = tuple(
+                _padded(layer, own, f"d_end {n}", end, slice(None), columns[k])
+                for n, end in enumerate(d_y.ends)
             )
-            for k, ((layer, d_own), own) in enumerate(zip(self._each(d_weights), tape))
-        ]
+            d_y_own = StepsGradient(d_values, d_ends)
+            one, d_x_own = layer.begin_backward(
+                d_y_own, own, d_own, d_states, n_threads
+            )
+            passes.append(one)
+            d_x.append(d_x_own)
+        self.kernels.run_backward(passes, n_threads, n_teams)
+        for (layer, d_own), own in each:
+            layer.end_backward(own, d_own)
         if self.reads_data:
             return None
         return StepsGradient(d_x[0].values + d_x[1].values[mirror])

@@ -81,7 +81,7 @@ class StepDropout(Layer):
         if run.masks is None:
             return x, None
         memory, N = run.workspace(), len(x.rows)
-        width, n_threads = x.values.shape[1], self.n_threads(N)
+        width, n_threads = x.values.shape[1], self.n_threads(N, run.n_threads)
         mask = memory.array("mask", N, width)
         run.masks.of_steps(self.name, self.rate, mask, x.schedule, n_threads)
         values = np.take(

@@ -1,11 +1,9 @@
 """What every layer of a network is."""
 
-from ..._kernels import array_dtype, effective_n_threads, kernels_for
+from ..._kernels import array_dtype, kernels_for
 
-# Cell updates times products below which a second thread costs more than it brings.
-PARALLEL_WORK = 250_000
-# What activations cost in a cell, in columns of a product.
-ACTIVATION_COLUMNS = 24
+# Numbers below which a second thread costs more than it brings.
+PARALLEL_WORK = 20_000
 
 
 class Layer:
@@ -56,7 +54,6 @@ class Layer:
         """Numbers that a training run on a minibatch of this size holds."""
         return 0
 
-    def n_threads(self, n_steps):
-        columns = self.n_inputs + self.n_outputs + ACTIVATION_COLUMNS
-        work = n_steps * self.n_outputs * columns
-        return effective_n_threads() if work > PARALLEL_WORK else 1
+    def n_threads(self, n_steps, limit):
+        """For work without products."""
+        return limit if n_steps * self.n_outputs > PARALLEL_WORK else 1

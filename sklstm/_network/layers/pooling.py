@@ -57,11 +57,11 @@ class Pooling(Layer):
         norms[:, 1] = -np.inf  # the largest score
         return total, norms
 
-    def _advance(self, x, total, norms, where=None, scores=None):
+    def _advance(self, x, n_threads, total, norms, where=None, scores=None):
         """Take the steps of a batch into the running sums."""
         self.kernels.pool_forward(
             self.number, x.schedule, x.values, x.rows, self._w, total, norms, where,
-            scores, self.n_threads(x.schedule.n_steps),
+            scores, n_threads,
         )  # fmt: skip
 
     def _finish(self, total, norms, initial):
@@ -84,12 +84,14 @@ class Pooling(Layer):
             where = np.full(total.shape, -1, dtype=np.intp)
         if run.keep and self.mode == "attention":
             scores = memory.array("scores", x.schedule.n_steps)
-        self._advance(x, total, norms, where, scores)
+        n_threads = self.n_threads(x.schedule.n_steps, run.n_threads)
+        self._advance(x, n_threads, total, norms, where, scores)
         out = self._finish(total, norms, x.ends[0])
-        return out, (x, norms, where, scores, out, memory) if run.keep else None
+        tape = x, norms, where, scores, out, memory, n_threads
+        return out, tape if run.keep else None
 
     def backward(self, d_y, tape, d_weights):
-        x, norms, where, scores, out, memory = tape
+        x, norms, where, scores, out, memory, n_threads = tape
         schedule = x.schedule
         d_h = memory.array("d_h", schedule.n_steps, self.width)
         size = self.kernels.pool_scratch_size(schedule, self.n_inputs)
@@ -98,7 +100,7 @@ class Pooling(Layer):
             d_w = d_weights["w"]
         self.kernels.pool_backward(
             self.number, schedule, x.values, x.rows, self._w, norms, where, scores, out,
-            d_y, scratch, d_h, d_w, self.n_threads(schedule.n_steps),
+            d_y, scratch, d_h, d_w, n_threads,
         )  # fmt: skip
         return StepsGradient(d_h)
 

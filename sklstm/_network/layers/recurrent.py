@@ -4,12 +4,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..._kernels import recurrent_kernels_for
+from ..._kernels import plan_threads, recurrent_kernels_for
 from ..cells import CELLS
 from ..initializers import chrono_bias, glorot_uniform, orthogonal
 from ..steps import Steps, StepsGradient
 from ..workspace import Workspace, aligned_empty
 from .layer import Layer
+
+# Nanoseconds that one core takes for a multiply-add of vectors, and for the activations
+# of a vector of units of an LSTM, which has five; within a factor of two.
+PRODUCT_NS = 0.25
+CELL_NS = 25
 
 
 class Tape(NamedTuple):
@@ -22,6 +27,7 @@ class Tape(NamedTuple):
     mask: np.ndarray | None  # (B, width) by sequence: factors of h'
     masked: np.ndarray | None  # (N + B, width) h times mask
     memory: Workspace
+    n_threads: int  # of the run
 
 
 class Recurrent(Layer):
@@ -59,6 +65,8 @@ class Recurrent(Layer):
         self.state_widths = (self.width,) * (1 + self.cell.has_c)
         self._packed = self._packed_backward = None
         self._step_scratch = 0, None
+        self._ns = self._nanoseconds(not reads_data)
+        self._lines = -(-self.width * self.dtype.itemsize // 64)  # of memory, of a row
 
     @property
     def directions(self):
@@ -107,10 +115,58 @@ class Recurrent(Layer):
             n_threads,
         )  # fmt: skip
 
+    # ---- threads ----------------------------------------------------------------
+
+    def _nanoseconds(self, d_x):
+        """Of a row-step on one core: forward, backward, and the products after it."""
+        F, H, gates = self.n_inputs, self.n_units, self.cell.gates
+        vectors = self.width // self.kernels.padded(1)
+        a_column = vectors * gates * PRODUCT_NS
+        activations = vectors * CELL_NS * (gates + 1) / 5
+        return (
+            a_column * (F + H) + activations,
+            a_column * H + activations,
+            a_column * (F + H + d_x * F),
+        )
+
+    def _plan(self, n_threads, schedule, n_layers, step_ns, rest_ns, *, one_or_all=True,
+              regions=1):  # fmt: skip
+        """Threads and teams for this layer, or for as many side by side."""
+        N, steps = schedule.n_steps * n_layers, schedule.longest * regions
+        return plan_threads(
+            n_threads, one_or_all, schedule.n_strips * n_layers, steps,
+            self._lines, N * step_ns, N * rest_ns, regions,
+        )  # fmt: skip
+
+    def best_threads(self, limit, schedule, keep, n_layers=1):
+        """The number of threads that this layer would choose for a run."""
+        forward, backward, products = self._ns
+        if not keep:
+            backward = products = 0
+        return self._plan(
+            limit, schedule, n_layers, forward + backward, products,
+            one_or_all=False, regions=1 + keep,
+        )[0]  # fmt: skip
+
+    def plan_forward(self, n_threads, schedule, n_layers=1):
+        return self._plan(n_threads, schedule, n_layers, self._ns[0], 0)
+
+    def plan_backward(self, n_threads, schedule, n_layers=1):
+        return self._plan(n_threads, schedule, n_layers, *self._ns[1:])
+
+    # ---- forward and backward ---------------------------------------------------
+
     def forward(self, x, run):
+        n_threads, n_teams = self.plan_forward(run.n_threads, x.schedule)
+        one, result = self.begin_forward(x, run, n_teams)
+        self.kernels.run_forward([one], n_threads, n_teams)
+        return result
+
+    def begin_forward(self, x, run, n_teams):
+        """What is to run, and what `forward` returns when it has run."""
         schedule, memory = x.schedule, run.workspace()
         B, N = schedule.n_sequences, schedule.n_steps
-        array, width, n_threads = memory.array, self.width, self.n_threads(N)
+        array, width = memory.array, self.width
         h_0 = c_0 = c_last = mask = masked = None
         if run.states is not None:
             h_0, c_0 = (*run.states[self.name], None)[:2]
@@ -132,26 +188,33 @@ class Recurrent(Layer):
         kept = array("kept", N, self.cell.slots * width) if run.keep else None
         scratch = array(
             "scratch",
-            self.kernels.forward_scratch_size(schedule, self.n_units, n_threads),
+            self.kernels.forward_scratch_size(schedule, self.n_units, n_teams),
         )
-        self.kernels.forward(
+        one = self.kernels.ForwardPass(
             self.cell.number, schedule, x.values, x.rows, self.n_inputs, self.n_units,
             self._packed, scratch, h_last, c_last, h_0, c_0, kept, h, c, mask, masked,
-            n_threads,
         )  # fmt: skip
         run.ends[self.name] = ends
         tape = None
         if run.keep:
-            tape = Tape(x, kept, h, c, mask, masked, memory)
-        return Steps(h, schedule.state_rows, schedule, ends), tape
+            tape = Tape(x, kept, h, c, mask, masked, memory, run.n_threads)
+        return one, (Steps(h, schedule.state_rows, schedule, ends), tape)
 
     def backward(self, d_y, tape, d_weights, d_states=None):
         """Back-propagation through time; a dict `d_states` gets, under the name of the
         layer, the gradients of the initial states (B, width) by sequence."""
-        x, kept, h, c, mask, masked, memory = tape
+        n_threads, n_teams = self.plan_backward(tape.n_threads, tape.x.schedule)
+        one, d_x = self.begin_backward(d_y, tape, d_weights, d_states, n_threads)
+        self.kernels.run_backward([one], n_threads, n_teams)
+        self.end_backward(tape, d_weights)
+        return d_x
+
+    def begin_backward(self, d_y, tape, d_weights, d_states, n_threads):
+        """What is to run, and the gradient of the input when it has run."""
+        x, kept, h, c, mask, masked, memory, _ = tape
         schedule, array = x.schedule, memory.array
         F, H, N = self.n_inputs, self.n_units, schedule.n_steps
-        number, n_threads = self.cell.number, self.n_threads(N)
+        number = self.cell.number
         d_last, d_c_last = (*d_y.ends, None, None)[:2]
         d_h_0 = d_c = None
         if self.cell.has_c and (d_states is not None or d_c_last is not None):
@@ -163,15 +226,19 @@ class Recurrent(Layer):
             d_states[self.name] = (d_h_0, d_c)[: len(self.state_widths)]
         size = self.kernels.backward_scratch_size(number, schedule, F, H, n_threads)
         d_x = None if self.reads_data else array("d_x", N, self.input_width)
-        self.kernels.backward(
+        one = self.kernels.BackwardPass(
             number, schedule, x.values, x.rows, F, H, self._packed_backward,
             array("scratch", size), kept, h, c, d_weights["w"], d_weights["r"],
             d_weights["b"], d_c, d_last, d_y.values, d_h_0, d_x, mask, masked,
             n_threads,
         )  # fmt: skip
+        return one, None if d_x is None else StepsGradient(d_x)
+
+    def end_backward(self, tape, d_weights):
+        """What is left when the kernel has run."""
         if self.cell.n_own:
-            d_weights["p"] += self._d_own(schedule, kept, c)[:, :H]
-        return None if d_x is None else StepsGradient(d_x)
+            d_p = self._d_own(tape.x.schedule, tape.kept, tape.c)
+            d_weights["p"] += d_p[:, : self.n_units]
 
     def _d_own(self, schedule, d_z, c):
         """Sums over the row-steps of d_z c' or d_z c."""
