@@ -94,7 +94,7 @@ class Run(NamedTuple):
     seconds: float
 
 
-def make_model(task, model, seed):
+def make_model(task, model, seed, **others):
     family, parameters = MODELS[model]
     kind = "Regressor" if task.error is squared_error else "Classifier"
     return make_estimator(
@@ -102,16 +102,17 @@ def make_model(task, model, seed):
         kind,
         hidden_layer_sizes=task.hidden_layer_sizes,
         random_state=seed,
-        **{**COMMON, **parameters},
+        **{**COMMON, **parameters, **others},
     )
 
 
-def train(task, model, seed):
-    """Train on new sequences until the task is solved or the budget is spent."""
+def train(task, model, seed, **others):
+    """Train on new sequences until the task is solved or the budget is spent; `others`
+    are parameters of the model."""
     start = time.perf_counter()
     # For one seed all models see the same sequences.
     for_training, for_test = np.random.default_rng(seed).spawn(2)
-    estimator = make_model(task, model, seed)
+    estimator = make_model(task, model, seed, **others)
     classes = {} if task.n_classes is None else {"classes": np.arange(task.n_classes)}
     seen, solved = 0, False
     while seen < BUDGET and not solved:

@@ -109,8 +109,7 @@ def bfloat16_set():
 
 @cache
 def _bfloat16_variant(name):
-    # TEMPORARY (phase 1): the float32 kernels, which round nothing
-    return _variant(float_set(name), "float32")
+    return _variant(name, "bfloat16")
 
 
 class Cell(NamedTuple):

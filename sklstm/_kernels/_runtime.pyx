@@ -28,7 +28,10 @@ cdef extern from *:
         return ((uint64_t)high << 32) | low;
     }
 
-    #ifdef __linux__
+    #if defined(SKLSTM_EMULATE_TILES)
+    static int has_tiles(void) { return 1; }
+    static int request_tiles(void) { return 1; }
+    #elif defined(__linux__)
     #include <sys/syscall.h>
     #include <unistd.h>
 
@@ -70,6 +73,9 @@ cdef extern from *:
         tiles = d & (AMX_TILE | AMX_BF16);
         if (a < 1 || !__get_cpuid_count(7, 1, &a, &b, &c, &d) || !(a & AVX512_BF16))
             return 2;
+    #ifdef SKLSTM_EMULATE_TILES
+        tiles = AMX_TILE | AMX_BF16;
+    #endif
         return tiles == (uint32_t)(AMX_TILE | AMX_BF16) && has_tiles() ? 4 : 3;
     }
     #else

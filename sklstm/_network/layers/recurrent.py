@@ -188,7 +188,9 @@ class Recurrent(Layer):
         kept = array("kept", N, self.cell.slots * width) if run.keep else None
         scratch = array(
             "scratch",
-            self.kernels.forward_scratch_size(schedule, self.n_units, n_teams),
+            self.kernels.forward_scratch_size(
+                schedule, self.n_inputs, self.n_units, n_teams
+            ),
         )
         one = self.kernels.ForwardPass(
             self.cell.number, schedule, x.values, x.rows, self.n_inputs, self.n_units,
@@ -253,7 +255,9 @@ class Recurrent(Layer):
         h_last, c_last = after if self.cell.has_c else (after[0], None)
         n, scratch = self._step_scratch
         if n != len(h_0):
-            size = self.kernels.forward_scratch_size(x.schedule, self.n_units, 1)
+            size = self.kernels.forward_scratch_size(
+                x.schedule, self.n_inputs, self.n_units, 1
+            )
             scratch = aligned_empty((size,), self.dtype)
             self._step_scratch = len(h_0), scratch
         self.kernels.forward(
