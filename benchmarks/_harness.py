@@ -10,7 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
-from _workers import PAUSE, print_table, processor, variables
+from _machine import description
+from _workers import PAUSE, print_table, variables
 
 STEP_SECONDS = 0.1  # the least that a measurement of a repeated step lasts
 
@@ -74,6 +75,24 @@ def repeated(step, remark=""):
             step()
             calls += 1
         return elapsed / calls, remark
+
+    return measure
+
+
+def repeated_pair(first, second):
+    """What measures two steps that come one after the other, each as above."""
+
+    def measure():
+        calls, seconds = 0, [0.0, 0.0]
+        while sum(seconds) < STEP_SECONDS:
+            start = time.perf_counter()
+            first()
+            middle = time.perf_counter()
+            second()
+            seconds[0] += middle - start
+            seconds[1] += time.perf_counter() - middle
+            calls += 1
+        return [value / calls for value in seconds], ""
 
     return measure
 
@@ -216,9 +235,7 @@ def spread(values, unit):
 
 def print_setting(workers):
     """The machine, and the versions and threads of every process."""
-    print(
-        f"{processor()}, {os.cpu_count()} processors, {platform.platform()}, ", end=""
-    )
+    print(f"{description()}; {platform.platform()}, ", end="")
     print(f"Python {platform.python_version()}, ", end="")
     print(f"load before the start {os.getloadavg()[0]:.1f}.\n")
     head = ["process", "threads", "versions", "remarks"]
@@ -227,18 +244,3 @@ def print_setting(workers):
         versions = ", ".join(worker.versions)
         rows.append([worker.name, str(worker.n_threads), versions, worker.note])
     print_table(head, rows)
-
-
-class Tee:
-    """A stream that writes to several."""
-
-    def __init__(self, *streams):
-        self.streams = streams
-
-    def write(self, text):
-        for stream in self.streams:
-            stream.write(text)
-
-    def flush(self):
-        for stream in self.streams:
-            stream.flush()

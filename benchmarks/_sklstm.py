@@ -4,7 +4,7 @@ import time
 import warnings
 
 import numpy as np
-from _harness import repeated
+from _harness import repeated, repeated_pair
 from _search import BATCH, timed_search
 from _work import (
     LEARNING_RATE,
@@ -17,9 +17,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import sklstm
-from sklstm import LSTMClassifier
+from sklstm import LSTMClassifier, LSTMRegressor, _kernels
 from sklstm._kernels import effective_n_threads, instruction_set
-from sklstm._network.build import whole_sequence_network
 from sklstm.datasets import load_japanese_vowels
 from sklstm.preprocessing import TimeDistributed
 
@@ -75,6 +74,18 @@ def fit(work):
     return measure
 
 
+def epoch(work):
+    """One epoch: what a fit takes longer than one of a single epoch, in its epochs."""
+    X, y = sequences(work)
+
+    def measure():
+        one = timed_fit(regressor(work._replace(epochs=1)), X, y)
+        all_of_them = timed_fit(regressor(work), X, y)
+        return (all_of_them - one) / (work.epochs - 1), ""
+
+    return measure
+
+
 def first_fit(work):
     """The whole first fit of a process, and the mean epoch of the second one."""
     X, y = sequences(work)
@@ -86,22 +97,61 @@ def first_fit(work):
     return measure
 
 
+def network_of(work):
+    """The network of a model of this work after a little training, with parameters."""
+    X, y = sequences(work._replace(n=2, ragged=False))
+    fitted = regressor(work._replace(epochs=1)).fit(X, y)._fitted
+    return fitted.make_network(), fitted.parameters
+
+
+def minibatch(work):
+    """Data, first rows and lengths of one minibatch."""
+    B, T, F = work.shape.B, work.shape.T, work.shape.F
+    X, lengths, _ = make_data(work._replace(n=B))
+    return X.reshape(-1, F), np.arange(B) * T, lengths
+
+
 def layer(work):
     """Forward and backward over one minibatch, with a head of one output."""
-    X, lengths, _ = make_data(work)
-    B, T, F = work.shape.B, work.shape.T, work.shape.F
-    network = whole_sequence_network(F, (work.shape.H,), 1, work.dtype)
-    parameters = network.initialize(np.random.default_rng(0), np.zeros(1))
-    data = X[:B].reshape(-1, F)
-    starts, lengths = np.arange(B) * T, lengths[:B]
-    d_output = np.ones((B, 1), dtype=work.dtype)
+    network, parameters = network_of(work)
+    batch = minibatch(work)
+    d_output = np.ones((work.shape.B, 1), dtype=work.data_dtype)
 
     def step():
         network.load(parameters, backward=True)
-        _, tapes = network.forward(data, starts, lengths, keep=True)
+        _, tapes = network.forward(*batch, keep=True)
         network.backward(d_output, tapes)
 
     return repeated(step)
+
+
+def passes(work):
+    """The same without the packing of the weights, forward and backward apart."""
+    network, parameters = network_of(work)
+    batch = minibatch(work)
+    d_output = np.ones((work.shape.B, 1), dtype=work.data_dtype)
+    network.load(parameters, backward=True)
+    tapes = None
+
+    def forward():
+        nonlocal tapes
+        _, tapes = network.forward(*batch, keep=True)
+
+    return repeated_pair(forward, lambda: network.backward(d_output, tapes))
+
+
+def bfloat16_instructions():
+    """What multiplies bfloat16 numbers here, "" where there is no such type."""
+    try:
+        LSTMRegressor(4, max_iter=1, dtype="bfloat16").fit(np.zeros((2, 2, 1)), [0, 1])
+    except ValueError:  # not one of the types
+        return ""
+    return _kernels.bfloat16_set()
+
+
+def has_bfloat16():
+    """The same as a remark."""
+    return lambda: (0.0, bfloat16_instructions())
 
 
 # ---- predictions -------------------------------------------------------------------

@@ -7,7 +7,7 @@ import timeit
 
 import numpy as np
 import torch
-from _harness import repeated
+from _harness import repeated, repeated_pair
 from _work import LEARNING_RATE, MAX_GRAD_NORM, check_outputs, make_data
 from torch.nn.utils.rnn import pack_padded_sequence
 
@@ -45,7 +45,7 @@ def pack(x, lengths):
 
 def model_of(work):
     kind = RaggedModel if work.ragged else Model
-    dtype = getattr(torch, work.dtype)
+    dtype = getattr(torch, work.data_dtype)
     return kind(work.shape.F, work.shape.H, dtype=dtype, cell=work.cell)
 
 
@@ -63,55 +63,109 @@ def fastest_adam(model):
     return best[1:]
 
 
-def fit(work):
+def precision(work):
+    """What PyTorch calls mixed precision, where that is asked for."""
+    return torch.autocast("cpu", torch.bfloat16, enabled=work.dtype == "bfloat16")
+
+
+class Loop:
+    """The plain training loop, from the model and the optimizer on."""
+
+    def __init__(self, work, adam):
+        torch.manual_seed(0)
+        self.work = work
+        self.model = model_of(work)
+        self.parameters = list(self.model.parameters())
+        self.optimizer = torch.optim.Adam(self.parameters, lr=LEARNING_RATE, **adam)
+        self.criterion = torch.nn.MSELoss()
+
+    def epoch(self, inputs, y):
+        """The mean loss."""
+        total = torch.zeros(())
+        order = torch.randperm(len(y))
+        for begin in range(0, len(y), self.work.shape.B):
+            rows = order[begin : begin + self.work.shape.B]
+            self.optimizer.zero_grad()
+            with precision(self.work):
+                loss = self.criterion(self.model(*(x[rows] for x in inputs)), y[rows])
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(self.parameters, MAX_GRAD_NORM)
+            self.optimizer.step()
+            total += loss.detach() * len(rows)
+        return total.item() / len(y)
+
+
+def tensors(work):
+    """What the loop reads: inputs and targets."""
     X, lengths, y = map(torch.from_numpy, make_data(work))
-    y = y[:, None]
-    inputs = (X, lengths) if work.ragged else (X,)
+    return (X, lengths) if work.ragged else (X,), y[:, None]
+
+
+def fit(work):
+    data = tensors(work)
     adam, adam_name = fastest_adam(model_of(work))
 
     def measure():
-        torch.manual_seed(0)
         start = time.perf_counter()
-        model = model_of(work)
-        parameters = list(model.parameters())
-        optimizer = torch.optim.Adam(parameters, lr=LEARNING_RATE, **adam)
-        criterion = torch.nn.MSELoss()
+        loop = Loop(work, adam)
         for _ in range(work.epochs):
-            total = torch.zeros(())
-            order = torch.randperm(len(X))
-            for begin in range(0, len(X), work.shape.B):
-                rows = order[begin : begin + work.shape.B]
-                optimizer.zero_grad()
-                loss = criterion(model(*(x[rows] for x in inputs)), y[rows])
-                loss.backward()
-                torch.nn.utils.clip_grad_norm_(parameters, MAX_GRAD_NORM)
-                optimizer.step()
-                total += loss.detach() * len(rows)
-            mean_loss = total.item() / len(X)
+            loss = loop.epoch(*data)
         seconds = time.perf_counter() - start
-        return seconds, f"loss {mean_loss:.3f}, {adam_name} Adam"
+        return seconds, f"loss {loss:.3f}, {adam_name} Adam"
 
     return measure
 
 
-def layer(work):
+def epoch(work):
+    """One epoch of a model that goes on and on, the mean of as many as sklstm has."""
+    data = tensors(work)
+    loop = Loop(work, fastest_adam(model_of(work))[0])
+
+    def measure():
+        start = time.perf_counter()
+        for _ in range(work.epochs - 1):
+            loop.epoch(*data)
+        return (time.perf_counter() - start) / (work.epochs - 1), ""
+
+    return measure
+
+
+def layer_passes(work):
     """Forward and backward over one minibatch; packing is not counted."""
-    X, lengths, _ = make_data(work)
-    B, H = work.shape.B, work.shape.H
-    dtype = getattr(torch, work.dtype)
-    x, lengths = torch.from_numpy(X[:B]), torch.from_numpy(lengths[:B])
+    X, lengths, _ = make_data(work._replace(n=work.shape.B))
+    dtype = getattr(torch, work.data_dtype)
+    x, lengths = torch.from_numpy(X), torch.from_numpy(lengths)
     if work.ragged:
         x = pack(x, lengths)
-    lstm = torch.nn.LSTM(work.shape.F, H, batch_first=True, dtype=dtype)
+    lstm = torch.nn.LSTM(*work.shape[1:3], batch_first=True, dtype=dtype)
     parameters = list(lstm.parameters())
-    d_last = torch.ones(B, H, dtype=dtype)
+    last = None
+
+    def forward():
+        nonlocal last
+        with precision(work):
+            output, (h_n, _) = lstm(x)
+            last = h_n[-1] if work.ragged else output[:, -1]
+
+    def backward():
+        torch.autograd.grad(last, parameters, torch.ones_like(last))
+
+    return forward, backward
+
+
+def layer(work):
+    forward, backward = layer_passes(work)
 
     def step():
-        output, (h_n, _) = lstm(x)
-        last = h_n[-1] if work.ragged else output[:, -1]
-        torch.autograd.grad(last, parameters, d_last)
+        forward()
+        backward()
 
     return repeated(step)
+
+
+def passes(work):
+    """The same, forward and backward apart."""
+    return repeated_pair(*layer_passes(work))
 
 
 def load(path):

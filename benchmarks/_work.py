@@ -24,7 +24,8 @@ class Shape(NamedTuple):
 class Work(NamedTuple):
     """A model of one recurrent layer and what is done with it.
 
-    Ragged sequences have T/10 to T steps, uniformly distributed; others have T.
+    Ragged sequences have T/10 to T steps, uniformly distributed; others have T. The
+    type is that of the products: with bfloat16 everything else is float32.
     """
 
     shape: Shape
@@ -32,6 +33,11 @@ class Work(NamedTuple):
     dtype: str = "float32"
     ragged: bool = False
     cell: str = "LSTM"
+    n: int = N_SEQUENCES
+
+    @property
+    def data_dtype(self):
+        return "float32" if self.dtype == "bfloat16" else self.dtype
 
 
 SHAPES = [
@@ -41,6 +47,7 @@ SHAPES = [
     Shape(100, 32, 128, 64),
     Shape(50, 64, 256, 64),
     Shape(35, 512, 512, 64),
+    Shape(20, 1024, 1024, 64),
 ]
 
 
@@ -49,16 +56,16 @@ def make_data(work):
 
     The target, of mean 0 and variance about 1, is a sum over the last ten steps.
     """
-    T, F = work.shape.T, work.shape.F
+    n, T, F, dtype = work.n, work.shape.T, work.shape.F, work.data_dtype
     rng = np.random.default_rng(0)
-    X = rng.standard_normal((N_SEQUENCES, T, F), dtype=np.float32).astype(work.dtype)
-    lengths = np.full(N_SEQUENCES, T)
+    X = rng.standard_normal((n, T, F), dtype=np.float32).astype(dtype, copy=False)
+    lengths = np.full(n, T)
     if work.ragged:
-        lengths = rng.integers(T // 10, T, N_SEQUENCES, endpoint=True)
+        lengths = rng.integers(T // 10, T, n, endpoint=True)
     step = np.arange(T)
     X[step >= lengths[:, np.newaxis]] = 0
     last_ten = step >= lengths[:, np.newaxis] - 10
-    y = (X[:, :, 0] * last_ten).sum(axis=1) / np.sqrt(10).astype(work.dtype)
+    y = (X[:, :, 0] * last_ten).sum(axis=1) / np.sqrt(10).astype(dtype)
     return X, lengths, y
 
 

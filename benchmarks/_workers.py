@@ -1,11 +1,9 @@
-"""Processes that measure, tables and the name of the machine: what scripts share."""
+"""Processes that measure, and tables: what scripts share."""
 
 import multiprocessing
 import os
-import platform
 import time
 from contextlib import contextmanager
-from pathlib import Path
 
 PAUSE = 0.02  # seconds between turns, for OpenMP's idle threads to fall asleep
 
@@ -71,18 +69,6 @@ def variables(environment):
                 del os.environ[name]
             else:
                 os.environ[name] = value
-
-
-def processor():
-    """The name of the processor, as far as the system tells."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        names = [
-            line.split(":", 1)[1].strip() for line in lines if "model name" in line
-        ]
-        return names[0]
-    except (OSError, IndexError):
-        return platform.processor() or platform.machine()
 
 
 def print_table(head, rows):

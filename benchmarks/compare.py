@@ -27,7 +27,8 @@ from pathlib import Path
 from shutil import copy2
 
 import numpy as np
-from _workers import Worker, print_table, processor
+from _machine import processor
+from _workers import Worker, print_table
 
 ROOT = Path(__file__).resolve().parent.parent
 # A ratio is told from 1 if its interval keeps this distance. On two processors that

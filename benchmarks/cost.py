@@ -5,9 +5,9 @@ units, minibatch, threads, and memory against steps and sequences. What is timed
 in docs/performance/README.md. The plots need matplotlib; PyTorch is left out where it
 is not installed.
 
-    python benchmarks/cost.py > docs/performance/cost.md
-    python benchmarks/cost.py --quick --output-dir /tmp/plots
+    python benchmarks/cost.py                  # into the folder of this machine
     python benchmarks/cost.py --only steps memory
+    python benchmarks/cost.py --quick --output-dir plots
 
 Every library runs in a process of its own, with OMP_NUM_THREADS set before it is
 imported; the processes take turns, so that a change in the machine's speed meets all of
@@ -28,7 +28,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
-from _workers import Worker, print_table, processor
+from _machine import description, folder, title, today, written_to
+from _plots import LABELS, Plots, progress
+from _workers import Worker, print_table
 
 # NumPy and matplotlib are imported late: a process that is started inherits the peak
 # memory of the one that starts it.
@@ -44,7 +46,6 @@ class Shape(NamedTuple):
     B: int
 
 
-ROOT = Path(__file__).resolve().parent.parent
 BASE = Shape(n=320, T=100, F=8, H=32, B=32)
 EPOCHS = 5
 PEER_BATCH = 256  # sequences that PyTorch predicts at once
@@ -146,7 +147,6 @@ class Torch:
 
 
 LIBRARIES = {"sklstm": Sklstm, "torch": Torch}
-LABELS = {"sklstm": "sklstm", "torch": "PyTorch"}
 JOBS = ("fit", "predict")
 
 
@@ -265,7 +265,7 @@ class Setting:
 
     def caption(self, threads):
         return (
-            f"{processor()}, {os.cpu_count()} processors; {threads}; float32; "
+            f"{title()}; {today()}; {threads}; float32; "
             f"Python {platform.python_version()}\n{', '.join(self.versions)}"
         )
 
@@ -532,7 +532,7 @@ def run_memory(setting, output_dir):
     plots.save(output_dir / "memory.svg")
 
 
-# ---- tables and plots --------------------------------------------------------------
+# ---- tables ------------------------------------------------------------------------
 
 
 def print_section(title, caption):
@@ -548,87 +548,6 @@ def value_text(value):
     if value is None:
         return ""
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
-
-
-def progress(text):
-    print(text, file=sys.stderr, flush=True)
-
-
-STYLES = {
-    "sklstm": {"color": "C0", "marker": "o"},
-    "epoch": {
-        "color": "C0",
-        "marker": "",
-        "linestyle": ":",
-        "label": "sklstm, without the set-up",
-    },
-    "torch": {"color": "C1", "marker": "s", "linestyle": "--", "label": "PyTorch"},
-    "data": {"color": "0.5", "marker": "", "linestyle": ":", "label": "the data"},
-}
-
-
-class Plots:
-    """A figure of equal panels, with the machine under them."""
-
-    def __init__(self, rows, columns, caption, title):
-        import matplotlib
-
-        matplotlib.use("agg")
-        matplotlib.rcParams["svg.hashsalt"] = "sklstm"
-        matplotlib.rcParams["svg.fonttype"] = "none"  # text as text: small files
-        import matplotlib.pyplot as plt
-
-        self.figure, axes = plt.subplots(
-            rows,
-            columns,
-            figsize=(4.5 * columns, 3.4 * rows + 0.7),
-            squeeze=False,
-            layout="constrained",
-        )
-        self.axes = [Panel(a) for a in axes.flat]
-        self.figure.suptitle(title, fontsize=10)
-        self.figure.supxlabel(caption, fontsize=7, color="0.3")
-
-    def save(self, path):
-        import matplotlib.pyplot as plt
-
-        self.figure.savefig(path, metadata={"Date": None})
-        plt.close(self.figure)
-        progress(f"{path}: {path.stat().st_size / 1000:.0f} kB")
-
-
-class Panel:
-    """One pair of logarithmic axes."""
-
-    def __init__(self, axes):
-        self.axes = axes
-
-    def line(self, values, name, **style):
-        style = {"label": name, "markersize": 4, **STYLES[name], **style}
-        self.axes.plot(list(values), list(values.values()), **style)
-
-    def finish(self, title, x_label, y_label, ticks=None):
-        from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
-
-        axes = self.axes
-        axes.set_xscale("log")
-        axes.set_yscale("log")
-        low, high = axes.get_ylim()
-        if high < 30 * low:  # a flat line should look flat
-            middle = (low * high) ** 0.5
-            axes.set_ylim(middle / 5.5, middle * 5.5)
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_formatter(StrMethodFormatter("{x:,.12g}"))
-            axis.set_minor_formatter(NullFormatter())
-        if ticks is not None:
-            axes.set_xticks(ticks)
-        axes.tick_params(labelsize=8)
-        axes.set_title(title, fontsize=9)
-        axes.set_xlabel(x_label, fontsize=8)
-        axes.set_ylabel(y_label, fontsize=8)
-        axes.grid(alpha=0.3)
-        axes.legend(fontsize=7)
 
 
 # ---- the command -------------------------------------------------------------------
@@ -671,30 +590,37 @@ def main():
         help="numbers of threads in the plot against threads",
     )  # fmt: skip
     parser.add_argument(
-        "--output-dir", type=Path, default=ROOT / "docs" / "performance"
+        "--output-dir", type=Path, help=f"of the figures and tables; {folder()}"
     )
     options = parser.parse_args()
     if min(options.threads + [options.repeats]) < 1:
         parser.error("threads and repeats must be at least 1")
+    if options.quick and options.output_dir is None:
+        parser.error("--quick has too few points for docs: give an --output-dir")
     try:
         version("matplotlib")
     except PackageNotFoundError:
         raise SystemExit("The plots need matplotlib, which is not installed.") from None
-    options.output_dir.mkdir(parents=True, exist_ok=True)
-
+    names = ["cost"] if options.only is choices else ["cost", *options.only]
+    output_dir = options.output_dir or folder()
     start = time.perf_counter()
-    print("# How cost grows: the tables\n")
+    with written_to(output_dir / f"{'-'.join(names)}.md"):
+        run(options, output_dir)
+    progress(f"{time.perf_counter() - start:.0f} s")
+
+
+def run(options, output_dir):
+    print(f"# How cost grows: {title()}\n\n{description()}.\n")
     repeats = 2 if options.quick else options.repeats
     setting = Setting(installed_libraries(), options.quick, repeats)
     # Memory first: afterwards this process has matplotlib in it.
     if "memory" in options.only:
-        run_memory(setting, options.output_dir)
+        run_memory(setting, output_dir)
     for name in SWEEPS:
         if name in options.only:
-            run_sweep(name, setting, options.output_dir)
+            run_sweep(name, setting, output_dir)
     if "threads" in options.only:
-        run_threads(setting, options.output_dir, sorted(set(options.threads)))
-    progress(f"{time.perf_counter() - start:.0f} s")
+        run_threads(setting, output_dir, sorted(set(options.threads)))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """How long `import sklstm` takes, beside scikit-learn's networks and PyTorch.
 
     python benchmarks/import_time.py
+    python benchmarks/import_time.py --output      # into the folder of this machine
 
 Every import is one of a fresh process; the libraries take turns and the first round,
 which reads the files from disk, is not counted. A library that is not installed is left
@@ -8,7 +9,6 @@ out.
 """
 
 import argparse
-import os
 import platform
 import statistics
 import subprocess
@@ -16,7 +16,8 @@ import sys
 from importlib.metadata import version
 from importlib.util import find_spec
 
-from _workers import print_table, processor
+from _machine import add_output, description, title, written_to
+from _workers import print_table
 
 MODULES = {
     "numpy": "numpy",
@@ -43,14 +44,17 @@ def import_once(module):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=11)
+    add_output(parser)
     options = parser.parse_args()
     if options.repeats < 1:
         parser.error("repeats must be at least 1")
+    with written_to(options.output, "import_time"):
+        report(options.repeats)
 
+
+def report(repeats):
     modules = [module for module in MODULES if find_spec(module.split(".")[0])]
-    rounds = [
-        [import_once(module) for module in modules] for _ in range(options.repeats + 1)
-    ]
+    rounds = [[import_once(module) for module in modules] for _ in range(repeats + 1)]
     columns = dict(zip(modules, zip(*rounds[1:])))
     medians = {
         module: statistics.median(seconds for seconds, _ in results)
@@ -69,8 +73,9 @@ def main():
                 str(results[0][1]),
             ]
         )
-    print(f"{processor()}, {os.cpu_count()} processors, ", end="")
-    print(f"Python {platform.python_version()}; median of {options.repeats}\n")
+    print(f"# Import: {title()}\n")
+    print(f"{description()}; Python {platform.python_version()}.\n")
+    print(f"Milliseconds in a fresh process, medians of {repeats}, in turns.\n")
     head = ["", "version", "ms", "smallest to largest", "÷ sklstm", "modules"]
     print_table(head, rows)
 

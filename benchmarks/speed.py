@@ -2,7 +2,8 @@
 
     python benchmarks/speed.py
     python benchmarks/speed.py --quick
-    python benchmarks/speed.py --only fit predict_one --threads 1 --output speed.md
+    python benchmarks/speed.py --output            # into the folder of this machine
+    python benchmarks/speed.py --only fit bfloat16 --units 512 1024 --threads 1
 
 A Markdown table for each section, under a description of the machine and of the
 processes. What is timed, and how, is in README.md beside this file; what we want to
@@ -10,9 +11,7 @@ reach, the bars, stands here beside the work. A peer that is not installed is le
 """
 
 import argparse
-import contextlib
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,13 +22,13 @@ from _harness import (
     FreshWorker,
     Library,
     OtherLoad,
-    Tee,
     Worker,
     alternate,
     print_setting,
     print_table,
     spread,
 )
+from _machine import add_output, title, written_to
 from _work import N_SEQUENCES, SHAPES, Shape, Work
 
 AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
@@ -38,6 +37,7 @@ OURS = ("sklstm", "numpy", "scikit-learn")
 LIBRARIES = {
     "sklstm": Library("_sklstm", OURS),
     "sklstm, first fit": Library("_sklstm", OURS, fresh=True),
+    "sklstm, bfloat16": Library("_sklstm", OURS),
     "PyTorch": Library("_torch", ("torch", "numpy")),
     "skorch": Library("_skorch", ("skorch", "torch", "numpy")),
     "Keras": Library(
@@ -92,12 +92,13 @@ def by_threads(one_thread, two_threads=None):
 
 
 FITS = [
-    (Work(SHAPES[0], epochs=5), by_threads(5, 6)),
-    (Work(SHAPES[1], epochs=5), by_threads(2.8, 4)),
-    (Work(SHAPES[2], epochs=5), by_threads(1.9, 2)),
-    (Work(SHAPES[3], epochs=5), by_threads(1.9, 2.1)),
-    (Work(SHAPES[4], epochs=2), by_threads(1.4)),
+    (Work(SHAPES[0], epochs=5), by_threads(5)),
+    (Work(SHAPES[1], epochs=5), by_threads(2.8)),
+    (Work(SHAPES[2], epochs=5), by_threads(1.9)),
+    (Work(SHAPES[3], epochs=5), by_threads(1.9)),
+    (Work(SHAPES[4], epochs=2), by_threads(1.3)),
     (Work(SHAPES[5], epochs=2), by_threads(1.3)),
+    (Work(SHAPES[6], epochs=2), by_threads(1.3)),
 ]
 NARROW = FITS[:4]
 CELL_BARS = {"GRU": [15, 8, 4, 3], "RNN": [6, 4, 2.5, 2]}
@@ -114,8 +115,13 @@ RAGGED = [
 ]
 FLOAT64 = [
     (Work(shape, epochs=3, dtype="float64"), by_threads(bar))
-    for shape, bar in zip(SHAPES, [10, 8, 4])
+    for shape, bar in zip(SHAPES, [8, 6, 4])
 ]
+BFLOAT16 = [work._replace(dtype="bfloat16") for work, _ in FITS[3:]]
+BFLOAT16_PEER = Ratio(1.5)
+# Beside float32 of our own, by the instructions that multiply.
+BFLOAT16_OWN = {"avx512bf16": Ratio(1.6), "amx": Ratio(4)}
+BFLOAT16_OWN_UNITS = 512
 KERAS_EPOCHS = 10
 KERAS_REPEATS = 3
 KERAS_WHOLE = [15, 15, 5, 3]
@@ -123,12 +129,12 @@ KERAS_EPOCH = 2.5
 AVX2_BARS = [by_threads(bar) for bar in (4, 2.5, 1.7, 1.5)]
 # For one sequence, of (F, H); the bar of the public call.
 PREDICT_ONE = [
-    (Shape(100, 8, 32, 1), Limit(100e-6)),
-    (Shape(100, 16, 64, 1), None),
+    (Shape(100, 8, 32, 1), Ratio(1)),
+    (Shape(100, 16, 64, 1), Ratio(1)),
     (Shape(100, 32, 128, 1), Ratio(1)),
 ]
 PREDICT_KERNEL = Ratio(2)
-PREDICT_MANY = [(shape, Ratio(bar)) for shape, bar in zip(SHAPES[1:4], [1.5, 1.5, 1.1])]
+PREDICT_MANY = [(shape, Ratio(bar)) for shape, bar in zip(SHAPES[1:4], [1.5, 1.5, 1.2])]
 PREDICT_BATCH = 256
 # For one step of one sequence.
 STREAM = [
@@ -207,12 +213,24 @@ def section(title, *libraries, threads=each, unit=MILLISECONDS):
     return enter
 
 
+class LeftOutError(Exception):
+    """A section that says nothing here, and why."""
+
+
+def units_of(work):
+    """H of a work or a shape, alone or with a bar."""
+    if not isinstance(work, (Work, Shape)):
+        work = work[0]
+    return getattr(work, "shape", work).H
+
+
 class Crew:
     """The workers that take part, by library and number of threads."""
 
-    def __init__(self, repeats, quick):
-        self.repeats = repeats
-        self.quick = quick
+    def __init__(self, options):
+        self.repeats = options.repeats
+        self.quick = options.quick
+        self.units = options.units
         self.workers = {}
         self.left_out = {}
 
@@ -244,15 +262,25 @@ class Crew:
         return [self.workers[key] for key in keys if key in self.workers]
 
     def some(self, works):
+        """Of works, alone or with their bars, those that are asked for."""
+        if self.units:
+            works = [work for work in works if units_of(work) in self.units]
         return works[:2] if self.quick else works
 
-    def compare(self, names, n_threads, work, task, bars, *, epochs=1, repeats=None):
+    def bfloat16(self, n_threads):
+        """What sklstm multiplies bfloat16 numbers with, "" if it has no such type."""
+        return self.workers["sklstm", n_threads].ask(("has_bfloat16",))[1]
+
+    def compare(
+        self, names, n_threads, work, task, bars, *, epochs=1, repeats=None, tasks=None
+    ):
         """Rows of one task: the first library beside each of the others.
 
-        `bars` are those of a peer by its name.
+        `bars` are those of a peer by its name, `tasks` those that are not that of all.
         """
         workers = self.present(names, n_threads)
-        turns = [(worker, task) for worker in workers]
+        tasks = tasks or {}
+        turns = [(worker, tasks.get(worker.name, task)) for worker in workers]
         if len(turns) < 2:
             return
         seconds, remarks = alternate(turns, repeats or self.repeats)
@@ -375,6 +403,40 @@ def float64(crew, threads):
 
 
 @section(
+    f"Training with bfloat16 products, ms per epoch of {N_SEQUENCES} sequences, beside "
+    "float32 of sklstm itself and PyTorch with autocast to bfloat16. "
+    "Work: T, F, H, batch.",
+    "sklstm, bfloat16",
+    "sklstm",
+    "PyTorch",
+)
+def bfloat16(crew, threads):
+    ours, *peers = SECTIONS["bfloat16"].libraries
+    for n_threads in threads:
+        instructions = crew.bfloat16(n_threads)
+        if not instructions:
+            raise LeftOutError('This sklstm has no dtype="bfloat16".')
+        for work in crew.some(BFLOAT16):
+            bars = {"PyTorch": BFLOAT16_PEER}
+            if work.shape.H == BFLOAT16_OWN_UNITS:
+                bars["sklstm"] = BFLOAT16_OWN.get(instructions)
+            rows = crew.compare(
+                [ours, *peers],
+                n_threads,
+                str(work.shape),
+                ("fit", work),
+                bars,
+                epochs=work.epochs,
+                repeats=min(crew.repeats, WIDE_REPEATS),
+                tasks={"sklstm": ("fit", work._replace(dtype="float32"))},
+            )
+            for row in rows:
+                peer = "itself, float32" if row.peer == "sklstm" else row.peer
+                remark = f"{instructions}; {row.remark}"
+                yield row._replace(peer=peer, remark=remark)
+
+
+@section(
     "Training with H off the vector width, ms per epoch of "
     f"{N_SEQUENCES} sequences, float32. Work: T, F, H, batch.",
     "sklstm",
@@ -410,7 +472,9 @@ def predict_one(crew, threads):
             work = f"{shape.F}, {shape.H}"
             names = onnx.name, str(n_threads)
             yield Row(f"{work}: kernel", *names, kernel, theirs, PREDICT_KERNEL)
-            yield Row(f"{work}: predict(X)", *names, call, theirs, bar)
+            around = statistics.median(call) - statistics.median(kernel)
+            remark = f"{1e6 * around:.1f} µs around the kernel"
+            yield Row(f"{work}: predict(X)", *names, call, theirs, bar, remark)
 
 
 @section(
@@ -527,7 +591,7 @@ def import_(crew, threads):
 )
 def threads(crew, threads):
     one, two = (crew.workers["sklstm", n_threads] for n_threads in threads)
-    for work, _ in FITS[2:4]:
+    for work, _ in crew.some(FITS[2:4]):
         turns = [(two, ("fit", work)), (one, ("fit", work))]
         seconds, _ = alternate(turns, crew.repeats)
         ours, theirs = ([value / work.epochs for value in row] for row in seconds)
@@ -555,6 +619,8 @@ def layer(crew, threads):
     works = [Work(shape) for shape in crew.some(SHAPES)]
     works += [Work(shape, ragged=True) for shape in crew.some(SHAPES[:4])]
     works += [Work(shape, dtype="float64") for shape in crew.some(SHAPES[:4])]
+    if crew.bfloat16(threads[0]):
+        works += [Work(shape, dtype="bfloat16") for shape in crew.some(SHAPES[3:])]
     for n_threads in threads:
         for work in works:
             kind = "ragged " * work.ragged + work.dtype
@@ -606,14 +672,14 @@ def print_rows(rows, unit):
 
 def run(names, options):
     start = time.perf_counter()
-    crew = Crew(options.repeats, options.quick)
+    crew = Crew(options)
     chosen = {name: SECTIONS[name] for name in names}
     try:
         for section in chosen.values():
             for n_threads in section.threads(options.threads):
                 for library in section.libraries:
                     crew.start(library, n_threads)
-        print("# Speed of sklstm beside its peers\n")
+        print(f"# Speed beside the peers: {title()}\n")
         print_setting(crew.workers.values())
         for library, reason in crew.left_out.items():
             print(f"{library} is left out: {reason}.\n")
@@ -627,8 +693,12 @@ def run(names, options):
         n_bars, missed = 0, []
         for name, section in chosen.items():
             print(f"## {name}\n\n{section.title}\n", flush=True)
-            with OtherLoad() as others:
-                rows = list(section.rows(crew, section.threads(options.threads)))
+            try:
+                with OtherLoad() as others:
+                    rows = list(section.rows(crew, section.threads(options.threads)))
+            except LeftOutError as reason:
+                print(f"Left out: {reason}\n")
+                continue
             if not rows:
                 print("Nothing to compare with.\n")
                 continue
@@ -659,17 +729,22 @@ def main():
     parser.add_argument(
         "--quick", action="store_true", help="two works of each section, 2 repeats"
     )
-    parser.add_argument("--output", type=Path, help="file for the same Markdown")
+    parser.add_argument(
+        "--units", type=int, nargs="+", metavar="H", help="works of these sizes alone"
+    )
+    add_output(parser)
     options = parser.parse_args()
     if min([*options.threads, options.repeats]) < 1:
         parser.error("threads and repeats must be at least 1")
     options.threads = list(dict.fromkeys(options.threads))
+    names = ["speed"]
+    for option in ("only", "units", "threads"):
+        if getattr(options, option) != parser.get_default(option):
+            names += map(str, getattr(options, option))
     if options.quick:
         options.repeats = 2
-    with contextlib.ExitStack() as stack:
-        if options.output:
-            file = stack.enter_context(options.output.open("w", encoding="utf-8"))
-            stack.enter_context(contextlib.redirect_stdout(Tee(sys.stdout, file)))
+        names.append("quick")
+    with written_to(options.output, *names):
         run(options.only, options)
 
 

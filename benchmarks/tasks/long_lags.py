@@ -94,7 +94,7 @@ class Run(NamedTuple):
     seconds: float
 
 
-def make_model(task, model, seed, **others):
+def make_model(task, model, seed, **options):
     family, parameters = MODELS[model]
     kind = "Regressor" if task.error is squared_error else "Classifier"
     return make_estimator(
@@ -102,17 +102,16 @@ def make_model(task, model, seed, **others):
         kind,
         hidden_layer_sizes=task.hidden_layer_sizes,
         random_state=seed,
-        **{**COMMON, **parameters, **others},
+        **{**COMMON, **parameters, **options},
     )
 
 
-def train(task, model, seed, **others):
-    """Train on new sequences until the task is solved or the budget is spent; `others`
-    are parameters of the model."""
+def train(task, model, seed, **options):
+    """Train on new sequences until the task is solved or the budget is spent."""
     start = time.perf_counter()
     # For one seed all models see the same sequences.
     for_training, for_test = np.random.default_rng(seed).spawn(2)
-    estimator = make_model(task, model, seed, **others)
+    estimator = make_model(task, model, seed, **options)
     classes = {} if task.n_classes is None else {"classes": np.arange(task.n_classes)}
     seen, solved = 0, False
     while seen < BUDGET and not solved:
