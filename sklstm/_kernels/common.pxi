@@ -13,6 +13,7 @@ cdef extern from "<vectors.h>" nogil:
 cdef extern from "<operands.h>" nogil:
     ctypedef float operand
     const int ROUNDED, OPERAND_STEP, OPERAND_SLACK, OUTER_ROWS
+    const int LEAST_ROWS, PRODUCT_SPEED
     Py_ssize_t operand_width(Py_ssize_t) noexcept
     void round_part(const real*, Py_ssize_t, operand*) noexcept
     void round_row(const real*, Py_ssize_t, operand*) noexcept
@@ -116,6 +117,11 @@ cell_table = {
     )
     for i in range(N_CELLS)
 }
+
+
+# What the choice of strips and threads has to know.
+least_rows = LEAST_ROWS
+product_speed = PRODUCT_SPEED
 
 
 cdef inline Py_ssize_t ceil_div(Py_ssize_t a, Py_ssize_t b) noexcept nogil:

@@ -48,6 +48,10 @@
 #define OPERAND_SLACK 0
 #endif
 #define OPERAND_STEP (1 + PAIRED)
+#define LEAST_ROWS (TILES ? 16 : 1) /* of a strip: a tile multiplies as many anyway */
+/* Products that are added up in the time of one float32 vector of them; those of AMX as
+   they come from L2, not by the manual. */
+#define PRODUCT_SPEED (TILES ? 6 : OPERAND_STEP)
 /* Rows of a weight gradient that are computed together: whole tiles of 6 or 3 rows, and
    rounded ones are whole vectors of X too. */
 #define OUTER_ROWS (ROUNDED ? 48 : 24)

@@ -3,7 +3,7 @@
 cdef enum:
     # Row-steps in a task of the product that gives d_x, and of the smallest one.
     PRODUCT_ROWS = 96
-    LEAST_ROWS = 24
+    LEAST_PRODUCT_ROWS = 24
     # Steps of a lone sequence whose input is multiplied with W at once.
     INPUT_STEPS = 24
 
@@ -838,8 +838,8 @@ def run_backward(list passes, int n_threads=1, int n_teams=1):
         one.begin()
     form_teams(&teams, n_teams)
     # all threads have rows of d_x, and a tile has all its rows
-    some = ceil_div(ceil_div(layers[0].N, n_threads), LEAST_ROWS) * LEAST_ROWS
-    some = min(max(some, <Py_ssize_t>LEAST_ROWS), <Py_ssize_t>PRODUCT_ROWS)
+    some = ceil_div(ceil_div(layers[0].N, n_threads), LEAST_PRODUCT_ROWS)
+    some = min(max(some, <Py_ssize_t>1) * LEAST_PRODUCT_ROWS, <Py_ssize_t>PRODUCT_ROWS)
     i = 0  # GCC does not see that every thread sets it
     with nogil, parallel(num_threads=n_threads):
         denormals = flush_denormals()

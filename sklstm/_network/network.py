@@ -56,6 +56,8 @@ class Network:
         self.strip_rows = next(
             (rows for least, rows in WIDE.items() if n_bytes >= least), STRIP_ROWS
         )
+        least_rows = self.recurrents[0].kernels.least_rows
+        self.strip_rows = max(self.strip_rows, least_rows)
         self._memory = Memory(self.dtype)
         self._gradient = self._gradient_views = self._one_step = None
         self._viewed = None, None

@@ -121,7 +121,7 @@ class Recurrent(Layer):
         """Of a row-step on one core: forward, backward, and the products after it."""
         F, H, gates = self.n_inputs, self.n_units, self.cell.gates
         vectors = self.width // self.kernels.padded(1)
-        a_column = vectors * gates * PRODUCT_NS
+        a_column = vectors * gates * PRODUCT_NS / self.kernels.product_speed
         activations = vectors * CELL_NS * (gates + 1) / 5
         return (
             a_column * (F + H) + activations,
