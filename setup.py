@@ -27,6 +27,18 @@ if X86 and not MACOS:
         *("-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl"),
     ]
 PRECISIONS = {"f32": [], "f64": ["-DSKLSTM_FLOAT64"]}
+# For tests of what is written for AMX: its tiles in C, on machines with AVX512-BF16.
+EMULATE_AMX = os.environ.get("SKLSTM_EMULATE_AMX") == "1"
+EMULATED = ["-DSKLSTM_EMULATE_TILES"] if EMULATE_AMX else []
+# Products of bfloat16 numbers, by those instructions too that are for nothing else.
+BFLOAT16_SETS = dict(INSTRUCTION_SETS)
+if "avx512" in INSTRUCTION_SETS:
+    BFLOAT16_SETS["avx512bf16"] = [*INSTRUCTION_SETS["avx512"], "-mavx512bf16"]
+    if sys.platform == "linux":
+        BFLOAT16_SETS["amx"] = [
+            *BFLOAT16_SETS["avx512bf16"],
+            *(EMULATED or ("-mamx-tile", "-mamx-bf16")),
+        ]
 # No -ffast-math, and FMA only where it is written: the bits are part of the contract.
 FLAGS = ["-O3", "-std=gnu99", "-fno-math-errno", "-fno-trapping-math"]
 FLAGS += ["-ffp-contract=off", "-Wno-unused-function"]
@@ -123,6 +135,7 @@ def write_configuration():
     """A file that is newer than what was built with other flags or switches."""
     tools = ["CC", "CFLAGS", "CPPFLAGS", "LDFLAGS", "LDSHARED"]
     switches = ["SKLSTM_DEBUG", "SKLSTM_NO_OPENMP", "SKLSTM_SANITIZE"]
+    switches += ["SKLSTM_EMULATE_AMX"]
     text = "".join(f"{name}={os.environ.get(name)}\n" for name in [*tools, *switches])
     if not CONFIGURATION.exists() or CONFIGURATION.read_text() != text:
         CONFIGURATION.parent.mkdir(exist_ok=True)
@@ -156,7 +169,7 @@ def kernel(name, source, build_dir, flags=()):
 write_configuration()
 extensions = [
     kernel("_memoryviews", "_memoryviews.c", "cython"),
-    kernel("_runtime", "_runtime.pyx", "cython"),
+    kernel("_runtime", "_runtime.pyx", "cython", EMULATED),
     kernel("_schedule", "_schedule.pyx", "cython"),
     kernel("_threads", "_threads.pyx", "cython"),
     kernel("_digest", "_digest.pyx", "cython"),
@@ -173,5 +186,14 @@ for isa, isa_flags in INSTRUCTION_SETS.items():
                 [*isa_flags, *macros],
             )
         )
+for isa, isa_flags in BFLOAT16_SETS.items():
+    extensions.append(
+        kernel(
+            f"_{isa}_bf16",
+            "bfloat16.pyx",
+            f"cython_{isa}_bf16",
+            [*isa_flags, "-DSKLSTM_BFLOAT16"],
+        )
+    )
 
 setup(ext_modules=extensions, cmdclass={"build_ext": BuildExt})

@@ -20,7 +20,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from sklstm._kernels import supported_instruction_sets
+from sklstm._kernels import float_set, supported_instruction_sets
 
 KERNELS = Path(__file__).resolve().parents[1] / "sklstm" / "_kernels"
 FLAGS = ["-O3", "-std=gnu99", "-fno-math-errno", "-fno-trapping-math"]
@@ -182,7 +182,7 @@ def main():
     )  # fmt: skip
     notes = []
     with tempfile.TemporaryDirectory() as folder:
-        for variant in supported_instruction_sets():
+        for variant in dict.fromkeys(map(float_set, supported_instruction_sets())):
             for dtype, macros in PRECISIONS.items():
                 flags = [*INSTRUCTION_SETS[variant], *macros]
                 compiler = shlex.split(options.cc)

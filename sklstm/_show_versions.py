@@ -4,6 +4,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 
 from ._kernels import (
+    bfloat16_set,
     effective_n_threads,
     instruction_set,
     openmp_version,
@@ -30,6 +31,7 @@ def show_versions() -> None:
     print(f"platform: {platform.platform()}")
     supported = ", ".join(supported_instruction_sets())
     print(f"instruction set: {instruction_set} (this machine runs {supported})")
+    print(f"bfloat16: {bfloat16_set()}")
     openmp = openmp_version()
     print(f"OpenMP: {openmp if openmp else 'built without'}")
     print(f"threads: {effective_n_threads()}")

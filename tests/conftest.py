@@ -21,7 +21,8 @@ pytest.register_assert_rewrite(
 def kernels_of(instruction_set, dtype):
     """The compiled module of one variant, whichever was chosen at import."""
     suffix = {4: "f32", 8: "f64"}[np.dtype(dtype).itemsize]
-    return import_module(f"sklstm._kernels._{instruction_set}_{suffix}")
+    name = kernels.float_set(instruction_set)
+    return import_module(f"sklstm._kernels._{name}_{suffix}")
 
 
 def use_kernels_of(monkeypatch, instruction_set):
@@ -29,11 +30,23 @@ def use_kernels_of(monkeypatch, instruction_set):
     for dtype in kernels._VARIANTS:
         variant = kernels_of(instruction_set, dtype)
         monkeypatch.setitem(kernels._VARIANTS, dtype, variant)
+    monkeypatch.setattr(kernels, "bfloat16_set", lambda: instruction_set)
+
+
+# Those that differ in float32 and float64; some of the others do in bfloat16 alone.
+FLOAT_SETS = list(dict.fromkeys(map(kernels.float_set, supported_instruction_sets())))
+
+
+@pytest.fixture(params=FLOAT_SETS)
+def instruction_set(request, monkeypatch):
+    """Run the test on every instruction set that this machine has."""
+    use_kernels_of(monkeypatch, request.param)
+    return request.param
 
 
 @pytest.fixture(params=supported_instruction_sets())
-def instruction_set(request, monkeypatch):
-    """Run the test on every instruction set that this machine has."""
+def bfloat16_set(request, monkeypatch):
+    """Run the test on every one that multiplies bfloat16 numbers in its own way."""
     use_kernels_of(monkeypatch, request.param)
     return request.param
 

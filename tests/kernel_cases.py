@@ -16,13 +16,14 @@ class Recurrent:
     """The doors of a recurrent layer, as they are, with the memory that they need."""
 
     def __init__(self, F, H, dtype, cell="lstm"):
-        self.kernels, self.cell = kernels.kernels_for(dtype), CELLS[cell]
+        self.kernels = kernels.recurrent_kernels_for(dtype)
+        self.cell = CELLS[cell]
         self.F, self.n_units, self.width = F, H, self.kernels.padded(H)
         gates, slots, n_own = self.cell.gates, self.cell.slots, self.cell.n_own
         self.shapes = {"w": (F, gates * H), "r": (H, gates * H), "b": (slots * H,)}
         if n_own:
             self.shapes["p"] = (n_own, H)
-        self.workspace = Workspace(dtype)
+        self.workspace = Workspace(kernels.array_dtype(dtype))
 
     def load(self, weights, *, backward, d_x=False):
         number, dtype = self.cell.number, self.workspace.dtype
@@ -49,7 +50,9 @@ class Recurrent:
         c = array("c", N + B, width) if keep and self.cell.has_c else None
         kept = array("kept", N, self.cell.slots * width) if keep else None
         masked = array("masked", N + B, width) if mask is not None else None
-        size = self.kernels.forward_scratch_size(schedule, self.n_units, n_threads)
+        size = self.kernels.forward_scratch_size(
+            schedule, self.F, self.n_units, n_threads
+        )
         self.kernels.forward(
             self.cell.number, schedule, x, x_rows, self.F, self.n_units, self._packed,
             array("scratch", size), h_last, c_last, h_0, c_0, kept, h, c, mask, masked,
@@ -94,6 +97,7 @@ class Batch:
         self, cell, F, H, lengths, dtype=np.float64, seed=0, masked=False
     ):  # fmt: skip
         rng = np.random.default_rng(seed)
+        self.precision, dtype = dtype, kernels.array_dtype(dtype)
         self.cell, self.F, self.H, self.B = cell, F, H, len(lengths)
         self.lengths = np.array(lengths, dtype=np.intp)
         self.offsets = np.concatenate([[0], np.cumsum(self.lengths)])
@@ -124,7 +128,7 @@ class Batch:
 
         Those of the weights are added to `d_weights`, or to zeros.
         """
-        layer = Recurrent(self.F, self.H, self.x.dtype, self.cell)
+        layer = self.layer = Recurrent(self.F, self.H, self.precision, self.cell)
         layer.load(self.weights, backward=True, d_x=True)
         schedule = Schedule(self.starts, self.lengths, strip_rows, n_rows=len(self.x))
         pad = ((0, 0), (0, layer.width - self.H))

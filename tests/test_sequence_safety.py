@@ -458,7 +458,7 @@ def test_kernels_refuse_what_would_divide_by_zero_or_follow_null():
     with pytest.raises(TypeError, match="None"):
         kernels.gradient_norm(None)
     with pytest.raises(TypeError, match="schedule"):
-        kernels.forward_scratch_size(None, 8, 1)
+        kernels.forward_scratch_size(None, 8, 8, 1)
 
 
 # ---- what gets past SequenceArray ----------------------------------------------------

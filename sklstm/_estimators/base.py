@@ -15,6 +15,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
+from .._kernels import array_dtype
 from .._network.build import whole_sequence_network
 from .._sklearn.callbacks import CallbackSupport, observer_of, with_callbacks
 from .._sklearn.persistence import Versioned, plain
@@ -25,7 +26,7 @@ from .._training.split import nothing_seen, remember, sample_keys, split
 from .._typing import ArrayLike, Estimator, SequencesLike
 from ..sequences._check import features_of, validate_sequences, warn_of_one_step
 from ..sequences._missing import observed_mean
-from .checks import NO_JOBS, check_parameters, hidden_sizes
+from .checks import NO_JOBS, check_parameters, hidden_sizes, precision
 from .fitted import Fitted, fitted_of
 from .going_on import check_same_network
 from .overflow import warn_if_not_finite
@@ -267,7 +268,7 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
             self,
             X,
             reset=reset,
-            dtype=np.dtype(self.dtype),
+            dtype=array_dtype(precision(self)),
             allow_nan=self.missing != "error",
         )
         y = self._reader().check(y)
@@ -304,7 +305,8 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
         first_value, features = None, features_of(self)
         if self.missing != "error":
             if samples is None:  # as for features that were never observed
-                first_value = np.zeros(features.n_sequence_features, self.dtype)
+                dtype = array_dtype(precision(self))
+                first_value = np.zeros(features.n_sequence_features, dtype)
             else:
                 first_value = observed_mean(samples.X, samples.weight)
         return Fitted(
@@ -345,7 +347,7 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
         """What the parameters say of the network, as `Network` takes it."""
         return {
             "hidden_layer_sizes": hidden_sizes(self),
-            "dtype": np.dtype(self.dtype).name,
+            "dtype": precision(self),
             "cell": self._cell,
             "bidirectional": bool(self.bidirectional),
             "pooling": self.pooling,

@@ -21,6 +21,12 @@ def hidden_sizes(estimator):
     return tuple(int(size) for size in sizes)
 
 
+def precision(estimator):
+    """Name of a valid `dtype`; NumPy knows bfloat16 only where another package is."""
+    dtype = estimator.dtype
+    return dtype if isinstance(dtype, str) else np.dtype(dtype).name
+
+
 def check_parameters(
     estimator, validation=(None, None, None), groups=None, incremental=False
 ):
@@ -44,8 +50,10 @@ def check_parameters(
         raise ValueError(
             "hidden_layer_sizes is empty: it needs the size of at least one layer."
         )
-    if np.dtype(estimator.dtype) not in (np.float32, np.float64):
-        raise ValueError(f"dtype must be float32 or float64, got {estimator.dtype!r}.")
+    if precision(estimator) not in ("float32", "float64", "bfloat16"):
+        raise ValueError(
+            f"dtype must be float32, float64 or bfloat16, got {estimator.dtype!r}."
+        )
     if incremental and estimator.early_stopping:
         raise ValueError(
             "partial_fit does not support early_stopping=True: it has no data to "

@@ -82,7 +82,7 @@ RANDOM_STATE = Domain(
     "int | np.random.RandomState | None",
     "int, RandomState instance or None",
 )
-FLOATS = options("float32", "float64")
+FLOATS = options("float32", "float64", "bfloat16")
 FLOATS = Domain([*FLOATS.constraints, type, np.dtype], "DTypeLike", FLOATS.words)
 CLASS_WEIGHT = Domain(
     [dict, list, StrOptions({"balanced"}), None],
@@ -372,6 +372,13 @@ class Data:
 
     dtype = Parameter("float32", FLOATS).means("""
         Precision of the network. X is converted to it.
+
+        With "bfloat16" the network is one of float32, of which the recurrent layers
+        round what they multiply to bfloat16: weights, inputs and states, and on the way
+        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
+        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        layers on processors that multiply bfloat16 numbers, where it is fast. See the
+        user guide.
         """)
 
     random_state = Parameter(None, RANDOM_STATE).means("""

@@ -179,8 +179,15 @@ class GRUClassifier(RecurrentClassifier):
           where a value was missing and else 0 [Lipton2016]_. It learns from what is
           missing.
 
-    dtype : {"float32", "float64"}, default="float32"
+    dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
+
+        With "bfloat16" the network is one of float32, of which the recurrent layers
+        round what they multiply to bfloat16: weights, inputs and states, and on the way
+        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
+        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        layers on processors that multiply bfloat16 numbers, where it is fast. See the
+        user guide.
 
     random_state : int, RandomState instance or None, default=None
         Determines the initial weights, the order of the samples, what dropout drops and
@@ -310,6 +317,8 @@ class GRUClassifier(RecurrentClassifier):
        On-Line Training of Recurrent Network Trajectories", Neural Computation 2(4), 1990.
     .. [Lipton2016] Z. C. Lipton, D. C. Kale and R. Wetzel, "Modeling Missing Data in
        Clinical Time Series with RNNs", MLHC 2016.
+    .. [Kalamkar2019] D. Kalamkar et al., "A Study of BFLOAT16 for Deep Learning Training",
+       arXiv:1905.12322, 2019.
 
     Examples
     --------
@@ -605,8 +614,15 @@ class GRURegressor(RecurrentRegressor):
           where a value was missing and else 0 [Lipton2016]_. It learns from what is
           missing.
 
-    dtype : {"float32", "float64"}, default="float32"
+    dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
+
+        With "bfloat16" the network is one of float32, of which the recurrent layers
+        round what they multiply to bfloat16: weights, inputs and states, and on the way
+        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
+        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        layers on processors that multiply bfloat16 numbers, where it is fast. See the
+        user guide.
 
     random_state : int, RandomState instance or None, default=None
         Determines the initial weights, the order of the samples, what dropout drops and
@@ -758,6 +774,8 @@ class GRURegressor(RecurrentRegressor):
        On-Line Training of Recurrent Network Trajectories", Neural Computation 2(4), 1990.
     .. [Lipton2016] Z. C. Lipton, D. C. Kale and R. Wetzel, "Modeling Missing Data in
        Clinical Time Series with RNNs", MLHC 2016.
+    .. [Kalamkar2019] D. Kalamkar et al., "A Study of BFLOAT16 for Deep Learning Training",
+       arXiv:1905.12322, 2019.
     .. [Park2022] Y. Park, D. Maddix, F.-X. Aubet, K. Kan, J. Gasthaus and Y. Wang,
        "Learning Quantile Functions without Quantile Crossing for Distribution-free Time
        Series Forecasting", AISTATS 2022.
@@ -1048,8 +1066,15 @@ class LSTMClassifier(RecurrentClassifier):
           where a value was missing and else 0 [Lipton2016]_. It learns from what is
           missing.
 
-    dtype : {"float32", "float64"}, default="float32"
+    dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
+
+        With "bfloat16" the network is one of float32, of which the recurrent layers
+        round what they multiply to bfloat16: weights, inputs and states, and on the way
+        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
+        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        layers on processors that multiply bfloat16 numbers, where it is fast. See the
+        user guide.
 
     random_state : int, RandomState instance or None, default=None
         Determines the initial weights, the order of the samples, what dropout drops and
@@ -1184,6 +1209,8 @@ class LSTMClassifier(RecurrentClassifier):
        On-Line Training of Recurrent Network Trajectories", Neural Computation 2(4), 1990.
     .. [Lipton2016] Z. C. Lipton, D. C. Kale and R. Wetzel, "Modeling Missing Data in
        Clinical Time Series with RNNs", MLHC 2016.
+    .. [Kalamkar2019] D. Kalamkar et al., "A Study of BFLOAT16 for Deep Learning Training",
+       arXiv:1905.12322, 2019.
 
     Examples
     --------
@@ -1484,8 +1511,15 @@ class LSTMRegressor(RecurrentRegressor):
           where a value was missing and else 0 [Lipton2016]_. It learns from what is
           missing.
 
-    dtype : {"float32", "float64"}, default="float32"
+    dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
+
+        With "bfloat16" the network is one of float32, of which the recurrent layers
+        round what they multiply to bfloat16: weights, inputs and states, and on the way
+        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
+        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        layers on processors that multiply bfloat16 numbers, where it is fast. See the
+        user guide.
 
     random_state : int, RandomState instance or None, default=None
         Determines the initial weights, the order of the samples, what dropout drops and
@@ -1642,6 +1676,8 @@ class LSTMRegressor(RecurrentRegressor):
        On-Line Training of Recurrent Network Trajectories", Neural Computation 2(4), 1990.
     .. [Lipton2016] Z. C. Lipton, D. C. Kale and R. Wetzel, "Modeling Missing Data in
        Clinical Time Series with RNNs", MLHC 2016.
+    .. [Kalamkar2019] D. Kalamkar et al., "A Study of BFLOAT16 for Deep Learning Training",
+       arXiv:1905.12322, 2019.
     .. [Park2022] Y. Park, D. Maddix, F.-X. Aubet, K. Kan, J. Gasthaus and Y. Wang,
        "Learning Quantile Functions without Quantile Crossing for Distribution-free Time
        Series Forecasting", AISTATS 2022.
@@ -1929,8 +1965,15 @@ class RNNClassifier(RecurrentClassifier):
           where a value was missing and else 0 [Lipton2016]_. It learns from what is
           missing.
 
-    dtype : {"float32", "float64"}, default="float32"
+    dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
+
+        With "bfloat16" the network is one of float32, of which the recurrent layers
+        round what they multiply to bfloat16: weights, inputs and states, and on the way
+        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
+        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        layers on processors that multiply bfloat16 numbers, where it is fast. See the
+        user guide.
 
     random_state : int, RandomState instance or None, default=None
         Determines the initial weights, the order of the samples, what dropout drops and
@@ -2059,6 +2102,8 @@ class RNNClassifier(RecurrentClassifier):
        On-Line Training of Recurrent Network Trajectories", Neural Computation 2(4), 1990.
     .. [Lipton2016] Z. C. Lipton, D. C. Kale and R. Wetzel, "Modeling Missing Data in
        Clinical Time Series with RNNs", MLHC 2016.
+    .. [Kalamkar2019] D. Kalamkar et al., "A Study of BFLOAT16 for Deep Learning Training",
+       arXiv:1905.12322, 2019.
 
     Examples
     --------
@@ -2352,8 +2397,15 @@ class RNNRegressor(RecurrentRegressor):
           where a value was missing and else 0 [Lipton2016]_. It learns from what is
           missing.
 
-    dtype : {"float32", "float64"}, default="float32"
+    dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
+
+        With "bfloat16" the network is one of float32, of which the recurrent layers
+        round what they multiply to bfloat16: weights, inputs and states, and on the way
+        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
+        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        layers on processors that multiply bfloat16 numbers, where it is fast. See the
+        user guide.
 
     random_state : int, RandomState instance or None, default=None
         Determines the initial weights, the order of the samples, what dropout drops and
@@ -2504,6 +2556,8 @@ class RNNRegressor(RecurrentRegressor):
        On-Line Training of Recurrent Network Trajectories", Neural Computation 2(4), 1990.
     .. [Lipton2016] Z. C. Lipton, D. C. Kale and R. Wetzel, "Modeling Missing Data in
        Clinical Time Series with RNNs", MLHC 2016.
+    .. [Kalamkar2019] D. Kalamkar et al., "A Study of BFLOAT16 for Deep Learning Training",
+       arXiv:1905.12322, 2019.
     .. [Park2022] Y. Park, D. Maddix, F.-X. Aubet, K. Kan, J. Gasthaus and Y. Wang,
        "Learning Quantile Functions without Quantile Crossing for Distribution-free Time
        Series Forecasting", AISTATS 2022.

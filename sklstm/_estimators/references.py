@@ -18,6 +18,8 @@ REFERENCES = """
    Mathematical Statistics 35(1), 1964.
 .. [Jozefowicz2015] R. Jozefowicz, W. Zaremba and I. Sutskever, "An Empirical
    Exploration of Recurrent Network Architectures", ICML 2015.
+.. [Kalamkar2019] D. Kalamkar et al., "A Study of BFLOAT16 for Deep Learning Training",
+   arXiv:1905.12322, 2019.
 .. [Kingma2015] D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization",
    ICLR 2015.
 .. [Koenker1978] R. Koenker and G. Bassett, "Regression Quantiles", Econometrica 46(1),

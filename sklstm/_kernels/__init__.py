@@ -1,10 +1,12 @@
 """Compiled kernels: one variant per instruction set, the best one chosen at import.
 
-`SKLSTM_ISA` (``avx512``, ``avx2`` or ``baseline``) forces a variant.
+`SKLSTM_ISA` (``amx``, ``avx512bf16``, ``avx512``, ``avx2`` or ``baseline``) forces a
+variant. The first two differ from the third in products of bfloat16 numbers alone.
 """
 
 import os
 from contextlib import contextmanager
+from functools import cache
 from importlib import import_module
 from typing import NamedTuple
 
@@ -36,6 +38,7 @@ with _short_spin():
     from ._random import dropout_mask, philox
     from ._runtime import (
         effective_n_threads,
+        may_use_tiles,
         openmp_version,
         supported_instruction_sets,
     )
@@ -45,15 +48,19 @@ with _short_spin():
 __all__ = [
     "CELLS",
     "Schedule",
+    "array_dtype",
+    "bfloat16_set",
     "digests",
     "dropout_mask",
     "effective_n_threads",
+    "float_set",
     "instruction_set",
     "kernels_for",
     "n_threads_for",
     "openmp_version",
     "philox",
     "plan_threads",
+    "recurrent_kernels_for",
     "supported_instruction_sets",
 ]
 
@@ -70,12 +77,39 @@ def _choose(supported, forced):
     return forced
 
 
+def float_set(name):
+    """The instruction set whose float32 and float64 kernels this one has."""
+    return "avx512" if name in ("amx", "avx512bf16") else name
+
+
+def _variant(name, precision):
+    suffix = {"float32": "f32", "float64": "f64", "bfloat16": "bf16"}[precision]
+    return import_module(f"{__name__}._{name}_{suffix}")
+
+
 instruction_set = _choose(supported_instruction_sets(), os.environ.get("SKLSTM_ISA"))
 
 _VARIANTS = {
-    np.dtype(dtype): import_module(f"{__name__}._{instruction_set}_{suffix}")
-    for dtype, suffix in ((np.float32, "f32"), (np.float64, "f64"))
+    np.dtype(precision): _variant(float_set(instruction_set), precision)
+    for precision in ("float32", "float64")
 }
+
+
+@cache
+def bfloat16_set():
+    """Name of the instruction set that multiplies bfloat16 numbers.
+
+    That of AMX needs the system's leave, for which this process asks here, when it is
+    about to use it: where it says no, it is the next one.
+    """
+    if instruction_set == "amx" and not may_use_tiles():
+        return "avx512bf16"
+    return instruction_set
+
+
+@cache
+def _bfloat16_variant(name):
+    return _variant(name, "bfloat16")
 
 
 class Cell(NamedTuple):
@@ -106,3 +140,16 @@ def n_threads_for(vector):
 def kernels_for(dtype):
     """The compiled module for arrays of `dtype` (float32 or float64)."""
     return _VARIANTS[np.dtype(dtype)]
+
+
+def recurrent_kernels_for(precision):
+    """The compiled module of recurrent layers in float32, float64 or bfloat16."""
+    if precision == "bfloat16":
+        return _bfloat16_variant(bfloat16_set())
+    return kernels_for(precision)
+
+
+def array_dtype(precision):
+    """The dtype of all arrays of a network: in "bfloat16" it is operands of products
+    alone that are rounded, inside the kernels."""
+    return np.dtype("float32" if precision == "bfloat16" else precision)

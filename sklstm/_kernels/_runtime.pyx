@@ -17,6 +17,9 @@ cdef extern from *:
         && (defined(__GNUC__) || defined(__clang__))
     #include <cpuid.h>
 
+    /* Bits of leaf 7: of GCC's names some are missing in older versions. */
+    enum { AVX512_BF16 = 1 << 5, AMX_BF16 = 1 << 22, AMX_TILE = 1 << 24 };
+
     /* Register states that the operating system saves (XCR0). */
     static uint64_t saved_states(void)
     {
@@ -25,10 +28,39 @@ cdef extern from *:
         return ((uint64_t)high << 32) | low;
     }
 
-    /* 0: baseline; 1: AVX2 and FMA; 2: AVX-512 F, DQ, BW and VL as well */
+    #if defined(SKLSTM_EMULATE_TILES)
+    static int has_tiles(void) { return 1; }
+    static int request_tiles(void) { return 1; }
+    #elif defined(__linux__)
+    #include <sys/syscall.h>
+    #include <unistd.h>
+
+    enum { TILE_DATA = 18, GET_SUPPORTED = 0x1021, REQUEST = 0x1023 };
+
+    /* Whether the system gives tile registers to a process that asks for them. */
+    static int has_tiles(void)
+    {
+        uint64_t states = 0;
+        return (saved_states() & 0x60000) == 0x60000
+            && !syscall(SYS_arch_prctl, GET_SUPPORTED, &states)
+            && states >> TILE_DATA & 1;
+    }
+
+    /* Ask for them, for all threads: the frames of signals grow by 8 KB. */
+    static int request_tiles(void)
+    {
+        return !syscall(SYS_arch_prctl, REQUEST, TILE_DATA);
+    }
+    #else
+    static int has_tiles(void) { return 0; }
+    static int request_tiles(void) { return 0; }
+    #endif
+
+    /* 0: baseline; 1: AVX2 and FMA; 2: AVX-512 F, DQ, BW and VL as well; 3: and BF16;
+       4: and AMX */
     static int instruction_set_level(void)
     {
-        uint32_t a, b, c, d;
+        uint32_t a, b, c, d, tiles;
         uint64_t saved;
         if (!__get_cpuid(1, &a, &b, &c, &d)) return 0;
         if (!(c & bit_OSXSAVE) || !(c & bit_FMA) || !(c & bit_AVX)) return 0;
@@ -38,10 +70,17 @@ cdef extern from *:
         if ((saved & 0xe6) != 0xe6) return 1; /* masks, upper halves, upper 16 */
         if (!(b & bit_AVX512F) || !(b & bit_AVX512DQ) || !(b & bit_AVX512BW)
             || !(b & bit_AVX512VL)) return 1;
-        return 2;
+        tiles = d & (AMX_TILE | AMX_BF16);
+        if (a < 1 || !__get_cpuid_count(7, 1, &a, &b, &c, &d) || !(a & AVX512_BF16))
+            return 2;
+    #ifdef SKLSTM_EMULATE_TILES
+        tiles = AMX_TILE | AMX_BF16;
+    #endif
+        return tiles == (uint32_t)(AMX_TILE | AMX_BF16) && has_tiles() ? 4 : 3;
     }
     #else
     static int instruction_set_level(void) { return 0; }
+    static int request_tiles(void) { return 0; }
     #endif
 
     #ifdef _OPENMP
@@ -52,6 +91,7 @@ cdef extern from *:
     """
     int omp_get_max_threads() noexcept nogil
     int instruction_set_level() noexcept nogil
+    bint request_tiles() noexcept nogil
     int SKLSTM_OPENMP
 
 
@@ -71,7 +111,13 @@ if hasattr(os, "register_at_fork"):
 
 def supported_instruction_sets():
     """Names of the instruction sets this machine runs, best first."""
-    return ["avx512", "avx2", "baseline"][2 - instruction_set_level():]
+    names = ["amx", "avx512bf16", "avx512", "avx2", "baseline"]
+    return names[4 - instruction_set_level():]
+
+
+def may_use_tiles():
+    """Ask the system for the registers of AMX; whether this process has them now."""
+    return request_tiles()
 
 
 def openmp_version():

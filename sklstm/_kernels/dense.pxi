@@ -17,8 +17,8 @@ def dense_forward(
     ):
         raise ValueError("a, K, packed and out do not belong together.")
     product(
-        0, n, 0, width // LANES, const_data(a), NULL, a.shape[1], K, &packed[0] + width,
-        &packed[0], width // LANES, data(out),
+        0, n, 0, width // LANES, <const operand*>const_data(a), NULL, a.shape[1], K,
+        <const operand*>&packed[0] + width, &packed[0], width // LANES, data(out),
     )
 
 
@@ -80,6 +80,67 @@ def dense_backward(
         unpad(operands.gradient, K, n_outputs, width, data(d_w))
         unpad(operands.bias, 1, n_outputs, width, &d_b[0])
     product(
-        0, n, 0, padded(K) // LANES, operands.d, NULL, width, width, &packed[0], NULL,
-        padded(K) // LANES, data(d_a),
+        0, n, 0, padded(K) // LANES, <const operand*>operands.d, NULL, width, width,
+        <const operand*>&packed[0], NULL, padded(K) // LANES, data(d_a),
     )
+
+
+# ---- packed weights: bias | W, and W' ------------------------------------------------
+
+
+cpdef Py_ssize_t packed_dense_size(Py_ssize_t K, Py_ssize_t n_outputs) except -1:
+    """Elements that `pack_dense` fills."""
+    return (1 + K) * padded(n_outputs)
+
+
+def pack_dense(
+    const real[:, ::1] w,    # IN (K, n_outputs)
+    const real[::1] b,       # IN (n_outputs,)
+    real[::1] packed,        # OUT (packed_dense_size,)
+):
+    """W in panels of at most PANEL vectors of columns."""
+    cdef Py_ssize_t K = w.shape[0], n_outputs = w.shape[1], width = padded(n_outputs)
+    cdef Py_ssize_t i, start, here
+    if (
+        K < 1 or n_outputs < 1 or b.shape[0] != n_outputs
+        or packed.shape[0] != packed_dense_size(K, n_outputs)
+    ):
+        raise ValueError("w, b and packed do not belong together.")
+    cdef real* panels = &packed[0] + width
+    cdef const real* w_data = const_data(w)
+    pad(&b[0], 1, n_outputs, width, &packed[0])
+    for i in range(ceil_div(width, PANEL * LANES)):
+        start = i * PANEL * LANES
+        here = min(<Py_ssize_t>(PANEL * LANES), width - start)
+        pack_panel(
+            w_data + start, K, n_outputs, min(here, n_outputs - start), here,
+            panels + K * start,
+        )
+
+
+cdef void pack_panel(
+    const real* w, Py_ssize_t K, Py_ssize_t ldw, Py_ssize_t n, Py_ssize_t panel_width,
+    real* packed,
+) noexcept nogil:
+    cdef Py_ssize_t k
+    for k in range(K):
+        pad(w + k * ldw, 1, n, panel_width, packed + k * panel_width)
+
+
+cpdef Py_ssize_t packed_dense_backward_size(Py_ssize_t K, Py_ssize_t n_outputs) except -1:
+    """Elements that `pack_dense_backward` fills."""
+    return padded(n_outputs) * padded(K)
+
+
+def pack_dense_backward(
+    const real[:, ::1] w,    # IN (K, n_outputs)
+    real[::1] packed,        # OUT (packed_dense_backward_size,)
+):
+    """W transposed, in panels."""
+    cdef Py_ssize_t K = w.shape[0], n_outputs = w.shape[1]
+    if (
+        K < 1 or n_outputs < 1
+        or packed.shape[0] != packed_dense_backward_size(K, n_outputs)
+    ):
+        raise ValueError("w and packed do not belong together.")
+    transpose(&w[0, 0], K, 1, n_outputs, <operand*>&packed[0], 1)

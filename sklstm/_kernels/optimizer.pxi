@@ -1,4 +1,20 @@
 """Passes over the flat parameter vector: its norm and the steps of optimizers."""
+cdef extern from "<optimizer.h>" nogil:
+    const int UPDATE_CHUNK
+    const double LEAST
+    double sum_of_squares(Py_ssize_t, const real*) noexcept
+    ctypedef struct update:
+        void (*rule)(const update*, Py_ssize_t, Py_ssize_t) noexcept nogil
+        real* p
+        const real* gradient
+        real* m
+        real* v
+        const real* decay
+        real scale, rate, step, momentum, beta_1, rest_1, beta_2, rest_2, epsilon
+        int nesterov
+    void adam(const update*, Py_ssize_t, Py_ssize_t) noexcept
+    void rmsprop(const update*, Py_ssize_t, Py_ssize_t) noexcept
+    void sgd(const update*, Py_ssize_t, Py_ssize_t) noexcept
 
 
 def gradient_norm(const real[::1] gradient, int n_threads=1):

@@ -28,6 +28,11 @@ cdef void unpad(
         memcpy(out + i * n, a + i * width, n * sizeof(real))
 
 
+cdef inline Py_ssize_t as_reals(Py_ssize_t n) noexcept nogil:
+    """Real numbers, whole vectors, in whose memory n operands lie."""
+    return padded(ceil_div(n * <Py_ssize_t>sizeof(operand), <Py_ssize_t>sizeof(real)))
+
+
 # ---- for the forward pass: own parameters | bias | W over R --------------------------
 
 
@@ -35,7 +40,8 @@ cpdef Py_ssize_t packed_forward_size(int cell, Py_ssize_t F, Py_ssize_t H) excep
     """Elements that `pack_forward` fills."""
     cdef const cell_type* row = cell_of(cell)
     cdef Py_ssize_t units = padded(H)
-    return (row.n_own + row.slots + row.gates * (F + units)) * units
+    cdef Py_ssize_t rows = row.gates * (operand_width(F) + operand_width(units))
+    return (row.n_own + row.slots) * units + as_reals(rows * units)
 
 
 def pack_forward(
@@ -47,7 +53,8 @@ def pack_forward(
     real[::1] packed,        # OUT (packed_forward_size,)
     int n_threads=1,
 ):
-    """W over R in panels of (k, block, gate, lane), the bias by (block, slot, lane)."""
+    """W over R in panels of (k, block, gate, lane), as operands.h has them; the bias by
+    (block, slot, lane)."""
     cdef const cell_type* row = cell_of(cell)
     cdef Py_ssize_t F = w.shape[0], H = r.shape[0], units = padded(H)
     cdef Py_ssize_t gates = row.gates, slots = row.slots, block, here
@@ -64,15 +71,16 @@ def pack_forward(
     cdef const real* r_data = const_data(r)
     cdef const real* b_data = &b[0]
     cdef real* bias = &packed[0] + row.n_own * units
-    cdef real* panels = bias + slots * units
+    cdef operand* panels = <operand*>(bias + slots * units)
+    cdef Py_ssize_t rows = operand_width(F) + operand_width(units)
     pad(const_data(p), row.n_own, H, units, &packed[0])
     for block in prange(blocks, nogil=True, schedule="static", num_threads=n_threads):
         # of a panel of several blocks, this one
         here = min(full, blocks - block // full * full)
         pack_block(
             w_data, r_data, F, H, gates, block,
-            panels + block // full * full * gates * LANES * (F + units)
-            + block % full * gates * LANES,
+            panels + block // full * full * gates * LANES * rows
+            + block % full * gates * LANES * OPERAND_STEP,
             here * gates * LANES,
         )
         pack_bias(b_data, H, slots, block, bias + block * slots * LANES)
@@ -86,21 +94,32 @@ cdef int check_own(const cell_type* row, const real[:, ::1] p, Py_ssize_t H) exc
 
 cdef void pack_block(
     const real* w, const real* r, Py_ssize_t F, Py_ssize_t H, Py_ssize_t gates,
-    Py_ssize_t block, real* packed, Py_ssize_t width,
+    Py_ssize_t block, operand* packed, Py_ssize_t width,
 ) noexcept nogil:
-    cdef Py_ssize_t n = min(<Py_ssize_t>LANES, H - block * LANES), k, g
-    cdef const real* source
-    cdef real* target
-    for k in range(F + padded(H)):
-        target = packed + k * width
-        if n < LANES or k >= F + H:
-            memset(target, 0, gates * LANES * sizeof(real))
-        if k >= F + H:
-            continue
-        source = w + k * gates * H if k < F else r + (k - F) * gates * H
-        source += block * LANES
+    cdef Py_ssize_t x_rows = operand_width(F)
+    pack_rows(w, F, x_rows, H, gates, block, packed, width)
+    pack_rows(
+        r, H, operand_width(padded(H)), H, gates, block, packed + x_rows * width, width
+    )
+
+
+cdef void pack_rows(
+    const real* w, Py_ssize_t n, Py_ssize_t n_padded, Py_ssize_t H, Py_ssize_t gates,
+    Py_ssize_t block, operand* packed, Py_ssize_t width,
+) noexcept nogil:
+    """One block of the columns of n rows of weights, and zeros behind."""
+    cdef Py_ssize_t columns = min(<Py_ssize_t>LANES, H - block * LANES), i, k, g
+    cdef const real* first
+    cdef const real* second
+    for i in range(n_padded // OPERAND_STEP):
+        k = i * OPERAND_STEP
         for g in range(gates):
-            memcpy(target + g * LANES, source + g * H, n * sizeof(real))
+            first = w + min(k, n) * gates * H + g * H + block * LANES
+            second = first + gates * H if k + 1 < n else NULL
+            pack_row(
+                first, second, columns if k < n else 0, 1,
+                packed + k * width + g * LANES * OPERAND_STEP,
+            )
 
 
 cdef void pack_bias(
@@ -120,8 +139,11 @@ cpdef Py_ssize_t packed_backward_size(
 ) except -1:
     """Elements that `pack_backward` fills, with W' for the gradient of x or without."""
     cdef const cell_type* row = cell_of(cell)
-    cdef Py_ssize_t units = padded(H)
-    return (row.n_own + row.gates * (units + (padded(F) if d_x else 0))) * units
+    cdef Py_ssize_t units = padded(H), rows = operand_width(row.gates * units)
+    return (
+        row.n_own * units + as_reals(rows * units)
+        + (as_reals(rows * padded(F)) if d_x else 0)
+    )
 
 
 def pack_backward(
@@ -142,20 +164,23 @@ def pack_backward(
     check_shape("r", r, H, gates * H)
     check_own(row, p, H)
     cdef real* r_transposed = &packed[0] + row.n_own * units
-    pad(const_data(p), row.n_own, H, units, &packed[0])
-    transpose(const_data(r), H, gates, H, r_transposed, n_threads)
-    transpose(
-        const_data(w), F, gates, H, r_transposed + gates * units * units, n_threads
+    cdef real* w_transposed = r_transposed + as_reals(
+        operand_width(gates * units) * units
     )
+    pad(const_data(p), row.n_own, H, units, &packed[0])
+    transpose(const_data(r), H, gates, H, <operand*>r_transposed, n_threads)
+    if w is not None:
+        transpose(const_data(w), F, gates, H, <operand*>w_transposed, n_threads)
 
 
 cdef void transpose(
     const real* weights, Py_ssize_t n_columns, Py_ssize_t gates, Py_ssize_t H,
-    real* packed, int n_threads,
+    operand* packed, int n_threads,
 ) noexcept:
     """W' (gates * H padded, n_columns padded) of W (n_columns, gates * H), in panels."""
     cdef Py_ssize_t units = padded(H), width = padded(n_columns), task, start, g, here
     cdef Py_ssize_t panels = ceil_div(width, PANEL * LANES)
+    cdef Py_ssize_t rows = operand_width(gates * units)
     for task in prange(
         panels * gates, nogil=True, schedule="static", num_threads=n_threads
     ):
@@ -165,81 +190,23 @@ cdef void transpose(
         transpose_panel(
             weights + start * gates * H + g * H, gates * H, H, units,
             min(<Py_ssize_t>(PANEL * LANES), n_columns - start), here,
-            packed + gates * units * start + g * units * here,
+            packed + rows * start + g * units * here,
         )
+        if g == gates - 1:
+            memset(
+                packed + rows * start + gates * units * here, 0,
+                (rows - gates * units) * here * sizeof(operand),
+            )
 
 
 cdef void transpose_panel(
     const real* weights, Py_ssize_t ldw, Py_ssize_t H, Py_ssize_t units, Py_ssize_t n,
-    Py_ssize_t panel_width, real* packed,
+    Py_ssize_t panel_width, operand* packed,
 ) noexcept nogil:
-    """One gate of n columns, transposed in squares, which L1 holds at any stride."""
-    cdef Py_ssize_t i, j, k, unit
-    if n < panel_width or H < units:
-        memset(packed, 0, units * panel_width * sizeof(real))
-    for i in range(units // LANES):
-        for j in range(ceil_div(n, LANES)):
-            for k in range(j * LANES, min((j + 1) * LANES, n)):
-                for unit in range(i * LANES, min((i + 1) * LANES, H)):
-                    packed[unit * panel_width + k] = weights[k * ldw + unit]
-
-
-# ---- dense layers: bias | W, and W' --------------------------------------------------
-
-
-cpdef Py_ssize_t packed_dense_size(Py_ssize_t K, Py_ssize_t n_outputs) except -1:
-    """Elements that `pack_dense` fills."""
-    return (1 + K) * padded(n_outputs)
-
-
-def pack_dense(
-    const real[:, ::1] w,    # IN (K, n_outputs)
-    const real[::1] b,       # IN (n_outputs,)
-    real[::1] packed,        # OUT (packed_dense_size,)
-):
-    """W in panels of at most PANEL vectors of columns."""
-    cdef Py_ssize_t K = w.shape[0], n_outputs = w.shape[1], width = padded(n_outputs)
-    cdef Py_ssize_t i, start, here
-    if (
-        K < 1 or n_outputs < 1 or b.shape[0] != n_outputs
-        or packed.shape[0] != packed_dense_size(K, n_outputs)
-    ):
-        raise ValueError("w, b and packed do not belong together.")
-    cdef real* panels = &packed[0] + width
-    cdef const real* w_data = const_data(w)
-    pad(&b[0], 1, n_outputs, width, &packed[0])
-    for i in range(ceil_div(width, PANEL * LANES)):
-        start = i * PANEL * LANES
-        here = min(<Py_ssize_t>(PANEL * LANES), width - start)
-        pack_panel(
-            w_data + start, K, n_outputs, min(here, n_outputs - start), here,
-            panels + K * start,
+    """One gate of n columns."""
+    cdef Py_ssize_t i
+    for i in range(panel_width // LANES):
+        pack_transposed(
+            weights + min(i * LANES, n) * ldw, n - i * LANES, ldw, H, units, panel_width,
+            packed + i * LANES * OPERAND_STEP,
         )
-
-
-cdef void pack_panel(
-    const real* w, Py_ssize_t K, Py_ssize_t ldw, Py_ssize_t n, Py_ssize_t panel_width,
-    real* packed,
-) noexcept nogil:
-    cdef Py_ssize_t k
-    for k in range(K):
-        pad(w + k * ldw, 1, n, panel_width, packed + k * panel_width)
-
-
-cpdef Py_ssize_t packed_dense_backward_size(Py_ssize_t K, Py_ssize_t n_outputs) except -1:
-    """Elements that `pack_dense_backward` fills."""
-    return padded(n_outputs) * padded(K)
-
-
-def pack_dense_backward(
-    const real[:, ::1] w,    # IN (K, n_outputs)
-    real[::1] packed,        # OUT (packed_dense_backward_size,)
-):
-    """W transposed, in panels."""
-    cdef Py_ssize_t K = w.shape[0], n_outputs = w.shape[1]
-    if (
-        K < 1 or n_outputs < 1
-        or packed.shape[0] != packed_dense_backward_size(K, n_outputs)
-    ):
-        raise ValueError("w and packed do not belong together.")
-    transpose(&w[0, 0], K, 1, n_outputs, &packed[0], 1)

@@ -1,5 +1,19 @@
 """Pooling over the steps of a sequence: loops over strips, steps and sequences."""
 
+cdef extern from "<pooling.h>" nogil:
+    const int POOL_NORMS, POOL_MEAN, POOL_MAX, POOL_ATTENTION
+    real pool_dot(Py_ssize_t, const real*, const real*, int) noexcept
+    void pool_step(
+        int, Py_ssize_t, const real*, const real*, real*, real*, Py_ssize_t,
+        Py_ssize_t*, real*) noexcept
+    void pool_step_back(
+        int, Py_ssize_t, const real*, const real*, const real*, Py_ssize_t,
+        const Py_ssize_t*, real, const real*, real, real*, real*) noexcept
+
+# Numbers by which a pooling is called.
+pooling_modes = {"mean": POOL_MEAN, "max": POOL_MAX, "attention": POOL_ATTENTION}
+pooling_norms = POOL_NORMS
+
 
 cdef struct Pool:
     int mode

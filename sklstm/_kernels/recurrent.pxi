@@ -3,7 +3,7 @@
 cdef enum:
     # Row-steps in a task of the product that gives d_x, and of the smallest one.
     PRODUCT_ROWS = 96
-    LEAST_ROWS = 24
+    LEAST_PRODUCT_ROWS = 24
     # Steps of a lone sequence whose input is multiplied with W at once.
     INPUT_STEPS = 24
 
@@ -18,7 +18,7 @@ cdef struct Forward:
     Py_ssize_t units
     const real* own          # (n_own, units) parameters of the cell itself
     const real* bias         # packed by pack_forward
-    const real* w
+    const operand* w
     # by sequence
     const real* h_0          # (B, units) initial states, NULL for zero
     const real* c_0
@@ -30,7 +30,8 @@ cdef struct Forward:
     real* h                  # (N + B, units) all states, or NULL
     real* masked             # (N + B, units) h times mask; without a mask it is h
     real* c                  # (N + B, units) kept for backward, or NULL
-    # two blocks for h, one for c, and b + W x of INPUT_STEPS steps
+    # two blocks for h, one for c, b + W x of INPUT_STEPS steps, and where operands are
+    # rounded two blocks for those of x and two for those of h'
     real* scratch            # (n_teams, scratch_size) by team
     Py_ssize_t scratch_size
     Py_ssize_t strip_rows
@@ -56,9 +57,14 @@ cdef void forward_strip(
     cdef real* masked
     cdef real* h
     cdef real* c
-    cdef const real* x = layer.x
+    cdef const operand* x
+    cdef const operand* multiplied  # with R
+    cdef const Py_ssize_t* x_rows
+    cdef Py_ssize_t F = operand_width(layer.F), H = operand_width(layer.H)
+    cdef Py_ssize_t ldx = F if ROUNDED else layer.ldx
     cdef const real* start = layer.bias
     cdef real* z = scratch + 3 * strip_size
+    cdef Rounded rounded = rounded_operands(layer, z + INPUT_STEPS * PANEL * units)
     cdef bint lone = end - first == 1
     cdef Py_ssize_t begin_block, end_block
     own_blocks(me, units // LANES, &begin_block, &end_block)
@@ -67,8 +73,6 @@ cdef void forward_strip(
     own.begin = begin_block * LANES
     own.end = end_block * LANES
 
-    if lone:
-        x = NULL
     if layer.h != NULL:
         h_before = layer.h + (first + m) * units
     if layer.c != NULL:
@@ -82,6 +86,9 @@ cdef void forward_strip(
         multiply(&own, end - first, h_before, layer.mask, order, masked)
     rows_after = running[0] if T else 0
     finish_rows(layer, &own, order, rows_after, end - first, h_before, c_before)
+    if ROUNDED:
+        round_states(&own, rows_after, masked, &rounded, 0)
+        round_inputs(layer, me, m, 0, T, rows_after, lone, &rounded)
     meet(me)
 
     for t in range(T):
@@ -93,19 +100,27 @@ cdef void forward_strip(
             h = layer.h + (end + m) * units
         if layer.c != NULL:
             c = layer.c + (end + m) * units
+        x_rows = layer.x_rows + m
+        multiplied = <const operand*>masked
+        x = <const operand*>layer.x
+        if ROUNDED:
+            x = x_operands(&rounded, t, lone)
+            x_rows = NULL
+            multiplied = h_operands(&rounded, t)
         if lone:
             if t % INPUT_STEPS == 0:
                 input_part(
                     layer.cell, begin_block, end_block,
-                    min(<Py_ssize_t>INPUT_STEPS, T - t), layer.x,
-                    layer.x_rows + m, layer.ldx, layer.F, layer.w, layer.bias, units, z,
+                    min(<Py_ssize_t>INPUT_STEPS, T - t), x, x_rows, ldx, F, layer.w,
+                    layer.bias, units, z,
                 )
             start = z + t % INPUT_STEPS * slots * units
+            x = NULL
         # Every other step begins with the weights that the one before ended with,
         # which L1 still holds.
         forward_step(
-            layer.cell, begin_block, end_block, rows, x, layer.x_rows + m, layer.ldx,
-            layer.F, layer.w, start, layer.H, units, t & 1, layer.own, masked,
+            layer.cell, begin_block, end_block, rows, x, x_rows, ldx,
+            F, layer.w, start, H, units, t & 1, layer.own, multiplied,
             c_before if has_c else h_before,
             layer.kept + m * slots * units if layer.kept != NULL else NULL, h, c,
         )
@@ -116,6 +131,9 @@ cdef void forward_strip(
             masked = layer.masked + (end + m) * units
             multiply(&own, rows, h, layer.mask, order, masked)
         m += rows
+        if ROUNDED:
+            round_states(&own, rows_after, masked, &rounded, t + 1)
+            round_inputs(layer, me, m, t + 1, T, rows_after, lone, &rounded)
         # all of h is there for the next step, and nobody reads that before it any more
         meet(me)
 
@@ -125,6 +143,82 @@ cdef struct Columns:
     Py_ssize_t units
     Py_ssize_t begin
     Py_ssize_t end
+
+
+# ---- rounded operands, which a team shares: members round theirs before they meet -----
+
+
+cdef struct Rounded:
+    # of even and of odd steps, since one step reads what the one before has written
+    operand* x  # (2, x_size)
+    Py_ssize_t x_size
+    Py_ssize_t F  # distance of rows
+    operand* h  # (2, h_size)
+    Py_ssize_t h_size
+    Py_ssize_t units
+
+
+cdef Rounded rounded_operands(const Forward* layer, real* memory) noexcept nogil:
+    cdef Rounded rounded
+    rounded.F = operand_width(layer.F)
+    rounded.units = operand_width(layer.units)
+    rounded.x_size = x_operand_rows(layer.strip_rows) * rounded.F
+    rounded.h_size = (layer.strip_rows + OPERAND_SLACK) * rounded.units
+    rounded.x = <operand*>memory
+    rounded.h = rounded.x + 2 * rounded.x_size
+    return rounded
+
+
+cdef inline Py_ssize_t x_operand_rows(Py_ssize_t strip_rows) noexcept nogil:
+    return max(strip_rows, <Py_ssize_t>INPUT_STEPS) + OPERAND_SLACK
+
+
+cdef inline operand* x_operands(
+    const Rounded* rounded, Py_ssize_t t, bint lone
+) noexcept nogil:
+    """Those of step t, of a lone sequence of all INPUT_STEPS steps beside it."""
+    return rounded.x + (t // INPUT_STEPS if lone else t) % 2 * rounded.x_size
+
+
+cdef inline operand* h_operands(const Rounded* rounded, Py_ssize_t t) noexcept nogil:
+    return rounded.h + t % 2 * rounded.h_size
+
+
+cdef void round_states(
+    const Columns* own, Py_ssize_t rows, const real* h, const Rounded* rounded,
+    Py_ssize_t t,
+) noexcept nogil:
+    """What step t multiplies with R, a member's own columns and what pads the last."""
+    cdef operand* out = h_operands(rounded, t)
+    cdef Py_ssize_t r
+    for r in range(rows):
+        round_part(
+            h + r * own.units + own.begin, own.end - own.begin,
+            out + r * rounded.units + own.begin,
+        )
+        if own.end == own.units:
+            memset(
+                out + r * rounded.units + own.units, 0,
+                (rounded.units - own.units) * sizeof(operand),
+            )
+
+
+cdef void round_inputs(
+    const Forward* layer, const member_type* me, Py_ssize_t m, Py_ssize_t t,
+    Py_ssize_t T, Py_ssize_t rows, bint lone, const Rounded* rounded,
+) noexcept nogil:
+    """What step t multiplies with W, from row-step m on: a member's share of the rows."""
+    cdef operand* out = x_operands(rounded, t, lone)
+    cdef Py_ssize_t i
+    if lone:
+        rows = 0 if t % INPUT_STEPS else min(<Py_ssize_t>INPUT_STEPS, T - t)
+    for i in range(rows * me.place // me.size, rows * (me.place + 1) // me.size):
+        round_row(
+            layer.x + layer.x_rows[m + i] * layer.ldx, layer.F, out + i * rounded.F
+        )
+
+
+# ---- rows --------------------------------------------------------------------------
 
 
 cdef inline void multiply(
@@ -174,17 +268,23 @@ cdef inline void finish_rows(
 
 
 cpdef Py_ssize_t forward_scratch_size(
-    Schedule schedule, Py_ssize_t H, int n_teams
+    Schedule schedule, Py_ssize_t F, Py_ssize_t H, int n_teams
 ) except -1:
     """Elements of scratch memory that a `ForwardPass` of so many teams needs."""
-    return max(1, n_teams) * forward_scratch(schedule.batch.strip_rows, padded(H))
+    return max(1, n_teams) * forward_scratch(schedule.batch.strip_rows, F, padded(H))
 
 
 cdef inline Py_ssize_t forward_scratch(
-    Py_ssize_t strip_rows, Py_ssize_t units
+    Py_ssize_t strip_rows, Py_ssize_t F, Py_ssize_t units
 ) noexcept nogil:
     """What one team needs."""
-    return (3 * strip_rows + INPUT_STEPS * PANEL) * units
+    cdef Py_ssize_t operands = 0
+    if ROUNDED:
+        operands = 2 * (
+            x_operand_rows(strip_rows) * operand_width(F)
+            + (strip_rows + OPERAND_SLACK) * operand_width(units)
+        )
+    return (3 * strip_rows + INPUT_STEPS * PANEL) * units + as_reals(operands)
 
 
 cdef class ForwardPass:
@@ -236,7 +336,7 @@ cdef class ForwardPass:
         if packed_view.shape[0] != packed_forward_size(cell, F, H):
             raise ValueError("packed has not the elements that F and H need.")
         layer.strip_rows = batch.strip_rows
-        layer.scratch_size = forward_scratch(batch.strip_rows, units)
+        layer.scratch_size = forward_scratch(batch.strip_rows, F, units)
         if scratch_view.shape[0] < layer.scratch_size:
             raise ValueError("scratch has fewer elements than forward_scratch_size says.")
         layer.n_teams = scratch_view.shape[0] // layer.scratch_size
@@ -262,7 +362,7 @@ cdef class ForwardPass:
         layer.units = units
         layer.own = &packed_view[0]
         layer.bias = layer.own + layer.cell.n_own * units
-        layer.w = layer.bias + slots * units
+        layer.w = <const operand*>(layer.bias + slots * units)
         self.schedule = schedule
         self.arrays = (
             x, x_rows, packed, scratch, h_last, c_last, h_0, c_0, kept, h, c, mask, masked
@@ -323,9 +423,11 @@ cdef void forward_strips(
     cdef unsigned long long denormals = flush_denormals()
     cdef member_type me = join_team(teams, thread, n_threads)
     cdef Py_ssize_t job = next_job(teams, &me)
+    begin_tiles()
     while job < batch.n_strips * n_layers:
         forward_strip(layers[job % n_layers], batch, job // n_layers, &me)
         job = next_job(teams, &me)
+    end_tiles()
     restore_denormals(denormals)
 
 
@@ -343,7 +445,7 @@ cdef struct Backward:
     Py_ssize_t H
     Py_ssize_t units
     const real* own           # (n_own, units) parameters of the cell itself
-    const real* r_transposed  # packed by pack_backward
+    const operand* r_transposed  # packed by pack_backward
     # by sequence
     const real* mask          # (B, units), or NULL
     const real* d_last        # (B, units) gradient of the last h, or NULL
@@ -355,11 +457,13 @@ cdef struct Backward:
     const real* h             # (N + B, units)
     const real* c             # (N + B, units); h for a cell without
     real* scratch             # (n_teams, 2, strip_rows, units) for d_c and d_h_0
+    real* rounded             # (n_teams, rounded_size) operands of d_z
+    Py_ssize_t rounded_size
     Py_ssize_t strip_rows
     Py_ssize_t n_teams        # that scratch is for
     # the products over all row-steps
     Py_ssize_t N
-    const real* w_transposed
+    const operand* w_transposed
     Py_ssize_t x_vectors
     real* d_x                 # (N, x_vectors * LANES) or NULL
     Outer x_operands
@@ -383,6 +487,10 @@ cdef void backward_strip(
     cdef real* d_c = layer.scratch + 2 * me.number * layer.strip_rows * units
     cdef real* d_h_0 = d_c + layer.strip_rows * units
     cdef real* d_z
+    cdef const operand* d_z_after  # and d_z after all steps: what R' is multiplied with
+    cdef Py_ssize_t ldz = operand_width(gates * units) if ROUNDED else slots * units
+    cdef operand* rounded = <operand*>(layer.rounded + me.number * layer.rounded_size)
+    cdef Py_ssize_t rounded_step = (layer.strip_rows + OPERAND_SLACK) * ldz
     cdef const real* d_out = NULL
     cdef Py_ssize_t begin_block, end_block
     own_blocks(me, units // LANES, &begin_block, &end_block)
@@ -399,29 +507,41 @@ cdef void backward_strip(
         d_z = layer.kept + m * slots * units
         if layer.d_out != NULL:
             d_out = layer.d_out + m * units
+        d_z_after = <const operand*>(d_z + (rows * slots + slots - gates) * units)
+        if ROUNDED:
+            d_z_after = rounded + (t + 1) % 2 * rounded_step
         backward_step(
             layer.cell, begin_block, end_block, 0, rows_after,
-            d_z + rows * slots * units, layer.r_transposed,
+            d_z_after, ldz, layer.r_transposed,
             layer.H, units, d_out, layer.mask, NULL, order, layer.own,
             layer.c + before * units, layer.h + (end + m) * units, d_c, d_z,
         )
         backward_step(
-            layer.cell, begin_block, end_block, rows_after, rows, NULL,
+            layer.cell, begin_block, end_block, rows_after, rows, NULL, ldz,
             layer.r_transposed,
             layer.H, units, d_out, NULL, layer.d_last, order, layer.own,
             layer.c + before * units, layer.h + (end + m) * units, d_c, d_z,
         )
         rows_after = rows
+        if ROUNDED:
+            round_gradients(
+                layer, &own, rows, d_z, rounded + t % 2 * rounded_step, ldz
+            )
         meet(me)  # all of d_z is there for the step before
     if layer.d_c != NULL:
         for r in range(end - first):
             copy_row(&own, d_c, r, layer.d_c, order[r])
     if layer.d_h_0 != NULL:
         if T:
+            d_z_after = <const operand*>(
+                layer.kept + (m * slots + slots - gates) * units
+            )
+            if ROUNDED:
+                d_z_after = rounded
             product(
-                0, rows_after, begin_block, end_block,
-                layer.kept + (m * slots + slots - gates) * units, NULL, slots * units,
-                gates * units, layer.r_transposed, NULL, units // LANES, d_h_0,
+                0, rows_after, begin_block, end_block, d_z_after, NULL, ldz,
+                operand_width(gates * units), layer.r_transposed, NULL, units // LANES,
+                d_h_0,
             )
             if layer.mask != NULL:
                 multiply(&own, rows_after, d_h_0, layer.mask, order, d_h_0)
@@ -436,6 +556,70 @@ cdef void backward_strip(
     meet(me)
 
 
+cdef void round_gradients(
+    const Backward* layer, const Columns* own, Py_ssize_t rows, const real* d_z,
+    operand* out, Py_ssize_t ldz,
+) noexcept nogil:
+    """What the step before multiplies with R', a member's own columns of each gate and
+    what pads the last."""
+    cdef Py_ssize_t units = own.units, r, g
+    cdef Py_ssize_t gates = layer.cell.gates, slots = layer.cell.slots
+    for r in range(rows):
+        for g in range(gates):
+            round_part(
+                d_z + (r * slots + slots - gates + g) * units + own.begin,
+                own.end - own.begin, out + r * ldz + g * units + own.begin,
+            )
+        if own.end == units:
+            memset(
+                out + r * ldz + gates * units, 0,
+                (ldz - gates * units) * sizeof(operand),
+            )
+
+
+cdef inline Py_ssize_t backward_rounded(
+    Py_ssize_t strip_rows, Py_ssize_t units, Py_ssize_t gates
+) noexcept nogil:
+    """Reals in whose memory the operands of a team lie: of even and of odd steps."""
+    if not ROUNDED:
+        return 0
+    return as_reals(2 * (strip_rows + OPERAND_SLACK) * operand_width(gates * units))
+
+
+cdef void input_gradient(
+    const Backward* layer, Py_ssize_t begin, Py_ssize_t end, real* memory
+) noexcept nogil:
+    """d_x = d_z W', some row-steps."""
+    cdef Py_ssize_t columns = layer.cell.gates * layer.units, i
+    cdef Py_ssize_t ldz = layer.cell.slots * layer.units, width = operand_width(columns)
+    cdef operand* rounded = <operand*>memory
+    if ROUNDED:
+        for i in range(end - begin):
+            round_row(layer.kept + (begin + i) * ldz, columns, rounded + i * width)
+        product(
+            0, end - begin, 0, layer.x_vectors, rounded, NULL, width, width,
+            layer.w_transposed, NULL, layer.x_vectors,
+            layer.d_x + begin * layer.x_vectors * LANES,
+        )
+    else:
+        product(
+            begin, end, 0, layer.x_vectors, <const operand*>layer.kept, NULL, ldz,
+            columns, layer.w_transposed, NULL, layer.x_vectors, layer.d_x,
+        )
+
+
+cdef Py_ssize_t share_scratch(
+    Py_ssize_t F, Py_ssize_t H, Py_ssize_t units, Py_ssize_t gates, Py_ssize_t slots
+) noexcept nogil:
+    """Elements of scratch memory of a thread in the products over all row-steps."""
+    cdef Py_ssize_t size = outer_scratch(F, H, slots * units)
+    if ROUNDED:
+        size = max(size, as_reals(
+            (PRODUCT_ROWS + OPERAND_SLACK) * operand_width(gates * units)
+        ))
+    return size
+
+
 cpdef Py_ssize_t backward_scratch_size(
     int cell, Schedule schedule, Py_ssize_t F, Py_ssize_t H, int n_threads
 ) except -1:
@@ -446,7 +630,10 @@ cpdef Py_ssize_t backward_scratch_size(
     return (
         2 * n_threads * schedule.batch.strip_rows
         + row.gates * (1 + row.slots - row.gates + (F + H if H < units else 0))
-    ) * units + n_threads * outer_scratch(F, H, row.slots * units)
+    ) * units + n_threads * (
+        share_scratch(F, H, units, row.gates, row.slots)
+        + backward_rounded(schedule.batch.strip_rows, units, row.gates)
+    )
 
 
 cdef class BackwardPass:
@@ -542,13 +729,18 @@ cdef class BackwardPass:
         layer.units = units
         layer.N = N
         layer.own = &packed_view[0]
-        layer.r_transposed = layer.own + layer.cell.n_own * units
-        layer.w_transposed = layer.r_transposed + gates * units * units
+        layer.r_transposed = <const operand*>(layer.own + layer.cell.n_own * units)
+        layer.w_transposed = <const operand*>(
+            layer.own + layer.cell.n_own * units
+            + as_reals(operand_width(gates * units) * units)
+        )
         layer.strip_rows = batch.strip_rows
         layer.n_teams = layer.n_shares = n_threads
         layer.scratch = &scratch_view[0]
-        layer.copies = layer.scratch + 2 * n_threads * batch.strip_rows * units
-        layer.copies_size = outer_scratch(F, H, slots * units)
+        layer.rounded = layer.scratch + 2 * n_threads * batch.strip_rows * units
+        layer.rounded_size = backward_rounded(batch.strip_rows, units, gates)
+        layer.copies = layer.rounded + n_threads * layer.rounded_size
+        layer.copies_size = share_scratch(F, H, units, gates, slots)
         cdef real* d_b_padded = layer.copies + n_threads * layer.copies_size
         cdef real* d_w_padded = self.d_w
         cdef real* d_r_padded = self.d_r
@@ -646,11 +838,12 @@ def run_backward(list passes, int n_threads=1, int n_teams=1):
         one.begin()
     form_teams(&teams, n_teams)
     # all threads have rows of d_x, and a tile has all its rows
-    some = ceil_div(ceil_div(layers[0].N, n_threads), LEAST_ROWS) * LEAST_ROWS
-    some = min(max(some, <Py_ssize_t>LEAST_ROWS), <Py_ssize_t>PRODUCT_ROWS)
+    some = ceil_div(ceil_div(layers[0].N, n_threads), LEAST_PRODUCT_ROWS)
+    some = min(max(some, <Py_ssize_t>1) * LEAST_PRODUCT_ROWS, <Py_ssize_t>PRODUCT_ROWS)
     i = 0  # GCC does not see that every thread sets it
     with nogil, parallel(num_threads=n_threads):
         denormals = flush_denormals()
+        begin_tiles()
         backward_strips(
             layers, n_layers, batch, &teams, omp_get_thread_num(), omp_get_num_threads()
         )
@@ -658,11 +851,9 @@ def run_backward(list passes, int n_threads=1, int n_teams=1):
         for i in range(n_layers):
             if layers[i].d_x != NULL:
                 for rows in prange(0, layers[i].N, some, schedule="static"):
-                    product(
-                        rows, min(rows + some, layers[i].N), 0, layers[i].x_vectors,
-                        layers[i].kept, NULL, layers[i].cell.slots * layers[i].units,
-                        layers[i].cell.gates * layers[i].units, layers[i].w_transposed,
-                        NULL, layers[i].x_vectors, layers[i].d_x,
+                    input_gradient(
+                        layers[i], rows, min(rows + some, layers[i].N),
+                        layers[i].copies + omp_get_thread_num() * layers[i].copies_size,
                     )
             for share in prange(layers[i].n_shares, schedule="static", chunksize=1):
                 outer_share(
@@ -670,6 +861,7 @@ def run_backward(list passes, int n_threads=1, int n_teams=1):
                     layers[i].copies + share * layers[i].copies_size, share,
                     layers[i].n_shares,
                 )
+        end_tiles()
         restore_denormals(denormals)
     for one in passes:
         one.finish()

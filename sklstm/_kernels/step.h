@@ -13,8 +13,8 @@ INLINE int panel_blocks(const int slots) { return PANEL / slots; }
    With x NULL, `start` is b + W x instead of b. */
 INLINE void forward_tile(
     const cell_type *cell, const int gates, const int slots, const int R, const int P,
-    const int S, const real *const *x, ptrdiff_t F, const real *const *h_rows,
-    ptrdiff_t H, const real *w, ptrdiff_t ldw, ptrdiff_t panel, const real *start,
+    const int S, const operand *const *x, ptrdiff_t F, const operand *const *h_rows,
+    ptrdiff_t H, const operand *w, ptrdiff_t ldw, ptrdiff_t panel, const real *start,
     ptrdiff_t units, const real *own, const real *c_before, real *kept, real *h, real *c)
 {
     const int C = S / slots * gates;
@@ -32,13 +32,14 @@ INLINE void forward_tile(
 /* forward_step for cells of so many gates and slots, which are constants. */
 INLINE void forward_panels(
     const cell_type *cell, const int gates, const int slots, ptrdiff_t begin,
-    ptrdiff_t end, ptrdiff_t n_rows, const real *x, const ptrdiff_t *x_rows,
-    ptrdiff_t ldx, ptrdiff_t F, const real *w, const real *start, ptrdiff_t H,
-    ptrdiff_t units, int reverse, const real *own, const real *h_before,
+    ptrdiff_t end, ptrdiff_t n_rows, const operand *x, const ptrdiff_t *x_rows,
+    ptrdiff_t ldx, ptrdiff_t F, const operand *w, const real *start, ptrdiff_t H,
+    ptrdiff_t units, int reverse, const real *own, const operand *h_before,
     const real *c_before, real *kept, real *h, real *c)
 {
     const int full = panel_blocks(slots);
-    const ptrdiff_t panel = (F + units) * full * gates * LANES, blocks = units / LANES;
+    const ptrdiff_t ldh = operand_width(units), blocks = units / LANES;
+    const ptrdiff_t panel = (F + ldh) * full * gates * LANES;
     const ptrdiff_t panels = (end - begin + full - 1) / full;
     /* A lone row (one sequence: latency) takes several panels at once: two are 8
        chains, four read weights that L1 does not hold in more streams. 100 steps of an
@@ -57,15 +58,15 @@ INLINE void forward_panels(
             int P = wide;
             while (P > 1 && (offset || P * full > left)) P /= 2;
             const int height = tile_height(n_rows, S);
-            const real *wj = w + j * panel + offset * gates * LANES;
+            const operand *wj = w + j * panel + offset * gates * LANES * OPERAND_STEP;
             const real *sj = start + block * slots * LANES;
             for (ptrdiff_t m = 0; m < n_rows; m += height) {
                 const int R = (int)(n_rows - m < height ? n_rows - m : height);
                 const ptrdiff_t at = m * units + block * LANES;
-                const real *xr[TILE_TALL], *hr[TILE_TALL];
+                const operand *xr[TILE_TALL], *hr[TILE_TALL];
                 for (int r = 0; r < R; r++) {
-                    xr[r] = x ? x + x_rows[m + r] * ldx : NULL;
-                    hr[r] = h_before + (m + r) * units;
+                    xr[r] = x ? x + (x_rows ? x_rows[m + r] : m + r) * ldx : NULL;
+                    hr[r] = h_before + (m + r) * ldh;
                 }
 #define FORWARD_TILE(R, P, S)                                                          \
     forward_tile(                                                                      \
@@ -92,17 +93,18 @@ INLINE void forward_panels(
 static void forward_step(
     const cell_type *cell, ptrdiff_t begin, ptrdiff_t end,
     ptrdiff_t n_rows,        /* sequences of the strip that have this step */
-    const real *x,           /* IN (., ldx), or NULL where `start` holds its part */
-    const ptrdiff_t *x_rows, /* IN (n_rows,) row of x for each sequence */
-    ptrdiff_t ldx, ptrdiff_t F,
-    const real *w,        /* IN panels of F + units rows */
+    const operand *x,        /* IN (., ldx), or NULL where `start` holds its part */
+    const ptrdiff_t *x_rows, /* IN (n_rows,) row of x for each sequence, or NULL */
+    ptrdiff_t ldx, ptrdiff_t F, /* F and H as operands.h pads them */
+    const operand *w,     /* IN panels of F + operand_width(units) rows */
     const real *start,    /* IN (units / LANES, slots * LANES) bias; with x NULL, which
                              is for a single row, b + W x */
     ptrdiff_t H,
     ptrdiff_t units,      /* H, padded to a multiple of LANES */
     int reverse,          /* whether to begin with the last units */
     const real *own,      /* IN (n_own, units) parameters of the cell itself */
-    const real *h_before, /* IN (n_rows, units) what R is multiplied with */
+    const operand *h_before, /* IN (n_rows, operand_width(units)) what R is multiplied
+                                with */
     const real *c_before, /* IN (n_rows, units) */
     real *kept,           /* OUT (n_rows, slots, units) or NULL */
     real *h,              /* OUT (n_rows, units), not h_before */
@@ -128,10 +130,10 @@ static void forward_step(
    goes on in forward_step. */
 static void input_part(
     const cell_type *cell, ptrdiff_t begin, ptrdiff_t end, ptrdiff_t n,
-    const real *x,           /* IN (., ldx) */
-    const ptrdiff_t *x_rows, /* IN (n,) */
+    const operand *x,        /* IN (., ldx) */
+    const ptrdiff_t *x_rows, /* IN (n,), or NULL */
     ptrdiff_t ldx, ptrdiff_t F,
-    const real *w,    /* IN panels of F + units rows */
+    const operand *w, /* IN panels of F + operand_width(units) rows */
     const real *bias, /* IN (units / LANES, slots * LANES) */
     ptrdiff_t units,
     real *z /* OUT (n, units / LANES, slots * LANES) */
@@ -146,15 +148,16 @@ static void input_part(
         const int part = (int)(left < here ? left : here), C = part * gates;
         const int height = tile_height(n, C);
         const ptrdiff_t ldw = width * gates * LANES;
-        const real *wj =
-            w + (j * full * (F + units) + offset) * gates * LANES;
+        const operand *wj = w
+            + (j * full * (F + operand_width(units)) + offset * OPERAND_STEP)
+                * gates * LANES;
         const real *bj = bias + block * slots * LANES;
         for (ptrdiff_t m = 0; m < n; m += height) {
             const int R = (int)(n - m < height ? n - m : height);
-            const real *xr[TILE_TALL];
+            const operand *xr[TILE_TALL];
             real *zr[TILE_TALL];
             for (int r = 0; r < R; r++) {
-                xr[r] = x + x_rows[m + r] * ldx;
+                xr[r] = x + (x_rows ? x_rows[m + r] : m + r) * ldx;
                 zr[r] = z + ((m + r) * units + block * LANES) * slots;
                 for (int s = gates; s < slots; s++)
                     store(zr[r] + s * LANES, load(bj + s * LANES));
@@ -170,16 +173,17 @@ static void input_part(
 /* R rows, C vectors of units: d_h = d_out + d_z(t + 1) R', then the cell. The rows of
    d_z_after are moved on from gate to gate, past the padding. */
 INLINE void backward_tile(
-    const cell_type *cell, const int R, const int C, const real **d_z_after,
-    ptrdiff_t H, const real *w, ptrdiff_t ldw, ptrdiff_t units, const real *const *mask,
+    const cell_type *cell, const int R, const int C, const operand **d_z_after,
+    ptrdiff_t H, const operand *w, ptrdiff_t ldw, ptrdiff_t units, const real *const *mask,
     const real *const *d_out, const real *const *d_last, const real *own,
     const real *c_before, const real *h, real *d_c, real *kept)
 {
     const int gates = cell->gates;
     vec acc[TILE_ROWS * PANEL], d_h[TILE_ROWS * PANEL];
     UNROLL for (int b = 0; b < R * C; b++) acc[b] = broadcast(0);
-    if (d_z_after && H == units)
-        tile_multiply(R, 1, C, C, acc, d_z_after, gates * units, w, ldw, 0);
+    if (d_z_after && (ROUNDED || H == units)) /* in rounded rows the padding is zero */
+        tile_multiply(
+            R, 1, C, C, acc, d_z_after, operand_width(gates * units), w, ldw, 0);
     else if (d_z_after)
         for (int g = 0; g < gates; g++) {
             tile_multiply(R, 1, C, C, acc, d_z_after, H, w + g * units * ldw, ldw, 0);
@@ -202,8 +206,9 @@ INLINE void backward_tile(
 static void backward_step(
     const cell_type *cell, ptrdiff_t first, ptrdiff_t last, ptrdiff_t begin,
     ptrdiff_t end,
-    const real *d_z_after, /* IN (n_rows, slots * units) or NULL */
-    const real *w,         /* IN panels (gates * units, <= PANEL * LANES) of R' */
+    const operand *d_z_after, /* IN (n_rows, ldz), those of R h' first, or NULL */
+    ptrdiff_t ldz,
+    const operand *w, /* IN panels (operand_width(gates * units), <= PANEL * LANES) of R' */
     ptrdiff_t H, ptrdiff_t units,
     const real *d_out,      /* IN (n_rows, units) from the layer above, or NULL */
     const real *mask,       /* IN (., units) what h' was multiplied with, or NULL */
@@ -217,21 +222,22 @@ static void backward_step(
 )
 {
     const ptrdiff_t row = cell->slots * units;
-    const ptrdiff_t of_r = (cell->slots - cell->gates) * units;
+    const ptrdiff_t K = operand_width(cell->gates * units);
     if (begin >= end) return;
     for (ptrdiff_t v = first; v < last;) {
         const ptrdiff_t p = v / PANEL, column = v * LANES;
         const int width = panel_vectors(units / LANES, p), C = panel_part(v, last, width);
         const int height = tile_height(end - begin, C);
         const ptrdiff_t offset = column - p * PANEL * LANES, ldw = width * LANES;
-        const real *wp = w + cell->gates * units * (column - offset) + offset;
+        const operand *wp = w + K * (column - offset) + offset * OPERAND_STEP;
         for (ptrdiff_t m = begin; m < end; m += height) {
             const int R = (int)(end - m < height ? end - m : height);
             const ptrdiff_t at = m * units + column;
-            const real *after[TILE_TALL], *above[TILE_TALL], *ending[TILE_TALL];
+            const operand *after[TILE_TALL];
+            const real *above[TILE_TALL], *ending[TILE_TALL];
             const real *masks[TILE_TALL];
             for (int r = 0; r < R; r++) {
-                after[r] = d_z_after ? d_z_after + (m + r) * row + of_r : NULL;
+                after[r] = d_z_after ? d_z_after + (m + r) * ldz : NULL;
                 masks[r] = mask ? mask + order[m + r] * units + column : NULL;
                 above[r] = d_out ? d_out + (m + r) * units + column : NULL;
                 ending[r] = d_last ? d_last + order[m + r] * units + column : NULL;

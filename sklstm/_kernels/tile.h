@@ -7,9 +7,13 @@
 #ifndef SKLSTM_TILE_H
 #define SKLSTM_TILE_H
 
-#include "vectors.h"
+#include "amx.h"
 
-#if defined(__AVX512F__) || (defined(__ARM_NEON) && defined(__aarch64__))
+#if TILES
+#define TILE_ROWS 32 /* two tiles of AMX */
+#define TILE_TALL 32
+#define TILE_WIDE 1
+#elif defined(__AVX512F__) || (defined(__ARM_NEON) && defined(__aarch64__))
 #define TILE_ROWS 6 /* 6 x 4 accumulators, 6 broadcasts, 1 weight of 32 registers */
 #define TILE_TALL 8 /* panels of 1 or 2 vectors: 8 chains at least hide the latency */
 #define TILE_WIDE 4 /* one row: 4 panels, so that 16 chains hide the FMA latency */
@@ -45,14 +49,20 @@ INLINE int panel_part(ptrdiff_t v, ptrdiff_t last, int width)
    The first C of S accumulators side by side take part. */
 INLINE void tile_multiply(
     const int R, const int P, const int C, const int S,
-    vec *acc,              /* IN/OUT (R, P, S) vectors, held in registers */
-    const real *const *a,  /* IN R rows of K */
-    ptrdiff_t K,
-    const real *w,         /* IN P panels (K, >= C * LANES) */
-    ptrdiff_t ldw,         /* distance of two of their rows */
-    ptrdiff_t panel        /* distance of two panels */
+    vec *acc,                /* IN/OUT (R, P, S) vectors, held in registers */
+    const operand *const *a, /* IN R rows of K, at equal distances */
+    ptrdiff_t K,             /* padded, as operands.h has it */
+    const operand *w,        /* IN P panels (K, >= C * LANES) */
+    ptrdiff_t ldw,           /* distance of two of their rows */
+    ptrdiff_t panel          /* distance of two panels */
 )
 {
+#if TILES
+    (void)P, (void)panel;
+    multiply_tiles(R, C, S, acc, a[0], R > 1 ? a[1] - a[0] : 0, K, w, ldw);
+#elif PAIRED
+    multiply_pairs(R, P, C, S, acc, a, K, w, ldw, panel);
+#else
     for (ptrdiff_t k = 0; k < K; k++, w += ldw) {
         __asm__("" : "+r"(w));
         vec ak[TILE_TALL];
@@ -67,6 +77,7 @@ INLINE void tile_multiply(
             }
         }
     }
+#endif
 }
 
 /* The most rows of a tile whose panel has C vectors. */
@@ -76,11 +87,20 @@ INLINE void tile_multiply(
    that a tile of one or two rows, which cannot fill the pipeline, comes only alone. */
 INLINE int tile_height(ptrdiff_t rows, int C)
 {
+#if TILES
+    (void)C;
+    return (int)(rows < TILE_ROWS ? rows : TILE_ROWS);
+#else
     ptrdiff_t tiles = (rows + TILE_HEIGHT(C) - 1) / TILE_HEIGHT(C);
     return (int)((rows + tiles - 1) / tiles);
+#endif
 }
 
-/* Call TILE(R, C) with constants: R equals `rows`, C is one already. */
+/* Call TILE(R, C) with constants: R equals `rows`, C is one already. For AMX only C is,
+   whose sums are in no registers of the compiler. */
+#if TILES
+#define FOR_ROWS(rows, C, TILE) TILE(rows, C);
+#else
 #define TILE_CASE(R, C, TILE)                                                          \
     case R:                                                                            \
         if (R <= TILE_HEIGHT(C)) TILE(R, C);                                           \
@@ -96,6 +116,7 @@ INLINE int tile_height(ptrdiff_t rows, int C)
         TILE_CASE(7, C, TILE)                                                          \
         TILE_CASE(8, C, TILE)                                                          \
     }
+#endif
 
 /* Call TILE(R, C) with constants that equal `rows` and the vectors of the panel. */
 #define FOR_TILE(rows, vectors, TILE)                                                  \
@@ -108,7 +129,7 @@ INLINE int tile_height(ptrdiff_t rows, int C)
 
 /* out[m] = bias + a[m] . W over a few rows and C vectors of a panel. */
 INLINE void product_tile(
-    const int R, const int C, const real *const *a, ptrdiff_t K, const real *w,
+    const int R, const int C, const operand *const *a, ptrdiff_t K, const operand *w,
     ptrdiff_t ldw, const real *bias, real *const *out)
 {
     vec acc[TILE_ROWS * PANEL];
@@ -124,10 +145,10 @@ INLINE void product_tile(
    of A are taken through `rows`, or as they lie where it is NULL. */
 static void product(
     ptrdiff_t begin, ptrdiff_t end, ptrdiff_t first, ptrdiff_t last,
-    const real *a,         /* IN (., lda) */
+    const operand *a,      /* IN (., lda) */
     const ptrdiff_t *rows, /* IN (end,) row of A for each row of out, or NULL */
     ptrdiff_t lda, ptrdiff_t K,
-    const real *w,         /* IN panels (K, <= PANEL * LANES) */
+    const operand *w,      /* IN panels (K, <= PANEL * LANES) */
     const real *bias,      /* IN (vectors * LANES,) or NULL */
     ptrdiff_t vectors,     /* columns of out, in vectors */
     real *out              /* OUT (end, vectors * LANES) */
@@ -138,11 +159,12 @@ static void product(
     for (ptrdiff_t v = first; v < last;) {
         const ptrdiff_t p = v / PANEL, column = v * LANES;
         const int width = panel_vectors(vectors, p), C = panel_part(v, last, width);
-        const real *wp = w + K * p * PANEL * LANES + (column - p * PANEL * LANES);
+        const operand *wp =
+            w + (K * p * PANEL + (v - p * PANEL) * OPERAND_STEP) * LANES;
         const real *bp = bias ? bias + column : NULL;
         const int height = tile_height(end - begin, C);
         for (ptrdiff_t m = begin; m < end; m += height) {
-            const real *ar[TILE_TALL];
+            const operand *ar[TILE_TALL];
             real *outr[TILE_TALL];
             const int R = (int)(end - m < height ? end - m : height);
             for (int r = 0; r < R; r++) {
@@ -154,6 +176,45 @@ static void product(
 #undef PRODUCT_TILE
         }
         v += C;
+    }
+}
+
+/* out += A . W over a few rows and one panel of C vectors. */
+INLINE void sum_tile(
+    const int R, const int C, const operand *const *a, ptrdiff_t K, const operand *w,
+    real *const *out)
+{
+    vec acc[TILE_ROWS * PANEL];
+    UNROLL for (int r = 0; r < R; r++)
+        UNROLL for (int c = 0; c < C; c++) acc[r * C + c] = load(out[r] + c * LANES);
+    tile_multiply(R, 1, C, C, acc, a, K, w, C * LANES, 0);
+    UNROLL for (int r = 0; r < R; r++)
+        UNROLL for (int c = 0; c < C; c++) store(out[r] + c * LANES, acc[r * C + c]);
+}
+
+/* out += A . W, one panel. */
+static void add_product(
+    ptrdiff_t n,
+    const operand *a, /* IN (n, lda) */
+    ptrdiff_t lda, ptrdiff_t K,
+    const operand *w, /* IN a panel (K, C * LANES) */
+    int C,
+    real *out, /* IN/OUT (n, ldo) */
+    ptrdiff_t ldo)
+{
+    if (n == 0) return;
+    const int height = tile_height(n, PANEL);
+    for (ptrdiff_t m = 0; m < n; m += height) {
+        const operand *ar[TILE_TALL];
+        real *outr[TILE_TALL];
+        const int R = (int)(n - m < height ? n - m : height);
+        for (int r = 0; r < R; r++) {
+            ar[r] = a + (m + r) * lda;
+            outr[r] = out + (m + r) * ldo;
+        }
+#define SUM_TILE(R, C) sum_tile(R, C, ar, K, w, outr)
+        FOR_TILE(R, C, SUM_TILE)
+#undef SUM_TILE
     }
 }
 

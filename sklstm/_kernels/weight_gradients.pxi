@@ -5,11 +5,10 @@ computes it. All of a share passes over one chunk of row-steps before the next.
 
 Rows of D that are a page or more apart meet in the same sets of the caches and take an
 entry of the TLB each. From there on a chunk of both operands is copied first, in the
-order in which the tiles read it.
+order in which the tiles read it. Rounded operands (operands.h) always are.
 """
 
 cdef enum:
-    OUTER_ROWS = 24  # of the gradient: four tiles
     OUTER_CHUNK = 128  # row-steps, read in place
     OUTER_GROUP = 1024  # bytes of D that pass over a chunk together
     PACKED_CHUNK = 256  # row-steps, copied: 64 KB of a panel of D with AVX-512
@@ -73,17 +72,17 @@ cdef void outer_task(
 
 
 cdef bint is_packed(Py_ssize_t ldd) noexcept nogil:
-    return ldd * <Py_ssize_t>sizeof(real) >= PACKED_FROM
+    return ROUNDED or ldd * <Py_ssize_t>sizeof(real) >= PACKED_FROM
 
 
 cdef Py_ssize_t outer_scratch(Py_ssize_t F, Py_ssize_t H, Py_ssize_t ldd) noexcept nogil:
     """Elements of scratch memory of one share, at a whole vector each."""
     if not is_packed(ldd):
         return 0
-    return PACKED_CHUNK * (
+    return as_reals(PACKED_CHUNK * (
         OUTER_ROWS * (ceil_div(F, OUTER_ROWS) + ceil_div(H, OUTER_ROWS) + 1)
         + PANEL * LANES
-    )
+    ))
 
 
 cdef void outer_share(
@@ -158,8 +157,8 @@ cdef void outer_packed(
     cdef Py_ssize_t last_panel = panels * (share // parts + 1) // columns
     cdef Py_ssize_t a_size = OUTER_ROWS * PACKED_CHUNK
     cdef Py_ssize_t chunk, begin, end, block, panel, own
-    cdef real* packed_d = scratch
-    cdef real* packed_a = scratch + PACKED_CHUNK * PANEL * LANES
+    cdef operand* packed_d = <operand*>scratch
+    cdef operand* packed_a = packed_d + PACKED_CHUNK * PANEL * LANES
     cdef const Outer* operands
     cdef const real* copied
     if first_panel == last_panel:
@@ -170,10 +169,8 @@ cdef void outer_packed(
         for block in range(first_block, last_block):
             operands = x if block < x_blocks else h
             own = block if block < x_blocks else block - x_blocks
-            outer_pack(
-                end - begin, operands.a + own * OUTER_ROWS, operands.rows + begin,
-                operands.lda, rows_of_block(operands, own),
-                ends_with_bias(operands, own), packed_a + (block - first_block) * a_size,
+            pack_block_of_a(
+                operands, own, begin, end, packed_a + (block - first_block) * a_size
             )
         for panel in range(first_panel, last_panel):
             copied = NULL
@@ -182,14 +179,66 @@ cdef void outer_packed(
                 own = block if block < x_blocks else block - x_blocks
                 if operands.d != copied:  # both have the same, but for a GRU
                     copied = operands.d
-                    outer_pack_panel(
-                        end - begin,
-                        operands.d + begin * operands.ldd + panel * PANEL * LANES,
-                        operands.ldd,
-                        <int>min(<Py_ssize_t>PANEL, operands.vectors - panel * PANEL),
-                        packed_d,
+                    pack_panel_of_d(
+                        operands, panel, begin, end, packed_d,
+                        # whose share has the last block of rows
+                        last_block >= (x_blocks if operands == x else blocks),
                     )
-                outer_task(
-                    operands, panel, own, begin, end,
-                    packed_a + (block - first_block) * a_size, packed_d,
-                )
+                if ROUNDED:
+                    rounded_task(
+                        operands, panel, own, end - begin,
+                        packed_a + (block - first_block) * a_size, packed_d,
+                    )
+                else:
+                    outer_task(
+                        operands, panel, own, begin, end,
+                        <const real*>packed_a + (block - first_block) * a_size,
+                        <const real*>packed_d,
+                    )
+
+
+cdef void pack_block_of_a(
+    const Outer* operands, Py_ssize_t block, Py_ssize_t begin, Py_ssize_t end,
+    operand* packed,
+) noexcept nogil:
+    cdef const real* a = operands.a + block * OUTER_ROWS
+    if ROUNDED:
+        transpose_steps(
+            end - begin, a, operands.rows + begin, operands.lda,
+            rows_of_block(operands, block), packed, PACKED_CHUNK,
+        )
+    else:
+        outer_pack(
+            end - begin, a, operands.rows + begin, operands.lda,
+            rows_of_block(operands, block), ends_with_bias(operands, block),
+            <real*>packed,
+        )
+
+
+cdef void pack_panel_of_d(
+    const Outer* operands, Py_ssize_t panel, Py_ssize_t begin, Py_ssize_t end,
+    operand* packed, bint with_bias,
+) noexcept nogil:
+    cdef Py_ssize_t column = panel * PANEL * LANES
+    cdef const real* d = operands.d + begin * operands.ldd + column
+    cdef int C = <int>min(<Py_ssize_t>PANEL, operands.vectors - panel * PANEL)
+    cdef real* bias = NULL
+    if ROUNDED:
+        if with_bias and operands.bias != NULL:
+            bias = operands.bias + column
+        pack_steps(end - begin, d, operands.ldd, C, packed, bias)
+    else:
+        outer_pack_panel(end - begin, d, operands.ldd, C, <real*>packed)
+
+
+cdef void rounded_task(
+    const Outer* operands, Py_ssize_t panel, Py_ssize_t block, Py_ssize_t n,
+    const operand* packed_a, const operand* packed_d,
+) noexcept nogil:
+    """One block of rows and one panel of columns of A' D over n row-steps."""
+    cdef Py_ssize_t width = operands.vectors * LANES
+    add_product(
+        rows_of_block(operands, block), packed_a, PACKED_CHUNK, operand_width(n),
+        packed_d, <int>min(<Py_ssize_t>PANEL, operands.vectors - panel * PANEL),
+        operands.gradient + block * OUTER_ROWS * width + panel * PANEL * LANES, width,
+    )

@@ -5,7 +5,7 @@ from itertools import takewhile
 
 import numpy as np
 
-from .._kernels import Schedule, effective_n_threads, n_threads_for
+from .._kernels import Schedule, effective_n_threads, kernels_for, n_threads_for
 from .initializers import InitialValues
 from .parameters import Layout
 from .steps import Run, Steps
@@ -36,7 +36,7 @@ class Network:
     def __init__(self, layers):
         self.layers = layers
         self.dtype = layers[0].dtype
-        self.kernels = layers[0].kernels
+        self.kernels = kernels_for(self.dtype)
         self.body = list(takewhile(lambda layer: layer.gives_steps, layers))
         self.reader = layers[len(self.body)]
         self.recurrent_layers = [layer for layer in self.body if layer.directions]
@@ -60,6 +60,8 @@ class Network:
         self.strip_rows = next(
             (rows for least, rows in WIDE.items() if n_bytes >= least), STRIP_ROWS
         )
+        least_rows = self.recurrents[0].kernels.least_rows
+        self.strip_rows = max(self.strip_rows, least_rows)
         self._memory = Memory(self.dtype)
         self._gradient = self._gradient_views = None
         self._viewed = None, None

@@ -30,6 +30,7 @@ class Bidirectional(Layer):
             for suffix in SUFFIXES
         )
         self.reads_data = self.directions[0].reads_data
+        self.kernels = self.directions[0].kernels
         self.shapes = {
             key + suffix: shape
             for layer, suffix in zip(self.directions, SUFFIXES)

@@ -1,8 +1,6 @@
 """What every layer of a network is."""
 
-import numpy as np
-
-from ..._kernels import kernels_for
+from ..._kernels import array_dtype, kernels_for
 
 # Numbers below which a second thread costs more than it brings.
 PARALLEL_WORK = 20_000
@@ -25,8 +23,8 @@ class Layer:
         self.name = name
         self.n_inputs = n_inputs
         self.n_outputs = n_outputs
-        self.dtype = np.dtype(dtype)
-        self.kernels = kernels_for(dtype)
+        self.dtype = array_dtype(dtype)
+        self.kernels = kernels_for(self.dtype)
         # in memory: up to a multiple of the vector width; columns between hold zeros.
         # In Python's integers: memory is asked for only where the size is not absurd.
         lanes = self.kernels.padded(1)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..._kernels import plan_threads
+from ..._kernels import plan_threads, recurrent_kernels_for
 from ..cells import CELLS
 from ..initializers import chrono_bias, glorot_uniform, orthogonal
 from ..steps import Steps, StepsGradient
@@ -48,6 +48,7 @@ class Recurrent(Layer):
         every_step=False, recurrent_dropout=0.0,
     ):  # fmt: skip
         super().__init__(name, n_inputs, n_units, dtype)
+        self.kernels = recurrent_kernels_for(dtype)
         self.n_units = n_units
         self.cell = CELLS[cell]
         self.reads_data = reads_data
@@ -119,7 +120,7 @@ class Recurrent(Layer):
         """Of a row-step on one core: forward, backward, and the products after it."""
         F, H, gates = self.n_inputs, self.n_units, self.cell.gates
         vectors = self.width // self.kernels.padded(1)
-        a_column = vectors * gates * PRODUCT_NS
+        a_column = vectors * gates * PRODUCT_NS / self.kernels.product_speed
         activations = vectors * CELL_NS * (gates + 1) / 5
         return (
             a_column * (F + H) + activations,
@@ -186,7 +187,9 @@ class Recurrent(Layer):
         kept = array("kept", N, self.cell.slots * width) if run.keep else None
         scratch = array(
             "scratch",
-            self.kernels.forward_scratch_size(schedule, self.n_units, n_teams),
+            self.kernels.forward_scratch_size(
+                schedule, self.n_inputs, self.n_units, n_teams
+            ),
         )
         one = self.kernels.ForwardPass(
             self.cell.number, schedule, x.values, x.rows, self.n_inputs, self.n_units,

@@ -1,0 +1,9 @@
+"""The kernels of recurrent layers that multiply bfloat16 numbers (operands.h).
+
+All that is no product of matrices is in float32, and so are all arrays.
+"""
+include "common.pxi"
+include "packing.pxi"
+include "weight_gradients.pxi"
+include "recurrent.pxi"
+include "one_step.pxi"
