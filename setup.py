@@ -187,13 +187,14 @@ for isa, isa_flags in INSTRUCTION_SETS.items():
             )
         )
 for isa, isa_flags in BFLOAT16_SETS.items():
-    extensions.append(
-        kernel(
-            f"_{isa}_bf16",
-            "bfloat16.pyx",
-            f"cython_{isa}_bf16",
-            [*isa_flags, "-DSKLSTM_BFLOAT16"],
-        )
+    extension = kernel(
+        f"_{isa}_bf16",
+        "bfloat16.pyx",
+        f"cython_{isa}_bf16",
+        [*isa_flags, "-DSKLSTM_BFLOAT16"],
     )
+    # A compiler may be older than these instructions; the next best set is there then.
+    extension.optional = isa not in INSTRUCTION_SETS
+    extensions.append(extension)
 
 setup(ext_modules=extensions, cmdclass={"build_ext": BuildExt})

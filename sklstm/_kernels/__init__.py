@@ -8,6 +8,7 @@ import os
 from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from typing import NamedTuple
 
 import numpy as np
@@ -38,9 +39,9 @@ with _short_spin():
     from ._random import dropout_mask, philox
     from ._runtime import (
         effective_n_threads,
+        machine_instruction_sets,
         may_use_tiles,
         openmp_version,
-        supported_instruction_sets,
     )
     from ._schedule import Schedule
     from ._threads import plan_threads
@@ -63,6 +64,16 @@ __all__ = [
     "recurrent_kernels_for",
     "supported_instruction_sets",
 ]
+
+
+def supported_instruction_sets():
+    """Names of the instruction sets that this machine runs and that the compiler of the
+    package knew, best first."""
+    return [
+        name
+        for name in machine_instruction_sets()
+        if name == float_set(name) or find_spec(f"{__name__}._{name}_bf16")
+    ]
 
 
 def _choose(supported, forced):

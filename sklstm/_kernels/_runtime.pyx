@@ -109,7 +109,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
-def supported_instruction_sets():
+def machine_instruction_sets():
     """Names of the instruction sets this machine runs, best first."""
     names = ["amx", "avx512bf16", "avx512", "avx2", "baseline"]
     return names[4 - instruction_set_level():]

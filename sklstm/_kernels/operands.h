@@ -139,7 +139,15 @@ static void round_row(const real *a, ptrdiff_t n, operand *out)
 /* LANES pairs of the numbers of two vectors, the first in the lower half. */
 INLINE uvec pair(vec first, vec second)
 {
+#if defined(__AVX512BF16__)
+    const __m512i low =
+        _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)first));
+    const __m512i high =
+        _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)second));
+    return (uvec)_mm512_or_si512(low, _mm512_slli_epi32(high, 16));
+#else
     return (rounded_bits(first) >> 16) | rounded_bits(second);
+#endif
 }
 
 /* A 16 x 16 matrix of pairs, transposed in registers: in squares of 4, each in a quarter
@@ -228,7 +236,30 @@ static void pack_transposed(
 }
 
 /* A panel of W from n row-steps of D, C vectors of them; the sum of the rows, which are
-   not rounded for it, is added to `sum`, a chain for each column. */
+   not rounded for it, is added to `sum`, a chain for each column. A row after the other:
+   rows are a page or more apart. */
+INLINE void pack_steps_of(
+    const int C, ptrdiff_t n, const real *d, ptrdiff_t ldd, operand *out, real *sum)
+{
+    vec s[4];
+    UNROLL for (int c = 0; c < C; c++) s[c] = sum ? load(sum + c * LANES) : (vec){0};
+    for (ptrdiff_t m = 0; m < operand_width(n); m += OPERAND_STEP, d += OPERAND_STEP * ldd)
+        UNROLL for (int c = 0; c < C; c++) {
+            const vec a = m < n ? load(d + c * LANES) : (vec){0};
+            operand *out_m = out + (m * C + OPERAND_STEP * c) * LANES;
+            if (m < n) s[c] += a;
+#if PAIRED
+            const vec b = m + 1 < n ? load(d + ldd + c * LANES) : (vec){0};
+            const uvec pairs = pair(a, b);
+            memcpy(out_m, &pairs, sizeof pairs);
+            if (m + 1 < n) s[c] += b;
+#else
+            round_part((const real *)&a, LANES, out_m);
+#endif
+        }
+    if (sum) UNROLL for (int c = 0; c < C; c++) store(sum + c * LANES, s[c]);
+}
+
 static void pack_steps(
     ptrdiff_t n,
     const real *d, /* IN (n, ldd) */
@@ -237,23 +268,11 @@ static void pack_steps(
     real *sum     /* IN/OUT (C * LANES,) or NULL */
 )
 {
-    for (int c = 0; c < C; c++) {
-        vec s = sum ? load(sum + c * LANES) : (vec){0};
-        for (ptrdiff_t m = 0; m < operand_width(n); m += OPERAND_STEP) {
-            const real *dm = d + m * ldd + c * LANES;
-            const vec a = m < n ? load(dm) : (vec){0};
-            operand *out_m = out + (m * C + OPERAND_STEP * c) * LANES;
-            if (m < n) s += a;
-#if PAIRED
-            const vec b = m + 1 < n ? load(dm + ldd) : (vec){0};
-            const uvec pairs = pair(a, b);
-            memcpy(out_m, &pairs, sizeof pairs);
-            if (m + 1 < n) s += b;
-#else
-            round_part((const real *)&a, LANES, out_m);
-#endif
-        }
-        if (sum) store(sum + c * LANES, s);
+    switch (C) {
+    case 1: pack_steps_of(1, n, d, ldd, out, sum); break;
+    case 2: pack_steps_of(2, n, d, ldd, out, sum); break;
+    case 3: pack_steps_of(3, n, d, ldd, out, sum); break;
+    default: pack_steps_of(4, n, d, ldd, out, sum);
     }
 }
 
