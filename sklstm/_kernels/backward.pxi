@@ -371,7 +371,8 @@ def run_backward(list passes, int n_threads=1, int n_teams=1):
         if one.schedule is not first.schedule:
             raise ValueError("Layers side by side have the same schedule.")
         layers[i] = &one.layer
-        n_teams = min(n_teams, <int>one.layer.n_teams)
+        n_threads = min(n_threads, one.layer.n_shares)  # that its scratch is for
+        n_teams = min(n_teams, n_threads, <int>one.layer.n_teams)
         one.begin()
     form_teams(&teams, n_teams)
     # all threads have rows of d_x, and a tile has all its rows
