@@ -42,9 +42,10 @@ def test_no_more_threads_than_the_work_can_use(shape):
 
 
 def test_few_rows_of_few_units_leave_cores_free():
-    """Four strips of one block of units are four threads, however many there are."""
+    """Four strips of one block of units are four threads, however many there are, and
+    for three threads two rounds, which two take as well."""
     chosen = [n_threads for _, n_threads, _ in choices((50, 1, 16, 32))]
-    assert chosen == [min(limit, 4) for limit in LIMITS]
+    assert chosen == [1, 2, 2] + [4] * (len(LIMITS) - 3)
 
 
 @pytest.mark.parametrize("shape", list(SHAPES)[5:])

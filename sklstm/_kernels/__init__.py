@@ -44,9 +44,11 @@ with _short_spin():
         openmp_version,
     )
     from ._schedule import Schedule
-    from ._threads import plan_threads
+    from ._threads import ASLEEP, AWAKE, plan_threads
 
 __all__ = [
+    "ASLEEP",
+    "AWAKE",
     "CELLS",
     "Schedule",
     "array_dtype",

@@ -4,7 +4,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..._kernels import plan_threads, recurrent_kernels_for
+from ..._kernels import (
+    ASLEEP,
+    AWAKE,
+    plan_threads,
+    recurrent_kernels_for,
+)
 from ..cells import CELLS
 from ..initializers import chrono_bias, glorot_uniform, orthogonal
 from ..steps import Steps, StepsGradient
@@ -129,22 +134,27 @@ class Recurrent(Layer):
         )
 
     def _plan(self, n_threads, schedule, n_layers, step_ns, rest_ns, *, one_or_all=True,
-              regions=1):  # fmt: skip
+              regions=1, region=AWAKE):  # fmt: skip
         """Threads and teams for this layer, or for as many side by side."""
         N, steps = schedule.n_steps * n_layers, schedule.longest * regions
         return plan_threads(
             n_threads, one_or_all, schedule.n_strips * n_layers, steps,
-            self._lines, N * step_ns, N * rest_ns, regions,
+            self._lines, N * step_ns, N * rest_ns, regions, region,
         )  # fmt: skip
 
     def best_threads(self, limit, schedule, keep, n_layers=1):
-        """The number of threads that this layer would choose for a run."""
+        """The number of threads that this layer would choose for a run.
+
+        In training Python is at work between two regions; predictions that follow each
+        other find threads awake.
+        """
         forward, backward, products = self._ns
         if not keep:
             backward = products = 0
+        region = ASLEEP if keep else AWAKE
         return self._plan(
             limit, schedule, n_layers, forward + backward, products,
-            one_or_all=False, regions=1 + keep,
+            one_or_all=False, regions=1 + keep, region=region,
         )[0]  # fmt: skip
 
     def plan_forward(self, n_threads, schedule, n_layers=1):
