@@ -19,6 +19,22 @@ def test_forced_variant_must_be_supported():
         kernels._choose(["avx2", "baseline"], "sse9")
 
 
+def test_sets_that_the_compiler_did_not_know_are_left_out(monkeypatch):
+    every = ["amx", "avx512bf16", "avx512", "avx2", "baseline"]
+    monkeypatch.setattr(kernels, "machine_instruction_sets", lambda: every)
+    there = set(every)
+
+    def find_spec(module):
+        return module.rsplit("._")[-1].removesuffix("_bf16") in there or None
+
+    monkeypatch.setattr(kernels, "find_spec", find_spec)
+    assert kernels.supported_instruction_sets() == every
+    there.remove("amx")
+    assert kernels.supported_instruction_sets() == every[1:]
+    there.clear()
+    assert kernels.supported_instruction_sets() == every[2:]
+
+
 @pytest.mark.parametrize("name", supported_instruction_sets())
 def test_environment_forces_a_variant(name, tmp_path):
     code = "import sklstm; sklstm.show_versions()"
