@@ -1,4 +1,4 @@
-"""Rows of a strip: a member of a team copies, multiplies and rounds its own columns."""
+"""Rows of a strip: a member of a team copies and multiplies its own columns of them."""
 
 cdef enum:
     MOST_PASSES = 2  # side by side, the directions of a layer
