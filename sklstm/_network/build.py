@@ -3,6 +3,7 @@
 from .layers.bidirectional import Bidirectional
 from .layers.dense import Dense
 from .layers.dropout import Dropout, StepDropout
+from .layers.every_step import EveryStep
 from .layers.pooling import Last, Pooling
 from .layers.recurrent import Recurrent
 from .network import Network
@@ -54,3 +55,19 @@ def whole_sequence_network(
     if dropout:
         end.append(Dropout("head.dropout", width, dtype, dropout))
     return Network([*body, *end, Dense("head", width, n_outputs, dtype)])
+
+
+def every_step_network(
+    n_features, hidden_layer_sizes, n_outputs, dtype, cell="lstm", bidirectional=False,
+    dropout=0.0, recurrent_dropout=0.0,
+):  # fmt: skip
+    """Recurrent layers and a dense head that reads each of their steps."""
+    body = recurrent_layers(
+        n_features, hidden_layer_sizes, dtype, cell, bidirectional=bidirectional,
+        dropout=dropout, recurrent_dropout=recurrent_dropout,
+    )  # fmt: skip
+    width = body[-1].n_outputs
+    if dropout:
+        body.append(StepDropout("head.dropout", width, dtype, dropout))
+    head = Dense("head", width, n_outputs, dtype, at_steps=True)
+    return Network([*body, EveryStep("every_step", width, width, dtype), head])

@@ -18,10 +18,12 @@ from .regression import (
     Pinball,
     SquaredError,
 )
+from .steps import AtSteps
 
 __all__ = [
     "LOG_MAX",
     "AbsoluteError",
+    "AtSteps",
     "BinaryCrossEntropy",
     "HalfPoissonDeviance",
     "Huber",
