@@ -216,7 +216,7 @@ class Numbers:
 
     def encode(self, y):
         """What the loss compares outputs with (n, K)."""
-        return (y.reshape(len(y), -1) - self.mean) / self.scale
+        return (y.reshape(len(y), len(self.mean)) - self.mean) / self.scale
 
     def identity(self, y):
         """y in numbers that are the same in every fit that goes on."""

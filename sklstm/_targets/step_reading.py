@@ -289,3 +289,29 @@ def _is_ragged(sample_weight):
     except (TypeError, StopIteration):
         return False
     return np.ndim(first) > 0
+
+
+def of_steps(values, lengths, what):
+    """A value for each step: its own, where a list has the values of every sequence,
+    else that of its sequence."""
+    if isinstance(values, SequenceArray):
+        values = values.to_list()
+    is_array = isinstance(values, np.ndarray) and values.dtype != object
+    items = [] if is_array else list(values)
+    nested = [
+        isinstance(item, Sequence) and not isinstance(item, (str, bytes))
+        or getattr(item, "ndim", 0) > 0
+        for item in items
+    ]
+    counts = [len(item) if is_one else -1 for item, is_one in zip(items, nested)]
+    if items and counts == lengths.tolist():
+        parts = [item for item in items if len(item)]
+        return np.concatenate(parts) if parts else np.empty(0)
+    if any(nested) and (len(set(counts)) > 1):
+        i = next(i for i, T in enumerate(lengths) if counts[i] != T)
+        found = counts[i] if nested[i] else "one value"
+        raise ValueError(
+            f"{what} has {found} for sample {i}, which has {lengths[i]} step(s). Pass "
+            "one value for each sequence, or for each of its steps."
+        )
+    return np.repeat(np.asarray(values), lengths, axis=0)

@@ -6,8 +6,8 @@ import numpy as np
 class StepTarget:
     """What belongs to the steps of B sequences.
 
-    `values` are indices of labels (N,), -1 where a step has none, or numbers (N, K),
-    NaN where there is none. `weight` (N,) is that of each step, None for one each.
+    `values` are indices of labels (N,), -1 where a step has none, or numbers (N,) or
+    (N, K), NaN where there is none. `weight` (N,) is that of each step, None for one each.
     `labels` are what indices stand for until the classes are known, then None.
     """
 
@@ -52,9 +52,11 @@ class StepTarget:
     @property
     def known(self):
         """Whether a step has a target, of a weight above zero (N,)."""
-        known = self.values >= 0
-        if self.values.ndim == 2:
-            known = ~np.isnan(self.values).all(axis=1)
+        if self.values.dtype.kind == "f":
+            missing = np.isnan(self.values)
+            known = ~(missing.all(axis=1) if missing.ndim == 2 else missing)
+        else:
+            known = self.values >= 0
         return known if self.weight is None else known & (self.weight > 0)
 
     def _per_sequence(self, values):

@@ -21,7 +21,7 @@ class Minibatch(NamedTuple):
     ids: np.ndarray  # (B,) numbers of the samples, to which masks of dropout belong
 
 
-class TrainingSet:
+class TrainingSet(NamedTuple):
     """Sequences with their encoded targets.
 
     `mean_weight` is the weight that counts as one: the loss of a minibatch of B samples
@@ -33,25 +33,33 @@ class TrainingSet:
     samples in all of this: the loss is the mean over them.
     """
 
-    def __init__(self, data, starts, lengths, target, weight=None, mean_weight=None):
-        self.data = data  # (rows, F)
-        self.starts = starts  # (n,)
-        self.lengths = lengths  # (n,)
-        self.target = target  # (n,) or (n, K), or a StepTarget
-        self.weight = weight  # (n,)
-        # how many losses each sample has (n,), None for one, and their weight
-        self.counts = getattr(target, "counts", None)
-        self.amounts = weight
-        if self.counts is not None:
-            self.amounts = target.amounts if weight is None else target.amounts * weight
-        self.n_losses = self.n_samples
-        if self.counts is not None:
-            self.n_losses = int(self.counts.sum())
-        self.mean_weight = mean_weight
+    data: np.ndarray  # (rows, F)
+    starts: np.ndarray  # (n,)
+    lengths: np.ndarray  # (n,)
+    target: np.ndarray  # (n,) or (n, K), or a StepTarget
+    weight: np.ndarray | None = None  # (n,)
+    mean_weight: float | None = None
 
     @property
     def n_samples(self):
         return len(self.starts)
+
+    @property
+    def counts(self):
+        """How many losses each sample has (n,), None for one."""
+        return getattr(self.target, "counts", None)
+
+    @property
+    def amounts(self):
+        """The weight of the losses of each sample (n,), None for one."""
+        amounts = getattr(self.target, "amounts", None)
+        if amounts is None or self.weight is None:
+            return self.weight if amounts is None else amounts
+        return amounts * self.weight
+
+    @property
+    def n_losses(self):
+        return self.n_samples if self.counts is None else int(self.counts.sum())
 
     def check_rows(self):
         """Say which sequence has rows that the data do not have: lengths are counted on
@@ -75,7 +83,8 @@ class TrainingSet:
     @property
     def total(self):
         """The weight of all losses."""
-        return float(self.n_losses if self.amounts is None else self.amounts.sum())
+        amounts = self.amounts
+        return float(self.n_losses if amounts is None else amounts.sum())
 
     def divisor(self, n):
         """What n of the weighted losses are divided by."""

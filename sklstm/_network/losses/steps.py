@@ -40,15 +40,35 @@ class AtSteps:
         gradient = np.zeros(output.shape)
         if not len(values):
             return 0.0, gradient
-        some = output if rows is None else output[rows]
-        if values.dtype.kind == "f":
-            missing = np.isnan(values)
-            if missing.any():  # no loss and no gradient where both are the same
-                links = self.loss.inverse_link(np.asarray(some, dtype=np.float64))
-                values = np.where(missing, links, values)
-        value, of_some = self.loss.value_and_gradient(some, values, weight, divisor)
+        if values.dtype.kind == "f" and np.isnan(values).any():
+            rows = slice(None) if rows is None else rows
+            value, gradient[rows] = self._by_output(
+                output[rows], values, weight, divisor
+            )
+            return value, gradient
         if rows is None:
-            return value, of_some
-        gradient[rows] = of_some
+            return self.loss.value_and_gradient(output, values, weight, divisor)
+        value, gradient[rows] = self.loss.value_and_gradient(
+            output[rows], values, weight, divisor
+        )
         return value, gradient
 
+    def _by_output(self, output, values, weight, divisor):
+        """The same where some outputs of a step have no target: each output of the
+        steps that have it."""
+        if divisor is None:
+            divisor = len(values) if weight is None else weight.sum()
+        total, gradient = 0.0, np.zeros(output.shape)
+        n_outputs = values.shape[1]
+        width = output.shape[1] // n_outputs
+        for k in range(n_outputs):
+            there = np.flatnonzero(~np.isnan(values[:, k]))
+            if len(there):
+                part = np.ix_(there, range(k * width, (k + 1) * width))
+                of_these = None if weight is None else weight[there]
+                value, gradient[part] = self.loss.value_and_gradient(
+                    output[part], values[there, k : k + 1], of_these,
+                    divisor * n_outputs,
+                )  # fmt: skip
+                total += value
+        return total, gradient
