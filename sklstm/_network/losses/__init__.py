@@ -10,6 +10,7 @@ standardised and what its outputs are in their units.
 """
 
 from .classification import BinaryCrossEntropy, SoftmaxCrossEntropy
+from .crf import CRFLoss
 from .regression import (
     LOG_MAX,
     AbsoluteError,
@@ -23,6 +24,7 @@ __all__ = [
     "LOG_MAX",
     "AbsoluteError",
     "BinaryCrossEntropy",
+    "CRFLoss",
     "HalfPoissonDeviance",
     "Huber",
     "Pinball",
