@@ -100,6 +100,8 @@ TAG_WEIGHT = Domain(
     'dict | Literal["balanced"] | None',
     'dict, "balanced" or None',
 )
+CONSTRAINTS = options("auto")
+CONSTRAINTS |= Domain(["array-like", set], "Sequence[tuple]", "list of pairs") | NONE
 ANYTHING = Domain([object], "Any", "object")
 LOSSES = options(*numbers.LOSSES)
 SOLVERS = options("adam", "adamw", "sgd", "rmsprop", "lbfgs")
@@ -210,9 +212,31 @@ class Tagging:
         own end. The layer above, or the head, gets both side by side: 2 H inputs.
         """)
 
+    crf = Parameter(True, FLAG).means("""
+        Whether the labels of a sequence are those of a conditional random field on top
+        of the network [Lafferty2001]_, [Lample2016]_: beside the emissions of each step
+        it learns scores of transitions from a label to the next. The loss is that of
+        whole paths, predictions are the best path (Viterbi), probabilities exact
+        marginals. Without it every step is labelled for itself. Multilabel y has no
+        paths: there it has no effect.
+        """)
+
+    constraints = Parameter("auto", CONSTRAINTS).means("""
+        Which labels may follow each other with ``crf=True``; what is not allowed has no
+        probability in training and is never predicted.
+
+        - "auto": where the labels are tags of a scheme, IOB2 (BIO), BIOES, BILOU or
+          BMES, and y obeys it, what that allows: in IOB2 "I-X" only after "B-X" or
+          "I-X". Other labels may follow each other as they like;
+        - a list of pairs (label, next label): all that are allowed;
+        - None: everything is.
+        """)
+
     class_weight = Parameter(None, TAG_WEIGHT).means("""
         Weights of the labels; they multiply the weights of the steps that have them.
-        "balanced" gives every label the same total weight. Not for multilabel y.
+        "balanced" gives every label the same total weight. With ``crf=True`` a sequence
+        has the mean weight of its labelled steps, and steps of weight zero count as
+        without label. Not for multilabel y.
         """)
 
     unlabeled = Parameter(None, ANYTHING).means("""

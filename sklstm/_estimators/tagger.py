@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from sklearn.metrics import accuracy_score
+from sklearn.utils import check_scalar
 
 from .._targets.tags import TagReader, tags_of
 from .._typing import ArrayLike, Estimator, SequencesLike
@@ -41,7 +43,17 @@ class LSTMTagger(StepEstimator):
         None without early stopping.
 
     out_activation_ : str
-        "softmax", or "logistic" for multilabel targets.
+        "crf", "softmax" without it, or "logistic" for multilabel targets.
+
+    transitions_ : ndarray of shape (n_classes, n_classes)
+        With ``crf=True`` the scores of transitions from a label to the next, -inf of
+        those that are not allowed.
+
+    start_transitions_ : ndarray of shape (n_classes,)
+        With ``crf=True`` the scores of the first label.
+
+    end_transitions_ : ndarray of shape (n_classes,)
+        With ``crf=True`` the scores of the last label.
 
     See Also
     --------
@@ -50,8 +62,11 @@ class LSTMTagger(StepEstimator):
 
     Notes
     -----
-    A sequence that has no labels but at some steps trains on these: None is a step
-    without label. The head's bias starts at the shares of the labels.
+    None in y is a step without label: it has no loss, and with a conditional random
+    field any label may be there. The loss is the mean over the labelled steps; with a
+    random field that of all sequences, -log p of their labels, divided by the number of
+    labelled steps. The head's bias starts at the shares of the labels, the scores of
+    transitions at zero.
 
     Examples
     --------
@@ -60,7 +75,7 @@ class LSTMTagger(StepEstimator):
     >>> rng = np.random.default_rng(0)
     >>> X = [rng.standard_normal((T, 1)) for T in rng.integers(3, 10, size=100)]
     >>> y = [["up" if s > 0 else "down" for s in x.cumsum()] for x in X]
-    >>> tagger = LSTMTagger(16, bidirectional=False, random_state=0).fit(X, y)
+    >>> tagger = LSTMTagger(16, random_state=0).fit(X, y)
     >>> tagger.predict([[[1.0], [-3.0], [0.5]]])[0]
     ['up', 'down', 'down']
     """
@@ -68,7 +83,34 @@ class LSTMTagger(StepEstimator):
     _target_of = staticmethod(tags_of)
 
     def _reader(self):
-        return TagReader(type(self).__name__, self.class_weight, self.unlabeled)
+        return TagReader(
+            type(self).__name__, self.class_weight, self.unlabeled, self.crf,
+            self.constraints,
+        )  # fmt: skip
+
+    @property
+    def transitions_(self) -> np.ndarray:
+        """Scores of transitions, [from, to]; -inf of those that are not allowed."""
+        return self._score("transitions")
+
+    @property
+    def start_transitions_(self) -> np.ndarray:
+        """Scores of the first label; -inf of those that are not allowed."""
+        return self._score("start_transitions")
+
+    @property
+    def end_transitions_(self) -> np.ndarray:
+        """Scores of the last label; -inf of those that are not allowed."""
+        return self._score("end_transitions")
+
+    def _score(self, name):
+        paths = fitted_of(self).paths
+        if name not in paths:
+            raise AttributeError(
+                f"{type(self).__name__} has {name}_ only with crf=True and one label a "
+                "step."
+            )
+        return paths[name].copy()
 
     @with_minibatches
     def partial_fit(
@@ -201,6 +243,38 @@ class LSTMTagger(StepEstimator):
             For each sequence (n_steps_i, n_classes).
         """
         return self._decode("decision_function", X, initial_state)
+
+    def predict_n_best(self, X: SequencesLike, n: int = 5) -> np.ndarray:
+        """Predict the most probable paths of labels of each sequence.
+
+        Parameters
+        ----------
+        X : SequenceArray, list of arrays or array of shape (n_samples, n_steps, \
+                n_features) or (n_samples, n_steps)
+            The sequences, as in :meth:`fit`.
+
+        n : int, default=5
+            How many paths.
+
+        Returns
+        -------
+        paths : ndarray of shape (n_samples,) of list of tuple
+            For each sequence pairs (labels, score), the best first: a list of labels,
+            and the logarithm of the probability of this path. Fewer than n where a
+            sequence has fewer paths that are allowed.
+
+        Raises
+        ------
+        AttributeError
+            If the network has no conditional random field.
+        """
+        check_scalar(n, "n", Integral, min_val=1)
+        if not fitted_of(self).target.crf:
+            raise AttributeError(
+                "predict_n_best needs a conditional random field: crf=True and one "
+                "label a step."
+            )
+        return self._decode("predict_n_best", X, n=int(n))
 
     def score(
         self, X: SequencesLike, y: Any, sample_weight: ArrayLike | None = None

@@ -35,6 +35,7 @@ def _short_spin():
 
 
 with _short_spin():
+    from . import _crf as crf
     from ._digest import digests
     from ._random import dropout_mask, philox
     from ._runtime import (
@@ -53,6 +54,7 @@ __all__ = [
     "Schedule",
     "array_dtype",
     "bfloat16_set",
+    "crf",
     "digests",
     "dropout_mask",
     "effective_n_threads",

@@ -1,6 +1,7 @@
 """Networks of the layers that there are, as their architecture says."""
 
 from .layers.bidirectional import Bidirectional
+from .layers.crf import CRF
 from .layers.dense import Dense
 from .layers.dropout import Dropout, StepDropout
 from .layers.every_step import EveryStep
@@ -59,9 +60,13 @@ def whole_sequence_network(
 
 def every_step_network(
     n_features, hidden_layer_sizes, n_outputs, dtype, cell="lstm", bidirectional=False,
-    dropout=0.0, recurrent_dropout=0.0,
+    dropout=0.0, recurrent_dropout=0.0, crf=False, allowed=None,
 ):  # fmt: skip
-    """Recurrent layers and a dense head that reads each of their steps."""
+    """Recurrent layers and a dense head that reads each of their steps.
+
+    With `crf` its outputs are emissions of a conditional random field, of whose starts,
+    transitions and ends the masks `allowed` say which there are, None for all.
+    """
     body = recurrent_layers(
         n_features, hidden_layer_sizes, dtype, cell, bidirectional=bidirectional,
         dropout=dropout, recurrent_dropout=recurrent_dropout,
@@ -69,5 +74,10 @@ def every_step_network(
     width = body[-1].n_outputs
     if dropout:
         body.append(StepDropout("head.dropout", width, dtype, dropout))
-    head = Dense("head", width, n_outputs, dtype, at_steps=True)
-    return Network([*body, EveryStep("every_step", width, width, dtype), head])
+    end = [
+        EveryStep("every_step", width, width, dtype),
+        Dense("head", width, n_outputs, dtype, at_steps=True),
+    ]
+    if crf:
+        end.append(CRF("crf", n_outputs, dtype, allowed))
+    return Network([*body, *end])

@@ -182,6 +182,8 @@ class Labels:
     """One label of `classes` (sorted) for each sequence."""
 
     multilabel = False
+    # What a network has to know of them beside their number.
+    head = {}
     # What predict_step may be asked for.
     methods = ("predict", "predict_proba", "predict_log_proba", "decision_function")
 

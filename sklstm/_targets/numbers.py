@@ -165,6 +165,8 @@ class Numbers:
     """Numbers in the units y = scale z + mean, of a loss."""
 
     methods = ("predict",)
+    # What a network has to know of them beside the number of outputs.
+    head = {}
 
     loss_name: str
     loss_parameter: float | tuple | None

@@ -64,7 +64,7 @@ class StepNumberReader(NumberReader):
 class StepNumbers:
     """Numbers for each step, those of a row being `Numbers`."""
 
-    methods = Numbers.methods
+    methods, head = Numbers.methods, Numbers.head
 
     def __init__(self, rows):
         self.rows = rows

@@ -10,10 +10,12 @@ import numpy as np
 from sklearn.metrics import accuracy_score
 from sklearn.utils.class_weight import compute_class_weight
 
-from .._network.losses import AtSteps
+from .._network import decoding
+from .._network.losses import AtSteps, CRFLoss
 from ..sequences._columns import is_missing
 from .labels import LabelReader, Multiclass, Multilabel
 from .reading import check_total_weight, require_y
+from .schemes import Masks, check_paths, masks_for
 from .step_reading import numbers_at_steps, sequences_of
 from .steps import StepTarget
 
@@ -40,15 +42,18 @@ def _as_classes(labels):
 class TagReader:
     """What an estimator of this name takes as labels, and what they make it learn.
 
-    `decoder` makes of the classes and y what finds the best path, None where steps are
-    labelled each for itself.
+    With `crf` what is learnt is the path of labels of a sequence, of those that
+    `constraints` allow, and else each label for itself.
     """
 
-    def __init__(self, name, class_weight=None, unlabeled=None, decoder=None):
+    def __init__(
+        self, name, class_weight=None, unlabeled=None, crf=False, constraints=None
+    ):
         self.name = name
         self.class_weight = class_weight
         self.unlabeled = unlabeled
-        self.decoder = decoder
+        self.crf = crf
+        self.constraints = constraints
 
     def check_parameters(self, incremental):
         """Say which weight of a class is no real number."""
@@ -176,10 +181,14 @@ class TagReader:
                 f"{self.name} needs samples of at least 2 classes, but the data contain "
                 f"only one class: {labels[0]!r}."
             )
-        decoder = self.decoder and self.decoder(labels, y)
-        target = Tags(_as_classes(labels), decoder)
+        target = Tags(_as_classes(labels))
         target.check_known(y)
-        return target
+        if not self.crf:
+            return target
+        encoded = target.encode(y)
+        allowed = masks_for(self.constraints, labels, encoded.values, y.offsets)
+        check_paths(allowed, labels, encoded.values, y.offsets)
+        return Tags(target.classes, True, allowed)
 
     def check_same(self, target, y, classes=None):
         """Say when a fit that goes on gets another kind of target, or other labels."""
@@ -199,6 +208,12 @@ class TagReader:
                     f"classes={labels} is not the same as in the first call of "
                     f"partial_fit: {target.classes.tolist()}."
                 )
+        if not several and bool(self.crf) != target.crf:
+            raise ValueError(
+                f"crf cannot change between fits that continue: the fitted network has "
+                f"crf={target.crf}, the parameters say {bool(self.crf)}. Set "
+                "warm_start=False and call fit to start anew."
+            )
         target.check_known(y)
 
     def weigh(self, target, y, sample_weight):
@@ -222,19 +237,34 @@ class Tags:
 
     multilabel = False
 
-    def __init__(self, classes, decoder=None):
+    methods = Multiclass.methods
+
+    def __init__(self, classes, crf=False, allowed=None):
         self.classes = classes
-        self.decoder = decoder
+        self.crf = crf
+        # masks of starts, transitions and ends, None for all
+        self.allowed = None if allowed is None else tuple(allowed)
         self.n_outputs = len(classes)
         self.labels = classes.tolist()
         self._rows = Multiclass(np.arange(len(classes)))
         self.loss = AtSteps(self._rows.loss)
-        self.methods = Multiclass.methods
+        if crf:
+            self.loss = CRFLoss(self.n_outputs, self.allowed)
 
     @property
     def state(self):
         """Plain types, of which `tags_of` makes the target again."""
-        return {"classes": self.classes, "multilabel": self.multilabel}
+        return {
+            "classes": self.classes,
+            "multilabel": self.multilabel,
+            "crf": self.crf,
+            "allowed": self.allowed,
+        }
+
+    @property
+    def head(self):
+        """What a network has to know of them beside their number."""
+        return {"crf": True, "allowed": self.allowed} if self.crf else {}
 
     @property
     def attributes(self):
@@ -260,6 +290,9 @@ class Tags:
                 f"{y.labels[y.values[rows[0]]]!r} at {y.place(rows[0])}; classes are "
                 f"{self.labels}. A step without label is None."
             )
+        if self.allowed is not None:
+            masks = Masks(*self.allowed)
+            check_paths(masks, self.labels, self.encode(y).values, y.offsets)
 
     def check_whole(self, y):
         """Say when y of a whole fit that goes on lacks a class of the first one."""
@@ -338,6 +371,8 @@ class Tags:
 
     def best(self, out, offsets=None):
         """Numbers of the classes (N,)."""
+        if self.crf:
+            return decoding.viterbi(out, offsets)[0]
         return self._rows.predict(out)
 
     def predict(self, out, offsets=None):
@@ -345,25 +380,42 @@ class Tags:
         best = self.best(out, offsets)
         if offsets is None:
             return self.classes[best]
-        labels = [self.labels[k] for k in best.tolist()]
-        return in_sequences(labels, offsets)
+        return in_sequences(self._named(best), offsets)
+
+    def _named(self, numbers):
+        return [self.labels[k] for k in numbers.tolist()]
 
     def predict_proba(self, out, offsets=None):
+        if self.crf:
+            return in_sequences(decoding.marginals(out, offsets), offsets)
         return in_sequences(self._rows.predict_proba(out), offsets)
 
     def predict_log_proba(self, out, offsets=None):
+        if self.crf:
+            return in_sequences(decoding.log_marginals(out, offsets), offsets)
         return in_sequences(self._rows.predict_log_proba(out), offsets)
 
     def decision_function(self, out, offsets=None):
-        return in_sequences(out, offsets)
+        return in_sequences(out.values if self.crf else out, offsets)
+
+    def predict_n_best(self, out, offsets, n):
+        """For each sequence its n most probable paths with log probabilities."""
+        found = decoding.n_best(out, offsets, n)
+        log_z = decoding.log_partition(out, offsets)
+        parts = np.empty(len(found), dtype=object)
+        for i, (paths, scores) in enumerate(found):
+            parts[i] = [
+                (self._named(path), float(score))
+                for path, score in zip(paths, scores - log_z[i], strict=True)
+            ]
+        return parts
 
 
 class MultilabelTags:
     """Several labels of zeros and ones for each step."""
 
-    multilabel = True
-    methods = Multilabel.methods
-    decoder = None
+    multilabel, crf, allowed = True, False, None
+    methods, head = Multilabel.methods, Multilabel.head
 
     def __init__(self, classes):
         self.classes = classes
@@ -422,6 +474,6 @@ def in_sequences(values, offsets):
     return parts
 
 
-def tags_of(classes, multilabel):
+def tags_of(classes, multilabel, crf, allowed):
     """A target of its state."""
-    return MultilabelTags(classes) if multilabel else Tags(classes)
+    return MultilabelTags(classes) if multilabel else Tags(classes, crf, allowed)

@@ -10,6 +10,7 @@ standardised and what its outputs are in their units.
 """
 
 from .classification import BinaryCrossEntropy, SoftmaxCrossEntropy
+from .crf import CRFLoss
 from .regression import (
     LOG_MAX,
     AbsoluteError,
@@ -25,6 +26,7 @@ __all__ = [
     "AbsoluteError",
     "AtSteps",
     "BinaryCrossEntropy",
+    "CRFLoss",
     "HalfPoissonDeviance",
     "Huber",
     "Pinball",
