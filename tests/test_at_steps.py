@@ -32,6 +32,8 @@ from sklstm.preprocessing import TimeDistributed
 from sklstm.sequences import SequenceArray
 
 X = sequences()
+# A conditional random field labels whole sequences.
+NO_PATHS = {LSTMTagger: {"crf": False}, LSTMStepRegressor: {}}
 may_stop_early = pytest.mark.filterwarnings("ignore:Maximum iterations")
 
 
@@ -89,7 +91,11 @@ def test_a_step_is_the_whole(Estimator, cell, missing):
             x[1::3, 0] = np.nan
     y = target(Estimator, [np.nan_to_num(x) for x in X])
     model = small(
-        Estimator, bidirectional=False, cell=cell, missing=missing, **NO_PATHS[Estimator]
+        Estimator,
+        bidirectional=False,
+        cell=cell,
+        missing=missing,
+        **NO_PATHS[Estimator],
     ).fit(X, y)
     expected = outputs(model, X)
     for name, parts in expected.items():
@@ -97,9 +103,6 @@ def test_a_step_is_the_whole(Estimator, cell, missing):
         for t, x in enumerate(X[3]):
             got, state = model.predict_step(x, state, method=name)
             assert_array_equal(got[0], parts[3][t])
-
-
-NO_PATHS = {LSTMTagger: {"crf": False}, LSTMStepRegressor: {}}
 
 
 @both
@@ -203,7 +206,9 @@ def test_weights_are_repetitions(Estimator):
     some = [i for i, r in enumerate(repeats) for _ in range(r)]
     params = {"batch_size": 100}
     weighted = small(Estimator, **params).fit(X, y, repeats)
-    repeated = small(Estimator, **params).fit([X[i] for i in some], [y[i] for i in some])
+    repeated = small(Estimator, **params).fit(
+        [X[i] for i in some], [y[i] for i in some]
+    )
     assert_same(outputs(weighted, X), outputs(repeated, X))
 
 
@@ -319,6 +324,6 @@ def test_one_target_for_a_sequence(Estimator):
 
 @both
 def test_two_directions_cannot_be_streamed(Estimator):
-    model = small_fitted(Estimator, X, bidirectional=True)
+    model = small_fitted(Estimator, X, bidirectional=True, **NO_PATHS[Estimator])
     with pytest.raises(ValueError, match="bidirectional"):
         model.predict_step(X[3][0], model.initial_state())

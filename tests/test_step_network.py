@@ -90,9 +90,7 @@ def test_gradient_by_differences(cell, bidirectional, rates):
     for _ in range(6):
         direction = rng.standard_normal(len(gradient))
         step = 1e-6 * direction
-        up, down = (
-            problem.value(problem.parameters + sign * step) for sign in (1, -1)
-        )
+        up, down = (problem.value(problem.parameters + sign * step) for sign in (1, -1))
         assert_allclose(gradient @ direction, (up - down) / 2e-6, rtol=1e-6)
 
 
@@ -115,9 +113,7 @@ def test_a_step_is_the_whole(cell):
     for start, T in zip(STARTS, LENGTHS, strict=True):
         states, pooled = tuple(network.initial_states(1)), None
         for t in range(start, start + T):
-            out, states, pooled = network.step(
-                problem.data[t : t + 1], states, pooled
-            )
+            out, states, pooled = network.step(problem.data[t : t + 1], states, pooled)
             assert_array_equal(out[0], expected[t])
 
 

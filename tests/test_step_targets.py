@@ -196,7 +196,9 @@ def test_losses(loss, values, n_outputs, of_steps, of_sequences):
             there = ~np.isnan(one[0])
             Q = n_outputs // one.shape[1]
             part = step.reshape(1, -1, Q)[:, there].reshape(1, -1)
-            expected += w * loss.value_and_gradient(part, one[:, there])[0] / len(one[0])
+            expected += (
+                w * loss.value_and_gradient(part, one[:, there])[0] / len(one[0])
+            )
         else:
             expected += w * loss.value_and_gradient(step, one)[0]
     assert_allclose(value, expected / 7, rtol=1e-12)
@@ -225,9 +227,7 @@ def training_set(weight=None, step_weight=None, **options):
     values = np.array([0, -1, 2, 1, 1, -1, 0, 2])
     target = StepTarget(values, OFFSETS, step_weight)
     data = np.arange(16.0).reshape(8, 2)
-    return TrainingSet(
-        data, OFFSETS[:-1], np.diff(OFFSETS), target, weight, **options
-    )
+    return TrainingSet(data, OFFSETS[:-1], np.diff(OFFSETS), target, weight, **options)
 
 
 @pytest.mark.parametrize("weight", [None, np.array([1.0, 2, 3, 4])])
@@ -238,7 +238,9 @@ def test_losses_of_minibatches_add_up(weight, step_weight, batch_size):
     samples = training_set(weight, step_weight)
     loss = AtSteps(SoftmaxCrossEntropy(3))
     output = np.random.default_rng(0).standard_normal((8, 3))
-    whole, _ = loss.value_and_gradient(output, samples.target, weight, samples.divisor(6))
+    whole, _ = loss.value_and_gradient(
+        output, samples.target, weight, samples.divisor(6)
+    )
     total = divisors = totals = 0
     for batch in Minibatches(samples, batch_size, shuffle=False).epoch(None):
         rows = np.concatenate(
@@ -260,7 +262,8 @@ def test_equal_samples_are_merged():
     values = np.array([0, 1, 2, 0, 1, 2, 0, 1, -1, 0, 1, 2])
     offsets = np.arange(0, 13, 3)
     (batch,) = Minibatches(
-        TrainingSet(data, offsets[:-1], np.diff(offsets), StepTarget(values, offsets)), 4
+        TrainingSet(data, offsets[:-1], np.diff(offsets), StepTarget(values, offsets)),
+        4,
     ).epoch(None)
     assert sorted(batch.weight.tolist()) == [1.0, 3.0]
     assert batch.divisor == batch.total == 11

@@ -10,7 +10,6 @@ from .._network.build import every_step_network
 from .._targets.step_reading import pair_steps, split_weight
 from .._training.samples import check_sample_weight
 from .._typing import ArrayLike, Estimator, SequencesLike
-from .base import BaseRecurrent
 from .fitted import fitted_of
 from .overflow import warn_if_not_finite
 
@@ -18,7 +17,7 @@ from .overflow import warn_if_not_finite
 FORGET_BIAS = {"lstm": 1.0, "lstm_peephole": 1.0, "gru": 0.0}
 
 
-class StepEstimator(BaseRecurrent):
+class StepEstimator:
     """Sequences in, something for each of their steps out."""
 
     _build = staticmethod(every_step_network)

@@ -17,6 +17,7 @@ from .._typing import ArrayLike, Estimator, SequencesLike
 from ..sequences import SequenceArray
 from ..sequences._check import check_sequences
 from .at_steps import StepEstimator
+from .base import BaseRecurrent
 from .checks import with_minibatches
 from .declaration import declared
 from .fitted import fitted_of
@@ -24,11 +25,7 @@ from .parameters import AnyCell, Data, Network, Optimizer, Regression, Stopping,
 from .state import State
 
 
-@declared(
-    but(Network, "pooling"), AnyCell, Regression, but(Optimizer, "tbptt"), Stopping,
-    Data,
-)  # fmt: skip
-class LSTMStepRegressor(StepEstimator):
+class RecurrentStepRegressor(StepEstimator, BaseRecurrent):
     """One or several numbers for every step of a sequence, with a recurrent network.
 
     Targets are standardised inside, as those of :class:`LSTMRegressor`, over all steps
@@ -53,11 +50,6 @@ class LSTMStepRegressor(StepEstimator):
     out_activation_ : str
         The inverse of the link: "exp" for "poisson", "softplus_increments" for a list
         of several quantiles, otherwise "identity".
-
-    See Also
-    --------
-    LSTMRegressor : Numbers for a whole sequence.
-    LSTMTagger : A label for every step.
 
     Notes
     -----
@@ -164,7 +156,7 @@ class LSTMStepRegressor(StepEstimator):
     def score(
         self, X: SequencesLike, y: Any, sample_weight: ArrayLike | None = None
     ) -> float:
-        """R² over all steps with a target; with a list of quantiles the mean of their D².
+        """R² over all steps with a target; with a list of quantiles their mean D².
 
         Parameters
         ----------
@@ -201,7 +193,9 @@ class LSTMStepRegressor(StepEstimator):
             of_these = None if weight is None else weight[there]
             scores += [
                 d2_pinball_score(
-                    values[there], predicted[there, k, q], sample_weight=of_these,
+                    values[there],
+                    predicted[there, k, q],
+                    sample_weight=of_these,
                     alpha=level,
                 )  # fmt: skip
                 for q, level in enumerate(target.levels)
@@ -215,3 +209,17 @@ def _padded(parts):
     values = np.concatenate(list(parts))
     padded = SequenceArray(values.reshape(len(values), -1), offsets).to_padded()
     return padded.reshape(*padded.shape[:2], *values.shape[1:])
+
+
+@declared(
+    but(Network, "pooling"), AnyCell, Regression, but(Optimizer, "tbptt"), Stopping,
+    Data,
+)  # fmt: skip
+class LSTMStepRegressor(RecurrentStepRegressor):
+    """One or several numbers for every step of a sequence, with a recurrent network.
+
+    See Also
+    --------
+    LSTMRegressor : Numbers for a whole sequence.
+    LSTMTagger : A label for every step.
+    """

@@ -13,6 +13,7 @@ from .._targets.tags import TagReader, tags_of
 from .._typing import ArrayLike, Estimator, SequencesLike
 from ..sequences._check import check_sequences
 from .at_steps import StepEstimator
+from .base import BaseRecurrent
 from .checks import with_minibatches
 from .declaration import declared
 from .fitted import fitted_of
@@ -20,10 +21,7 @@ from .parameters import AnyCell, Data, Network, Optimizer, Stopping, Tagging, bu
 from .state import State
 
 
-@declared(
-    but(Network, "pooling"), AnyCell, but(Optimizer, "tbptt"), Stopping, Data, Tagging,
-)  # fmt: skip
-class LSTMTagger(StepEstimator):
+class RecurrentTagger(StepEstimator, BaseRecurrent):
     """A label for every step of a sequence, with a recurrent network.
 
     Attributes
@@ -54,11 +52,6 @@ class LSTMTagger(StepEstimator):
 
     end_transitions_ : ndarray of shape (n_classes,)
         With ``crf=True`` the scores of the last label.
-
-    See Also
-    --------
-    LSTMClassifier : One label for a whole sequence.
-    LSTMStepRegressor : A number for every step.
 
     Notes
     -----
@@ -316,3 +309,16 @@ class LSTMTagger(StepEstimator):
         return accuracy_score(
             true, steps if rows is None else steps[rows], sample_weight=weight
         )
+
+
+@declared(
+    but(Network, "pooling"), AnyCell, but(Optimizer, "tbptt"), Stopping, Data, Tagging,
+)  # fmt: skip
+class LSTMTagger(RecurrentTagger):
+    """A label for every step of a sequence, with a recurrent network.
+
+    See Also
+    --------
+    LSTMClassifier : One label for a whole sequence.
+    LSTMStepRegressor : A number for every step.
+    """

@@ -348,8 +348,8 @@ def _check_units(units, columns):
         encoded = (extremes - units[:, 0]) / units[:, 1]
     if not (np.isfinite(encoded).all() and np.isfinite(units).all()):
         raise ValueError(
-            f"y spans {np.nanmin(columns):g} to {np.nanmax(columns):g}, too wide for its "
-            "differences to be numbers. Scale y."
+            f"y spans {np.nanmin(columns):g} to {np.nanmax(columns):g}, too wide for "
+            "its differences to be numbers. Scale y."
         )
 
 

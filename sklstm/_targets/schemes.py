@@ -202,7 +202,10 @@ def find_violation(masks, labels, offsets):
     to_end = last - steps + 1
     bad = np.zeros(len(steps), dtype=bool)
     bad_end = np.zeros(len(steps), dtype=bool)
-    power, done = np.eye(len(masks.start), dtype=bool), 0  # paths of so many transitions
+    power, done = (
+        np.eye(len(masks.start), dtype=bool),
+        0,
+    )  # paths of so many transitions
     for n in np.union1d(gap, to_end[ends]):
         while done < n - 1:
             longer = power @ masks.transitions

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.metrics import r2_score
 
 from .._network.losses import AtSteps, SquaredError
-from .numbers import CONSTANT, NumberReader, Numbers, make_loss
+from .numbers import CONSTANT, NumberReader, Numbers
 from .reading import require_y
 from .step_reading import numbers_at_steps, sequences_of
 from .steps import StepTarget

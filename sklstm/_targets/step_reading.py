@@ -64,9 +64,7 @@ def _items(y, name, for_one):
             way_out = "list(y.values()), in the order of X"
         elif not isinstance(y, Iterator):
             way_out = "a list: a set has no order"
-        raise TypeError(
-            f"Expected y as {_form(name)}, got {kind!r}. Pass {way_out}."
-        )
+        raise TypeError(f"Expected y as {_form(name)}, got {kind!r}. Pass {way_out}.")
     if isinstance(y, (str, bytes, Number)):
         raise TypeError(f"Expected y as {_form(name)}, got the scalar {y!r}.")
     if isinstance(y, Sequence):
@@ -103,13 +101,13 @@ def _values(item, i, name, for_one):
     if isinstance(item, (str, bytes)):
         raise TypeError(
             f"y has the text {item!r} for sample {i}, where {name} needs the labels of "
-            f"its steps. Pass list({item!r}) if each letter is a label; for one label a "
-            f"sequence use {for_one}."
+            f"its steps. Pass list({item!r}) if each letter is a label; for one label "
+            f"a sequence use {for_one}."
         )
     if isinstance(item, (dict, set, frozenset, Iterator)):
         raise TypeError(
-            f"y has a {type(item).__name__} for sample {i}. Pass a list of what belongs "
-            "to its steps, in their order."
+            f"y has a {type(item).__name__} for sample {i}. Pass a list of what "
+            "belongs to its steps, in their order."
         )
     if isinstance(item, (list, tuple)):
         if item and all(isinstance(row, (list, tuple, np.ndarray)) for row in item):
@@ -138,8 +136,10 @@ def _values(item, i, name, for_one):
         )
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
-        if isinstance(item, np.ndarray) and item.dtype.kind == "f" and name.endswith(
-            "Tagger"
+        if (
+            isinstance(item, np.ndarray)
+            and item.dtype.kind == "f"
+            and name.endswith("Tagger")
         ):
             whole = array[np.isfinite(array)] % 1 == 0
             if whole.all():  # of a SequenceArray, which knows no integers
@@ -259,7 +259,9 @@ def split_weight(sample_weight, y, name):
         i = 0
         if len(weights) == len(y):
             i = np.flatnonzero(weights.lengths != y.lengths)[0]
-            found = f"sample {i} has {weights.lengths[i]} weights and {y.lengths[i]} steps"
+            found = (
+                f"sample {i} has {weights.lengths[i]} weights and {y.lengths[i]} steps"
+            )
         else:
             found = f"{len(weights)} samples have weights, and y has {len(y)}"
         raise ValueError(f"sample_weight does not fit y: {found}.")
@@ -299,7 +301,8 @@ def of_steps(values, lengths, what):
     is_array = isinstance(values, np.ndarray) and values.dtype != object
     items = [] if is_array else list(values)
     nested = [
-        isinstance(item, Sequence) and not isinstance(item, (str, bytes))
+        isinstance(item, Sequence)
+        and not isinstance(item, (str, bytes))
         or getattr(item, "ndim", 0) > 0
         for item in items
     ]

@@ -7,8 +7,8 @@ class StepTarget:
     """What belongs to the steps of B sequences.
 
     `values` are indices of labels (N,), -1 where a step has none, or numbers (N,) or
-    (N, K), NaN where there is none. `weight` (N,) is that of each step, None for one each.
-    `labels` are what indices stand for until the classes are known, then None.
+    (N, K), NaN where there is none. `weight` (N,) is that of each step, None for one
+    each. `labels` are what indices stand for until the classes are known, then None.
     """
 
     def __init__(self, values, offsets, weight=None, labels=None):

@@ -178,8 +178,8 @@ class TagReader:
         labels = _sorted(dict.fromkeys(labels))
         if len(labels) < 2:
             raise ValueError(
-                f"{self.name} needs samples of at least 2 classes, but the data contain "
-                f"only one class: {labels[0]!r}."
+                f"{self.name} needs samples of at least 2 classes, but the data "
+                f"contain only one class: {labels[0]!r}."
             )
         target = Tags(_as_classes(labels))
         target.check_known(y)
