@@ -19,6 +19,7 @@ from ._common import (
     check_shape,
     check_units,
     fitted,
+    has_labels,
     taken_apart,
     unfitted,
 )
@@ -29,6 +30,8 @@ _RECURRENT = re.compile(
     r"(?:_l(?P<layer>\d+)(?P<reverse>_reverse)?)?"
 )
 _UNITS = ("target_mean", "target_scale")
+_PATHS = ("transitions", "start_transitions", "end_transitions")
+_SCORES = re.compile(r"(?:.+\.)?((?:start_|end_)?transitions)")
 
 
 def from_torch(
@@ -46,10 +49,11 @@ def from_torch(
 
     The model is one that reads sequences with :class:`torch.nn.LSTM`,
     :class:`torch.nn.GRU` or :class:`torch.nn.RNN` and sends the last hidden states
-    (``h_n``), or with `pooling` the mean or maximum of all, through one
-    :class:`torch.nn.Linear`. What comes back predicts, transforms and is saved like any
-    fitted estimator, and goes on training with ``partial_fit``, or with ``fit`` where
-    ``warm_start=True``. PyTorch itself is not needed.
+    (``h_n``), or with `pooling` the mean or maximum of all, with a target at every step
+    each of them, through one :class:`torch.nn.Linear`. What comes back predicts,
+    transforms and is saved like any fitted estimator, and goes on training with
+    ``partial_fit``, or with ``fit`` where ``warm_start=True``. PyTorch itself is not
+    needed.
 
     Parameters
     ----------
@@ -57,7 +61,10 @@ def from_torch(
         What ``model.state_dict()`` returns: tensors on any device, or arrays. Or
         `weights_` of a fitted estimator, which also has what PyTorch has not:
         ``peephole_l0`` and so on for an LSTM with ``peephole=True``, and ``attention``
-        with ``pooling="attention"``.
+        with ``pooling="attention"``. Of a tagger with ``crf=True`` it also holds
+        ``transitions`` (K, K), ``start_transitions`` (K,) and ``end_transitions`` (K,),
+        perhaps of a module such as ``crf.transitions``, as pytorch-crf names them; -inf
+        forbids.
 
     estimator : estimator
         An unfitted estimator that says what the weights are of: its class is the family
@@ -152,7 +159,8 @@ def from_torch(
     >>> model.predict(np.zeros((2, 5, 2))).shape
     (2,)
     """
-    model = unfitted(estimator, "PyTorch", ("peephole", "attention"))
+    known = ("peephole", "attention", "crf")
+    model = unfitted(estimator, "PyTorch", multilabel, known)
     if not isinstance(state_dict, Mapping):
         advice = ""
         if hasattr(state_dict, "state_dict"):
@@ -161,7 +169,10 @@ def from_torch(
             "state_dict must be a mapping of names to arrays or tensors, got "
             f"{type(state_dict).__name__}.{advice}"
         )
-    arrays = {key: real_array(key, state_dict[key]) for key in state_dict}
+    scores = _scores_of_labels(state_dict)
+    taken = [key for key, _ in scores.values()]
+    others = [key for key in state_dict if key not in taken]
+    arrays = {key: real_array(key, state_dict[key]) for key in others}
     given = {"target_mean": target_mean, "target_scale": target_scale}
     for name in _UNITS:
         value = arrays.pop(name, None)
@@ -174,6 +185,16 @@ def from_torch(
     n_features, weights = _checked(layers, arrays, model)
     linear = _linear(arrays, head, model)
     attention = _attention(arrays, model)
+    paths = None
+    if getattr(model, "crf", False) and not multilabel:
+        paths = _paths_of_labels(scores, len(linear[1]), model)
+    elif scores:
+        advice = ": pass LSTMTagger(crf=True)" if has_labels(model) else ""
+        raise ValueError(
+            f"state_dict holds {next(iter(scores.values()))[0]!r}, of a conditional "
+            f"random field, which {type(model).__name__} as it is passed has "
+            f"not{advice}."
+        )
     if arrays:
         raise ValueError(
             f"state_dict holds {', '.join(map(repr, arrays))}, which have no place in "
@@ -182,7 +203,7 @@ def from_torch(
         )
     return fitted(
         model, n_features, weights, linear, classes=classes, multilabel=multilabel,
-        attention=attention, **given,
+        attention=attention, paths=paths, **given,
     )  # fmt: skip
 
 
@@ -320,6 +341,45 @@ def _attention(arrays, model):
     return attention
 
 
+def _scores_of_labels(state_dict):
+    """Keys and arrays of a conditional random field by their names; -inf forbids."""
+    scores = {}
+    for key in state_dict:
+        name = _SCORES.fullmatch(key)
+        if name is None:
+            continue
+        if name[1] in scores:
+            raise ValueError(
+                f"state_dict holds {scores[name[1]][0]!r} and {key!r}, of two "
+                "conditional random fields. Leave out that which is not meant."
+            )
+        value = state_dict[key]
+        if hasattr(value, "detach"):
+            value = value.detach().cpu().numpy()
+        forbidden = value == -np.inf if isinstance(value, np.ndarray) else False
+        if np.any(forbidden) and not np.ma.isMaskedArray(value):
+            value = np.where(forbidden, value.dtype.type(0), value)
+        array = real_array(key, value)
+        scores[name[1]] = key, np.where(forbidden, -np.inf, array)
+    return scores
+
+
+def _paths_of_labels(scores, K, model):
+    """Transitions (K, K), starts (K,) and ends (K,)."""
+    name = type(model).__name__
+    paths = []
+    for part, shape in zip(_PATHS, ((K, K), (K,), (K,))):
+        if part not in scores:
+            raise ValueError(
+                f"state_dict holds no {part!r}, but {name} has crf=True: add the "
+                f"scores of the conditional random field, or pass {name}(crf=False)."
+            )
+        key, array = scores[part]
+        check_shape(key, array, shape, f"the scores of {K} labels")
+        paths.append(array)
+    return paths
+
+
 def _linear(arrays, head, model):
     """Key, weight and bias of the head, which are taken out of `arrays`."""
     prefix = f"{head}." if head else ""
@@ -367,13 +427,14 @@ def to_torch(
     standardized: bool = False,
     recurrent: str | None = None,
     head: str = "head",
+    crf: str = "crf",
 ) -> dict[str, np.ndarray]:
     """Return the weights of a fitted estimator as the state of a PyTorch model.
 
     Parameters
     ----------
     estimator : estimator
-        A fitted recurrent classifier or regressor. Of a pipeline pass the last step.
+        A fitted recurrent estimator. Of a pipeline pass the last step.
 
     standardized : bool, default=False
         Which outputs the head of a regressor has. False: predictions, in the units of
@@ -387,6 +448,9 @@ def to_torch(
 
     head : str, default="head"
         Path of the linear module.
+
+    crf : str, default="crf"
+        Path of the conditional random field, of a tagger that has one.
 
     Returns
     -------
@@ -416,7 +480,8 @@ def to_torch(
     -----
     The model has to do the rest: send the last hidden states (``h_n`` of the uppermost
     layer, of both directions side by side) to the head, or with `pooling` their mean or
-    maximum over the steps of each sequence, and fill in missing values. Its outputs are
+    maximum over the steps of each sequence, with a target at every step the outputs of
+    all steps, and fill in missing values. Its outputs are
     those of ``decision_function``: for two classes the log-odds of the second. With
     ``loss="poisson"`` they are logarithms of the predictions.
 
@@ -441,14 +506,17 @@ def to_torch(
     head.weight (1, 4)
     head.bias (1,)
     """
-    for name, path in (("recurrent", recurrent), ("head", head)):
+    for name, path in (("recurrent", recurrent), ("head", head), ("crf", crf)):
         if not isinstance(path, str | None):
             raise TypeError(
                 f"{name}={path!r} is no path of a module, which is a string such as "
                 "'encoder.lstm'."
             )
-    layers, weight, bias, units = taken_apart(estimator, "PyTorch", standardized)
-    architecture = fitted_of(estimator).architecture
+    layers, weight, bias, units = taken_apart(
+        estimator, "PyTorch", standardized, ("crf",)
+    )
+    found = fitted_of(estimator)
+    architecture = found.architecture
     if recurrent is None:
         recurrent = architecture["cell"].partition("_")[0]
     one_module = len(set(architecture["hidden_layer_sizes"])) == 1
@@ -461,6 +529,9 @@ def to_torch(
             state_dict[f"{path}{base}_l{number}{reverse}"] = value
     prefix = f"{head}." if head else ""
     state_dict |= {f"{prefix}weight": weight, f"{prefix}bias": bias}
+    prefix = f"{crf}." if crf else ""
+    for name, scores in found.paths.items():
+        state_dict[prefix + name] = scores.astype(weight.dtype)
     if units is not None:
         state_dict |= dict(zip(_UNITS, units))
     return state_dict
