@@ -12,7 +12,6 @@ from test_gradient_norms import norms_by_differences
 from sklstm import LSTMStepRegressor, LSTMTagger
 from sklstm.inspection import gradient_norms, sequence_permutation_importance
 from sklstm.preprocessing import TimeDistributed
-from sklstm.sequences import SequenceArray
 
 X = sequences()
 may_stop_early = pytest.mark.filterwarnings("ignore:Maximum iterations")
@@ -126,7 +125,7 @@ def test_permutation_importance(Estimator):
 
 
 @both
-def test_displays(Estimator, pyplot):
+def test_displays(Estimator, plt):
     from sklstm.inspection import GateDisplay, GradientNormsDisplay, LossCurveDisplay
 
     X = sequences(60)
