@@ -128,6 +128,15 @@ def test_text_beside_lists():
     assert_encodes(lambda: ["a b", ("b", "c", "b"), ""])
 
 
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_dates_stay_dates(library):
+    days = pd.to_datetime(["2020-01-01", "2020-01-02", "2020-01-01"])
+    make = {"pandas": pd.Series, "polars": polars, "pyarrow": arrow}[library]
+    fitted = encoder()
+    assert ids_of(fitted.fit_transform([make(days)])) == [[1, 2, 1]]
+    assert list(fitted.vocabulary_) == list(days[:2])
+
+
 @pytest.mark.parametrize("dtype", ["int8", "uint64", "float32", "float64", "U2", "O"])
 def test_a_matrix_has_a_document_in_each_row(dtype):
     X = np.array([[1, 2, 2], [3, 2, 1]]).astype(dtype)

@@ -68,7 +68,7 @@ def _as_list(values, what, expected):
     if isinstance(values, (list, tuple)):
         return list(values)
     _refuse_containers(values, what)
-    for name in ("to_list", "to_pylist", "tolist"):
+    for name in ("to_list", "to_pylist"):
         if hasattr(values, name):
             return getattr(values, name)()
     if hasattr(values, "__array__"):
