@@ -39,8 +39,8 @@ class Emissions(NamedTuple):
 
 
 def masks_of(n_labels, allowed):
-    """Masks of starts (K,), transitions (K, K) and ends (K,); `allowed` has them in this
-    order, or is None for all."""
+    """Masks of starts (K,), transitions (K, K) and ends (K,), which `allowed` has in
+    this order; None is for all."""
     K = n_labels
     if allowed is None:
         return np.ones(K, dtype=bool), np.ones((K, K), dtype=bool), np.ones(K, bool)

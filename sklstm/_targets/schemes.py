@@ -85,8 +85,8 @@ def recognised(classes, labels, offsets):
 
 
 def _every_entity_begins(classes, labels, offsets):
-    """Whether "B-" is seen where it parts no neighbours: paths without entities, or with
-    few labels, are no proof against IOB1."""
+    """Whether "B-" is seen where it parts no neighbours: paths without entities, or
+    with few labels, are no proof against IOB1."""
     tags = [_split(label) for label in classes]
     types = np.array([kind or "" for _, kind in tags])
     begins = np.array([prefix == "B" for prefix, _ in tags])
@@ -172,7 +172,7 @@ def of_pairs(pairs, classes):
 
 def _plain(classes):
     """Labels as Python's objects, as which they are shown."""
-    return np.asarray(classes).tolist()
+    return classes.tolist() if isinstance(classes, np.ndarray) else list(classes)
 
 
 def _listed(labels):
@@ -183,7 +183,7 @@ def _listed(labels):
 
 
 def find_violation(masks, labels, offsets):
-    """The first place where the labels of a path are not allowed, None if there is none.
+    """The first place where the labels of a path are not allowed, None without one.
 
     Over steps without a label there has to be some path that is allowed.
     """
@@ -202,10 +202,8 @@ def find_violation(masks, labels, offsets):
     to_end = last - steps + 1
     bad = np.zeros(len(steps), dtype=bool)
     bad_end = np.zeros(len(steps), dtype=bool)
-    power, done = (
-        np.eye(len(masks.start), dtype=bool),
-        0,
-    )  # paths of so many transitions
+    # which label leads to which by so many transitions
+    power, done = np.eye(len(masks.start), dtype=bool), 0
     for n in np.union1d(gap, to_end[ends]):
         while done < n - 1:
             longer = power @ masks.transitions
