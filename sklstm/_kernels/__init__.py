@@ -36,6 +36,7 @@ def _short_spin():
 
 with _short_spin():
     from ._digest import digests
+    from ._embedding import add_rows
     from ._random import dropout_mask, philox
     from ._runtime import (
         effective_n_threads,
@@ -51,6 +52,7 @@ __all__ = [
     "AWAKE",
     "CELLS",
     "Schedule",
+    "add_rows",
     "array_dtype",
     "bfloat16_set",
     "digests",
