@@ -40,7 +40,6 @@ from .tokens import (
     check_vocabulary,
     hint,
     table_rows,
-    vocabulary_of,
 )
 from .transform import HiddenStates
 
@@ -263,6 +262,8 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
         else:
             target, change = target.follow(samples.y, samples.weight)
             fitted = replace(before, target=target)
+        if held_out is not None:
+            check_vocabulary(fitted.vocabulary, held_out.X, "X_val")
         solver = Solver(self, fitted, samples, held_out, change, rng, incremental)
         # they grow while callbacks look at them
         self.loss_curve_ = solver.monitor.loss_curve
@@ -294,12 +295,10 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
             groups = check_groups(groups, len(y))
         return Samples(X, y, sample_weight, groups).of_some_weight()
 
-    def _read_validation(self, target, vocabulary, X_val, y_val, weight_val):
+    def _read_validation(self, target, X_val, y_val, weight_val):
         """Valid data for early stopping; errors say that it is these."""
         try:
             held_out = self._read(X_val, y_val, weight_val, reset=False)
-            if self.embedding_dim is not None:
-                check_vocabulary(vocabulary, held_out.X)
             self._reader().check_same(target, held_out.y)
             if len(held_out.X) < 2:
                 raise ValueError(
@@ -325,7 +324,7 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
         embedding = asked_embedding(self, features)
         if embedding is not None:
             if samples is not None:
-                vocabulary = vocabulary_of(samples.X)
+                vocabulary = samples.X.vocabulary
                 rows = table_rows(self, features, samples.X)
             architecture["embedding"] = {**embedding, "rows": rows}
         if self.missing != "error":
@@ -361,8 +360,7 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
                 given, self._sides, self.validation_fraction, stratify, rng
             )
         elif self.early_stopping:
-            vocabulary = vocabulary_of(given.X)
-            held_out = self._read_validation(target, vocabulary, *validation)
+            held_out = self._read_validation(target, *validation)
             keys = sample_keys(held_out.X, target.identity(held_out.y))
             held_out = held_out._replace(keys=keys)
         sides = None

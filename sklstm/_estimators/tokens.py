@@ -177,7 +177,7 @@ def table_rows(estimator, features, X):
 
 def _n_rows(X, column, width, given):
     """As many as the vocabulary or the weights have, else up to the largest id."""
-    vocabulary = vocabulary_of(X)
+    vocabulary = X.vocabulary
     if given is not None and not isinstance(given, Mapping):
         n = len(_matrix(given, width))
         if vocabulary is not None and len(vocabulary) != n:
@@ -281,14 +281,9 @@ def initial_tables(estimator, fitted):
 # ---- X -------------------------------------------------------------------------------
 
 
-def vocabulary_of(X):
-    """Tokens by id, of ids that know them."""
-    return getattr(X, "vocabulary", None)
-
-
 def hint(X, name):
     """Say that ids of tokens are about to be read as numbers."""
-    vocabulary = vocabulary_of(X)
+    vocabulary = X.vocabulary
     if vocabulary is not None:
         warn(
             f"X is ids of a vocabulary of {len(vocabulary)} tokens, which {name} "
@@ -297,9 +292,9 @@ def hint(X, name):
         )
 
 
-def check_vocabulary(expected, X):
+def check_vocabulary(expected, X, name="X"):
     """An error if ids of X stand for other tokens than those of a fit."""
-    found = vocabulary_of(X)
+    found = X.vocabulary
     if expected is None or found is None or found is expected or found == expected:
         return
     k = next((k for k, (a, b) in enumerate(zip(expected, found)) if a != b), None)
@@ -307,8 +302,8 @@ def check_vocabulary(expected, X):
     if k is not None:
         what = f"id {k} is {found[k]!r}, not {expected[k]!r}"
     raise ValueError(
-        f"X was encoded with another vocabulary than the X of fit: {what}. Encode it "
-        "with the TokenEncoder that was fitted then."
+        f"{name} was encoded with another vocabulary than the X of fit: {what}. Encode "
+        "it with the TokenEncoder that was fitted then."
     )
 
 
