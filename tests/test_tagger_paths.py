@@ -77,7 +77,8 @@ def test_paths_and_probabilities(bidirectional):
 
 def test_loss_is_that_of_the_paths():
     """The mean over the labelled steps of -log p of whole paths."""
-    model = fitted(batch_size=100, learning_rate_init=1e-9, max_iter=1, dtype="float64")
+    options = {"batch_size": 100, "learning_rate_init": 1e-9, "max_iter": 1}
+    model = fitted(dtype="float64", **options)
     total = 0
     for x, path in zip(X, Y, strict=True):
         if len(x) in range(1, 6):
@@ -87,10 +88,7 @@ def test_loss_is_that_of_the_paths():
             log_z = logsumexp([score for _, score in scores])
             total += log_z - dict(scores)[mine]
     short = [i for i, x in enumerate(X) if len(x) < 6]
-    again = small(
-        LSTMTagger, batch_size=100, learning_rate_init=1e-9, max_iter=1, dtype="float64",
-        warm_start=True,
-    ).fit(X, Y)  # fmt: skip
+    again = fitted(dtype="float64", warm_start=True, **options)
     again.fit([X[i] for i in short], [Y[i] for i in short])
     n_steps = sum(len(X[i]) for i in short)
     assert_allclose(again.loss_, total / n_steps, rtol=1e-6)
