@@ -159,7 +159,7 @@ TEXTS = [
     for i in range(60)
 ]
 LABELS = np.array(["-", "+"] * 30)
-SMALL = {"hidden_layer_sizes": 8, "max_iter": 60, "random_state": 0}
+SMALL = {"embedding_dim": 4, "hidden_layer_sizes": 8, "max_iter": 60, "random_state": 0}
 
 
 @pytest.mark.parametrize("kind", ["text", "lists", "objects", "Series"])
@@ -188,7 +188,10 @@ def test_pipeline(kind):
 
 def test_search():
     model = Pipeline(
-        [("tokens", TokenEncoder()), ("network", GRUClassifier(4, max_iter=2))]
+        [
+            ("tokens", TokenEncoder()),
+            ("network", GRUClassifier(4, embedding_dim=3, max_iter=2)),
+        ]
     )
     grid = {
         "tokens__min_df": [1, 2, 0.5],
@@ -205,6 +208,7 @@ def test_search():
     assert np.isnan(hard.cv_results_["mean_test_score"]).tolist() == [False, True]
 
 
+@pytest.mark.filterwarnings("ignore:X is ids of a vocabulary")
 def test_ids_are_numbers_to_an_estimator():
     ids = TokenEncoder().fit_transform(TEXTS)
     y = np.arange(60.0)
