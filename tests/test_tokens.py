@@ -22,7 +22,6 @@ from sklstm.preprocessing import FrameStacker, TimeDistributed
 from sklstm.sequences import SequenceArray, check_sequences
 from sklstm.sequences import _vocabulary as vocabularies
 
-
 WORDS = ("<unk>", "a", "b", "c", "d")
 
 
