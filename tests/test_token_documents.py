@@ -9,7 +9,6 @@ import pytest
 from sklstm.preprocessing import TokenEncoder
 from sklstm.sequences import SequenceArray
 
-pytestmark = pytest.mark.filterwarnings("error")
 
 TEXTS = ["a b", "b c b", ""]
 LISTS = [["a", "b"], ["b", "c", "b"], []]

@@ -22,8 +22,6 @@ from sklstm.preprocessing import FrameStacker, TimeDistributed
 from sklstm.sequences import SequenceArray, check_sequences
 from sklstm.sequences import _vocabulary as vocabularies
 
-pytestmark = pytest.mark.filterwarnings("error")
-
 WORDS = ("<unk>", "a", "b", "c", "d")
 
 
