@@ -252,9 +252,9 @@ class GRUClassifier(RecurrentClassifier):
         the values, then the indicators. With `embedding_dim` there is ``embedding`` (V,
         E), as the weight of ``torch.nn.Embedding``, or of several columns
         ``embedding_0`` and so on, by the number of the column; the lowest layer reads
-        the rows of all columns side by side and behind them the numbers. The head is ``head_weight`` (K, H), of two
-        directions (K, 2 H), and ``head_bias`` (K,), with K the number of outputs, as in
-        ``torch.nn.Linear``. Copies, read-only;
+        the rows of all columns side by side and behind them the numbers. The head is
+        ``head_weight`` (K, H), of two directions (K, 2 H), and ``head_bias`` (K,), with
+        K the number of outputs, as in ``torch.nn.Linear``. Copies, read-only;
         :func:`~sklstm.export.from_torch` takes them back.
 
     classes_ : ndarray of shape (n_classes,)
@@ -735,9 +735,9 @@ class GRURegressor(RecurrentRegressor):
         the values, then the indicators. With `embedding_dim` there is ``embedding`` (V,
         E), as the weight of ``torch.nn.Embedding``, or of several columns
         ``embedding_0`` and so on, by the number of the column; the lowest layer reads
-        the rows of all columns side by side and behind them the numbers. The head is ``head_weight`` (K, H), of two
-        directions (K, 2 H), and ``head_bias`` (K,), with K the number of outputs, as in
-        ``torch.nn.Linear``. Copies, read-only;
+        the rows of all columns side by side and behind them the numbers. The head is
+        ``head_weight`` (K, H), of two directions (K, 2 H), and ``head_bias`` (K,), with
+        K the number of outputs, as in ``torch.nn.Linear``. Copies, read-only;
         :func:`~sklstm.export.from_torch` takes them back.
 
     n_outputs_ : int
@@ -1236,9 +1236,9 @@ class LSTMClassifier(RecurrentClassifier):
         the values, then the indicators. With `embedding_dim` there is ``embedding`` (V,
         E), as the weight of ``torch.nn.Embedding``, or of several columns
         ``embedding_0`` and so on, by the number of the column; the lowest layer reads
-        the rows of all columns side by side and behind them the numbers. The head is ``head_weight`` (K, H), of two
-        directions (K, 2 H), and ``head_bias`` (K,), with K the number of outputs, as in
-        ``torch.nn.Linear``. Copies, read-only;
+        the rows of all columns side by side and behind them the numbers. The head is
+        ``head_weight`` (K, H), of two directions (K, 2 H), and ``head_bias`` (K,), with
+        K the number of outputs, as in ``torch.nn.Linear``. Copies, read-only;
         :func:`~sklstm.export.from_torch` takes them back.
 
     classes_ : ndarray of shape (n_classes,)
@@ -1729,9 +1729,9 @@ class LSTMRegressor(RecurrentRegressor):
         the values, then the indicators. With `embedding_dim` there is ``embedding`` (V,
         E), as the weight of ``torch.nn.Embedding``, or of several columns
         ``embedding_0`` and so on, by the number of the column; the lowest layer reads
-        the rows of all columns side by side and behind them the numbers. The head is ``head_weight`` (K, H), of two
-        directions (K, 2 H), and ``head_bias`` (K,), with K the number of outputs, as in
-        ``torch.nn.Linear``. Copies, read-only;
+        the rows of all columns side by side and behind them the numbers. The head is
+        ``head_weight`` (K, H), of two directions (K, 2 H), and ``head_bias`` (K,), with
+        K the number of outputs, as in ``torch.nn.Linear``. Copies, read-only;
         :func:`~sklstm.export.from_torch` takes them back.
 
     n_outputs_ : int
@@ -2230,9 +2230,9 @@ class RNNClassifier(RecurrentClassifier):
         the values, then the indicators. With `embedding_dim` there is ``embedding`` (V,
         E), as the weight of ``torch.nn.Embedding``, or of several columns
         ``embedding_0`` and so on, by the number of the column; the lowest layer reads
-        the rows of all columns side by side and behind them the numbers. The head is ``head_weight`` (K, H), of two
-        directions (K, 2 H), and ``head_bias`` (K,), with K the number of outputs, as in
-        ``torch.nn.Linear``. Copies, read-only;
+        the rows of all columns side by side and behind them the numbers. The head is
+        ``head_weight`` (K, H), of two directions (K, 2 H), and ``head_bias`` (K,), with
+        K the number of outputs, as in ``torch.nn.Linear``. Copies, read-only;
         :func:`~sklstm.export.from_torch` takes them back.
 
     classes_ : ndarray of shape (n_classes,)
@@ -2710,9 +2710,9 @@ class RNNRegressor(RecurrentRegressor):
         the values, then the indicators. With `embedding_dim` there is ``embedding`` (V,
         E), as the weight of ``torch.nn.Embedding``, or of several columns
         ``embedding_0`` and so on, by the number of the column; the lowest layer reads
-        the rows of all columns side by side and behind them the numbers. The head is ``head_weight`` (K, H), of two
-        directions (K, 2 H), and ``head_bias`` (K,), with K the number of outputs, as in
-        ``torch.nn.Linear``. Copies, read-only;
+        the rows of all columns side by side and behind them the numbers. The head is
+        ``head_weight`` (K, H), of two directions (K, 2 H), and ``head_bias`` (K,), with
+        K the number of outputs, as in ``torch.nn.Linear``. Copies, read-only;
         :func:`~sklstm.export.from_torch` takes them back.
 
     n_outputs_ : int
