@@ -1,5 +1,7 @@
 """Tables of embeddings from and to other libraries: the same outputs there and here."""
 
+import json
+
 import numpy as np
 import pytest
 from export_cases import in_keras
@@ -231,6 +233,18 @@ def test_onnx(form, pooling, missing):
     got = onnx_outputs(model, X)
     assert_allclose(got, model.predict_proba(X), atol=1e-5)
     assert np.ptp(got, axis=0).max() > 0.05
+
+
+def test_onnx_knows_the_tokens():
+    pytest.importorskip("skl2onnx")
+    X = SequenceArray([[1], [2], [0]], [0, 2, 3], vocabulary=["?", "b", "\u00fc"])
+    params = {"max_iter": 1, **IDS}
+    model = LSTMClassifier(3, **params).fit(X, [0, 1])
+    properties = {p.key: p.value for p in to_onnx(model).metadata_props}
+    assert json.loads(properties["vocabulary"]) == ["?", "b", "\u00fc"]
+    X = SequenceArray([[1], [2], [0]], [0, 2, 3], vocabulary=["?", 7, (1, 2)])
+    model = LSTMClassifier(3, **params).fit(X, [0, 1])
+    assert "vocabulary" not in {p.key for p in to_onnx(model).metadata_props}
 
 
 @both_forms
