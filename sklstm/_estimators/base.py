@@ -260,8 +260,8 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
             if not incremental:
                 target.check_whole(given.y)
         given, held_out = self._set_aside(given, validation, target, rng, incremental)
-        weight = reader.weigh(target, given.y, given.weight)
-        samples = given._replace(weight=weight).of_some_weight()
+        y, weight = reader.weigh(target, given.y, given.weight)
+        samples = given._replace(y=y, weight=weight).of_some_weight()
         if before is None:
             fitted, change = self._untrained(target, samples), None
         else:
@@ -294,13 +294,17 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
             allow_nan=self.missing != "error",
         )
         check_ids(X, asked_embedding(self, features_of(self)))
-        y = self._reader().check(y)
-        check_one_each(table, y, "y", X)
-        if sample_weight is not None:
-            sample_weight = check_sample_weight(sample_weight, len(y), self)
+        y, sample_weight = self._pair(table, X, self._reader().check(y), sample_weight)
         if groups is not None:
             groups = check_groups(groups, len(y))
         return Samples(X, y, sample_weight, groups).of_some_weight()
+
+    def _pair(self, table, X, y, sample_weight):
+        """Valid targets and weights, as many as there are sequences in valid X."""
+        check_one_each(table, y, "y", X)
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(sample_weight, len(y), self)
+        return y, sample_weight
 
     def _read_validation(self, target, X_val, y_val, weight_val):
         """Valid data for early stopping; errors say that it is these."""

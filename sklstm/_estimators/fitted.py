@@ -107,7 +107,7 @@ class Fitted:
         return self.build(
             n_features=self.n_inputs,
             n_outputs=self.target.n_outputs,
-            **{**self.architecture, **changes},
+            **{**self.architecture, **self.target.head, **changes},
         )
 
     def network(self):
@@ -119,7 +119,7 @@ class Fitted:
         network = self.make_network()
         weight, bias = self.head(network.views(self.parameters)["head"])
         weights = torch_weights(network, self.parameters)
-        weights |= {"head_weight": weight, "head_bias": bias}
+        weights |= {"head_weight": weight, "head_bias": bias, **self.paths}
         for array in weights.values():
             array.flags.writeable = False
         return weights
@@ -128,6 +128,17 @@ class Fitted:
     def weights(self):
         """All parameters by PyTorch's names, read-only, the head in units of y."""
         return dict(self._weights)
+
+    @cached_property
+    def paths(self):
+        """Scores of transitions, starts and ends, where there is a random field; -inf
+        of those that are not allowed."""
+        if not self.target.head.get("crf"):
+            return {}
+        network = self.make_network()
+        network.load(self.parameters, backward=False)
+        names = "transitions", "start_transitions", "end_transitions"
+        return dict(zip(names, network.layers[-1].scores, strict=True))
 
     def head(self, views):
         """Weight (K, H) and bias (K,) of the head, in the units of its outputs."""

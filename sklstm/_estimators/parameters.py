@@ -70,6 +70,12 @@ def parameters_of(*groups):
     }
 
 
+def but(group, *names):
+    """A group without some of its parameters."""
+    kept = {name: value for name, value in vars(group).items() if name not in names}
+    return type(group.__name__, (), kept)
+
+
 FLAG = Domain(["boolean"], "bool", "bool")
 NONE = Domain([None], "None", "None")
 SIZES = Domain(["array-like"], "Sequence[int]", "tuple of int")
@@ -100,6 +106,14 @@ CLASS_WEIGHT = Domain(
     'dict | list[dict] | Literal["balanced"] | None',
     'dict, "balanced" or None',
 )
+TAG_WEIGHT = Domain(
+    [dict, StrOptions({"balanced"}), None],
+    'dict | Literal["balanced"] | None',
+    'dict, "balanced" or None',
+)
+CONSTRAINTS = options("auto")
+CONSTRAINTS |= Domain(["array-like", set], "Sequence[tuple]", "list of pairs") | NONE
+ANYTHING = Domain([object], "Any", "object")
 LOSSES = options(*numbers.LOSSES)
 SOLVERS = options("adam", "adamw", "sgd", "rmsprop", "lbfgs")
 SCHEDULES = options("constant", "invscaling", "adaptive", "cosine")
@@ -217,6 +231,71 @@ class RNNCell:
     activation = Parameter("tanh", options("tanh", "relu")).means("""
         Activation function of the hidden units. "relu" does not saturate, which carries
         gradients over longer sequences [Le2015]_, but nothing bounds its hidden states.
+        """)
+
+
+CELLS = options("lstm", "lstm_peephole", "gru", "rnn_tanh", "rnn_relu")
+
+
+class AnyCell:
+    """The cell, where it is a parameter."""
+
+    cell = Parameter("lstm", CELLS).means("""
+        What the recurrent layers are made of: long short-term memory [Hochreiter1997]_,
+        the same with peepholes [Gers2000b]_, gated recurrent units [Cho2014]_, or a
+        plain recurrent network [Elman1990]_ with the activation tanh or ReLU.
+        """)
+
+    forget_bias = Parameter(
+        "auto", number(closed="neither") | options("auto", "chrono")
+    ).means("""
+        Where the bias of the gate starts that says how much of its state a unit keeps:
+        the forget gate of an LSTM, the update gate of a GRU. "auto" is 1 for an LSTM
+        [Gers2000]_, [Jozefowicz2015]_ and 0 for a GRU. "chrono" spreads the units over
+        memories of 1 to as many steps as the longest training sequence has
+        [Tallec2018]_. A plain recurrent network has no such gate.
+        """)
+
+
+class Tagging:
+    """What a tagger has besides."""
+
+    bidirectional = Parameter(True, FLAG).means("""
+        Whether each layer reads the sequences in both directions [Schuster1997]_,
+        [Graves2005]_: two networks of H units, one of which begins at each sequence's
+        own end. The layer above, or the head, gets both side by side: 2 H inputs.
+        """)
+
+    crf = Parameter(True, FLAG).means("""
+        Whether the labels of a sequence are those of a conditional random field on top
+        of the network [Lafferty2001]_, [Lample2016]_: beside the emissions of each step
+        it learns scores of transitions from a label to the next. The loss is that of
+        whole paths, predictions are the best path (Viterbi), probabilities exact
+        marginals. Without it every step is labelled for itself. Multilabel y has no
+        paths: there it has no effect.
+        """)
+
+    constraints = Parameter("auto", CONSTRAINTS).means("""
+        Which labels may follow each other with ``crf=True``; what is not allowed has no
+        probability in training and is never predicted.
+
+        - "auto": where the labels are tags of a scheme, IOB2 (BIO), BIOES, BILOU or
+          BMES, and y obeys it, what that allows: in IOB2 "I-X" only after "B-X" or
+          "I-X". Other labels may follow each other as they like;
+        - a list of pairs (label, next label): all that are allowed;
+        - None: everything is.
+        """)
+
+    class_weight = Parameter(None, TAG_WEIGHT).means("""
+        Weights of the labels; they multiply the weights of the steps that have them.
+        "balanced" gives every label the same total weight. With ``crf=True`` a sequence
+        has the mean weight of its labelled steps, and steps of weight zero count as
+        without label. Not for multilabel y.
+        """)
+
+    unlabeled = Parameter(None, ANYTHING).means("""
+        What stands in y for a step without label, beside None: it has no loss and does
+        not count in a score.
         """)
 
 

@@ -145,6 +145,11 @@ class Streaming:
             raise ValueError(
                 f"method={method!r} is none of {', '.join(fitted.target.methods)}."
             )
+        if fitted.target.head.get("crf"):
+            raise ValueError(
+                "A conditional random field labels whole sequences: the label of a "
+                "step depends on those to come. For streams fit with crf=False."
+            )
         if fitted.architecture["bidirectional"]:
             raise ValueError(
                 "A bidirectional network cannot be streamed: one of its directions "

@@ -35,6 +35,7 @@ def _short_spin():
 
 
 with _short_spin():
+    from . import _crf as crf
     from ._digest import digests
     from ._embedding import add_rows
     from ._random import dropout_mask, philox
@@ -55,6 +56,7 @@ __all__ = [
     "add_rows",
     "array_dtype",
     "bfloat16_set",
+    "crf",
     "digests",
     "dropout_mask",
     "effective_n_threads",

@@ -1,9 +1,11 @@
 """Networks of the layers that there are, as their architecture says."""
 
 from .layers.bidirectional import Bidirectional
+from .layers.crf import CRF
 from .layers.dense import Dense
 from .layers.dropout import Dropout, StepDropout
 from .layers.embedding import Embedding
+from .layers.every_step import EveryStep
 from .layers.pooling import Last, Pooling
 from .layers.recurrent import Recurrent
 from .network import Network
@@ -76,3 +78,31 @@ def whole_sequence_network(
     if dropout:
         end.append(Dropout("head.dropout", width, dtype, dropout))
     return Network([*body, *end, Dense("head", width, n_outputs, dtype)])
+
+
+def every_step_network(
+    n_features, hidden_layer_sizes, n_outputs, dtype, cell="lstm", bidirectional=False,
+    dropout=0.0, recurrent_dropout=0.0, embedding=None, crf=False, allowed=None,
+):  # fmt: skip
+    """Recurrent layers and a dense head that reads each of their steps.
+
+    `embedding` is as in `input_layers`. With `crf` the outputs are emissions of a
+    conditional random field, of whose starts, transitions and ends the masks `allowed`
+    say which there are, None for all.
+    """
+    body, n_inputs = input_layers(n_features, dtype, embedding, dropout)
+    body += recurrent_layers(
+        n_inputs, hidden_layer_sizes, dtype, cell, bidirectional=bidirectional,
+        dropout=dropout, recurrent_dropout=recurrent_dropout,
+        reads_data=embedding is None or not embedding["trainable"],
+    )  # fmt: skip
+    width = body[-1].n_outputs
+    if dropout:
+        body.append(StepDropout("head.dropout", width, dtype, dropout))
+    end = [
+        EveryStep("every_step", width, width, dtype),
+        Dense("head", width, n_outputs, dtype, at_steps=True),
+    ]
+    if crf:
+        end.append(CRF("crf", n_outputs, dtype, allowed))
+    return Network([*body, *end])

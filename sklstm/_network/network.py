@@ -29,6 +29,9 @@ KNOWN_STEPS = 8192
 class Network:
     """A chain of layers: some that hand on steps, then one that reads them, and a head.
 
+    Outputs are a row for each sequence or, where all steps are read, one for each step,
+    one sequence after the other.
+
     The layers come with names of their own; those of recurrent ones are l0, l1, ...,
     of a pooling with running sums it is pooling. What tables there are stand first in
     the flat vector, and `dense` is the part behind them.
@@ -275,6 +278,11 @@ class Network:
         passes = self._passes(data, starts, lengths, PREDICT_STEPS, states, pooled)
         outputs = [self._through(self.layers, x, run)[0].copy() for _, x, run in passes]
         return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
+
+    def for_loss(self, raw):
+        """What the loss and the decoder read of raw outputs: these, and what the
+        uppermost layer knows beside."""
+        return self.layers[-1].for_loss(raw)
 
     def step(self, x, states, pooled):
         """Raw outputs (n, K) in float64 after one step (n, F) more of n sequences, and

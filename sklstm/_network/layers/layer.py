@@ -46,6 +46,10 @@ class Layer:
         """Add to the gradients of the weights; return the gradient of the input."""
         raise NotImplementedError
 
+    def for_loss(self, y):
+        """What the loss reads, of the outputs of the uppermost layer."""
+        return y
+
     def step(self, x, state):
         """One step of n sequences (n, .) and the state after it, the bits of `forward`;
         a layer without a state has None."""
