@@ -33,7 +33,14 @@ from token_cases import (
     tokens,
 )
 
-from sklstm import GRUClassifier, GRURegressor, LSTMClassifier, LSTMRegressor
+from sklstm import (
+    GRUClassifier,
+    GRURegressor,
+    LSTMClassifier,
+    LSTMRegressor,
+    LSTMStepRegressor,
+    LSTMTagger,
+)
 from sklstm._training.gradient import minibatch_gradient
 from sklstm.inspection import (
     GateDisplay,
@@ -517,3 +524,59 @@ def test_a_regressor_in_other_units():
     y = make_target(GRURegressor, X)
     model = small(GRURegressor).partial_fit(X, y).partial_fit(X, 1000 * y)
     assert np.isfinite(model.predict(X)).all()
+
+
+# ---- targets at steps --------------------------------------------------------------
+
+
+def at_steps(Estimator, X):
+    """A label or number at each step, which its id says."""
+    if Estimator is LSTMTagger:
+        return [["B" if k % 3 == 0 else "O" for k in x] for x in X]
+    return [np.sin(x.astype(float)) for x in X]
+
+
+STEP_OPTIONS = [
+    (LSTMTagger, {}),
+    (LSTMTagger, {"crf": False, "dropout": 0.3, "bidirectional": False}),
+    (LSTMTagger, {"embedding_trainable": False, "dtype": "float64"}),
+    (LSTMStepRegressor, {"bidirectional": False, "missing": "indicator"}),
+    (LSTMStepRegressor, {"solver": "lbfgs"}),
+]
+
+
+@pytest.mark.parametrize("Estimator, options", STEP_OPTIONS)
+def test_targets_at_steps(threads, Estimator, options):
+    X = [x for x in tokens() if len(x)]
+    y = at_steps(Estimator, X)
+    with threads(2):
+        again = small(Estimator, **options).fit(X, y)
+    model = small(Estimator, **options).fit(X, y)
+    assert_same_bits(model, again)
+    assert model.weights_["embedding"].shape == (V, E)
+    together = model.predict(X)
+    for i in range(len(X)):
+        assert_array_equal(model.predict(X[i : i + 1])[0], together[i])
+    loaded = pickle.loads(pickle.dumps(model))
+    beyond = model.predict([[V, 2]])[0]
+    assert_array_equal(loaded.predict([[0, 2]])[0], beyond)
+    bad = [*X[:2], np.array([1, -3])]
+    for call in (model.predict, lambda X: model.fit(X, at_steps(Estimator, X))):
+        with pytest.raises(ValueError, match="X holds -3 at sample 2, step 1"):
+            call(bad)
+    if Estimator is LSTMStepRegressor and not model.bidirectional:
+        state = model.initial_state()
+        for k, token in enumerate(X[5]):
+            got, state = model.predict_step([token], state)
+            assert_array_equal(np.ravel(got)[0], together[5][k])
+
+
+@pytest.mark.parametrize("Estimator", [LSTMTagger, LSTMStepRegressor])
+def test_targets_at_steps_are_learnt(Estimator):
+    X = [x for x in tokens(80) if len(x)]
+    y = at_steps(Estimator, X)
+    model = small(Estimator, max_iter=40).fit(X, y)
+    assert model.score(X, y) > 0.95
+    columns = [np.c_[np.ones(len(x)), x] for x in X]
+    params = {"categorical_features": [1], "max_iter": 40}
+    assert small(Estimator, **params).fit(columns, y).score(columns, y) > 0.95
