@@ -39,7 +39,7 @@ def to_onnx(
     Pipeline before it. It computes in float32. It takes padded sequences:
 
     - ``X``: float32 (batch, time, features). What stands behind the end of a sequence
-      does not matter, whatever it is, NaN included.
+      does not matter, whatever it is, NaN included. Ids of tokens are numbers too.
     - ``sequence_lens``: int32 (batch,), the numbers of steps.
 
     Batch, of one or more, and time may have any size at every call; of a batch of none
@@ -103,10 +103,13 @@ def to_onnx(
     vary by should be shifted before. An estimator of ``dtype="float64"`` is exported in
     float32 as well, because ONNX Runtime computes recurrent layers in nothing else.
 
-    The model raises no errors of its own. Where a sequence has a missing value, or
-    infinity, `probabilities` or `variable` are NaN and `label` means nothing, unless
-    `missing` of the estimator or an imputer fills it; in a stream also for the pieces
-    after it. A FrameStacker of ``remainder="error"`` drops what is left over.
+    The model raises no errors of its own. Where a sequence has a missing value,
+    infinity or, among ids, a number that is none, `probabilities` or `variable` are NaN
+    and `label` means nothing, unless `missing` of the estimator or an imputer fills it;
+    in a stream also for the pieces after it. An id beyond the table has its row 0. The
+    tokens of the ids, where X of the fit knew them and they are text, are a list in the
+    metadata, ``vocabulary``, as JSON. A FrameStacker of ``remainder="error"`` drops
+    what is left over.
 
     Examples
     --------
@@ -248,6 +251,9 @@ def _properties(end, steps):
         properties["classes"] = json.dumps(end.classes_.tolist())
     elif fitted_of(end).target.loss_name == "quantile":
         properties["quantile"] = json.dumps(fitted_of(end).target.loss_parameter)
+    found = fitted_of(end)
+    if found.vocabulary and all(isinstance(token, str) for token in found.vocabulary):
+        properties["vocabulary"] = json.dumps(found.vocabulary)
     first = features_of((*steps, end)[0])
     if first.feature_names_in is not None and first.fixed_n_steps is None:
         properties["feature_names"] = json.dumps(list(first.feature_names_in))
