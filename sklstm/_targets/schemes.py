@@ -3,8 +3,8 @@
 Tags mark entities by prefixes: "B-" begins one of a type, "I-" goes on inside it, and
 where the scheme says so "E-" ends it and "S-" is one of a single step; "O" is outside
 (Ramshaw & Marcus 1995). Where entities have no types tags are letters alone. In IOB2,
-or BIO, every entity begins with "B-"; where "B-" only parts neighbours (IOB1) nothing is
-forbidden, and it is no scheme here.
+or BIO, every entity begins with "B-"; where "B-" only parts neighbours (IOB1) nothing
+is forbidden, and it is no scheme here.
 """
 
 from typing import NamedTuple
