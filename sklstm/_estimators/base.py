@@ -26,6 +26,7 @@ from .._training.split import nothing_seen, remember, sample_keys, split
 from .._typing import ArrayLike, Estimator, SequencesLike
 from ..sequences._check import features_of, validate_sequences, warn_of_one_step
 from ..sequences._missing import observed_mean
+from .categories import coded
 from .checks import NO_JOBS, check_parameters, hidden_sizes, precision
 from .fitted import Fitted, fitted_of
 from .going_on import check_same_network
@@ -34,6 +35,13 @@ from .progress import with_own_histories
 from .solver import Solver
 from .state import check_state
 from .streaming import Streaming
+from .tokens import (
+    asked_embedding,
+    check_ids,
+    check_vocabulary,
+    hint,
+    table_rows,
+)
 from .transform import HiddenStates
 
 
@@ -52,9 +60,12 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
         ``_reverse`` for the direction that begins at the end. With
         ``pooling="attention"`` there is also ``attention``, the vector w (H,) or
         (2 H,). With ``missing="indicator"`` the lowest layer reads 2 F features: first
-        the values, then the indicators. The head is ``head_weight`` (K, H), of two
-        directions (K, 2 H), and ``head_bias`` (K,), with K the number of outputs, as in
-        ``torch.nn.Linear``. Copies, read-only;
+        the values, then the indicators. With `embedding_dim` there is ``embedding`` (V,
+        E), as the weight of ``torch.nn.Embedding``, or of several columns
+        ``embedding_0`` and so on, by the number of the column; the lowest layer reads
+        the rows of all columns side by side and behind them the numbers. The head is
+        ``head_weight`` (K, H), of two directions (K, 2 H), and ``head_bias`` (K,), with
+        K the number of outputs, as in ``torch.nn.Linear``. Copies, read-only;
         :func:`~sklstm.export.from_torch` takes them back.
 
     n_features_in_ : int
@@ -105,6 +116,8 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
     _sides = None
     # The constant outputs that a first fit started with, where it is known.
     _start = None
+    # Categories of the columns of X, of a fit that finds them by dtype.
+    _categories = None
 
     def set_params(self: Estimator, **params: Any) -> Estimator:
         """Set parameters of the estimator.
@@ -228,16 +241,21 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
     ):  # fmt: skip
         check_parameters(self, validation, groups, incremental)
         before = vars(self).get("_fitted") if incremental or self.warm_start else None
+        if before is not None or self._categories is not None:
+            self._categories = before and before.categories
         reader = self._reader()
         given = self._read(X, y, sample_weight, groups, reset=before is None)
         if not incremental:
             warn_of_one_step(given.X, type(self).__name__)
         if before is None:
+            if self.embedding_dim is None:
+                hint(given.X, type(self).__name__)
             target = reader.fit(given.y, given.weight, classes, incremental)
             rng = self._begin(target)
         else:
             target, rng = before.target, copy.deepcopy(self._random_state)
             check_same_network(self, before)
+            check_vocabulary(before.vocabulary, given.X)
             reader.check_same(target, given.y, classes)
             if not incremental:
                 target.check_whole(given.y)
@@ -249,6 +267,8 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
         else:
             target, change = target.follow(samples.y, samples.weight)
             fitted = replace(before, target=target)
+        if held_out is not None:
+            check_vocabulary(fitted.vocabulary, held_out.X, "X_val")
         solver = Solver(self, fitted, samples, held_out, change, rng, incremental)
         # they grow while callbacks look at them
         self.loss_curve_ = solver.monitor.loss_curve
@@ -264,6 +284,8 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
     def _read(self, X, y, sample_weight, groups=None, *, reset):
         """Valid samples, without those whose weight is zero."""
         table = X
+        if isinstance(self.categorical_features, str):  # "from_dtype"
+            X, self._categories = coded(X, self._categories)
         X = validate_sequences(
             self,
             X,
@@ -271,6 +293,7 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
             dtype=array_dtype(precision(self)),
             allow_nan=self.missing != "error",
         )
+        check_ids(X, asked_embedding(self, features_of(self)))
         y, sample_weight = self._pair(table, X, self._reader().check(y), sample_weight)
         if groups is not None:
             groups = check_groups(groups, len(y))
@@ -304,22 +327,34 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
         vars(self).update(target.attributes)
         return check_random_state(self.random_state)
 
-    def _untrained(self, target, samples=None):
-        """What a first fit, or an import, has found before its parameters."""
+    def _untrained(self, target, samples=None, rows=None):
+        """What a first fit, or an import, whose tables have so many `rows`, has found
+        before its parameters."""
         first_value, features = None, features_of(self)
+        architecture, vocabulary = self._asked_architecture(), None
+        embedding = asked_embedding(self, features)
+        if embedding is not None:
+            if samples is not None:
+                vocabulary = samples.X.vocabulary
+                rows = table_rows(self, features, samples.X)
+            architecture["embedding"] = {**embedding, "rows": rows}
         if self.missing != "error":
             if samples is None:  # as for features that were never observed
                 dtype = array_dtype(precision(self))
                 first_value = np.zeros(features.n_sequence_features, dtype)
             else:
                 first_value = observed_mean(samples.X, samples.weight)
+            if embedding is not None:  # what is not known
+                first_value[list(embedding["columns"])] = 0
         return Fitted(
             self._build,
-            self._asked_architecture(),
+            architecture,
             features,
             target,
             self.missing,
             first_value,
+            vocabulary,
+            self._categories,
         )
 
     def _set_aside(self, given, validation, target, rng, incremental):
@@ -398,6 +433,8 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
 
     def _check_X(self, fitted, X, state=None):
         """Valid X as the fitted network reads it, from a state on that is checked."""
+        if fitted.categories is not None:
+            X, _ = coded(X, fitted.categories)
         X = validate_sequences(
             self,
             X,
@@ -406,6 +443,8 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
             allow_nan=fitted.missing != "error",
             features=fitted.features,
         )
+        check_ids(X, fitted.embedding)
+        check_vocabulary(fitted.vocabulary, X)
         if state is None:
             return fitted.read(X)
         if state.n_sequences != len(X):

@@ -37,6 +37,10 @@ class Fitted:
     missing: str
     # (F,), what stands for values before the first one observed.
     first_value: np.ndarray | None = None
+    # Tokens by id, where X of the fit knew them.
+    vocabulary: tuple | None = None
+    # Categories by the number of their column, where the dtypes of X said them.
+    categories: dict | None = None
     # (P,), read-only; None before training.
     parameters: np.ndarray | None = None
     # Networks that are packed and not in use.
@@ -60,6 +64,8 @@ class Fitted:
             "target": self.target.state,
             "missing": self.missing,
             "first_value": self.first_value,
+            "vocabulary": self.vocabulary,
+            "categories": self.categories,
             "parameters": self.parameters,
         }
 
@@ -70,6 +76,11 @@ class Fitted:
     def n_inputs(self):
         """Features of a step as the network reads it."""
         return self.features.n_sequence_features * (1 + (self.missing == "indicator"))
+
+    @property
+    def embedding(self):
+        """What the network knows of columns that are ids; None where none is."""
+        return self.architecture.get("embedding")
 
     @cached_property
     def kind(self):

@@ -79,6 +79,17 @@ def but(group, *names):
 FLAG = Domain(["boolean"], "bool", "bool")
 NONE = Domain([None], "None", "None")
 SIZES = Domain(["array-like"], "Sequence[int]", "tuple of int")
+WIDTHS = Domain(["array-like"], "Sequence[int]", "list of int")
+VECTORS = Domain(
+    ["array-like", dict],
+    "ArrayLike | dict | Sequence[ArrayLike | dict | None]",
+    "array-like, dict or list of these",
+)
+COLUMNS = Domain(
+    ["array-like", StrOptions({"from_dtype"})],
+    'Sequence[int] | Sequence[str] | Sequence[bool] | Literal["from_dtype"]',
+    'array-like of int, str or bool, or "from_dtype"',
+)
 LEVELS = number(0, 1, "neither")
 LEVELS |= Domain(["array-like"], "Sequence[float]", "list of float")
 INFINITE = Domain([Options(Real, {np.inf})], "float", "inf")
@@ -135,13 +146,56 @@ class Network:
     dropout = Parameter(0.0, number(0, 1)).means("""
         Share of what each layer hands on that is set to zero in training
         [Srivastava2014]_: at random for every step to the layer above, after `pooling`
-        to the head. The rest is divided by ``1 - dropout``; predictions drop nothing.
+        to the head, of `embedding_dim` the rows of tokens, but not the numbers beside
+        them. The rest is divided by ``1 - dropout``; predictions drop nothing.
         """)
 
     recurrent_dropout = Parameter(0.0, number(0, 1)).means("""
         Share of the hidden units that the recurrent weights do not see in training, the
         same ones at all steps of a sequence [Gal2016]_. The rest is divided by
         ``1 - recurrent_dropout``.
+        """)
+
+
+class Tokens:
+    """Which columns of X are ids, of tokens or categories, and the rows of these."""
+
+    embedding_dim = Parameter(None, integer() | WIDTHS | NONE).means("""
+        Length of the row of numbers that stands for each id, where X is ids of tokens
+        or has columns of ids [Bengio2003]_. The rows are trained with the network,
+        which reads them in the place of the ids: X of one column is ids then, as
+        :class:`~sklstm.preprocessing.TokenEncoder` makes them, integers from 0 on. None
+        reads all of X as numbers. With `categorical_features` a list may have a length
+        for each of these columns.
+
+        Each column has a table of its own, with as many rows as X has tokens in its
+        vocabulary, else as `embedding_weights` has, else up to the largest id in X of
+        the first fit. Row 0 stands for what is not known: it begins at zero and is
+        trained where X has id 0, and every id beyond the table has it. The other rows
+        begin at random, small. In a minibatch only rows that it has are trained, and
+        neither they nor the moments of others move: those of "adam" are
+        ``torch.optim.SparseAdam``'s. `alpha` does not reach the tables.
+        """)
+
+    embedding_weights = Parameter(None, VECTORS | NONE).means("""
+        Where the rows begin: a table of shape (n_rows, embedding_dim), whose row 0
+        stands for what is not known, or a dict of tokens and their rows, of which those
+        are taken that X has in its vocabulary; without a vocabulary keys are ids.
+        Tokens that are not in the dict begin as without it. With several columns a list
+        of these, or of None, one for each of `categorical_features`.
+        """)
+
+    embedding_trainable = Parameter(True, FLAG).means("""
+        Whether the rows are trained, or stay where they begin.
+        """)
+
+    categorical_features = Parameter(None, COLUMNS | NONE).means("""
+        Columns of X that are ids, where others are numbers: their indices, their names
+        or a mask, as in :class:`sklearn.ensemble.HistGradientBoostingClassifier`. The
+        network reads their rows side by side, and behind them the numbers. With None
+        and `embedding_dim` X is one column. "from_dtype" takes the columns of a
+        categorical dtype, pandas' or polars', where X is a list of DataFrames, and
+        gives their categories ids: what was no category in the first fit has row 0.
         """)
 
 
@@ -310,7 +364,8 @@ class Optimizer:
         """)
 
     alpha = Parameter(0.0, number(0)).means("""
-        Strength of the L2 penalty on the weights (not the biases). For "adamw" the rate
+        Strength of the L2 penalty on the weights (not the biases, nor the rows of
+        tokens). For "adamw" the rate
         of decay; for the other solvers a term ``alpha / 2 * |W|**2`` in the loss,
         divided by the samples of the minibatch times the mean weight of all samples
         (with "lbfgs" by the weight of all samples).

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import ArrayLike, DTypeLike
 
 from .classifier import RecurrentClassifier
 from .regressor import RecurrentRegressor
@@ -45,12 +45,47 @@ class GRUClassifier(RecurrentClassifier):
     dropout : float, default=0.0
         Share of what each layer hands on that is set to zero in training
         [Srivastava2014]_: at random for every step to the layer above, after `pooling`
-        to the head. The rest is divided by ``1 - dropout``; predictions drop nothing.
+        to the head, of `embedding_dim` the rows of tokens, but not the numbers beside
+        them. The rest is divided by ``1 - dropout``; predictions drop nothing.
 
     recurrent_dropout : float, default=0.0
         Share of the hidden units that the recurrent weights do not see in training, the
         same ones at all steps of a sequence [Gal2016]_. The rest is divided by
         ``1 - recurrent_dropout``.
+
+    embedding_dim : int or list of int or None, default=None
+        Length of the row of numbers that stands for each id, where X is ids of tokens
+        or has columns of ids [Bengio2003]_. The rows are trained with the network,
+        which reads them in the place of the ids: X of one column is ids then, as
+        :class:`~sklstm.preprocessing.TokenEncoder` makes them, integers from 0 on. None
+        reads all of X as numbers. With `categorical_features` a list may have a length
+        for each of these columns.
+
+        Each column has a table of its own, with as many rows as X has tokens in its
+        vocabulary, else as `embedding_weights` has, else up to the largest id in X of
+        the first fit. Row 0 stands for what is not known: it begins at zero and is
+        trained where X has id 0, and every id beyond the table has it. The other rows
+        begin at random, small. In a minibatch only rows that it has are trained, and
+        neither they nor the moments of others move: those of "adam" are
+        ``torch.optim.SparseAdam``'s. `alpha` does not reach the tables.
+
+    embedding_weights : array-like, dict or list of these or None, default=None
+        Where the rows begin: a table of shape (n_rows, embedding_dim), whose row 0
+        stands for what is not known, or a dict of tokens and their rows, of which those
+        are taken that X has in its vocabulary; without a vocabulary keys are ids.
+        Tokens that are not in the dict begin as without it. With several columns a list
+        of these, or of None, one for each of `categorical_features`.
+
+    embedding_trainable : bool, default=True
+        Whether the rows are trained, or stay where they begin.
+
+    categorical_features : array-like of int, str or bool, or "from_dtype" or None, default=None
+        Columns of X that are ids, where others are numbers: their indices, their names
+        or a mask, as in :class:`sklearn.ensemble.HistGradientBoostingClassifier`. The
+        network reads their rows side by side, and behind them the numbers. With None
+        and `embedding_dim` X is one column. "from_dtype" takes the columns of a
+        categorical dtype, pandas' or polars', where X is a list of DataFrames, and
+        gives their categories ids: what was no category in the first fit has row 0.
 
     forget_bias : float or "chrono", default=0.0
         Where the bias of the update gate starts, which says how much of its state a
@@ -68,7 +103,8 @@ class GRUClassifier(RecurrentClassifier):
         `early_stopping`, dropout or `tbptt`, and leaves no :meth:`partial_fit`.
 
     alpha : float, default=0.0
-        Strength of the L2 penalty on the weights (not the biases). For "adamw" the rate
+        Strength of the L2 penalty on the weights (not the biases, nor the rows of
+        tokens). For "adamw" the rate
         of decay; for the other solvers a term ``alpha / 2 * |W|**2`` in the loss,
         divided by the samples of the minibatch times the mean weight of all samples
         (with "lbfgs" by the weight of all samples).
@@ -216,9 +252,12 @@ class GRUClassifier(RecurrentClassifier):
         ``_reverse`` for the direction that begins at the end. With
         ``pooling="attention"`` there is also ``attention``, the vector w (H,) or
         (2 H,). With ``missing="indicator"`` the lowest layer reads 2 F features: first
-        the values, then the indicators. The head is ``head_weight`` (K, H), of two
-        directions (K, 2 H), and ``head_bias`` (K,), with K the number of outputs, as in
-        ``torch.nn.Linear``. Copies, read-only;
+        the values, then the indicators. With `embedding_dim` there is ``embedding`` (V,
+        E), as the weight of ``torch.nn.Embedding``, or of several columns
+        ``embedding_0`` and so on, by the number of the column; the lowest layer reads
+        the rows of all columns side by side and behind them the numbers. The head is
+        ``head_weight`` (K, H), of two directions (K, 2 H), and ``head_bias`` (K,), with
+        K the number of outputs, as in ``torch.nn.Linear``. Copies, read-only;
         :func:`~sklstm.export.from_torch` takes them back.
 
     classes_ : ndarray of shape (n_classes,)
@@ -301,6 +340,8 @@ class GRUClassifier(RecurrentClassifier):
        Networks from Overfitting", Journal of Machine Learning Research 15, 2014.
     .. [Gal2016] Y. Gal and Z. Ghahramani, "A Theoretically Grounded Application of Dropout
        in Recurrent Neural Networks", NIPS 2016.
+    .. [Bengio2003] Y. Bengio, R. Ducharme, P. Vincent and C. Jauvin, "A Neural
+       Probabilistic Language Model", Journal of Machine Learning Research 3, 2003.
     .. [Tallec2018] C. Tallec and Y. Ollivier, "Can Recurrent Neural Networks Warp Time?",
        ICLR 2018.
     .. [Kingma2015] D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization",
@@ -343,6 +384,10 @@ class GRUClassifier(RecurrentClassifier):
     pooling: Literal["last", "mean", "max", "attention"]
     dropout: float
     recurrent_dropout: float
+    embedding_dim: int | Sequence[int] | None
+    embedding_weights: ArrayLike | dict | Sequence[ArrayLike | dict | None] | None
+    embedding_trainable: bool
+    categorical_features: Sequence[int] | Sequence[str] | Sequence[bool] | Literal["from_dtype"] | None
     forget_bias: float | Literal["chrono"]
     solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"]
     alpha: float
@@ -393,6 +438,10 @@ class GRUClassifier(RecurrentClassifier):
         pooling: Literal["last", "mean", "max", "attention"] = "last",
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
+        embedding_dim: int | Sequence[int] | None = None,
+        embedding_weights: ArrayLike | dict | Sequence[ArrayLike | dict | None] | None = None,
+        embedding_trainable: bool = True,
+        categorical_features: Sequence[int] | Sequence[str] | Sequence[bool] | Literal["from_dtype"] | None = None,
         forget_bias: float | Literal["chrono"] = 0.0,
         solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"] = "adam",
         alpha: float = 0.0,
@@ -458,12 +507,47 @@ class GRURegressor(RecurrentRegressor):
     dropout : float, default=0.0
         Share of what each layer hands on that is set to zero in training
         [Srivastava2014]_: at random for every step to the layer above, after `pooling`
-        to the head. The rest is divided by ``1 - dropout``; predictions drop nothing.
+        to the head, of `embedding_dim` the rows of tokens, but not the numbers beside
+        them. The rest is divided by ``1 - dropout``; predictions drop nothing.
 
     recurrent_dropout : float, default=0.0
         Share of the hidden units that the recurrent weights do not see in training, the
         same ones at all steps of a sequence [Gal2016]_. The rest is divided by
         ``1 - recurrent_dropout``.
+
+    embedding_dim : int or list of int or None, default=None
+        Length of the row of numbers that stands for each id, where X is ids of tokens
+        or has columns of ids [Bengio2003]_. The rows are trained with the network,
+        which reads them in the place of the ids: X of one column is ids then, as
+        :class:`~sklstm.preprocessing.TokenEncoder` makes them, integers from 0 on. None
+        reads all of X as numbers. With `categorical_features` a list may have a length
+        for each of these columns.
+
+        Each column has a table of its own, with as many rows as X has tokens in its
+        vocabulary, else as `embedding_weights` has, else up to the largest id in X of
+        the first fit. Row 0 stands for what is not known: it begins at zero and is
+        trained where X has id 0, and every id beyond the table has it. The other rows
+        begin at random, small. In a minibatch only rows that it has are trained, and
+        neither they nor the moments of others move: those of "adam" are
+        ``torch.optim.SparseAdam``'s. `alpha` does not reach the tables.
+
+    embedding_weights : array-like, dict or list of these or None, default=None
+        Where the rows begin: a table of shape (n_rows, embedding_dim), whose row 0
+        stands for what is not known, or a dict of tokens and their rows, of which those
+        are taken that X has in its vocabulary; without a vocabulary keys are ids.
+        Tokens that are not in the dict begin as without it. With several columns a list
+        of these, or of None, one for each of `categorical_features`.
+
+    embedding_trainable : bool, default=True
+        Whether the rows are trained, or stay where they begin.
+
+    categorical_features : array-like of int, str or bool, or "from_dtype" or None, default=None
+        Columns of X that are ids, where others are numbers: their indices, their names
+        or a mask, as in :class:`sklearn.ensemble.HistGradientBoostingClassifier`. The
+        network reads their rows side by side, and behind them the numbers. With None
+        and `embedding_dim` X is one column. "from_dtype" takes the columns of a
+        categorical dtype, pandas' or polars', where X is a list of DataFrames, and
+        gives their categories ids: what was no category in the first fit has row 0.
 
     forget_bias : float or "chrono", default=0.0
         Where the bias of the update gate starts, which says how much of its state a
@@ -506,7 +590,8 @@ class GRURegressor(RecurrentRegressor):
         `early_stopping`, dropout or `tbptt`, and leaves no :meth:`partial_fit`.
 
     alpha : float, default=0.0
-        Strength of the L2 penalty on the weights (not the biases). For "adamw" the rate
+        Strength of the L2 penalty on the weights (not the biases, nor the rows of
+        tokens). For "adamw" the rate
         of decay; for the other solvers a term ``alpha / 2 * |W|**2`` in the loss,
         divided by the samples of the minibatch times the mean weight of all samples
         (with "lbfgs" by the weight of all samples).
@@ -651,9 +736,12 @@ class GRURegressor(RecurrentRegressor):
         ``_reverse`` for the direction that begins at the end. With
         ``pooling="attention"`` there is also ``attention``, the vector w (H,) or
         (2 H,). With ``missing="indicator"`` the lowest layer reads 2 F features: first
-        the values, then the indicators. The head is ``head_weight`` (K, H), of two
-        directions (K, 2 H), and ``head_bias`` (K,), with K the number of outputs, as in
-        ``torch.nn.Linear``. Copies, read-only;
+        the values, then the indicators. With `embedding_dim` there is ``embedding`` (V,
+        E), as the weight of ``torch.nn.Embedding``, or of several columns
+        ``embedding_0`` and so on, by the number of the column; the lowest layer reads
+        the rows of all columns side by side and behind them the numbers. The head is
+        ``head_weight`` (K, H), of two directions (K, 2 H), and ``head_bias`` (K,), with
+        K the number of outputs, as in ``torch.nn.Linear``. Copies, read-only;
         :func:`~sklstm.export.from_torch` takes them back.
 
     n_outputs_ : int
@@ -754,6 +842,8 @@ class GRURegressor(RecurrentRegressor):
        Networks from Overfitting", Journal of Machine Learning Research 15, 2014.
     .. [Gal2016] Y. Gal and Z. Ghahramani, "A Theoretically Grounded Application of Dropout
        in Recurrent Neural Networks", NIPS 2016.
+    .. [Bengio2003] Y. Bengio, R. Ducharme, P. Vincent and C. Jauvin, "A Neural
+       Probabilistic Language Model", Journal of Machine Learning Research 3, 2003.
     .. [Tallec2018] C. Tallec and Y. Ollivier, "Can Recurrent Neural Networks Warp Time?",
        ICLR 2018.
     .. [Huber1964] P. J. Huber, "Robust Estimation of a Location Parameter", Annals of
@@ -813,6 +903,10 @@ class GRURegressor(RecurrentRegressor):
     pooling: Literal["last", "mean", "max", "attention"]
     dropout: float
     recurrent_dropout: float
+    embedding_dim: int | Sequence[int] | None
+    embedding_weights: ArrayLike | dict | Sequence[ArrayLike | dict | None] | None
+    embedding_trainable: bool
+    categorical_features: Sequence[int] | Sequence[str] | Sequence[bool] | Literal["from_dtype"] | None
     forget_bias: float | Literal["chrono"]
     loss: Literal["squared_error", "absolute_error", "huber", "poisson", "quantile"]
     quantile: float | Sequence[float]
@@ -864,6 +958,10 @@ class GRURegressor(RecurrentRegressor):
         pooling: Literal["last", "mean", "max", "attention"] = "last",
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
+        embedding_dim: int | Sequence[int] | None = None,
+        embedding_weights: ArrayLike | dict | Sequence[ArrayLike | dict | None] | None = None,
+        embedding_trainable: bool = True,
+        categorical_features: Sequence[int] | Sequence[str] | Sequence[bool] | Literal["from_dtype"] | None = None,
         forget_bias: float | Literal["chrono"] = 0.0,
         loss: Literal["squared_error", "absolute_error", "huber", "poisson", "quantile"] = "squared_error",
         quantile: float | Sequence[float] = 0.5,
@@ -929,12 +1027,47 @@ class LSTMClassifier(RecurrentClassifier):
     dropout : float, default=0.0
         Share of what each layer hands on that is set to zero in training
         [Srivastava2014]_: at random for every step to the layer above, after `pooling`
-        to the head. The rest is divided by ``1 - dropout``; predictions drop nothing.
+        to the head, of `embedding_dim` the rows of tokens, but not the numbers beside
+        them. The rest is divided by ``1 - dropout``; predictions drop nothing.
 
     recurrent_dropout : float, default=0.0
         Share of the hidden units that the recurrent weights do not see in training, the
         same ones at all steps of a sequence [Gal2016]_. The rest is divided by
         ``1 - recurrent_dropout``.
+
+    embedding_dim : int or list of int or None, default=None
+        Length of the row of numbers that stands for each id, where X is ids of tokens
+        or has columns of ids [Bengio2003]_. The rows are trained with the network,
+        which reads them in the place of the ids: X of one column is ids then, as
+        :class:`~sklstm.preprocessing.TokenEncoder` makes them, integers from 0 on. None
+        reads all of X as numbers. With `categorical_features` a list may have a length
+        for each of these columns.
+
+        Each column has a table of its own, with as many rows as X has tokens in its
+        vocabulary, else as `embedding_weights` has, else up to the largest id in X of
+        the first fit. Row 0 stands for what is not known: it begins at zero and is
+        trained where X has id 0, and every id beyond the table has it. The other rows
+        begin at random, small. In a minibatch only rows that it has are trained, and
+        neither they nor the moments of others move: those of "adam" are
+        ``torch.optim.SparseAdam``'s. `alpha` does not reach the tables.
+
+    embedding_weights : array-like, dict or list of these or None, default=None
+        Where the rows begin: a table of shape (n_rows, embedding_dim), whose row 0
+        stands for what is not known, or a dict of tokens and their rows, of which those
+        are taken that X has in its vocabulary; without a vocabulary keys are ids.
+        Tokens that are not in the dict begin as without it. With several columns a list
+        of these, or of None, one for each of `categorical_features`.
+
+    embedding_trainable : bool, default=True
+        Whether the rows are trained, or stay where they begin.
+
+    categorical_features : array-like of int, str or bool, or "from_dtype" or None, default=None
+        Columns of X that are ids, where others are numbers: their indices, their names
+        or a mask, as in :class:`sklearn.ensemble.HistGradientBoostingClassifier`. The
+        network reads their rows side by side, and behind them the numbers. With None
+        and `embedding_dim` X is one column. "from_dtype" takes the columns of a
+        categorical dtype, pandas' or polars', where X is a list of DataFrames, and
+        gives their categories ids: what was no category in the first fit has row 0.
 
     forget_bias : float or "chrono", default=1.0
         Where the bias of the forget gate starts [Gers2000]_, [Jozefowicz2015]_.
@@ -955,7 +1088,8 @@ class LSTMClassifier(RecurrentClassifier):
         `early_stopping`, dropout or `tbptt`, and leaves no :meth:`partial_fit`.
 
     alpha : float, default=0.0
-        Strength of the L2 penalty on the weights (not the biases). For "adamw" the rate
+        Strength of the L2 penalty on the weights (not the biases, nor the rows of
+        tokens). For "adamw" the rate
         of decay; for the other solvers a term ``alpha / 2 * |W|**2`` in the loss,
         divided by the samples of the minibatch times the mean weight of all samples
         (with "lbfgs" by the weight of all samples).
@@ -1104,9 +1238,12 @@ class LSTMClassifier(RecurrentClassifier):
         ``_reverse`` for the direction that begins at the end. With
         ``pooling="attention"`` there is also ``attention``, the vector w (H,) or
         (2 H,). With ``missing="indicator"`` the lowest layer reads 2 F features: first
-        the values, then the indicators. The head is ``head_weight`` (K, H), of two
-        directions (K, 2 H), and ``head_bias`` (K,), with K the number of outputs, as in
-        ``torch.nn.Linear``. Copies, read-only;
+        the values, then the indicators. With `embedding_dim` there is ``embedding`` (V,
+        E), as the weight of ``torch.nn.Embedding``, or of several columns
+        ``embedding_0`` and so on, by the number of the column; the lowest layer reads
+        the rows of all columns side by side and behind them the numbers. The head is
+        ``head_weight`` (K, H), of two directions (K, 2 H), and ``head_bias`` (K,), with
+        K the number of outputs, as in ``torch.nn.Linear``. Copies, read-only;
         :func:`~sklstm.export.from_torch` takes them back.
 
     classes_ : ndarray of shape (n_classes,)
@@ -1189,6 +1326,8 @@ class LSTMClassifier(RecurrentClassifier):
        Networks from Overfitting", Journal of Machine Learning Research 15, 2014.
     .. [Gal2016] Y. Gal and Z. Ghahramani, "A Theoretically Grounded Application of Dropout
        in Recurrent Neural Networks", NIPS 2016.
+    .. [Bengio2003] Y. Bengio, R. Ducharme, P. Vincent and C. Jauvin, "A Neural
+       Probabilistic Language Model", Journal of Machine Learning Research 3, 2003.
     .. [Jozefowicz2015] R. Jozefowicz, W. Zaremba and I. Sutskever, "An Empirical
        Exploration of Recurrent Network Architectures", ICML 2015.
     .. [Tallec2018] C. Tallec and Y. Ollivier, "Can Recurrent Neural Networks Warp Time?",
@@ -1235,6 +1374,10 @@ class LSTMClassifier(RecurrentClassifier):
     pooling: Literal["last", "mean", "max", "attention"]
     dropout: float
     recurrent_dropout: float
+    embedding_dim: int | Sequence[int] | None
+    embedding_weights: ArrayLike | dict | Sequence[ArrayLike | dict | None] | None
+    embedding_trainable: bool
+    categorical_features: Sequence[int] | Sequence[str] | Sequence[bool] | Literal["from_dtype"] | None
     forget_bias: float | Literal["chrono"]
     peephole: bool
     solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"]
@@ -1286,6 +1429,10 @@ class LSTMClassifier(RecurrentClassifier):
         pooling: Literal["last", "mean", "max", "attention"] = "last",
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
+        embedding_dim: int | Sequence[int] | None = None,
+        embedding_weights: ArrayLike | dict | Sequence[ArrayLike | dict | None] | None = None,
+        embedding_trainable: bool = True,
+        categorical_features: Sequence[int] | Sequence[str] | Sequence[bool] | Literal["from_dtype"] | None = None,
         forget_bias: float | Literal["chrono"] = 1.0,
         peephole: bool = False,
         solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"] = "adam",
@@ -1352,12 +1499,47 @@ class LSTMRegressor(RecurrentRegressor):
     dropout : float, default=0.0
         Share of what each layer hands on that is set to zero in training
         [Srivastava2014]_: at random for every step to the layer above, after `pooling`
-        to the head. The rest is divided by ``1 - dropout``; predictions drop nothing.
+        to the head, of `embedding_dim` the rows of tokens, but not the numbers beside
+        them. The rest is divided by ``1 - dropout``; predictions drop nothing.
 
     recurrent_dropout : float, default=0.0
         Share of the hidden units that the recurrent weights do not see in training, the
         same ones at all steps of a sequence [Gal2016]_. The rest is divided by
         ``1 - recurrent_dropout``.
+
+    embedding_dim : int or list of int or None, default=None
+        Length of the row of numbers that stands for each id, where X is ids of tokens
+        or has columns of ids [Bengio2003]_. The rows are trained with the network,
+        which reads them in the place of the ids: X of one column is ids then, as
+        :class:`~sklstm.preprocessing.TokenEncoder` makes them, integers from 0 on. None
+        reads all of X as numbers. With `categorical_features` a list may have a length
+        for each of these columns.
+
+        Each column has a table of its own, with as many rows as X has tokens in its
+        vocabulary, else as `embedding_weights` has, else up to the largest id in X of
+        the first fit. Row 0 stands for what is not known: it begins at zero and is
+        trained where X has id 0, and every id beyond the table has it. The other rows
+        begin at random, small. In a minibatch only rows that it has are trained, and
+        neither they nor the moments of others move: those of "adam" are
+        ``torch.optim.SparseAdam``'s. `alpha` does not reach the tables.
+
+    embedding_weights : array-like, dict or list of these or None, default=None
+        Where the rows begin: a table of shape (n_rows, embedding_dim), whose row 0
+        stands for what is not known, or a dict of tokens and their rows, of which those
+        are taken that X has in its vocabulary; without a vocabulary keys are ids.
+        Tokens that are not in the dict begin as without it. With several columns a list
+        of these, or of None, one for each of `categorical_features`.
+
+    embedding_trainable : bool, default=True
+        Whether the rows are trained, or stay where they begin.
+
+    categorical_features : array-like of int, str or bool, or "from_dtype" or None, default=None
+        Columns of X that are ids, where others are numbers: their indices, their names
+        or a mask, as in :class:`sklearn.ensemble.HistGradientBoostingClassifier`. The
+        network reads their rows side by side, and behind them the numbers. With None
+        and `embedding_dim` X is one column. "from_dtype" takes the columns of a
+        categorical dtype, pandas' or polars', where X is a list of DataFrames, and
+        gives their categories ids: what was no category in the first fit has row 0.
 
     forget_bias : float or "chrono", default=1.0
         Where the bias of the forget gate starts [Gers2000]_, [Jozefowicz2015]_.
@@ -1403,7 +1585,8 @@ class LSTMRegressor(RecurrentRegressor):
         `early_stopping`, dropout or `tbptt`, and leaves no :meth:`partial_fit`.
 
     alpha : float, default=0.0
-        Strength of the L2 penalty on the weights (not the biases). For "adamw" the rate
+        Strength of the L2 penalty on the weights (not the biases, nor the rows of
+        tokens). For "adamw" the rate
         of decay; for the other solvers a term ``alpha / 2 * |W|**2`` in the loss,
         divided by the samples of the minibatch times the mean weight of all samples
         (with "lbfgs" by the weight of all samples).
@@ -1549,9 +1732,12 @@ class LSTMRegressor(RecurrentRegressor):
         ``_reverse`` for the direction that begins at the end. With
         ``pooling="attention"`` there is also ``attention``, the vector w (H,) or
         (2 H,). With ``missing="indicator"`` the lowest layer reads 2 F features: first
-        the values, then the indicators. The head is ``head_weight`` (K, H), of two
-        directions (K, 2 H), and ``head_bias`` (K,), with K the number of outputs, as in
-        ``torch.nn.Linear``. Copies, read-only;
+        the values, then the indicators. With `embedding_dim` there is ``embedding`` (V,
+        E), as the weight of ``torch.nn.Embedding``, or of several columns
+        ``embedding_0`` and so on, by the number of the column; the lowest layer reads
+        the rows of all columns side by side and behind them the numbers. The head is
+        ``head_weight`` (K, H), of two directions (K, 2 H), and ``head_bias`` (K,), with
+        K the number of outputs, as in ``torch.nn.Linear``. Copies, read-only;
         :func:`~sklstm.export.from_torch` takes them back.
 
     n_outputs_ : int
@@ -1652,6 +1838,8 @@ class LSTMRegressor(RecurrentRegressor):
        Networks from Overfitting", Journal of Machine Learning Research 15, 2014.
     .. [Gal2016] Y. Gal and Z. Ghahramani, "A Theoretically Grounded Application of Dropout
        in Recurrent Neural Networks", NIPS 2016.
+    .. [Bengio2003] Y. Bengio, R. Ducharme, P. Vincent and C. Jauvin, "A Neural
+       Probabilistic Language Model", Journal of Machine Learning Research 3, 2003.
     .. [Jozefowicz2015] R. Jozefowicz, W. Zaremba and I. Sutskever, "An Empirical
        Exploration of Recurrent Network Architectures", ICML 2015.
     .. [Tallec2018] C. Tallec and Y. Ollivier, "Can Recurrent Neural Networks Warp Time?",
@@ -1715,6 +1903,10 @@ class LSTMRegressor(RecurrentRegressor):
     pooling: Literal["last", "mean", "max", "attention"]
     dropout: float
     recurrent_dropout: float
+    embedding_dim: int | Sequence[int] | None
+    embedding_weights: ArrayLike | dict | Sequence[ArrayLike | dict | None] | None
+    embedding_trainable: bool
+    categorical_features: Sequence[int] | Sequence[str] | Sequence[bool] | Literal["from_dtype"] | None
     forget_bias: float | Literal["chrono"]
     peephole: bool
     loss: Literal["squared_error", "absolute_error", "huber", "poisson", "quantile"]
@@ -1767,6 +1959,10 @@ class LSTMRegressor(RecurrentRegressor):
         pooling: Literal["last", "mean", "max", "attention"] = "last",
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
+        embedding_dim: int | Sequence[int] | None = None,
+        embedding_weights: ArrayLike | dict | Sequence[ArrayLike | dict | None] | None = None,
+        embedding_trainable: bool = True,
+        categorical_features: Sequence[int] | Sequence[str] | Sequence[bool] | Literal["from_dtype"] | None = None,
         forget_bias: float | Literal["chrono"] = 1.0,
         peephole: bool = False,
         loss: Literal["squared_error", "absolute_error", "huber", "poisson", "quantile"] = "squared_error",
@@ -1822,12 +2018,47 @@ class LSTMStepRegressor(RecurrentStepRegressor):
     dropout : float, default=0.0
         Share of what each layer hands on that is set to zero in training
         [Srivastava2014]_: at random for every step to the layer above, after `pooling`
-        to the head. The rest is divided by ``1 - dropout``; predictions drop nothing.
+        to the head, of `embedding_dim` the rows of tokens, but not the numbers beside
+        them. The rest is divided by ``1 - dropout``; predictions drop nothing.
 
     recurrent_dropout : float, default=0.0
         Share of the hidden units that the recurrent weights do not see in training, the
         same ones at all steps of a sequence [Gal2016]_. The rest is divided by
         ``1 - recurrent_dropout``.
+
+    embedding_dim : int or list of int or None, default=None
+        Length of the row of numbers that stands for each id, where X is ids of tokens
+        or has columns of ids [Bengio2003]_. The rows are trained with the network,
+        which reads them in the place of the ids: X of one column is ids then, as
+        :class:`~sklstm.preprocessing.TokenEncoder` makes them, integers from 0 on. None
+        reads all of X as numbers. With `categorical_features` a list may have a length
+        for each of these columns.
+
+        Each column has a table of its own, with as many rows as X has tokens in its
+        vocabulary, else as `embedding_weights` has, else up to the largest id in X of
+        the first fit. Row 0 stands for what is not known: it begins at zero and is
+        trained where X has id 0, and every id beyond the table has it. The other rows
+        begin at random, small. In a minibatch only rows that it has are trained, and
+        neither they nor the moments of others move: those of "adam" are
+        ``torch.optim.SparseAdam``'s. `alpha` does not reach the tables.
+
+    embedding_weights : array-like, dict or list of these or None, default=None
+        Where the rows begin: a table of shape (n_rows, embedding_dim), whose row 0
+        stands for what is not known, or a dict of tokens and their rows, of which those
+        are taken that X has in its vocabulary; without a vocabulary keys are ids.
+        Tokens that are not in the dict begin as without it. With several columns a list
+        of these, or of None, one for each of `categorical_features`.
+
+    embedding_trainable : bool, default=True
+        Whether the rows are trained, or stay where they begin.
+
+    categorical_features : array-like of int, str or bool, or "from_dtype" or None, default=None
+        Columns of X that are ids, where others are numbers: their indices, their names
+        or a mask, as in :class:`sklearn.ensemble.HistGradientBoostingClassifier`. The
+        network reads their rows side by side, and behind them the numbers. With None
+        and `embedding_dim` X is one column. "from_dtype" takes the columns of a
+        categorical dtype, pandas' or polars', where X is a list of DataFrames, and
+        gives their categories ids: what was no category in the first fit has row 0.
 
     cell : {"lstm", "lstm_peephole", "gru", "rnn_tanh", "rnn_relu"}, default="lstm"
         What the recurrent layers are made of: long short-term memory [Hochreiter1997]_,
@@ -1876,7 +2107,8 @@ class LSTMStepRegressor(RecurrentStepRegressor):
         `early_stopping`, dropout or `tbptt`, and leaves no :meth:`partial_fit`.
 
     alpha : float, default=0.0
-        Strength of the L2 penalty on the weights (not the biases). For "adamw" the rate
+        Strength of the L2 penalty on the weights (not the biases, nor the rows of
+        tokens). For "adamw" the rate
         of decay; for the other solvers a term ``alpha / 2 * |W|**2`` in the loss,
         divided by the samples of the minibatch times the mean weight of all samples
         (with "lbfgs" by the weight of all samples).
@@ -2025,9 +2257,12 @@ class LSTMStepRegressor(RecurrentStepRegressor):
         ``_reverse`` for the direction that begins at the end. With
         ``pooling="attention"`` there is also ``attention``, the vector w (H,) or
         (2 H,). With ``missing="indicator"`` the lowest layer reads 2 F features: first
-        the values, then the indicators. The head is ``head_weight`` (K, H), of two
-        directions (K, 2 H), and ``head_bias`` (K,), with K the number of outputs, as in
-        ``torch.nn.Linear``. Copies, read-only;
+        the values, then the indicators. With `embedding_dim` there is ``embedding`` (V,
+        E), as the weight of ``torch.nn.Embedding``, or of several columns
+        ``embedding_0`` and so on, by the number of the column; the lowest layer reads
+        the rows of all columns side by side and behind them the numbers. The head is
+        ``head_weight`` (K, H), of two directions (K, 2 H), and ``head_bias`` (K,), with
+        K the number of outputs, as in ``torch.nn.Linear``. Copies, read-only;
         :func:`~sklstm.export.from_torch` takes them back.
 
     n_features_in_ : int
@@ -2083,6 +2318,8 @@ class LSTMStepRegressor(RecurrentStepRegressor):
        Networks from Overfitting", Journal of Machine Learning Research 15, 2014.
     .. [Gal2016] Y. Gal and Z. Ghahramani, "A Theoretically Grounded Application of Dropout
        in Recurrent Neural Networks", NIPS 2016.
+    .. [Bengio2003] Y. Bengio, R. Ducharme, P. Vincent and C. Jauvin, "A Neural
+       Probabilistic Language Model", Journal of Machine Learning Research 3, 2003.
     .. [Hochreiter1997] S. Hochreiter and J. Schmidhuber, "Long Short-Term Memory", Neural
        Computation 9(8), 1997.
     .. [Gers2000b] F. A. Gers and J. Schmidhuber, "Recurrent Nets that Time and Count",
@@ -2135,6 +2372,10 @@ class LSTMStepRegressor(RecurrentStepRegressor):
     bidirectional: bool
     dropout: float
     recurrent_dropout: float
+    embedding_dim: int | Sequence[int] | None
+    embedding_weights: ArrayLike | dict | Sequence[ArrayLike | dict | None] | None
+    embedding_trainable: bool
+    categorical_features: Sequence[int] | Sequence[str] | Sequence[bool] | Literal["from_dtype"] | None
     cell: Literal["lstm", "lstm_peephole", "gru", "rnn_tanh", "rnn_relu"]
     forget_bias: float | Literal["auto", "chrono"]
     loss: Literal["squared_error", "absolute_error", "huber", "poisson", "quantile"]
@@ -2185,6 +2426,10 @@ class LSTMStepRegressor(RecurrentStepRegressor):
         bidirectional: bool = False,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
+        embedding_dim: int | Sequence[int] | None = None,
+        embedding_weights: ArrayLike | dict | Sequence[ArrayLike | dict | None] | None = None,
+        embedding_trainable: bool = True,
+        categorical_features: Sequence[int] | Sequence[str] | Sequence[bool] | Literal["from_dtype"] | None = None,
         cell: Literal["lstm", "lstm_peephole", "gru", "rnn_tanh", "rnn_relu"] = "lstm",
         forget_bias: float | Literal["auto", "chrono"] = "auto",
         loss: Literal["squared_error", "absolute_error", "huber", "poisson", "quantile"] = "squared_error",
@@ -2236,12 +2481,47 @@ class LSTMTagger(RecurrentTagger):
     dropout : float, default=0.0
         Share of what each layer hands on that is set to zero in training
         [Srivastava2014]_: at random for every step to the layer above, after `pooling`
-        to the head. The rest is divided by ``1 - dropout``; predictions drop nothing.
+        to the head, of `embedding_dim` the rows of tokens, but not the numbers beside
+        them. The rest is divided by ``1 - dropout``; predictions drop nothing.
 
     recurrent_dropout : float, default=0.0
         Share of the hidden units that the recurrent weights do not see in training, the
         same ones at all steps of a sequence [Gal2016]_. The rest is divided by
         ``1 - recurrent_dropout``.
+
+    embedding_dim : int or list of int or None, default=None
+        Length of the row of numbers that stands for each id, where X is ids of tokens
+        or has columns of ids [Bengio2003]_. The rows are trained with the network,
+        which reads them in the place of the ids: X of one column is ids then, as
+        :class:`~sklstm.preprocessing.TokenEncoder` makes them, integers from 0 on. None
+        reads all of X as numbers. With `categorical_features` a list may have a length
+        for each of these columns.
+
+        Each column has a table of its own, with as many rows as X has tokens in its
+        vocabulary, else as `embedding_weights` has, else up to the largest id in X of
+        the first fit. Row 0 stands for what is not known: it begins at zero and is
+        trained where X has id 0, and every id beyond the table has it. The other rows
+        begin at random, small. In a minibatch only rows that it has are trained, and
+        neither they nor the moments of others move: those of "adam" are
+        ``torch.optim.SparseAdam``'s. `alpha` does not reach the tables.
+
+    embedding_weights : array-like, dict or list of these or None, default=None
+        Where the rows begin: a table of shape (n_rows, embedding_dim), whose row 0
+        stands for what is not known, or a dict of tokens and their rows, of which those
+        are taken that X has in its vocabulary; without a vocabulary keys are ids.
+        Tokens that are not in the dict begin as without it. With several columns a list
+        of these, or of None, one for each of `categorical_features`.
+
+    embedding_trainable : bool, default=True
+        Whether the rows are trained, or stay where they begin.
+
+    categorical_features : array-like of int, str or bool, or "from_dtype" or None, default=None
+        Columns of X that are ids, where others are numbers: their indices, their names
+        or a mask, as in :class:`sklearn.ensemble.HistGradientBoostingClassifier`. The
+        network reads their rows side by side, and behind them the numbers. With None
+        and `embedding_dim` X is one column. "from_dtype" takes the columns of a
+        categorical dtype, pandas' or polars', where X is a list of DataFrames, and
+        gives their categories ids: what was no category in the first fit has row 0.
 
     cell : {"lstm", "lstm_peephole", "gru", "rnn_tanh", "rnn_relu"}, default="lstm"
         What the recurrent layers are made of: long short-term memory [Hochreiter1997]_,
@@ -2265,7 +2545,8 @@ class LSTMTagger(RecurrentTagger):
         `early_stopping`, dropout or `tbptt`, and leaves no :meth:`partial_fit`.
 
     alpha : float, default=0.0
-        Strength of the L2 penalty on the weights (not the biases). For "adamw" the rate
+        Strength of the L2 penalty on the weights (not the biases, nor the rows of
+        tokens). For "adamw" the rate
         of decay; for the other solvers a term ``alpha / 2 * |W|**2`` in the loss,
         divided by the samples of the minibatch times the mean weight of all samples
         (with "lbfgs" by the weight of all samples).
@@ -2451,9 +2732,12 @@ class LSTMTagger(RecurrentTagger):
         ``_reverse`` for the direction that begins at the end. With
         ``pooling="attention"`` there is also ``attention``, the vector w (H,) or
         (2 H,). With ``missing="indicator"`` the lowest layer reads 2 F features: first
-        the values, then the indicators. The head is ``head_weight`` (K, H), of two
-        directions (K, 2 H), and ``head_bias`` (K,), with K the number of outputs, as in
-        ``torch.nn.Linear``. Copies, read-only;
+        the values, then the indicators. With `embedding_dim` there is ``embedding`` (V,
+        E), as the weight of ``torch.nn.Embedding``, or of several columns
+        ``embedding_0`` and so on, by the number of the column; the lowest layer reads
+        the rows of all columns side by side and behind them the numbers. The head is
+        ``head_weight`` (K, H), of two directions (K, 2 H), and ``head_bias`` (K,), with
+        K the number of outputs, as in ``torch.nn.Linear``. Copies, read-only;
         :func:`~sklstm.export.from_torch` takes them back.
 
     n_features_in_ : int
@@ -2512,6 +2796,8 @@ class LSTMTagger(RecurrentTagger):
        Networks from Overfitting", Journal of Machine Learning Research 15, 2014.
     .. [Gal2016] Y. Gal and Z. Ghahramani, "A Theoretically Grounded Application of Dropout
        in Recurrent Neural Networks", NIPS 2016.
+    .. [Bengio2003] Y. Bengio, R. Ducharme, P. Vincent and C. Jauvin, "A Neural
+       Probabilistic Language Model", Journal of Machine Learning Research 3, 2003.
     .. [Hochreiter1997] S. Hochreiter and J. Schmidhuber, "Long Short-Term Memory", Neural
        Computation 9(8), 1997.
     .. [Gers2000b] F. A. Gers and J. Schmidhuber, "Recurrent Nets that Time and Count",
@@ -2562,6 +2848,10 @@ class LSTMTagger(RecurrentTagger):
     bidirectional: bool
     dropout: float
     recurrent_dropout: float
+    embedding_dim: int | Sequence[int] | None
+    embedding_weights: ArrayLike | dict | Sequence[ArrayLike | dict | None] | None
+    embedding_trainable: bool
+    categorical_features: Sequence[int] | Sequence[str] | Sequence[bool] | Literal["from_dtype"] | None
     cell: Literal["lstm", "lstm_peephole", "gru", "rnn_tanh", "rnn_relu"]
     forget_bias: float | Literal["auto", "chrono"]
     solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"]
@@ -2617,6 +2907,10 @@ class LSTMTagger(RecurrentTagger):
         bidirectional: bool = True,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
+        embedding_dim: int | Sequence[int] | None = None,
+        embedding_weights: ArrayLike | dict | Sequence[ArrayLike | dict | None] | None = None,
+        embedding_trainable: bool = True,
+        categorical_features: Sequence[int] | Sequence[str] | Sequence[bool] | Literal["from_dtype"] | None = None,
         cell: Literal["lstm", "lstm_peephole", "gru", "rnn_tanh", "rnn_relu"] = "lstm",
         forget_bias: float | Literal["auto", "chrono"] = "auto",
         solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"] = "adam",
@@ -2683,12 +2977,47 @@ class RNNClassifier(RecurrentClassifier):
     dropout : float, default=0.0
         Share of what each layer hands on that is set to zero in training
         [Srivastava2014]_: at random for every step to the layer above, after `pooling`
-        to the head. The rest is divided by ``1 - dropout``; predictions drop nothing.
+        to the head, of `embedding_dim` the rows of tokens, but not the numbers beside
+        them. The rest is divided by ``1 - dropout``; predictions drop nothing.
 
     recurrent_dropout : float, default=0.0
         Share of the hidden units that the recurrent weights do not see in training, the
         same ones at all steps of a sequence [Gal2016]_. The rest is divided by
         ``1 - recurrent_dropout``.
+
+    embedding_dim : int or list of int or None, default=None
+        Length of the row of numbers that stands for each id, where X is ids of tokens
+        or has columns of ids [Bengio2003]_. The rows are trained with the network,
+        which reads them in the place of the ids: X of one column is ids then, as
+        :class:`~sklstm.preprocessing.TokenEncoder` makes them, integers from 0 on. None
+        reads all of X as numbers. With `categorical_features` a list may have a length
+        for each of these columns.
+
+        Each column has a table of its own, with as many rows as X has tokens in its
+        vocabulary, else as `embedding_weights` has, else up to the largest id in X of
+        the first fit. Row 0 stands for what is not known: it begins at zero and is
+        trained where X has id 0, and every id beyond the table has it. The other rows
+        begin at random, small. In a minibatch only rows that it has are trained, and
+        neither they nor the moments of others move: those of "adam" are
+        ``torch.optim.SparseAdam``'s. `alpha` does not reach the tables.
+
+    embedding_weights : array-like, dict or list of these or None, default=None
+        Where the rows begin: a table of shape (n_rows, embedding_dim), whose row 0
+        stands for what is not known, or a dict of tokens and their rows, of which those
+        are taken that X has in its vocabulary; without a vocabulary keys are ids.
+        Tokens that are not in the dict begin as without it. With several columns a list
+        of these, or of None, one for each of `categorical_features`.
+
+    embedding_trainable : bool, default=True
+        Whether the rows are trained, or stay where they begin.
+
+    categorical_features : array-like of int, str or bool, or "from_dtype" or None, default=None
+        Columns of X that are ids, where others are numbers: their indices, their names
+        or a mask, as in :class:`sklearn.ensemble.HistGradientBoostingClassifier`. The
+        network reads their rows side by side, and behind them the numbers. With None
+        and `embedding_dim` X is one column. "from_dtype" takes the columns of a
+        categorical dtype, pandas' or polars', where X is a list of DataFrames, and
+        gives their categories ids: what was no category in the first fit has row 0.
 
     activation : {"tanh", "relu"}, default="tanh"
         Activation function of the hidden units. "relu" does not saturate, which carries
@@ -2704,7 +3033,8 @@ class RNNClassifier(RecurrentClassifier):
         `early_stopping`, dropout or `tbptt`, and leaves no :meth:`partial_fit`.
 
     alpha : float, default=0.0
-        Strength of the L2 penalty on the weights (not the biases). For "adamw" the rate
+        Strength of the L2 penalty on the weights (not the biases, nor the rows of
+        tokens). For "adamw" the rate
         of decay; for the other solvers a term ``alpha / 2 * |W|**2`` in the loss,
         divided by the samples of the minibatch times the mean weight of all samples
         (with "lbfgs" by the weight of all samples).
@@ -2852,9 +3182,12 @@ class RNNClassifier(RecurrentClassifier):
         ``_reverse`` for the direction that begins at the end. With
         ``pooling="attention"`` there is also ``attention``, the vector w (H,) or
         (2 H,). With ``missing="indicator"`` the lowest layer reads 2 F features: first
-        the values, then the indicators. The head is ``head_weight`` (K, H), of two
-        directions (K, 2 H), and ``head_bias`` (K,), with K the number of outputs, as in
-        ``torch.nn.Linear``. Copies, read-only;
+        the values, then the indicators. With `embedding_dim` there is ``embedding`` (V,
+        E), as the weight of ``torch.nn.Embedding``, or of several columns
+        ``embedding_0`` and so on, by the number of the column; the lowest layer reads
+        the rows of all columns side by side and behind them the numbers. The head is
+        ``head_weight`` (K, H), of two directions (K, 2 H), and ``head_bias`` (K,), with
+        K the number of outputs, as in ``torch.nn.Linear``. Copies, read-only;
         :func:`~sklstm.export.from_torch` takes them back.
 
     classes_ : ndarray of shape (n_classes,)
@@ -2936,6 +3269,8 @@ class RNNClassifier(RecurrentClassifier):
        Networks from Overfitting", Journal of Machine Learning Research 15, 2014.
     .. [Gal2016] Y. Gal and Z. Ghahramani, "A Theoretically Grounded Application of Dropout
        in Recurrent Neural Networks", NIPS 2016.
+    .. [Bengio2003] Y. Bengio, R. Ducharme, P. Vincent and C. Jauvin, "A Neural
+       Probabilistic Language Model", Journal of Machine Learning Research 3, 2003.
     .. [Le2015] Q. V. Le, N. Jaitly and G. E. Hinton, "A Simple Way to Initialize Recurrent
        Networks of Rectified Linear Units", arXiv:1504.00941, 2015.
     .. [Kingma2015] D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization",
@@ -2978,6 +3313,10 @@ class RNNClassifier(RecurrentClassifier):
     pooling: Literal["last", "mean", "max", "attention"]
     dropout: float
     recurrent_dropout: float
+    embedding_dim: int | Sequence[int] | None
+    embedding_weights: ArrayLike | dict | Sequence[ArrayLike | dict | None] | None
+    embedding_trainable: bool
+    categorical_features: Sequence[int] | Sequence[str] | Sequence[bool] | Literal["from_dtype"] | None
     activation: Literal["tanh", "relu"]
     solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"]
     alpha: float
@@ -3028,6 +3367,10 @@ class RNNClassifier(RecurrentClassifier):
         pooling: Literal["last", "mean", "max", "attention"] = "last",
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
+        embedding_dim: int | Sequence[int] | None = None,
+        embedding_weights: ArrayLike | dict | Sequence[ArrayLike | dict | None] | None = None,
+        embedding_trainable: bool = True,
+        categorical_features: Sequence[int] | Sequence[str] | Sequence[bool] | Literal["from_dtype"] | None = None,
         activation: Literal["tanh", "relu"] = "tanh",
         solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"] = "adam",
         alpha: float = 0.0,
@@ -3093,12 +3436,47 @@ class RNNRegressor(RecurrentRegressor):
     dropout : float, default=0.0
         Share of what each layer hands on that is set to zero in training
         [Srivastava2014]_: at random for every step to the layer above, after `pooling`
-        to the head. The rest is divided by ``1 - dropout``; predictions drop nothing.
+        to the head, of `embedding_dim` the rows of tokens, but not the numbers beside
+        them. The rest is divided by ``1 - dropout``; predictions drop nothing.
 
     recurrent_dropout : float, default=0.0
         Share of the hidden units that the recurrent weights do not see in training, the
         same ones at all steps of a sequence [Gal2016]_. The rest is divided by
         ``1 - recurrent_dropout``.
+
+    embedding_dim : int or list of int or None, default=None
+        Length of the row of numbers that stands for each id, where X is ids of tokens
+        or has columns of ids [Bengio2003]_. The rows are trained with the network,
+        which reads them in the place of the ids: X of one column is ids then, as
+        :class:`~sklstm.preprocessing.TokenEncoder` makes them, integers from 0 on. None
+        reads all of X as numbers. With `categorical_features` a list may have a length
+        for each of these columns.
+
+        Each column has a table of its own, with as many rows as X has tokens in its
+        vocabulary, else as `embedding_weights` has, else up to the largest id in X of
+        the first fit. Row 0 stands for what is not known: it begins at zero and is
+        trained where X has id 0, and every id beyond the table has it. The other rows
+        begin at random, small. In a minibatch only rows that it has are trained, and
+        neither they nor the moments of others move: those of "adam" are
+        ``torch.optim.SparseAdam``'s. `alpha` does not reach the tables.
+
+    embedding_weights : array-like, dict or list of these or None, default=None
+        Where the rows begin: a table of shape (n_rows, embedding_dim), whose row 0
+        stands for what is not known, or a dict of tokens and their rows, of which those
+        are taken that X has in its vocabulary; without a vocabulary keys are ids.
+        Tokens that are not in the dict begin as without it. With several columns a list
+        of these, or of None, one for each of `categorical_features`.
+
+    embedding_trainable : bool, default=True
+        Whether the rows are trained, or stay where they begin.
+
+    categorical_features : array-like of int, str or bool, or "from_dtype" or None, default=None
+        Columns of X that are ids, where others are numbers: their indices, their names
+        or a mask, as in :class:`sklearn.ensemble.HistGradientBoostingClassifier`. The
+        network reads their rows side by side, and behind them the numbers. With None
+        and `embedding_dim` X is one column. "from_dtype" takes the columns of a
+        categorical dtype, pandas' or polars', where X is a list of DataFrames, and
+        gives their categories ids: what was no category in the first fit has row 0.
 
     activation : {"tanh", "relu"}, default="tanh"
         Activation function of the hidden units. "relu" does not saturate, which carries
@@ -3139,7 +3517,8 @@ class RNNRegressor(RecurrentRegressor):
         `early_stopping`, dropout or `tbptt`, and leaves no :meth:`partial_fit`.
 
     alpha : float, default=0.0
-        Strength of the L2 penalty on the weights (not the biases). For "adamw" the rate
+        Strength of the L2 penalty on the weights (not the biases, nor the rows of
+        tokens). For "adamw" the rate
         of decay; for the other solvers a term ``alpha / 2 * |W|**2`` in the loss,
         divided by the samples of the minibatch times the mean weight of all samples
         (with "lbfgs" by the weight of all samples).
@@ -3284,9 +3663,12 @@ class RNNRegressor(RecurrentRegressor):
         ``_reverse`` for the direction that begins at the end. With
         ``pooling="attention"`` there is also ``attention``, the vector w (H,) or
         (2 H,). With ``missing="indicator"`` the lowest layer reads 2 F features: first
-        the values, then the indicators. The head is ``head_weight`` (K, H), of two
-        directions (K, 2 H), and ``head_bias`` (K,), with K the number of outputs, as in
-        ``torch.nn.Linear``. Copies, read-only;
+        the values, then the indicators. With `embedding_dim` there is ``embedding`` (V,
+        E), as the weight of ``torch.nn.Embedding``, or of several columns
+        ``embedding_0`` and so on, by the number of the column; the lowest layer reads
+        the rows of all columns side by side and behind them the numbers. The head is
+        ``head_weight`` (K, H), of two directions (K, 2 H), and ``head_bias`` (K,), with
+        K the number of outputs, as in ``torch.nn.Linear``. Copies, read-only;
         :func:`~sklstm.export.from_torch` takes them back.
 
     n_outputs_ : int
@@ -3386,6 +3768,8 @@ class RNNRegressor(RecurrentRegressor):
        Networks from Overfitting", Journal of Machine Learning Research 15, 2014.
     .. [Gal2016] Y. Gal and Z. Ghahramani, "A Theoretically Grounded Application of Dropout
        in Recurrent Neural Networks", NIPS 2016.
+    .. [Bengio2003] Y. Bengio, R. Ducharme, P. Vincent and C. Jauvin, "A Neural
+       Probabilistic Language Model", Journal of Machine Learning Research 3, 2003.
     .. [Le2015] Q. V. Le, N. Jaitly and G. E. Hinton, "A Simple Way to Initialize Recurrent
        Networks of Rectified Linear Units", arXiv:1504.00941, 2015.
     .. [Huber1964] P. J. Huber, "Robust Estimation of a Location Parameter", Annals of
@@ -3445,6 +3829,10 @@ class RNNRegressor(RecurrentRegressor):
     pooling: Literal["last", "mean", "max", "attention"]
     dropout: float
     recurrent_dropout: float
+    embedding_dim: int | Sequence[int] | None
+    embedding_weights: ArrayLike | dict | Sequence[ArrayLike | dict | None] | None
+    embedding_trainable: bool
+    categorical_features: Sequence[int] | Sequence[str] | Sequence[bool] | Literal["from_dtype"] | None
     activation: Literal["tanh", "relu"]
     loss: Literal["squared_error", "absolute_error", "huber", "poisson", "quantile"]
     quantile: float | Sequence[float]
@@ -3496,6 +3884,10 @@ class RNNRegressor(RecurrentRegressor):
         pooling: Literal["last", "mean", "max", "attention"] = "last",
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
+        embedding_dim: int | Sequence[int] | None = None,
+        embedding_weights: ArrayLike | dict | Sequence[ArrayLike | dict | None] | None = None,
+        embedding_trainable: bool = True,
+        categorical_features: Sequence[int] | Sequence[str] | Sequence[bool] | Literal["from_dtype"] | None = None,
         activation: Literal["tanh", "relu"] = "tanh",
         loss: Literal["squared_error", "absolute_error", "huber", "poisson", "quantile"] = "squared_error",
         quantile: float | Sequence[float] = 0.5,

@@ -1,6 +1,8 @@
 """What the docstrings of the estimators cite, by author and year."""
 
 REFERENCES = """
+.. [Bengio2003] Y. Bengio, R. Ducharme, P. Vincent and C. Jauvin, "A Neural
+   Probabilistic Language Model", Journal of Machine Learning Research 3, 2003.
 .. [Cho2014] K. Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder
    for Statistical Machine Translation", EMNLP 2014.
 .. [Elman1990] J. L. Elman, "Finding Structure in Time", Cognitive Science 14(2), 1990.

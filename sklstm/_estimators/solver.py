@@ -14,6 +14,7 @@ from .._training.optimizers import SGD, Adam, RMSProp
 from .._training.schedules import LearningRate, auto_batch_size, auto_epochs
 from .going_on import begin_where_it_was
 from .progress import Progress
+from .tokens import initial_tables
 
 NO_SCORE = (
     "No validation score of this fit was finite: numbers in the network overflow on "
@@ -57,6 +58,8 @@ class Solver:
             )
         else:
             options = estimator._initial_options(data.lengths)
+            if fitted.embedding is not None:
+                options["tables"] = initial_tables(estimator, fitted, samples.X)
             self.parameters = network.initialize(rng, constant, **options)
             optimizer_state, best_loss, start = None, None, constant.tolist()
         score = None if held_out is None else held_out_score(fitted, held_out)

@@ -21,7 +21,16 @@ from .base import BaseRecurrent
 from .checks import with_minibatches
 from .declaration import declared
 from .fitted import fitted_of
-from .parameters import AnyCell, Data, Network, Optimizer, Regression, Stopping, but
+from .parameters import (
+    AnyCell,
+    Data,
+    Network,
+    Optimizer,
+    Regression,
+    Stopping,
+    Tokens,
+    but,
+)
 from .state import State
 
 
@@ -212,8 +221,8 @@ def _padded(parts):
 
 
 @declared(
-    but(Network, "pooling"), AnyCell, Regression, but(Optimizer, "tbptt"), Stopping,
-    Data,
+    but(Network, "pooling"), Tokens, AnyCell, Regression, but(Optimizer, "tbptt"),
+    Stopping, Data,
 )  # fmt: skip
 class LSTMStepRegressor(RecurrentStepRegressor):
     """One or several numbers for every step of a sequence, with a recurrent network.

@@ -17,7 +17,16 @@ from .base import BaseRecurrent
 from .checks import with_minibatches
 from .declaration import declared
 from .fitted import fitted_of
-from .parameters import AnyCell, Data, Network, Optimizer, Stopping, Tagging, but
+from .parameters import (
+    AnyCell,
+    Data,
+    Network,
+    Optimizer,
+    Stopping,
+    Tagging,
+    Tokens,
+    but,
+)
 from .state import State
 
 
@@ -312,7 +321,8 @@ class RecurrentTagger(StepEstimator, BaseRecurrent):
 
 
 @declared(
-    but(Network, "pooling"), AnyCell, but(Optimizer, "tbptt"), Stopping, Data, Tagging,
+    but(Network, "pooling"), Tokens, AnyCell, but(Optimizer, "tbptt"), Stopping, Data,
+    Tagging,
 )  # fmt: skip
 class LSTMTagger(RecurrentTagger):
     """A label for every step of a sequence, with a recurrent network.

@@ -17,8 +17,6 @@ from libc.math cimport INFINITY, NAN, exp, log
 from libc.stdint cimport int32_t
 from libc.string cimport memset
 
-import numpy as np
-
 cdef extern from *:
     """
     #include <stddef.h>
@@ -148,6 +146,14 @@ cdef double log_sum_exp(
     return most + log(total)
 
 
+cdef void add(double* total, double* low, double x) noexcept nogil:
+    """total + low += x without the rounding of the sum (Knuth's two-sum)."""
+    cdef double sum_ = total[0] + x
+    cdef double of_x = sum_ - total[0]
+    low[0] += (total[0] - (sum_ - of_x)) + (x - of_x)
+    total[0] = sum_
+
+
 cdef void possible(
     const Py_ssize_t* labels, Py_ssize_t t, Py_ssize_t K, Py_ssize_t* lo, Py_ssize_t* hi
 ) noexcept nogil:
@@ -164,10 +170,12 @@ cdef double forward(
     const Py_ssize_t* labels,  # IN (T,), NULL: all paths
     double* a,                 # OUT (T, K) log of forward variables, 0 the largest
     double* w,                 # OUT (T, K) exp(a)
+    double* low,               # OUT what log Z is more than a double has room for
 ) noexcept nogil:
     """log Z of the paths that agree with the labels; -inf if there is none."""
     cdef Py_ssize_t K = c.K, t, j, lo = 0, hi = 0, first = 0, n = 0
     cdef double log_z = 0, most, p
+    low[0] = 0
     for t in range(T):
         first, n = lo, hi - lo
         possible(labels, t, K, &lo, &hi)
@@ -188,7 +196,7 @@ cdef double forward(
         most = largest_of(hi - lo, a + lo)
         if most == -INFINITY:
             return most
-        log_z += most
+        add(&log_z, low, most)
         for j in range(lo, hi):
             a[j] -= most
             w[j] = exp(a[j])
@@ -197,7 +205,11 @@ cdef double forward(
         x += K
     if T == 0:
         return 0
-    return log_z + log_sum_exp(hi - lo, a - K + lo, c.end + lo, 1)
+    most = log_sum_exp(hi - lo, a - K + lo, c.end + lo, 1)
+    if most > -INFINITY:
+        add(&log_z, low, most)
+        return log_z
+    return most
 
 
 cdef void backward(
@@ -251,7 +263,7 @@ cdef void backward(
         if log_marginals != NULL:
             for i in range(lo, hi):
                 # rounding must not make a probability above 1
-                log_marginals[t * K + i] = min(0.0, a[t * K + i] + b[i] - log_total)
+                log_marginals[t * K + i] = min(a[t * K + i] + b[i] - log_total, 0.0)
         if marginals == NULL:
             continue
         if sums != NULL and t < T - 1:
@@ -442,7 +454,9 @@ def log_likelihood(
     d_transitions[:] = 0
     d_start[:] = 0
     d_end[:] = 0
-    for part in range(n_parts):  # products first, exact ones behind
+    if not task.chain.valid:
+        return
+    for part in range(n_parts):
         add_part(&task.chain, parts + part * of_part, d_transitions, d_start, d_end)
 
 
@@ -484,7 +498,7 @@ cdef double learn(
     cdef double* a = work + 4 * K
     cdef double* w = a + T * K
     cdef double* d_x = NULL
-    cdef double some, every
+    cdef double some, every, some_low, every_low
     if T == 0:
         return 0
     cdef const double* x = task.x + first * K
@@ -498,15 +512,15 @@ cdef double learn(
         return 0
     if not (c.valid and are_scores(T * K, x)):
         return NAN
-    some = forward(c, T, x, labels, a, w)
+    some = forward(c, T, x, labels, a, w, &some_low)
     if some == -INFINITY:
         return some
     if sums != NULL:
         backward(c, T, x, labels, a, w, -task.weight[b], work, d_x, NULL, sums)
-    every = forward(c, T, x, NULL, a, w)
+    every = forward(c, T, x, NULL, a, w, &every_low)
     if sums != NULL:
         backward(c, T, x, NULL, a, w, task.weight[b], work, d_x, NULL, sums)
-    return min(0.0, some - every)
+    return min((some - every) + (some_low - every_low), 0.0)  # NaN stays
 
 
 cdef struct Reading:
@@ -558,8 +572,9 @@ cdef void read_marginals(const Reading* task, Py_ssize_t b, double* work) noexce
     cdef double* out = task.probabilities + task.offsets[b] * K
     cdef double* a = work + 4 * K
     cdef double* w = a + T * K
+    cdef double low
     if not (c.valid and are_scores(T * K, x)) or forward(
-        c, T, x, NULL, a, w
+        c, T, x, NULL, a, w, &low
     ) == -INFINITY:
         for k in range(T * K):
             out[k] = NAN
@@ -730,7 +745,7 @@ cdef Py_ssize_t merge(
                 score = lists.before[i * n + lists.heads[i]] + column[i * stride]
                 if score > most:
                     best, most = i, score
-        if best < 0 or not most + x > -INFINITY:
+        if best < 0:
             return count
         out[count] = most + x
         back[count] = <int32_t>(best * n + lists.heads[best])
@@ -762,7 +777,7 @@ cdef Py_ssize_t best_paths(
     cdef const double* x = task.x + first * K
     for j in range(K):
         lists.before[j * n] = c.start[j] + x[j]
-        lists.counts[j] = lists.before[j * n] > -INFINITY
+        lists.counts[j] = 1  # of -inf, which goes no further
     for t in range(1, T):
         for j in range(K):
             lists.counts[K + j] = merge(

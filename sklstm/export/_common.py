@@ -15,14 +15,15 @@ from .._estimators.checks import check_parameters, hidden_sizes
 from .._estimators.fitted import fitted_of
 from .._estimators.progress import Progress
 from .._estimators.tagger import RecurrentTagger
+from .._estimators.tokens import asked_embedding
 from .._network.cells import CELLS
-from .._network.exchange import from_torch_weights, layer_weights
+from .._network.exchange import from_torch_weights, layer_weights, tables_of
 from .._targets.labels import valid_classes
 from .._targets.schemes import masks_for
 from .._targets.step_numbers import StepNumbers
 from .._targets.tags import TagReader, Tags
 from .._training.monitor import Monitor
-from ..sequences._check import Features, record_features
+from ..sequences._check import Features, features_of, record_features
 
 FAMILIES = {1: "a plain RNN (1)", 3: "a GRU (3)", 4: "an LSTM (4)"}  # by gates
 
@@ -123,12 +124,38 @@ def unfitted(estimator, library, multilabel, also=()):
     _check_ours(estimator, "an unfitted")
     model = clone(estimator)
     check_parameters(model)
+    if model.embedding_dim is not None and "tables" not in also:
+        raise ValueError(
+            f"{type(model).__name__} has embedding_dim={model.embedding_dim!r}, but "
+            f"the operators of {library} come without the table of an embedding. Leave "
+            "embedding_dim=None, to read its rows as numbers, or use from_torch."
+        )
     values = {"cell": model._cell, "pooling": model.pooling, "quantiles": None}
     values["crf"] = getattr(model, "crf", False) and not multilabel
     if not has_labels(model) and model.loss == "quantile":
         values["quantiles"] = model.quantile
     _check_counterpart(model, values, library, also)
     return model
+
+
+def n_tables(model):
+    """Columns of ids that the parameters of an estimator speak of."""
+    columns = model.categorical_features
+    if model.embedding_dim is None or columns is None:
+        return int(model.embedding_dim is not None)
+    is_mask = all(isinstance(column, (bool, np.bool_)) for column in columns)
+    return sum(columns) if is_mask else len(columns)
+
+
+def _check_tables(tables, model):
+    """An error if tables have not the widths that the estimator says."""
+    asked = asked_embedding(model, features_of(model))
+    for (key, table), width in zip(tables, asked["widths"] if asked else ()):
+        if table.ndim != 2 or table.shape[1] != width or not len(table):
+            raise ValueError(
+                f"{key} has shape {table.shape}, but {type(model).__name__} has "
+                f"embedding_dim={model.embedding_dim!r}: a table has (n_rows, {width})."
+            )
 
 
 def _outputs_of_classes(weight, bias, classes, key):
@@ -235,6 +262,7 @@ def fitted(
     *, classes, multilabel, target_mean, target_scale,
     attention=None,  # (H,), the vector w
     paths=None,  # transitions (K, K), starts (K,) and ends (K,) of labels, or None
+    tables=(),  # key and array of each table, in the order of the columns
 ):  # fmt: skip
     """The estimator, as `unfitted` returned it, with the weights of a network."""
     key, weight, bias = head
@@ -266,9 +294,10 @@ def fitted(
             )
         units = _target_units(model, len(weight), target_mean, target_scale)
         y = np.ones((1, len(weight))) if len(weight) > 1 else np.ones(1)
-    n_features = n_inputs
+    # a column of ids has made room for its rows
+    n_features = n_inputs + sum(1 - table.shape[-1] for _, table in tables)
     if model.missing == "indicator":
-        n_features, odd = divmod(n_inputs, 2)
+        n_features, odd = divmod(n_features, 2)
         if odd:
             raise ValueError(
                 f"The network reads {n_inputs} features, but with missing='indicator' "
@@ -286,10 +315,13 @@ def fitted(
         target = StepNumbers(known) if isinstance(model, StepEstimator) else known
     rng = model._begin(target)
     record_features(model, Features(n_features, n_features, None, None))
-    found = model._untrained(target)
+    _check_tables(tables, model)
+    found = model._untrained(target, rows=tuple(len(table) for _, table in tables))
     network = found.make_network()
     with np.errstate(over="ignore", under="ignore"):
-        parameters = from_torch_weights(network, weights, weight, bias, attention)
+        parameters = from_torch_weights(
+            network, weights, weight, bias, attention, [table for _, table in tables]
+        )
         if paths is not None:  # what is forbidden is no parameter
             views = network.views(parameters)["crf"]
             for view, scores in zip(views.values(), paths, strict=True):
@@ -312,7 +344,8 @@ def head_of(found):
 
 
 def taken_apart(estimator, library, standardized, also=()):
-    """Layers, weight and bias of the head, and units of the targets or None."""
+    """Tables by their names, layers, weight and bias of the head, and units of the
+    targets or None."""
     _check_ours(estimator, "a fitted")
     found = fitted_of(estimator)
     levels = None if has_labels(estimator) else found.target.levels
@@ -321,6 +354,7 @@ def taken_apart(estimator, library, standardized, also=()):
     network = found.make_network()
     views = network.views(found.parameters)
     layers = layer_weights(network, found.parameters)
+    tables = tables_of(network, found.parameters)
     weight, bias = head_of(found)
     units = None
     if standardized and not has_labels(estimator):
@@ -328,4 +362,4 @@ def taken_apart(estimator, library, standardized, also=()):
         numbers = numbers_of(found.target)
         units = numbers.mean.copy(), numbers.scale.copy()
     dtype = network.dtype
-    return layers, weight.astype(dtype, order="C"), bias.astype(dtype), units
+    return tables, layers, weight.astype(dtype, order="C"), bias.astype(dtype), units

@@ -41,7 +41,7 @@ def to_onnx(
     Pipeline before it. It computes in float32. It takes padded sequences:
 
     - ``X``: float32 (batch, time, features). What stands behind the end of a sequence
-      does not matter, whatever it is, NaN included.
+      does not matter, whatever it is, NaN included. Ids of tokens are numbers too.
     - ``sequence_lens``: int32 (batch,), the numbers of steps.
 
     Batch, of one or more, and time may have any size at every call; of a batch of none
@@ -116,10 +116,13 @@ def to_onnx(
     vary by should be shifted before. An estimator of ``dtype="float64"`` is exported in
     float32 as well, because ONNX Runtime computes recurrent layers in nothing else.
 
-    The model raises no errors of its own. Where a sequence has a missing value, or
-    infinity, `probabilities` or `variable` are NaN and `label` means nothing, unless
-    `missing` of the estimator or an imputer fills it; in a stream also for the pieces
-    after it. A FrameStacker of ``remainder="error"`` drops what is left over.
+    The model raises no errors of its own. Where a sequence has a missing value,
+    infinity or, among ids, a number that is none, `probabilities` or `variable` are NaN
+    and `label` means nothing, unless `missing` of the estimator or an imputer fills it;
+    in a stream also for the pieces after it. An id beyond the table has its row 0. The
+    tokens of the ids, where X of the fit knew them and they are text, are a list in the
+    metadata, ``vocabulary``, as JSON. A FrameStacker of ``remainder="error"`` drops
+    what is left over.
 
     Examples
     --------
@@ -304,11 +307,13 @@ def _check_stream(steps, end):
 def _properties(end, steps):
     """What a program may want to know of the model, as strings."""
     properties = {"estimator": type(end).__name__, "sklstm_version": __version__}
-    target = fitted_of(end).target
+    found = fitted_of(end)
     if has_labels(end):
-        properties["classes"] = json.dumps(target.classes.tolist())
-    elif numbers_of(target).loss_name == "quantile":
-        properties["quantile"] = json.dumps(numbers_of(target).loss_parameter)
+        properties["classes"] = json.dumps(found.target.classes.tolist())
+    elif numbers_of(found.target).loss_name == "quantile":
+        properties["quantile"] = json.dumps(numbers_of(found.target).loss_parameter)
+    if found.vocabulary and all(isinstance(token, str) for token in found.vocabulary):
+        properties["vocabulary"] = json.dumps(found.vocabulary)
     first = features_of((*steps, end)[0])
     if first.feature_names_in is not None and first.fixed_n_steps is None:
         properties["feature_names"] = json.dumps(list(first.feature_names_in))

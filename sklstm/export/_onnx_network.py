@@ -114,7 +114,11 @@ def write_network(graph, found, sequences, stream):
         count = StepCount(graph, sequences.lengths, stream)
     if missing != "error":
         sequences = _fill(graph, found, sequences, count, stream)
-    h, last, check = _layers(graph, found, sequences, stream)
+    x = sequences.x
+    if found.embedding is not None:
+        x, rows = _embed(graph, found, x)
+        sequences = sequences._replace(x=rows)
+    h, last, check = _layers(graph, found, sequences, x, stream)
     if pooling == "last":
         return graph.node("Add", last, check)
     if pooling is None:
@@ -150,6 +154,40 @@ def _fill(graph, found, sequences, count, stream):
     return sequences._replace(x=filled)
 
 
+# ---- ids ---------------------------------------------------------------------------
+
+
+def _embed(graph, found, x):
+    """Steps (T, B, F), NaN where an id is none, and what the recurrent layers read:
+    rows side by side and the numbers behind them."""
+    embedding, F = found.embedding, found.n_inputs
+    checked, parts = [], []
+    tables = [w for name, w in found.weights.items() if name.startswith("embedding")]
+    tables = dict(zip(embedding["columns"], tables, strict=True))
+    numbers = []
+    for j in range(F):
+        column = graph.node("Gather", x, np.array([j]), axis=2)
+        if j not in tables:
+            numbers.append(column)
+            checked.append(column)
+            continue
+        table = tables[j].astype(F32)
+        whole = graph.node("Equal", column, graph.node("Floor", column))
+        whole = graph.node("And", whole, graph.node("Not", _less(graph, column, 0)))
+        known = graph.node("And", whole, _less(graph, column, len(table)))
+        ids = graph.cast(graph.where(known, column, F32(0)), np.int64)
+        parts.append(graph.node("Gather", table, graph.squeeze(ids, 2), axis=0))
+        checked.append(graph.where(whole, column, F32(np.nan)))
+    return tuple(
+        graph.node("Concat", *columns, axis=2) if columns[1:] else columns[0]
+        for columns in (checked, parts + numbers)
+    )
+
+
+def _less(graph, x, limit):
+    return graph.node("Less", x, F32(limit))
+
+
 # ---- recurrent layers --------------------------------------------------------------
 
 
@@ -166,9 +204,10 @@ def _check(graph, x, h_before):
     return graph.unsqueeze(check, 1)
 
 
-def _layers(graph, found, sequences, stream):
+def _layers(graph, found, sequences, x, stream):
     """Outputs of the uppermost layer (T, B, H), which a pooling reads, the last of them
-    (B, H), and what is added to anything computed from them (`_check`)."""
+    (B, H), and what is added to anything computed from them, of the steps x (`_check`).
+    """
     architecture = found.architecture
     sizes = architecture["hidden_layer_sizes"]
     directions = 1 + architecture["bidirectional"]
@@ -188,7 +227,7 @@ def _layers(graph, found, sequences, stream):
             for state in states
         }
         if k == 0:
-            check = _check(graph, h, before["h"])
+            check = _check(graph, x, before["h"])
         initial = [graph.unsqueeze(s, 0) if stream else "" for s in before.values()]
         weights = operator_weights(found.weights, k, directions, order, F32)
         peepholes = [weights.pop("P")] if "P" in weights else []

@@ -17,6 +17,7 @@ class Layer:
     shapes = {}
     gives_steps = False  # whether it hands on `Steps`
     has_sums = False  # whether it keeps running sums over the steps
+    has_tables = False  # whether its parameters are tables, of which batches have rows
     directions = ()  # of a recurrent layer, its one or two `Recurrent`
 
     def __init__(self, name, n_inputs, n_outputs, dtype):
