@@ -154,9 +154,7 @@ def test_refused():
         TagDisplay(tags=[])
     with pytest.raises(ValueError, match="Sample 0 has 2 of tokens, but 3 steps"):
         display(("Ada", "saw"))
-    with pytest.raises(
-        ValueError, match=r"tokens is of 2 sequence\(s\), but tags"
-    ):
+    with pytest.raises(ValueError, match=r"tokens is of 2 sequence\(s\), but tags"):
         TagDisplay(tags=[["a"]], tokens=[["x"], ["y"]])
     for p in (1.5, np.nan):
         with pytest.raises(ValueError, match="for sample 0, step 1, which is no prob"):
