@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+from export_cases import in_keras
 from sklearn.base import clone
 from step_estimator_cases import both, every_cell
 
@@ -172,6 +173,14 @@ def test_onnx_constraints(onnx_session):
     assert np.isneginf(model.transitions_).any()
     found = assert_as_predicted(onnx_session(model), model, X)
     assert np.isneginf(found["start_transitions"]).sum() == 1
+
+
+@pytest.mark.parametrize("crf", [True, False])
+def test_onnx_ids(onnx_session, crf):
+    ids = SequenceArray(np.arange(len(X.data))[:, None] % 5, X.offsets)
+    y = [["even" if k % 2 == 0 else "odd" for k in x[:, 0]] for x in ids]
+    model = LSTMTagger(4, crf=crf, embedding_dim=3, **FIT).fit(ids, y)
+    assert_as_predicted(onnx_session(model), model, ids)
 
 
 def test_onnx_multilabel(onnx_session):
@@ -380,13 +389,14 @@ BIO = [["B-x" if t % 3 == 0 else "I-x" if t % 3 == 1 else "O" for t in range(len
        for x in X]  # fmt: skip
 
 
-@pytest.mark.parametrize("way", ["torch", "weights", "keras"])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("crf", [True, False])
+@pytest.mark.parametrize(
+    "crf, way",
+    [(crf, way) for crf in (True, False) for way in ("torch", "weights")]
+    + [(False, "keras")],  # which has no random field
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
 @pytest.mark.parametrize("y", [target(LSTMTagger), BIO], ids=["free", "BIO"])
 def test_taggers_there_and_back(crf, dtype, y, way):
-    if crf and way == "keras":
-        pytest.skip("Keras has no random field")
     make = LSTMTagger((4, 3), crf=crf, dtype=dtype, **FIT)
     model = clone(make).fit(X, y)
     if way == "keras":
@@ -541,3 +551,25 @@ def test_refused_for_other_reasons():
     for to in (to_torch, to_keras):
         with pytest.raises(ValueError, match="increments between quantiles"):
             to(levels)
+
+
+@in_keras
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn_tanh"])
+def test_keras_predicts_the_same(keras, cell, bidirectional):
+    """All layers return sequences, and the dense one reads each step."""
+    model = LSTMTagger(
+        (5, 4), cell=cell, bidirectional=bidirectional, crf=False, **FIT
+    ).fit(X, target(LSTMTagger))
+    layer = {"lstm": "LSTM", "gru": "GRU", "rnn_tanh": "SimpleRNN"}[cell]
+    there = keras.Sequential([keras.Input((None, 3))])
+    for size in (5, 4):
+        one = getattr(keras.layers, layer)(size, return_sequences=True)
+        there.add(keras.layers.Bidirectional(one) if bidirectional else one)
+    there.add(keras.layers.Dense(3))
+    there.set_weights(to_keras(model))
+    for x, expected in zip(X[1:], model.decision_function(X)[1:], strict=True):
+        got = keras.ops.convert_to_numpy(there(x[None]))[0]
+        np.testing.assert_allclose(got, expected, atol=1e-5)
+    back = from_keras(there.get_weights(), clone(model), classes=model.classes_)
+    assert_same_model(back, model)
