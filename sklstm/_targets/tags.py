@@ -17,7 +17,7 @@ from ..sequences._columns import is_missing
 from .labels import LabelReader, Multiclass, Multilabel
 from .reading import check_total_weight, require_y
 from .schemes import Masks, check_paths, masks_for
-from .step_reading import numbers_at_steps, sequences_of
+from .step_reading import Wanted, numbers_at_steps, sequences_of
 from .steps import StepTarget
 
 
@@ -70,7 +70,7 @@ class TagReader:
         require_y(y, self.name)
         if isinstance(y, StepTarget):  # has been here
             return y
-        items, is_matrix = sequences_of(y, self.name, "LSTMClassifier")
+        items, is_matrix = sequences_of(y, Wanted(self.name, True, "LSTMClassifier"))
         if is_matrix:
             return self._check_multilabel(items)
         offsets = np.concatenate([[0], np.cumsum(list(map(len, items)), dtype=np.intp)])
