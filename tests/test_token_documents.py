@@ -9,7 +9,6 @@ import pytest
 from sklstm.preprocessing import TokenEncoder
 from sklstm.sequences import SequenceArray
 
-
 TEXTS = ["a b", "b c b", ""]
 LISTS = [["a", "b"], ["b", "c", "b"], []]
 IDS = [[2, 1], [1, 3, 1], []]
