@@ -17,7 +17,7 @@ from sklstm.sequences import SequenceArray
 from sklstm.sequences import _vocabulary as vocabularies
 
 pytestmark = pytest.mark.filterwarnings(
-    "error", "ignore:Maximum iterations:sklearn.exceptions.ConvergenceWarning"
+    "ignore:Maximum iterations:sklearn.exceptions.ConvergenceWarning"
 )
 
 FILMS = ["A good film!", "not good, not a film", "Good. Not bad."]
