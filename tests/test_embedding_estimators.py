@@ -380,6 +380,14 @@ def test_values_that_are_no_ids(Estimator, kind):
     assert vars(model) == before
 
 
+def test_ids_need_no_padding():
+    """What a SequenceArray of ids becomes in an array has -1 behind the ends."""
+    X = encoded(tokens())
+    with pytest.raises(ValueError, match="X holds -1 at sample.*pass a SequenceArray"):
+        fitted(X=X.to_padded())
+    fitted(X=X)
+
+
 def test_ids_that_are_too_large(monkeypatch):
     X = tokens()
     X[2] = np.array([2**24])

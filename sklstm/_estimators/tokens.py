@@ -319,9 +319,15 @@ def check_ids(X, embedding):
             feature = f"feature {column}"
             if X.feature_names is not None:
                 feature += f" ({X.feature_names[column]})"
+            value = float(X._data[row, column])
+            hint = ""
+            if value < 0:
+                hint = (
+                    " Nothing is padded: pass a SequenceArray or a list of sequences."
+                )
             raise ValueError(
-                f"X holds {X._data[row, column]:g} at sample {sample}, step {step}, "
-                f"{feature}, which is a column of ids (embedding_dim). {ENCODE}"
+                f"X holds {value:g} at sample {sample}, step {step}, {feature}, which "
+                f"is a column of ids (embedding_dim). {ENCODE}{more}"
             )
 
 
