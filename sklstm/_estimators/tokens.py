@@ -320,13 +320,11 @@ def check_ids(X, embedding):
             if X.feature_names is not None:
                 feature += f" ({X.feature_names[column]})"
             value = float(X._data[row, column])
-            hint = ""
+            more = ""
             if value < 0:
-                hint = (
-                    " Nothing is padded: pass a SequenceArray or a list of sequences."
-                )
+                more = " There is no padding: pass a SequenceArray or a list of arrays."
             raise ValueError(
-                f"X holds {value:g} at sample {sample}, step {step}, {feature}, which "
+                f"X holds {value:.9g} at sample {sample}, step {step}, {feature}, which "
                 f"is a column of ids (embedding_dim). {ENCODE}{more}"
             )
 
@@ -338,7 +336,7 @@ def check_step_ids(x, embedding):
         if bad.any():
             row = int(np.argmax(bad))
             raise ValueError(
-                f"X holds {x[row, column]:g} at sequence {row}, feature {column}, "
+                f"X holds {x[row, column]:.9g} at sequence {row}, feature {column}, "
                 f"which is a column of ids (embedding_dim). {ENCODE}"
             )
 
