@@ -324,8 +324,8 @@ def check_ids(X, embedding):
             if value < 0:
                 more = " There is no padding: pass a SequenceArray or a list of arrays."
             raise ValueError(
-                f"X holds {value:.9g} at sample {sample}, step {step}, {feature}, which "
-                f"is a column of ids (embedding_dim). {ENCODE}{more}"
+                f"X holds {value:.9g} at sample {sample}, step {step}, {feature}, "
+                f"which is a column of ids (embedding_dim). {ENCODE}{more}"
             )
 
 
