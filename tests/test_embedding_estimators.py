@@ -282,8 +282,10 @@ def test_given_rows():
     still = {"embedding_trainable": False}
     model = fitted(X=X, embedding_weights=weights, **still)
     assert_array_equal(model.weights_["embedding"], weights.astype("f4"))
-    as_list = fitted(X=X, embedding_weights=weights.tolist(), **still)
-    assert_same_bits(as_list, model)
+    for form in (weights.tolist(), [weights], (dict(enumerate(weights)),)):
+        assert_same_bits(fitted(X=X, embedding_weights=form, **still), model)
+    none = fitted(X=X, embedding_weights=[None])
+    assert_same_bits(none, fitted(X=X))
     # ids as keys, and tokens where X knows them; others begin as usual
     usual = fitted(X=X, learning_rate_init=1e-12).weights_["embedding"]
     by_id = fitted(X=X, embedding_weights={1: weights[1], 0: weights[0]}, **still)
