@@ -212,6 +212,8 @@ def test_lists_are_taken_as_they_are():
         ({"min_df": 1.5}, "'min_df' parameter"),
         ({"min_df": True}, "'min_df' parameter.*must be a number, got True"),
         ({"min_df": None}, "'min_df' parameter"),
+        ({"min_df": -0.5}, "'min_df' parameter"),
+        ({"max_df": 0}, "'max_df' parameter"),
         ({"max_df": -1}, "'max_df' parameter"),
         ({"max_df": np.True_}, "'max_df' parameter.*must be a number"),
         ({"max_features": 0}, "'max_features' parameter"),
