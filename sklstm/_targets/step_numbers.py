@@ -102,7 +102,7 @@ class StepNumbers:
         by_r2 = by_r2 and not (spread <= CONSTANT).any()
 
         def score(out):
-            value, _ = self.loss.value_and_gradient(out, target, sample_weight)
+            value = self.loss.value(out, target, sample_weight)
             if not by_r2:
                 return -value, value
             return r2_at_steps(true, out if rows is None else out[rows], weight), value

@@ -373,7 +373,7 @@ class Tags:
         true, weight, rows = target.labelled(sample_weight)
 
         def score(out):
-            value, _ = self.loss.value_and_gradient(out, target, sample_weight)
+            value = self.loss.value(out, target, sample_weight)
             predicted = self.best(out, target.offsets)
             predicted = predicted if rows is None else predicted[rows]
             return accuracy_score(true, predicted, sample_weight=weight), value
@@ -463,7 +463,7 @@ class MultilabelTags:
 
     def scorer(self, y, sample_weight):
         def score(out):
-            value, _ = self.loss.value_and_gradient(out, y, sample_weight)
+            value = self.loss.value(out, y, sample_weight)
             return -value / self.n_outputs, value  # the loss is a sum over the labels
 
         return score
