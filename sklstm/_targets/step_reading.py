@@ -302,6 +302,21 @@ def _is_ragged(sample_weight):
     return np.ndim(first) > 0
 
 
+def is_nested(values):
+    """Whether these are not a table of numbers but a list for each sequence."""
+    if isinstance(values, SequenceArray):
+        return True
+    if hasattr(values, "iloc"):  # a Series
+        values = values.to_numpy()
+    if isinstance(values, np.ndarray) and values.dtype != object:
+        return values.ndim > 2
+    if not isinstance(values, (list, tuple, np.ndarray)):
+        return False
+    return any(
+        isinstance(item, (list, tuple)) or getattr(item, "ndim", 0) for item in values
+    )
+
+
 def of_steps(values, lengths, what):
     """A value for each step: its own, where a list has the values of every sequence,
     else that of its sequence."""
