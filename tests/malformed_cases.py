@@ -424,7 +424,7 @@ Y_OF_CLASSIFIERS = {
     "probabilities": (np.full((N, 2), 0.5), "Unknown label type: continuous"),
     "one class": (np.zeros(N), "one class"),
     "one class of str": (["a"] * N, "one class.*'a'"),
-    "several multiclass": (np.c_[LABELS, np.arange(N)], "MultiOutputClassifier"),
+    "several multiclass": (np.c_[LABELS, np.arange(N)], "Multi.*LSTMTagger"),
     "one-hot of 2": (
         np.c_[2 * LABELS, 2 - 2 * LABELS, LABELS],
         "MultiOutputClassifier",
