@@ -141,6 +141,11 @@ def unfitted(estimator, library, multilabel, also=()):
 def n_tables(model):
     """Columns of ids that the parameters of an estimator speak of."""
     columns = model.categorical_features
+    if isinstance(columns, str):
+        raise ValueError(
+            f"categorical_features={columns!r} finds columns in X, but there is no X. "
+            "Pass their indices."
+        )
     if model.embedding_dim is None or columns is None:
         return int(model.embedding_dim is not None)
     is_mask = all(isinstance(column, (bool, np.bool_)) for column in columns)

@@ -121,7 +121,8 @@ def to_onnx(
     and `label` means nothing, unless `missing` of the estimator or an imputer fills it;
     in a stream also for the pieces after it. An id beyond the table has its row 0. The
     tokens of the ids, where X of the fit knew them and they are text, are a list in the
-    metadata, ``vocabulary``, as JSON. A FrameStacker of ``remainder="error"`` drops
+    metadata, ``vocabulary``, as JSON; those of the ids 1, 2, ... of a categorical
+    column 3 are ``categories_3``. A FrameStacker of ``remainder="error"`` drops
     what is left over.
 
     Examples
@@ -314,6 +315,9 @@ def _properties(end, steps):
         properties["quantile"] = json.dumps(numbers_of(found.target).loss_parameter)
     if found.vocabulary and all(isinstance(token, str) for token in found.vocabulary):
         properties["vocabulary"] = json.dumps(found.vocabulary)
+    for column, categories in (found.categories or {}).items():
+        if all(isinstance(category, str) for category in categories):
+            properties[f"categories_{column}"] = json.dumps(categories)
     first = features_of((*steps, end)[0])
     if first.feature_names_in is not None and first.fixed_n_steps is None:
         properties["feature_names"] = json.dumps(list(first.feature_names_in))
