@@ -20,7 +20,7 @@ def fitted(y=Y, **params):
 @pytest.mark.parametrize(
     "names",
     [["a", "b", "c"], [2, 0, 1], [10.0, -3.0, 7.0], [True, False, True],
-     [("x", 1), ("x", 2), "y"], [b"a", "a", 3]],
+     [("x", 1), ("x", 2), "y"], [(0, 1), (1, 0), (1, 1)], [b"a", "a", 3]],
 )  # fmt: skip
 def test_labels_of_any_type(names):
     number = {"down": 0, "flat": 1, "up": 2}

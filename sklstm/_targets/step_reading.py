@@ -119,15 +119,16 @@ def _values(item, i, wanted):
             "belongs to its steps, in their order."
         )
     if isinstance(item, (list, tuple)):
-        if item and all(isinstance(row, (list, tuple, np.ndarray)) for row in item):
+        # a tuple may be a label
+        rows = (list, np.ndarray) if wanted.are_labels else (list, tuple, np.ndarray)
+        if item and all(isinstance(row, rows) for row in item):
             try:
                 return np.array(item, dtype=np.float64), 2
             except (TypeError, ValueError):
-                if not isinstance(item[0], tuple):
-                    raise ValueError(
-                        f"y for sample {i} is a list of lists that is no matrix of "
-                        "numbers. Pass one label, or as many numbers, for each step."
-                    ) from None
+                raise ValueError(
+                    f"y for sample {i} is a list of lists that is no matrix of "
+                    "numbers. Pass one label, or as many numbers, for each step."
+                ) from None
         if any(type(value).__module__ == "numpy" for value in item[:1]):
             item = [value.item() if hasattr(value, "item") else value for value in item]
         return list(item), 1 if len(item) else None
