@@ -49,8 +49,11 @@ MONTH = "January March April May June August October December".split()
 
 
 def pick(rng, names, part):
-    """A name: of the first half in training, of all of them in the test."""
-    return str(rng.choice(names[: len(names) // 2] if part == "train" else names))
+    """A name: in the test any, in training one of the first half, most of them rare."""
+    if part == "test":
+        return str(rng.choice(names))
+    share = 1 / np.arange(1, len(names) // 2 + 1) ** 2
+    return str(rng.choice(names[: len(share)], p=share / share.sum()))
 
 
 def entity(rng, kind, part):
@@ -91,16 +94,20 @@ for word, tag in zip(X_train[3], y_train[3], strict=True):
 
 # %%
 # ``TokenEncoder`` gives an id to every word that is in ten sentences or more. All rarer
-# ones have the id of unknown words, which is so trained on names that are rare, and on
-# years. The tagger learns a vector for each id, reads each sentence in both directions,
-# and has a conditional random field on top, which knows the scheme.
+# ones have the id of unknown words, which so learns from rare names and from years what
+# a word is like that nobody knows. The tagger learns a vector for each id, reads each
+# sentence in both directions, and has a conditional random field on top, which knows
+# the scheme.
 
 model = make_pipeline(
     TokenEncoder(min_df=10),
     LSTMTagger(32, embedding_dim=32, dropout=0.3, max_iter=20, random_state=0),
 )
 model.fit(X_train, y_train)
-print(len(model[0].vocabulary_), "words are known")
+known = model[0].vocabulary_
+unknown = {word for words in X_train for word in words if word not in known}
+print(f"{len(known)} words are known, {len(unknown)} of the training part are not:")
+print(", ".join(sorted(word for word in unknown if word.isalpha())))
 
 # %%
 # An entity counts as found if its first word, its last word and its kind are right. The
@@ -156,11 +163,12 @@ for name, predicted in predictions.items():
 # A sentence as the network reads it, and what it says. In brackets the words that are
 # unknown to it.
 
-i = next(i for i, words in enumerate(X_test) if new[i] and len(words) > 14)
+short = [i for i, words in enumerate(X_test) if len(words) <= 22]
+i = max(short, key=lambda i: sum(word not in known for word in X_test[i]))
 read = model[0].inverse_transform(model[0].transform(X_test[i : i + 1]))[0]
 labels = [
-    word if word == known else f"[{word}]"
-    for word, known in zip(X_test[i], read, strict=True)
+    word if word == token else f"[{word}]"
+    for word, token in zip(X_test[i], read, strict=True)
 ]
 marginals = model.predict_proba(X_test[i : i + 1])[0]
 classes = model[-1].classes_
