@@ -282,8 +282,10 @@ def test_given_rows():
     still = {"embedding_trainable": False}
     model = fitted(X=X, embedding_weights=weights, **still)
     assert_array_equal(model.weights_["embedding"], weights.astype("f4"))
-    as_list = fitted(X=X, embedding_weights=weights.tolist(), **still)
-    assert_same_bits(as_list, model)
+    for form in (weights.tolist(), [weights], (dict(enumerate(weights)),)):
+        assert_same_bits(fitted(X=X, embedding_weights=form, **still), model)
+    none = fitted(X=X, embedding_weights=[None])
+    assert_same_bits(none, fitted(X=X))
     # ids as keys, and tokens where X knows them; others begin as usual
     usual = fitted(X=X, learning_rate_init=1e-12).weights_["embedding"]
     by_id = fitted(X=X, embedding_weights={1: weights[1], 0: weights[0]}, **still)
@@ -378,6 +380,14 @@ def test_values_that_are_no_ids(Estimator, kind):
     with pytest.raises(ValueError, match=BAD_IDS[kind][1] + ".*" + where):
         model.predict_step([[1], [value]], state)
     assert vars(model) == before
+
+
+def test_ids_need_no_padding():
+    """What a SequenceArray of ids becomes in an array has -1 behind the ends."""
+    X = encoded(tokens())
+    with pytest.raises(ValueError, match="X holds -1 at sample.*pass a SequenceArray"):
+        fitted(X=X.to_padded())
+    fitted(X=X)
 
 
 def test_ids_that_are_too_large(monkeypatch):

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from export_cases import in_keras
 from numpy.testing import assert_allclose, assert_array_equal
@@ -151,6 +152,11 @@ def test_tables_that_do_not_fit():
         (state, clone(mixed), "holds 'embedding.weight', but .* has 2 table"),
         (states, clone(model), "'embedding_1.weight', 'embedding_3.weight', but .* 1 "),
         (
+            states,
+            clone(mixed).set_params(categorical_features="from_dtype"),
+            "'from_dtype' finds columns in X, but there is no X. Pass their indices",
+        ),
+        (
             {k: v for k, v in state.items() if "embedding" not in k},
             clone(model),
             "holds no table of an embedding",
@@ -245,6 +251,12 @@ def test_onnx_knows_the_tokens():
     X = SequenceArray([[1], [2], [0]], [0, 2, 3], vocabulary=["?", 7, (1, 2)])
     model = LSTMClassifier(3, **params).fit(X, [0, 1])
     assert "vocabulary" not in {p.key for p in to_onnx(model).metadata_props}
+    word = pd.Series(["a", "b"], dtype="category")
+    X = [pd.DataFrame({"word": word})] * 2
+    params["categorical_features"] = "from_dtype"
+    model = LSTMClassifier(3, **params).fit(X, [0, 1])
+    properties = {p.key: p.value for p in to_onnx(model).metadata_props}
+    assert json.loads(properties["categories_0"]) == ["a", "b"]
 
 
 @both_forms

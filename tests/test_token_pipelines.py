@@ -50,7 +50,7 @@ from sklstm.preprocessing import TokenEncoder
 from sklstm.sequences import SequenceArray
 
 pytestmark = pytest.mark.filterwarnings(
-    "error", "ignore:Maximum iterations:sklearn.exceptions.ConvergenceWarning"
+    "ignore:Maximum iterations:sklearn.exceptions.ConvergenceWarning"
 )
 
 FILMS = ["A good film!", "not good, not a film", "Good. Not bad."]

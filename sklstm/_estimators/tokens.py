@@ -34,7 +34,7 @@ def check_tokens(estimator):
                 )
         return
     widths = _widths(asked)
-    if not widths or not all(isinstance(w, Integral) and w >= 1 for w in widths):
+    if not widths or not all(map(_is_size, widths)):
         raise ValueError(
             "embedding_dim must be a positive integer, or a list of them, one for each "
             f"column of categorical_features, got {asked!r}."
@@ -45,6 +45,10 @@ def check_tokens(estimator):
             "categorical_features one column is ids. Pass one number, or say which "
             "columns are ids."
         )
+
+
+def _is_size(width):
+    return isinstance(width, Integral) and width >= 1 and not isinstance(width, bool)
 
 
 def _widths(asked):
@@ -122,7 +126,7 @@ def _asked(estimator, features):
             "one number for all."
         )
     if len(columns) == 1:
-        given = [given]
+        given = given if _is_list_of_one(given) else [given]
     elif given is None:
         given = len(columns) * [None]
     elif not isinstance(given, (list, tuple)) or len(given) != len(columns):
@@ -133,6 +137,13 @@ def _asked(estimator, features):
             f"{what}{type(given).__name__}."
         )
     return sorted(zip(columns, map(int, widths), given), key=lambda table: table[0])
+
+
+def _is_list_of_one(given):
+    """Whether this is a list of the rows of one table, and not a table of one row."""
+    if not isinstance(given, (list, tuple)) or len(given) != 1:
+        return False
+    return given[0] is None or isinstance(given[0], Mapping) or np.ndim(given[0]) == 2
 
 
 def asked_embedding(estimator, features):
@@ -319,9 +330,13 @@ def check_ids(X, embedding):
             feature = f"feature {column}"
             if X.feature_names is not None:
                 feature += f" ({X.feature_names[column]})"
+            value = float(X._data[row, column])
+            more = ""
+            if value < 0:
+                more = " There is no padding: pass a SequenceArray or a list of arrays."
             raise ValueError(
-                f"X holds {X._data[row, column]:g} at sample {sample}, step {step}, "
-                f"{feature}, which is a column of ids (embedding_dim). {ENCODE}"
+                f"X holds {value:.9g} at sample {sample}, step {step}, {feature}, "
+                f"which is a column of ids (embedding_dim). {ENCODE}{more}"
             )
 
 
@@ -332,7 +347,7 @@ def check_step_ids(x, embedding):
         if bad.any():
             row = int(np.argmax(bad))
             raise ValueError(
-                f"X holds {x[row, column]:g} at sequence {row}, feature {column}, "
+                f"X holds {x[row, column]:.9g} at sequence {row}, feature {column}, "
                 f"which is a column of ids (embedding_dim). {ENCODE}"
             )
 

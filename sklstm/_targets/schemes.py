@@ -108,6 +108,13 @@ def _split(label):
     return (prefix, kind) if prefix != OUTSIDE and (kind or not dash) else None
 
 
+def kind_of(label):
+    """The type of entity that a tag is of; of what is no such tag, itself."""
+    tag = _split(label)
+    prefixes = {prefix for scheme in SCHEMES.values() for prefix in scheme}
+    return tag[1] if tag and tag[1] and tag[0] in prefixes else label
+
+
 def scheme_masks(name, classes):
     """Masks of a scheme; None if the classes are not its tags."""
     begin, inside, end, single = SCHEMES[name]

@@ -36,10 +36,11 @@ def from_keras(
     """Make a fitted estimator of the weights of a Keras model.
 
     The model is a stack of ``LSTM``, ``GRU`` or ``SimpleRNN`` layers, each perhaps in a
-    ``Bidirectional``, all but the last with ``return_sequences=True``, and a ``Dense``
-    layer; before it perhaps an ``Embedding``. What comes back predicts, transforms and
-    is saved like any fitted estimator, and goes on training with ``partial_fit``, or
-    with ``fit`` where ``warm_start=True``. Keras itself is not needed.
+    ``Bidirectional``, all but the last (with a target at every step all) with
+    ``return_sequences=True``, and a ``Dense`` layer; before it perhaps an
+    ``Embedding``. What comes back predicts, transforms and is saved like any fitted
+    estimator, and goes on training with ``partial_fit``, or with ``fit`` where
+    ``warm_start=True``. Keras itself is not needed.
 
     Parameters
     ----------
@@ -127,7 +128,7 @@ def from_keras(
     >>> model.predict(np.zeros((3, 5, 2))).shape
     (3,)
     """
-    model = unfitted(estimator, "Keras", ("tables",))
+    model = unfitted(estimator, "Keras", multilabel, ("tables",))
     if not isinstance(weights, (list, tuple)):
         advice = ""
         if hasattr(weights, "get_weights"):
@@ -223,7 +224,7 @@ def to_keras(
     Parameters
     ----------
     estimator : estimator
-        A fitted recurrent classifier or regressor. Of a pipeline pass the last step.
+        A fitted recurrent estimator. Of a pipeline pass the last step.
 
     standardized : bool, default=False
         Which outputs the dense layer of a regressor has. False: predictions, in the
@@ -247,8 +248,8 @@ def to_keras(
     NotFittedError
         If it is not fitted.
     ValueError
-        If it has what Keras has not: peepholes, ``pooling="attention"``, a list of
-        quantiles.
+        If it has what Keras has not: peepholes, ``pooling="attention"``, a conditional
+        random field, a list of quantiles.
 
     See Also
     --------

@@ -19,6 +19,7 @@ from ._common import (
     check_shape,
     check_units,
     fitted,
+    has_labels,
     n_tables,
     taken_apart,
     unfitted,
@@ -32,6 +33,8 @@ _RECURRENT = re.compile(
 # embedding.weight, emb_3.weight; `embedding` in weights_.
 _TABLE = re.compile(r"((?:.+[._])?emb(?:ed(?:ding)?s?)?)(?:_(\d+))?(?:\.weight)?")
 _UNITS = ("target_mean", "target_scale")
+_PATHS = ("transitions", "start_transitions", "end_transitions")
+_SCORES = re.compile(r"(?:.+\.)?((?:start_|end_)?transitions)")
 
 
 def from_torch(
@@ -50,10 +53,11 @@ def from_torch(
 
     The model is one that reads sequences with :class:`torch.nn.LSTM`,
     :class:`torch.nn.GRU` or :class:`torch.nn.RNN` and sends the last hidden states
-    (``h_n``), or with `pooling` the mean or maximum of all, through one
-    :class:`torch.nn.Linear`. What comes back predicts, transforms and is saved like any
-    fitted estimator, and goes on training with ``partial_fit``, or with ``fit`` where
-    ``warm_start=True``. PyTorch itself is not needed.
+    (``h_n``), or with `pooling` the mean or maximum of all, with a target at every step
+    each of them, through one :class:`torch.nn.Linear`. What comes back predicts,
+    transforms and is saved like any fitted estimator, and goes on training with
+    ``partial_fit``, or with ``fit`` where ``warm_start=True``. PyTorch itself is not
+    needed.
 
     Parameters
     ----------
@@ -61,7 +65,10 @@ def from_torch(
         What ``model.state_dict()`` returns: tensors on any device, or arrays. Or
         `weights_` of a fitted estimator, which also has what PyTorch has not:
         ``peephole_l0`` and so on for an LSTM with ``peephole=True``, and ``attention``
-        with ``pooling="attention"``.
+        with ``pooling="attention"``. Of a tagger with ``crf=True`` it also holds
+        ``transitions`` (K, K), ``start_transitions`` (K,) and ``end_transitions`` (K,),
+        perhaps of a module such as ``crf.transitions``, as pytorch-crf names them; -inf
+        forbids.
 
     estimator : estimator
         An unfitted estimator that says what the weights are of: its class is the family
@@ -168,7 +175,8 @@ def from_torch(
     >>> model.predict(np.zeros((2, 5, 2))).shape
     (2,)
     """
-    model = unfitted(estimator, "PyTorch", ("peephole", "attention", "tables"))
+    known = ("peephole", "attention", "crf", "tables")
+    model = unfitted(estimator, "PyTorch", multilabel, known)
     if not isinstance(state_dict, Mapping):
         advice = ""
         if hasattr(state_dict, "state_dict"):
@@ -177,7 +185,10 @@ def from_torch(
             "state_dict must be a mapping of names to arrays or tensors, got "
             f"{type(state_dict).__name__}.{advice}"
         )
-    arrays = {key: real_array(key, state_dict[key]) for key in state_dict}
+    scores = _scores_of_labels(state_dict)
+    taken = [key for key, _ in scores.values()]
+    others = [key for key in state_dict if key not in taken]
+    arrays = {key: real_array(key, state_dict[key]) for key in others}
     given = {"target_mean": target_mean, "target_scale": target_scale}
     for name in _UNITS:
         value = arrays.pop(name, None)
@@ -191,6 +202,16 @@ def from_torch(
     n_features, weights = _checked(layers, arrays, model)
     linear = _linear(arrays, head, model)
     attention = _attention(arrays, model)
+    paths = None
+    if getattr(model, "crf", False) and not multilabel:
+        paths = _paths_of_labels(scores, len(linear[1]), model)
+    elif scores:
+        advice = ": pass LSTMTagger(crf=True)" if has_labels(model) else ""
+        raise ValueError(
+            f"state_dict holds {next(iter(scores.values()))[0]!r}, of a conditional "
+            f"random field, which {type(model).__name__} as it is passed has "
+            f"not{advice}."
+        )
     if arrays:
         raise ValueError(
             f"state_dict holds {', '.join(map(repr, arrays))}, which have no place in "
@@ -199,7 +220,7 @@ def from_torch(
         )
     return fitted(
         model, n_features, weights, linear, classes=classes, multilabel=multilabel,
-        attention=attention, tables=tables, **given,
+        attention=attention, paths=paths, tables=tables, **given,
     )  # fmt: skip
 
 
@@ -367,6 +388,45 @@ def _attention(arrays, model):
     return attention
 
 
+def _scores_of_labels(state_dict):
+    """Keys and arrays of a conditional random field by their names; -inf forbids."""
+    scores = {}
+    for key in state_dict:
+        name = _SCORES.fullmatch(key)
+        if name is None:
+            continue
+        if name[1] in scores:
+            raise ValueError(
+                f"state_dict holds {scores[name[1]][0]!r} and {key!r}, of two "
+                "conditional random fields. Leave out that which is not meant."
+            )
+        value = state_dict[key]
+        if hasattr(value, "detach"):
+            value = value.detach().cpu().numpy()
+        forbidden = value == -np.inf if isinstance(value, np.ndarray) else False
+        if np.any(forbidden) and not np.ma.isMaskedArray(value):
+            value = np.where(forbidden, value.dtype.type(0), value)
+        array = real_array(key, value)
+        scores[name[1]] = key, np.where(forbidden, -np.inf, array)
+    return scores
+
+
+def _paths_of_labels(scores, K, model):
+    """Transitions (K, K), starts (K,) and ends (K,)."""
+    name = type(model).__name__
+    paths = []
+    for part, shape in zip(_PATHS, ((K, K), (K,), (K,))):
+        if part not in scores:
+            raise ValueError(
+                f"state_dict holds no {part!r}, but {name} has crf=True: add the "
+                f"scores of the conditional random field, or pass {name}(crf=False)."
+            )
+        key, array = scores[part]
+        check_shape(key, array, shape, f"the scores of {K} labels")
+        paths.append(array)
+    return paths
+
+
 def _linear(arrays, head, model):
     """Key, weight and bias of the head, which are taken out of `arrays`."""
     prefix = f"{head}." if head else ""
@@ -415,13 +475,14 @@ def to_torch(
     recurrent: str | None = None,
     head: str = "head",
     embedding: str = "embedding",
+    crf: str = "crf",
 ) -> dict[str, np.ndarray]:
     """Return the weights of a fitted estimator as the state of a PyTorch model.
 
     Parameters
     ----------
     estimator : estimator
-        A fitted recurrent classifier or regressor. Of a pipeline pass the last step.
+        A fitted recurrent estimator. Of a pipeline pass the last step.
 
     standardized : bool, default=False
         Which outputs the head of a regressor has. False: predictions, in the units of
@@ -440,6 +501,9 @@ def to_torch(
         Path of the :class:`torch.nn.Embedding`, where `estimator` has `embedding_dim`.
         Of several columns of ids each has one, with the number of the column behind the
         path, as in "embedding_3".
+
+    crf : str, default="crf"
+        Path of the conditional random field, of a tagger that has one.
 
     Returns
     -------
@@ -469,8 +533,9 @@ def to_torch(
     -----
     The model has to do the rest: send the last hidden states (``h_n`` of the uppermost
     layer, of both directions side by side) to the head, or with `pooling` their mean or
-    maximum over the steps of each sequence, and fill in missing values. Its outputs are
-    those of ``decision_function``: for two classes the log-odds of the second. With
+    maximum over the steps of each sequence, with a target at every step the outputs of
+    all steps, and fill in missing values. Its outputs are those of
+    ``decision_function``: for two classes of sequences the log-odds of the second. With
     ``loss="poisson"`` they are logarithms of the predictions. Ids beyond a table have
     to become 0 before; where there are numbers beside ids, they stand behind the rows.
 
@@ -495,7 +560,7 @@ def to_torch(
     head.weight (1, 4)
     head.bias (1,)
     """
-    paths = {"recurrent": recurrent, "head": head, "embedding": embedding}
+    paths = {"recurrent": recurrent, "head": head, "embedding": embedding, "crf": crf}
     for name, path in paths.items():
         if not isinstance(path, str | None):
             raise TypeError(
@@ -503,9 +568,10 @@ def to_torch(
                 "'encoder.lstm'."
             )
     tables, layers, weight, bias, units = taken_apart(
-        estimator, "PyTorch", standardized
+        estimator, "PyTorch", standardized, ("crf",)
     )
-    architecture = fitted_of(estimator).architecture
+    found = fitted_of(estimator)
+    architecture = found.architecture
     if recurrent is None:
         recurrent = architecture["cell"].partition("_")[0]
     one_module = len(set(architecture["hidden_layer_sizes"])) == 1
@@ -521,6 +587,9 @@ def to_torch(
             state_dict[f"{path}{base}_l{number}{reverse}"] = value
     prefix = f"{head}." if head else ""
     state_dict |= {f"{prefix}weight": weight, f"{prefix}bias": bias}
+    prefix = f"{crf}." if crf else ""
+    for name, scores in found.paths.items():
+        state_dict[prefix + name] = scores.astype(weight.dtype)
     if units is not None:
         state_dict |= dict(zip(_UNITS, units))
     return state_dict
