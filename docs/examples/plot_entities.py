@@ -12,11 +12,14 @@ text, also those that it has never seen, by the words around them.
 # part of a company, "May" a month or a woman. Tags are those of the scheme BIO: "B-"
 # begins a name, "I-" goes on inside it, "O" is everything else.
 
+from collections import Counter, defaultdict
+
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.pipeline import make_pipeline
 
 from sklstm import LSTMTagger
+from sklstm.inspection import TagDisplay
 from sklstm.preprocessing import TokenEncoder
 
 FIRST = """Ada Otis Mira Jonas May Lena Tariq Inga Bruno Yara Ansel June Petra Idris
@@ -134,11 +137,11 @@ def f1(y_true, y_predicted):
     return 2 * found / sum(len(true) + len(predicted) for true, predicted in pairs)
 
 
-counts = {}
+counts = defaultdict(Counter)
 for words, tags in zip(X_train, y_train, strict=True):
     for word, tag in zip(words, tags, strict=True):
-        counts.setdefault(word, []).append(tag)
-usual = {word: max(set(tags), key=tags.count) for word, tags in counts.items()}
+        counts[word][tag] += 1
+usual = {word: tags.most_common(1)[0][0] for word, tags in counts.items()}
 independent = make_pipeline(
     TokenEncoder(min_df=10),
     LSTMTagger(
@@ -158,6 +161,13 @@ for name, predicted in predictions.items():
         [tags for tags, is_new in zip(predicted, new, strict=True) if is_new],
     )
     print(f"{name:18} {f1(y_test, predicted):.3f}   {of_new:.3f}")
+
+# %%
+# Some sentences of the test part, coloured by the tags that are predicted. The more
+# probable a tag, the stronger its colour.
+
+TagDisplay.from_estimator(model, X_test[:4]).plot()
+plt.show()
 
 # %%
 # A sentence as the network reads it, and what it says. In brackets the words that are
