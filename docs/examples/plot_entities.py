@@ -120,12 +120,14 @@ print(", ".join(sorted(word for word in unknown if word.isalpha())))
 
 def entities(tags):
     """(begin, end, kind) of the entities."""
-    begins = [i for i, tag in enumerate(tags) if tag[0] == "B"]
-    ends = [
-        next((j for j in range(i + 1, len(tags)) if tags[j][0] != "I"), len(tags))
-        for i in begins
-    ]
-    return {(i, j, tags[i][2:]) for i, j in zip(begins, ends, strict=True)}
+    found = set()
+    for begin, tag in enumerate(tags):
+        if tag[0] == "B":
+            end = begin + 1
+            while end < len(tags) and tags[end] == f"I-{tag[2:]}":
+                end += 1
+            found.add((begin, end, tag[2:]))
+    return found
 
 
 def f1(y_true, y_predicted):
