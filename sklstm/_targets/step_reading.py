@@ -314,9 +314,9 @@ def is_nested(values):
     """Whether these are not a table of numbers but a list for each sequence."""
     if isinstance(values, SequenceArray):
         return True
-    if hasattr(values, "iloc"):  # a Series
+    if hasattr(values, "iloc"):  # pandas
         values = values.to_numpy()
-    if isinstance(values, np.ndarray) and values.dtype != object:
+    if isinstance(values, np.ndarray) and (values.dtype != object or values.ndim != 1):
         return values.ndim > 2
     if not isinstance(values, (list, tuple, np.ndarray)):
         return False
