@@ -310,6 +310,13 @@ def test_bad_weights(Estimator):
         small(Estimator).fit(X, y, [*weights[:i], np.ones(99), *weights[i + 1 :]])
     with pytest.raises(ValueError, match="29 samples have weights"):
         small(Estimator).fit(X, y, weights[1:])
+    steps = sum(map(len, X))
+    message = f"{steps} values, one for each step of all {len(X)} samples in a row"
+    for flat in (np.ones(steps), [1.0] * steps):
+        with pytest.raises(ValueError, match=message):
+            small(Estimator).fit(X, y, flat)
+        with pytest.raises(ValueError, match=message):
+            small(Estimator).fit(X, y).score(X, y, flat)
     with pytest.raises(ValueError, match="weight zero"):
         small(Estimator).fit(X, y, [np.zeros(len(x)) for x in X])
 
@@ -320,6 +327,9 @@ def test_one_target_for_a_sequence(Estimator):
     other = "LSTMClassifier" if Estimator is LSTMTagger else "LSTMRegressor"
     with pytest.raises(ValueError, match=f"sample 0, one value.*{other}"):
         small(Estimator).fit(X, y)
+    for texts in (["a", "b"] * len(X), np.array(["a", "b"] * len(X))):
+        with pytest.raises(TypeError, match=rf"the text 'a' for sample 0.*{other}"):
+            small(Estimator).fit(X, texts)
 
 
 @both

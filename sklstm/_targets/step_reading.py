@@ -108,6 +108,7 @@ def _values(item, i, wanted):
             "(numbers: NaN) where a step has no target."
         )
     if isinstance(item, (str, bytes)):
+        item = item.item() if isinstance(item, np.generic) else item
         raise TypeError(
             f"y has the text {item!r} for sample {i}, where {wanted.name} needs what "
             f"belongs to its steps. Pass list({item!r}) if each letter is a label; for "
@@ -260,6 +261,13 @@ def split_weight(sample_weight, y, name):
     Weights of steps are a list of vectors, as long as the sequences.
     """
     if not _is_ragged(sample_weight):
+        if len(y) != len(y.values) == np.size(sample_weight):
+            raise ValueError(
+                f"sample_weight has {len(y.values)} values, one for each step of all "
+                f"{len(y)} samples in a row. Pass a list with the weights of each "
+                "sample, np.split(sample_weight, np.cumsum(lengths)[:-1]), or one "
+                "weight for each sample."
+            )
         return sample_weight, y
     items, is_matrix = sequences_of(sample_weight, Wanted(name, False, "one vector"))
     if is_matrix:
@@ -307,9 +315,9 @@ def is_nested(values):
     """Whether these are not a table of numbers but a list for each sequence."""
     if isinstance(values, SequenceArray):
         return True
-    if hasattr(values, "iloc"):  # a Series
+    if hasattr(values, "iloc"):  # pandas
         values = values.to_numpy()
-    if isinstance(values, np.ndarray) and values.dtype != object:
+    if isinstance(values, np.ndarray) and (values.dtype != object or values.ndim != 1):
         return values.ndim > 2
     if not isinstance(values, (list, tuple, np.ndarray)):
         return False
