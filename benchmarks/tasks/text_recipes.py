@@ -1,0 +1,85 @@
+"""The settings for texts and tags, and candidates for better ones.
+
+The first recipe of a set is the one that is tested. It was chosen on training and
+validation data by `text.py --choose` and `tagging.py --choose`; where another is better
+there, put it first.
+"""
+
+from typing import NamedTuple
+
+
+def classifier(**parameters):
+    defaults = {
+        "hidden_layer_sizes": 64,
+        "embedding_dim": 100,
+        "dropout": 0.5,
+        "learning_rate_init": 0.002,
+        "batch_size": 32,
+        "max_iter": 10,
+    }
+    return defaults | parameters
+
+
+CLASSIFIERS = {
+    "TREC": [
+        classifier(),
+        classifier(max_iter=20),
+        classifier(embedding_dim=200),
+        classifier(hidden_layer_sizes=128),
+        classifier(learning_rate_init=0.005),
+        classifier(dropout=0.3),
+    ],
+    "MR": [
+        classifier(),
+        classifier(max_iter=5),
+        classifier(learning_rate_init=0.005, max_iter=5),
+        classifier(dropout=0.7),
+        classifier(embedding_dim=200),
+    ],
+}
+
+
+class Tagging(NamedTuple):
+    """Parameters of a tagger, whether it has a CRF, and features beside the words."""
+
+    parameters: dict
+    crf: bool = False
+    features: bool = False
+
+    def __str__(self):
+        return ", ".join(f"{name}={value!r}" for name, value in self.parameters.items())
+
+
+def tagger(crf=False, features=False, **parameters):
+    defaults = {
+        "hidden_layer_sizes": 100,
+        "dropout": 0.5,
+        "learning_rate_init": 0.005,
+        "batch_size": 16,
+        "max_iter": 12,
+    }
+    return Tagging(defaults | parameters, crf, features)
+
+
+def composer(**parameters):
+    defaults = {"hidden_layer_sizes": 200, "dropout": 0.3, "max_iter": 30}
+    return Tagging(defaults | parameters)
+
+
+TAGGERS = {
+    "CoNLL-2003": {
+        "BiLSTM, words": [tagger()],
+        "BiLSTM-CRF, words": [tagger(crf=True)],
+        "BiLSTM, words and their spelling": [tagger(features=True)],
+        "BiLSTM-CRF, words and their spelling": [tagger(crf=True, features=True)],
+    },
+    "Brown": {
+        "BiLSTM, words": [tagger(dropout=0.3, batch_size=32, max_iter=4)],
+        "BiLSTM, words and their spelling": [
+            tagger(features=True, dropout=0.3, batch_size=32, max_iter=4)
+        ],
+    },
+    "JSB chorales": {
+        "LSTM": [composer(), composer(dropout=0.5)],
+    },
+}
