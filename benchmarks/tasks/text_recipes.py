@@ -62,7 +62,14 @@ def tagger(crf=False, features=False, **parameters):
 
 
 def composer(**parameters):
-    defaults = {"hidden_layer_sizes": 200, "dropout": 0.3, "max_iter": 30}
+    defaults = {
+        "hidden_layer_sizes": 256,
+        "dropout": 0.7,
+        "recurrent_dropout": 0.7,
+        "learning_rate_init": 0.01,
+        "batch_size": 8,
+        "max_iter": 60,
+    }
     return Tagging(defaults | parameters)
 
 
@@ -80,6 +87,22 @@ TAGGERS = {
         ],
     },
     "JSB chorales": {
-        "LSTM": [composer(), composer(dropout=0.5)],
+        "LSTM": [
+            composer(),
+            composer(
+                hidden_layer_sizes=200,
+                dropout=0.6,
+                recurrent_dropout=0.5,
+                learning_rate_init=0.005,
+                max_iter=40,
+            ),
+            composer(
+                hidden_layer_sizes=128,
+                dropout=0.5,
+                recurrent_dropout=0.0,
+                learning_rate_init=0.005,
+                max_iter=20,
+            ),
+        ],
     },
 }
