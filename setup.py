@@ -174,6 +174,8 @@ extensions = [
     kernel("_threads", "_threads.pyx", "cython"),
     kernel("_digest", "_digest.pyx", "cython"),
     kernel("_random", "_random.pyx", "cython"),
+    kernel("_crf", "_crf.pyx", "cython"),
+    kernel("_embedding", "_embedding.pyx", "cython"),
 ]
 for isa, isa_flags in INSTRUCTION_SETS.items():
     for precision, macros in PRECISIONS.items():

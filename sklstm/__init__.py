@@ -16,6 +16,8 @@ if _TYPE_CHECKING:  # for editors, which run no code: what there is in the end
         GRURegressor,
         LSTMClassifier,
         LSTMRegressor,
+        LSTMStepRegressor,
+        LSTMTagger,
         RNNClassifier,
         RNNRegressor,
     )
@@ -28,6 +30,8 @@ else:
         RNNClassifier,
         RNNRegressor,
     )
+    from ._estimators.step_regressor import LSTMStepRegressor
+    from ._estimators.tagger import LSTMTagger
 
 # Imported when they are first asked for.
 _SUBMODULES = (
@@ -44,6 +48,8 @@ __all__ = [
     "GRURegressor",
     "LSTMClassifier",
     "LSTMRegressor",
+    "LSTMStepRegressor",
+    "LSTMTagger",
     "RNNClassifier",
     "RNNRegressor",
     "SequenceArray",

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from .sequences import SequenceArray
 
 __all__ = [
+    "Any",
     "ArrayLike",
     "ArrowArray",
     "AwkwardArray",

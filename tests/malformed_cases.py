@@ -41,6 +41,10 @@ INVALID = [
     ("verbose", ["yes", -1]),
     ("dtype", ["float16", "int32", int, None, np.float16, np.dtype("i4")]),
     ("missing", ["drop", None, True, np.nan]),
+    ("embedding_dim", [0, -3, 2.5, "wide", [], [4, 0], [[3]], np.nan]),
+    ("embedding_weights", ["glove", 3, np.ones((4, 2)), {"a": [1.0]}]),
+    ("embedding_trainable", ["yes", None, 2]),
+    ("categorical_features", ["all", 3, [0], ["a"], "from_dtype"]),
 ]
 
 

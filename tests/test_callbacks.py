@@ -36,7 +36,7 @@ from sklstm import (
 )
 from sklstm._estimators.progress import Progress
 from sklstm.inspection import LossCurveDisplay
-from sklstm.preprocessing import FrameStacker, TimeDistributed
+from sklstm.preprocessing import FrameStacker, TimeDistributed, TokenEncoder
 from sklstm.sequences import SequenceArray
 
 pytestmark = pytest.mark.filterwarnings("ignore:Maximum iterations")
@@ -47,7 +47,12 @@ pytestmark = pytest.mark.filterwarnings("ignore:Maximum iterations")
 @pytest.mark.skipif(ScoringMonitor is not None, reason="about scikit-learn 1.8")
 @pytest.mark.parametrize(
     "estimator",
-    [*(Estimator() for Estimator in CLASSES), FrameStacker(), TimeDistributed(None)],
+    [
+        *(Estimator() for Estimator in CLASSES),
+        FrameStacker(),
+        TimeDistributed(None),
+        TokenEncoder(),
+    ],
     ids=lambda estimator: type(estimator).__name__,
 )
 def test_without_callbacks_in_scikit_learn(estimator):

@@ -142,7 +142,7 @@ class Recorder:
         self.rates = []
         self.act = act
 
-    def step(self, parameters, gradient, rate, scale=1.0):
+    def step(self, parameters, gradient, rate, scale=1.0, touched=None):
         self.act(len(self.rates), parameters)
         self.rates.append(rate)
 

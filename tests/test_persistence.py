@@ -32,7 +32,7 @@ from sklstm import (
     RNNRegressor,
     SequenceArray,
 )
-from sklstm.preprocessing import FrameStacker, TimeDistributed
+from sklstm.preprocessing import FrameStacker, TimeDistributed, TokenEncoder
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -370,6 +370,7 @@ def test_every_public_class_can_be_saved(fitted, saved_and_loaded):
     things[sklstm.State] = fitted["adam"].initial_state()
     things[FrameStacker] = FrameStacker(2).fit(X)
     things[TimeDistributed] = TimeDistributed(StandardScaler()).fit(X)
+    things[TokenEncoder] = TokenEncoder().fit([[1, "a"], ["a", 1]])
     public = {
         thing
         for module in (sklstm, sklstm.preprocessing, sklstm.sequences)
@@ -398,6 +399,7 @@ class Recorder(pickle.Unpickler):
 def test_pickles_name_public_places_alone(name, fitted, search):
     """So that whatever moves within the package, they are read."""
     things = [fitted[name], search.best_estimator_, FrameStacker(2).fit(X)]
+    things.append(TokenEncoder(min_df=1).fit(["a b"]))
     if not fitted[name].bidirectional:
         things.append(fitted[name].initial_state())
     for thing in things:
@@ -424,6 +426,7 @@ SAVED = {
     "unfitted": lambda: RNNRegressor(),
     "TimeDistributed": lambda: TimeDistributed(StandardScaler()).fit(X),
     "FrameStacker": lambda: FrameStacker(),
+    "TokenEncoder": lambda: TokenEncoder(min_df=1).fit(["a b"]),
     "pipeline": lambda: make_pipeline(FrameStacker(2), GRURegressor()),
 }
 

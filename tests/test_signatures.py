@@ -29,6 +29,7 @@ ESTIMATORS = [
     for family in ("GRU", "LSTM", "RNN")
     for task in ("Classifier", "Regressor")
 ]
+ESTIMATORS += [sklstm.LSTMTagger, sklstm.LSTMStepRegressor]
 every_estimator = pytest.mark.parametrize("Estimator", ESTIMATORS)
 
 
@@ -101,7 +102,7 @@ def test_annotations_are_types(Estimator):
     hints = get_type_hints(Estimator.__init__)
     assert list(hints) == list(inspect.signature(Estimator).parameters)
     assert hints["hidden_layer_sizes"] == int | Sequence[int]
-    assert hints["tbptt"] == int | None
+    assert hints["max_grad_norm"] == float | None
     for name in ("fit", "partial_fit", "predict", "predict_step", "transform", "score"):
         hints = get_type_hints(getattr(Estimator, name))
         assert {"X", "return"} <= hints.keys(), name

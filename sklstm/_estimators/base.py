@@ -34,6 +34,13 @@ from .progress import with_own_histories
 from .solver import Solver
 from .state import check_state
 from .streaming import Streaming
+from .tokens import (
+    asked_embedding,
+    check_ids,
+    check_vocabulary,
+    hint,
+    table_rows,
+)
 from .transform import HiddenStates
 
 
@@ -52,9 +59,12 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
         ``_reverse`` for the direction that begins at the end. With
         ``pooling="attention"`` there is also ``attention``, the vector w (H,) or
         (2 H,). With ``missing="indicator"`` the lowest layer reads 2 F features: first
-        the values, then the indicators. The head is ``head_weight`` (K, H), of two
-        directions (K, 2 H), and ``head_bias`` (K,), with K the number of outputs, as in
-        ``torch.nn.Linear``. Copies, read-only;
+        the values, then the indicators. With `embedding_dim` there is ``embedding`` (V,
+        E), as the weight of ``torch.nn.Embedding``, or of several columns
+        ``embedding_0`` and so on, by the number of the column; the lowest layer reads
+        the rows of all columns side by side and behind them the numbers. The head is
+        ``head_weight`` (K, H), of two directions (K, 2 H), and ``head_bias`` (K,), with
+        K the number of outputs, as in ``torch.nn.Linear``. Copies, read-only;
         :func:`~sklstm.export.from_torch` takes them back.
 
     n_features_in_ : int
@@ -233,22 +243,27 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
         if not incremental:
             warn_of_one_step(given.X, type(self).__name__)
         if before is None:
+            if self.embedding_dim is None:
+                hint(given.X, type(self).__name__)
             target = reader.fit(given.y, given.weight, classes, incremental)
             rng = self._begin(target)
         else:
             target, rng = before.target, copy.deepcopy(self._random_state)
             check_same_network(self, before)
+            check_vocabulary(before.vocabulary, given.X)
             reader.check_same(target, given.y, classes)
             if not incremental:
                 target.check_whole(given.y)
         given, held_out = self._set_aside(given, validation, target, rng, incremental)
-        weight = reader.weigh(target, given.y, given.weight)
-        samples = given._replace(weight=weight).of_some_weight()
+        y, weight = reader.weigh(target, given.y, given.weight)
+        samples = given._replace(y=y, weight=weight).of_some_weight()
         if before is None:
             fitted, change = self._untrained(target, samples), None
         else:
             target, change = target.follow(samples.y, samples.weight)
             fitted = replace(before, target=target)
+        if held_out is not None:
+            check_vocabulary(fitted.vocabulary, held_out.X, "X_val")
         solver = Solver(self, fitted, samples, held_out, change, rng, incremental)
         # they grow while callbacks look at them
         self.loss_curve_ = solver.monitor.loss_curve
@@ -271,13 +286,18 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
             dtype=array_dtype(precision(self)),
             allow_nan=self.missing != "error",
         )
-        y = self._reader().check(y)
-        check_one_each(table, y, "y", X)
-        if sample_weight is not None:
-            sample_weight = check_sample_weight(sample_weight, len(y), self)
+        check_ids(X, asked_embedding(self, features_of(self)))
+        y, sample_weight = self._pair(table, X, self._reader().check(y), sample_weight)
         if groups is not None:
             groups = check_groups(groups, len(y))
         return Samples(X, y, sample_weight, groups).of_some_weight()
+
+    def _pair(self, table, X, y, sample_weight):
+        """Valid targets and weights, as many as there are sequences in valid X."""
+        check_one_each(table, y, "y", X)
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(sample_weight, len(y), self)
+        return y, sample_weight
 
     def _read_validation(self, target, X_val, y_val, weight_val):
         """Valid data for early stopping; errors say that it is these."""
@@ -300,22 +320,33 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
         vars(self).update(target.attributes)
         return check_random_state(self.random_state)
 
-    def _untrained(self, target, samples=None):
-        """What a first fit, or an import, has found before its parameters."""
+    def _untrained(self, target, samples=None, rows=None):
+        """What a first fit, or an import, whose tables have so many `rows`, has found
+        before its parameters."""
         first_value, features = None, features_of(self)
+        architecture, vocabulary = self._asked_architecture(), None
+        embedding = asked_embedding(self, features)
+        if embedding is not None:
+            if samples is not None:
+                vocabulary = samples.X.vocabulary
+                rows = table_rows(self, features, samples.X)
+            architecture["embedding"] = {**embedding, "rows": rows}
         if self.missing != "error":
             if samples is None:  # as for features that were never observed
                 dtype = array_dtype(precision(self))
                 first_value = np.zeros(features.n_sequence_features, dtype)
             else:
                 first_value = observed_mean(samples.X, samples.weight)
+            if embedding is not None:  # what is not known
+                first_value[list(embedding["columns"])] = 0
         return Fitted(
             self._build,
-            self._asked_architecture(),
+            architecture,
             features,
             target,
             self.missing,
             first_value,
+            vocabulary,
         )
 
     def _set_aside(self, given, validation, target, rng, incremental):
@@ -402,6 +433,8 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
             allow_nan=fitted.missing != "error",
             features=fitted.features,
         )
+        check_ids(X, fitted.embedding)
+        check_vocabulary(fitted.vocabulary, X)
         if state is None:
             return fitted.read(X)
         if state.n_sequences != len(X):

@@ -7,6 +7,8 @@ from typing import TypeVar
 import numpy as np
 from sklearn.utils.metaestimators import available_if
 
+from .tokens import check_tokens
+
 NO_JOBS = (
     "has no parameter n_jobs: its kernels use as many threads as the environment "
     "variable OMP_NUM_THREADS says before the import, or "
@@ -54,6 +56,7 @@ def check_parameters(
         raise ValueError(
             f"dtype must be float32, float64 or bfloat16, got {estimator.dtype!r}."
         )
+    check_tokens(estimator)
     if incremental and estimator.early_stopping:
         raise ValueError(
             "partial_fit does not support early_stopping=True: it has no data to "

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from functools import cache
 from inspect import Parameter, Signature
 
-from .._typing import DTypeLike, Literal, Sequence, np  # noqa: F401 (for annotations)
+from .._typing import Any, ArrayLike, DTypeLike, Literal, Sequence, np  # noqa: F401
 from .checks import NO_JOBS
 from .parameters import parameters_of
 from .references import REFERENCES

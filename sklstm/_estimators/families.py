@@ -12,6 +12,7 @@ from .parameters import (
     Regression,
     RNNCell,
     Stopping,
+    Tokens,
 )
 from .regressor import RecurrentRegressor
 
@@ -106,7 +107,7 @@ class RNN:
         return {"activation": cell.removeprefix("rnn_")}
 
 
-@declared(Network, LSTMCell, *TRAINING, Classification)
+@declared(Network, Tokens, LSTMCell, *TRAINING, Classification)
 class LSTMClassifier(LSTM, RecurrentClassifier):
     """Classifier of sequences with an LSTM network [Hochreiter1997]_, [Gers2000]_.
 
@@ -118,7 +119,7 @@ class LSTMClassifier(LSTM, RecurrentClassifier):
     """
 
 
-@declared(Network, LSTMCell, Regression, *TRAINING)
+@declared(Network, Tokens, LSTMCell, Regression, *TRAINING)
 class LSTMRegressor(LSTM, RecurrentRegressor):
     """Regressor on sequences with an LSTM network [Hochreiter1997]_, [Gers2000]_.
 
@@ -130,7 +131,7 @@ class LSTMRegressor(LSTM, RecurrentRegressor):
     """
 
 
-@declared(Network, GRUCell, *TRAINING, Classification)
+@declared(Network, Tokens, GRUCell, *TRAINING, Classification)
 class GRUClassifier(GRU, RecurrentClassifier):
     """Classifier of sequences with gated recurrent units [Cho2014]_.
 
@@ -142,7 +143,7 @@ class GRUClassifier(GRU, RecurrentClassifier):
     """
 
 
-@declared(Network, GRUCell, Regression, *TRAINING)
+@declared(Network, Tokens, GRUCell, Regression, *TRAINING)
 class GRURegressor(GRU, RecurrentRegressor):
     """Regressor on sequences with gated recurrent units [Cho2014]_.
 
@@ -154,7 +155,7 @@ class GRURegressor(GRU, RecurrentRegressor):
     """
 
 
-@declared(Network, RNNCell, *TRAINING, Classification)
+@declared(Network, Tokens, RNNCell, *TRAINING, Classification)
 class RNNClassifier(RNN, RecurrentClassifier):
     """Classifier of sequences with a plain recurrent network [Elman1990]_.
 
@@ -166,7 +167,7 @@ class RNNClassifier(RNN, RecurrentClassifier):
     """
 
 
-@declared(Network, RNNCell, Regression, *TRAINING)
+@declared(Network, Tokens, RNNCell, Regression, *TRAINING)
 class RNNRegressor(RNN, RecurrentRegressor):
     """Regressor on sequences with a plain recurrent network [Elman1990]_.
 

@@ -37,6 +37,8 @@ class Fitted:
     missing: str
     # (F,), what stands for values before the first one observed.
     first_value: np.ndarray | None = None
+    # Tokens by id, where X of the fit knew them.
+    vocabulary: tuple | None = None
     # (P,), read-only; None before training.
     parameters: np.ndarray | None = None
     # Networks that are packed and not in use.
@@ -60,6 +62,7 @@ class Fitted:
             "target": self.target.state,
             "missing": self.missing,
             "first_value": self.first_value,
+            "vocabulary": self.vocabulary,
             "parameters": self.parameters,
         }
 
@@ -70,6 +73,11 @@ class Fitted:
     def n_inputs(self):
         """Features of a step as the network reads it."""
         return self.features.n_sequence_features * (1 + (self.missing == "indicator"))
+
+    @property
+    def embedding(self):
+        """What the network knows of columns that are ids; None where none is."""
+        return self.architecture.get("embedding")
 
     @cached_property
     def kind(self):
@@ -96,7 +104,7 @@ class Fitted:
         return self.build(
             n_features=self.n_inputs,
             n_outputs=self.target.n_outputs,
-            **{**self.architecture, **changes},
+            **{**self.architecture, **self.target.head, **changes},
         )
 
     def network(self):
@@ -108,7 +116,7 @@ class Fitted:
         network = self.make_network()
         weight, bias = self.head(network.views(self.parameters)["head"])
         weights = torch_weights(network, self.parameters)
-        weights |= {"head_weight": weight, "head_bias": bias}
+        weights |= {"head_weight": weight, "head_bias": bias, **self.paths}
         for array in weights.values():
             array.flags.writeable = False
         return weights
@@ -117,6 +125,17 @@ class Fitted:
     def weights(self):
         """All parameters by PyTorch's names, read-only, the head in units of y."""
         return dict(self._weights)
+
+    @cached_property
+    def paths(self):
+        """Scores of transitions, starts and ends, where there is a random field; -inf
+        of those that are not allowed."""
+        if not self.target.head.get("crf"):
+            return {}
+        network = self.make_network()
+        network.load(self.parameters, backward=False)
+        names = "transitions", "start_transitions", "end_transitions"
+        return dict(zip(names, network.layers[-1].scores, strict=True))
 
     def head(self, views):
         """Weight (K, H) and bias (K,) of the head, in the units of its outputs."""

@@ -3,15 +3,18 @@
 import numpy as np
 
 from .._training.optimizers import rescaled
+from .tokens import as_parameters, asked_embedding
 
 
 def check_same_network(estimator, fitted):
     """Say when the network of a fit that continues would be another one."""
     before = {**fitted.architecture, "missing": fitted.missing}
     asked = {**estimator._asked_architecture(), "missing": estimator.missing}
+    asked["embedding"] = asked_embedding(estimator, fitted.features)
     for values in (before, asked):
         values |= estimator._cell_parameters(values.pop("cell"))
-    changed = [name for name in before if before[name] != asked[name]]
+        values |= as_parameters(values.pop("embedding", None))
+    changed = [name for name in before if before[name] != asked.get(name, before[name])]
     if changed:
         was, now = (
             ", ".join(f"{name}={values[name]!r}" for name in changed)

@@ -70,9 +70,26 @@ def parameters_of(*groups):
     }
 
 
+def but(group, *names):
+    """A group without some of its parameters."""
+    kept = {name: value for name, value in vars(group).items() if name not in names}
+    return type(group.__name__, (), kept)
+
+
 FLAG = Domain(["boolean"], "bool", "bool")
 NONE = Domain([None], "None", "None")
 SIZES = Domain(["array-like"], "Sequence[int]", "tuple of int")
+WIDTHS = Domain(["array-like"], "Sequence[int]", "list of int")
+VECTORS = Domain(
+    ["array-like", dict],
+    "ArrayLike | dict | Sequence[ArrayLike | dict | None]",
+    "array-like, dict or list of these",
+)
+COLUMNS = Domain(
+    ["array-like", StrOptions({"from_dtype"})],
+    'Sequence[int] | Sequence[str] | Sequence[bool] | Literal["from_dtype"]',
+    'array-like of int, str or bool, or "from_dtype"',
+)
 LEVELS = number(0, 1, "neither")
 LEVELS |= Domain(["array-like"], "Sequence[float]", "list of float")
 INFINITE = Domain([Options(Real, {np.inf})], "float", "inf")
@@ -89,6 +106,14 @@ CLASS_WEIGHT = Domain(
     'dict | list[dict] | Literal["balanced"] | None',
     'dict, "balanced" or None',
 )
+TAG_WEIGHT = Domain(
+    [dict, StrOptions({"balanced"}), None],
+    'dict | Literal["balanced"] | None',
+    'dict, "balanced" or None',
+)
+CONSTRAINTS = options("auto")
+CONSTRAINTS |= Domain(["array-like", set], "Sequence[tuple]", "list of pairs") | NONE
+ANYTHING = Domain([object], "Any", "object")
 LOSSES = options(*numbers.LOSSES)
 SOLVERS = options("adam", "adamw", "sgd", "rmsprop", "lbfgs")
 SCHEDULES = options("constant", "invscaling", "adaptive", "cosine")
@@ -121,13 +146,55 @@ class Network:
     dropout = Parameter(0.0, number(0, 1)).means("""
         Share of what each layer hands on that is set to zero in training
         [Srivastava2014]_: at random for every step to the layer above, after `pooling`
-        to the head. The rest is divided by ``1 - dropout``; predictions drop nothing.
+        to the head, of `embedding_dim` the rows of tokens, but not the numbers beside
+        them. The rest is divided by ``1 - dropout``; predictions drop nothing.
         """)
 
     recurrent_dropout = Parameter(0.0, number(0, 1)).means("""
         Share of the hidden units that the recurrent weights do not see in training, the
         same ones at all steps of a sequence [Gal2016]_. The rest is divided by
         ``1 - recurrent_dropout``.
+        """)
+
+
+class Tokens:
+    """Which columns of X are ids, of tokens or categories, and the rows of these."""
+
+    embedding_dim = Parameter(None, integer() | WIDTHS | NONE).means("""
+        Length of the row of numbers that stands for each id, where X is ids of tokens
+        or has columns of ids [Bengio2003]_. The rows are trained with the network,
+        which reads them in the place of the ids: X of one column is ids then, as
+        :class:`~sklstm.preprocessing.TokenEncoder` makes them, integers from 0 on. None
+        reads all of X as numbers. With `categorical_features` a list may have a length
+        for each of these columns.
+
+        Each column has a table of its own, with as many rows as X has tokens in its
+        vocabulary, else as `embedding_weights` has, else up to the largest id in X of
+        the first fit. Row 0 stands for what is not known: it begins at zero and is
+        trained where X has id 0, and every id beyond the table has it. The other rows
+        begin at random, small. In a minibatch only rows that it has are trained, and
+        neither they nor the moments of others move: those of "adam" are
+        ``torch.optim.SparseAdam``'s. `alpha` does not reach the tables.
+        """)
+
+    embedding_weights = Parameter(None, VECTORS | NONE).means("""
+        Where the rows begin: a table of shape (n_rows, embedding_dim), whose row 0
+        stands for what is not known, or a dict of tokens and their rows, of which those
+        are taken that X has in its vocabulary; without a vocabulary keys are ids.
+        Tokens that are not in the dict begin as without it. With several columns a list
+        of these, or of None, one for each of `categorical_features`.
+        """)
+
+    embedding_trainable = Parameter(True, FLAG).means("""
+        Whether the rows are trained, or stay where they begin.
+        """)
+
+    categorical_features = Parameter(None, COLUMNS | NONE).means("""
+        Columns of X that are ids, where others are numbers: their indices, their names
+        or a mask, as in :class:`sklearn.ensemble.HistGradientBoostingClassifier`. The
+        network reads their rows side by side, and behind them the numbers. With None
+        and `embedding_dim` X is one column. "from_dtype" is not available, as the
+        sequences are numbers that have lost the dtypes of tables.
         """)
 
 
@@ -163,6 +230,71 @@ class RNNCell:
     activation = Parameter("tanh", options("tanh", "relu")).means("""
         Activation function of the hidden units. "relu" does not saturate, which carries
         gradients over longer sequences [Le2015]_, but nothing bounds its hidden states.
+        """)
+
+
+CELLS = options("lstm", "lstm_peephole", "gru", "rnn_tanh", "rnn_relu")
+
+
+class AnyCell:
+    """The cell, where it is a parameter."""
+
+    cell = Parameter("lstm", CELLS).means("""
+        What the recurrent layers are made of: long short-term memory [Hochreiter1997]_,
+        the same with peepholes [Gers2000b]_, gated recurrent units [Cho2014]_, or a
+        plain recurrent network [Elman1990]_ with the activation tanh or ReLU.
+        """)
+
+    forget_bias = Parameter(
+        "auto", number(closed="neither") | options("auto", "chrono")
+    ).means("""
+        Where the bias of the gate starts that says how much of its state a unit keeps:
+        the forget gate of an LSTM, the update gate of a GRU. "auto" is 1 for an LSTM
+        [Gers2000]_, [Jozefowicz2015]_ and 0 for a GRU. "chrono" spreads the units over
+        memories of 1 to as many steps as the longest training sequence has
+        [Tallec2018]_. A plain recurrent network has no such gate.
+        """)
+
+
+class Tagging:
+    """What a tagger has besides."""
+
+    bidirectional = Parameter(True, FLAG).means("""
+        Whether each layer reads the sequences in both directions [Schuster1997]_,
+        [Graves2005]_: two networks of H units, one of which begins at each sequence's
+        own end. The layer above, or the head, gets both side by side: 2 H inputs.
+        """)
+
+    crf = Parameter(True, FLAG).means("""
+        Whether the labels of a sequence are those of a conditional random field on top
+        of the network [Lafferty2001]_, [Lample2016]_: beside the emissions of each step
+        it learns scores of transitions from a label to the next. The loss is that of
+        whole paths, predictions are the best path (Viterbi), probabilities exact
+        marginals. Without it every step is labelled for itself. Multilabel y has no
+        paths: there it has no effect.
+        """)
+
+    constraints = Parameter("auto", CONSTRAINTS).means("""
+        Which labels may follow each other with ``crf=True``; what is not allowed has no
+        probability in training and is never predicted.
+
+        - "auto": where the labels are tags of a scheme, IOB2 (BIO), BIOES, BILOU or
+          BMES, and y obeys it, what that allows: in IOB2 "I-X" only after "B-X" or
+          "I-X". Other labels may follow each other as they like;
+        - a list of pairs (label, next label): all that are allowed;
+        - None: everything is.
+        """)
+
+    class_weight = Parameter(None, TAG_WEIGHT).means("""
+        Weights of the labels; they multiply the weights of the steps that have them.
+        "balanced" gives every label the same total weight. With ``crf=True`` a sequence
+        has the mean weight of its labelled steps, and steps of weight zero count as
+        without label. Not for multilabel y.
+        """)
+
+    unlabeled = Parameter(None, ANYTHING).means("""
+        What stands in y for a step without label, beside None: it has no loss and does
+        not count in a score.
         """)
 
 
@@ -231,7 +363,8 @@ class Optimizer:
         """)
 
     alpha = Parameter(0.0, number(0)).means("""
-        Strength of the L2 penalty on the weights (not the biases). For "adamw" the rate
+        Strength of the L2 penalty on the weights (not the biases, nor the rows of
+        tokens). For "adamw" the rate
         of decay; for the other solvers a term ``alpha / 2 * |W|**2`` in the loss,
         divided by the samples of the minibatch times the mean weight of all samples
         (with "lbfgs" by the weight of all samples).

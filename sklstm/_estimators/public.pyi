@@ -1,13 +1,15 @@
 """The public estimators, for editors and type checkers. Written by .ci/stubs."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import ArrayLike, DTypeLike
 
 from .classifier import RecurrentClassifier
 from .regressor import RecurrentRegressor
+from .step_regressor import RecurrentStepRegressor
+from .tagger import RecurrentTagger
 
 class GRUClassifier(RecurrentClassifier):
     """Classifier of sequences with gated recurrent units [Cho2014]_.
@@ -43,12 +45,46 @@ class GRUClassifier(RecurrentClassifier):
     dropout : float, default=0.0
         Share of what each layer hands on that is set to zero in training
         [Srivastava2014]_: at random for every step to the layer above, after `pooling`
-        to the head. The rest is divided by ``1 - dropout``; predictions drop nothing.
+        to the head, of `embedding_dim` the rows of tokens, but not the numbers beside
+        them. The rest is divided by ``1 - dropout``; predictions drop nothing.
 
     recurrent_dropout : float, default=0.0
         Share of the hidden units that the recurrent weights do not see in training, the
         same ones at all steps of a sequence [Gal2016]_. The rest is divided by
         ``1 - recurrent_dropout``.
+
+    embedding_dim : int or list of int or None, default=None
+        Length of the row of numbers that stands for each id, where X is ids of tokens
+        or has columns of ids [Bengio2003]_. The rows are trained with the network,
+        which reads them in the place of the ids: X of one column is ids then, as
+        :class:`~sklstm.preprocessing.TokenEncoder` makes them, integers from 0 on. None
+        reads all of X as numbers. With `categorical_features` a list may have a length
+        for each of these columns.
+
+        Each column has a table of its own, with as many rows as X has tokens in its
+        vocabulary, else as `embedding_weights` has, else up to the largest id in X of
+        the first fit. Row 0 stands for what is not known: it begins at zero and is
+        trained where X has id 0, and every id beyond the table has it. The other rows
+        begin at random, small. In a minibatch only rows that it has are trained, and
+        neither they nor the moments of others move: those of "adam" are
+        ``torch.optim.SparseAdam``'s. `alpha` does not reach the tables.
+
+    embedding_weights : array-like, dict or list of these or None, default=None
+        Where the rows begin: a table of shape (n_rows, embedding_dim), whose row 0
+        stands for what is not known, or a dict of tokens and their rows, of which those
+        are taken that X has in its vocabulary; without a vocabulary keys are ids.
+        Tokens that are not in the dict begin as without it. With several columns a list
+        of these, or of None, one for each of `categorical_features`.
+
+    embedding_trainable : bool, default=True
+        Whether the rows are trained, or stay where they begin.
+
+    categorical_features : array-like of int, str or bool, or "from_dtype" or None, default=None
+        Columns of X that are ids, where others are numbers: their indices, their names
+        or a mask, as in :class:`sklearn.ensemble.HistGradientBoostingClassifier`. The
+        network reads their rows side by side, and behind them the numbers. With None
+        and `embedding_dim` X is one column. "from_dtype" is not available, as the
+        sequences are numbers that have lost the dtypes of tables.
 
     forget_bias : float or "chrono", default=0.0
         Where the bias of the update gate starts, which says how much of its state a
@@ -66,7 +102,8 @@ class GRUClassifier(RecurrentClassifier):
         `early_stopping`, dropout or `tbptt`, and leaves no :meth:`partial_fit`.
 
     alpha : float, default=0.0
-        Strength of the L2 penalty on the weights (not the biases). For "adamw" the rate
+        Strength of the L2 penalty on the weights (not the biases, nor the rows of
+        tokens). For "adamw" the rate
         of decay; for the other solvers a term ``alpha / 2 * |W|**2`` in the loss,
         divided by the samples of the minibatch times the mean weight of all samples
         (with "lbfgs" by the weight of all samples).
@@ -214,9 +251,12 @@ class GRUClassifier(RecurrentClassifier):
         ``_reverse`` for the direction that begins at the end. With
         ``pooling="attention"`` there is also ``attention``, the vector w (H,) or
         (2 H,). With ``missing="indicator"`` the lowest layer reads 2 F features: first
-        the values, then the indicators. The head is ``head_weight`` (K, H), of two
-        directions (K, 2 H), and ``head_bias`` (K,), with K the number of outputs, as in
-        ``torch.nn.Linear``. Copies, read-only;
+        the values, then the indicators. With `embedding_dim` there is ``embedding`` (V,
+        E), as the weight of ``torch.nn.Embedding``, or of several columns
+        ``embedding_0`` and so on, by the number of the column; the lowest layer reads
+        the rows of all columns side by side and behind them the numbers. The head is
+        ``head_weight`` (K, H), of two directions (K, 2 H), and ``head_bias`` (K,), with
+        K the number of outputs, as in ``torch.nn.Linear``. Copies, read-only;
         :func:`~sklstm.export.from_torch` takes them back.
 
     classes_ : ndarray of shape (n_classes,)
@@ -299,6 +339,8 @@ class GRUClassifier(RecurrentClassifier):
        Networks from Overfitting", Journal of Machine Learning Research 15, 2014.
     .. [Gal2016] Y. Gal and Z. Ghahramani, "A Theoretically Grounded Application of Dropout
        in Recurrent Neural Networks", NIPS 2016.
+    .. [Bengio2003] Y. Bengio, R. Ducharme, P. Vincent and C. Jauvin, "A Neural
+       Probabilistic Language Model", Journal of Machine Learning Research 3, 2003.
     .. [Tallec2018] C. Tallec and Y. Ollivier, "Can Recurrent Neural Networks Warp Time?",
        ICLR 2018.
     .. [Kingma2015] D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization",
@@ -341,6 +383,10 @@ class GRUClassifier(RecurrentClassifier):
     pooling: Literal["last", "mean", "max", "attention"]
     dropout: float
     recurrent_dropout: float
+    embedding_dim: int | Sequence[int] | None
+    embedding_weights: ArrayLike | dict | Sequence[ArrayLike | dict | None] | None
+    embedding_trainable: bool
+    categorical_features: Sequence[int] | Sequence[str] | Sequence[bool] | Literal["from_dtype"] | None
     forget_bias: float | Literal["chrono"]
     solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"]
     alpha: float
@@ -391,6 +437,10 @@ class GRUClassifier(RecurrentClassifier):
         pooling: Literal["last", "mean", "max", "attention"] = "last",
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
+        embedding_dim: int | Sequence[int] | None = None,
+        embedding_weights: ArrayLike | dict | Sequence[ArrayLike | dict | None] | None = None,
+        embedding_trainable: bool = True,
+        categorical_features: Sequence[int] | Sequence[str] | Sequence[bool] | Literal["from_dtype"] | None = None,
         forget_bias: float | Literal["chrono"] = 0.0,
         solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"] = "adam",
         alpha: float = 0.0,
@@ -456,12 +506,46 @@ class GRURegressor(RecurrentRegressor):
     dropout : float, default=0.0
         Share of what each layer hands on that is set to zero in training
         [Srivastava2014]_: at random for every step to the layer above, after `pooling`
-        to the head. The rest is divided by ``1 - dropout``; predictions drop nothing.
+        to the head, of `embedding_dim` the rows of tokens, but not the numbers beside
+        them. The rest is divided by ``1 - dropout``; predictions drop nothing.
 
     recurrent_dropout : float, default=0.0
         Share of the hidden units that the recurrent weights do not see in training, the
         same ones at all steps of a sequence [Gal2016]_. The rest is divided by
         ``1 - recurrent_dropout``.
+
+    embedding_dim : int or list of int or None, default=None
+        Length of the row of numbers that stands for each id, where X is ids of tokens
+        or has columns of ids [Bengio2003]_. The rows are trained with the network,
+        which reads them in the place of the ids: X of one column is ids then, as
+        :class:`~sklstm.preprocessing.TokenEncoder` makes them, integers from 0 on. None
+        reads all of X as numbers. With `categorical_features` a list may have a length
+        for each of these columns.
+
+        Each column has a table of its own, with as many rows as X has tokens in its
+        vocabulary, else as `embedding_weights` has, else up to the largest id in X of
+        the first fit. Row 0 stands for what is not known: it begins at zero and is
+        trained where X has id 0, and every id beyond the table has it. The other rows
+        begin at random, small. In a minibatch only rows that it has are trained, and
+        neither they nor the moments of others move: those of "adam" are
+        ``torch.optim.SparseAdam``'s. `alpha` does not reach the tables.
+
+    embedding_weights : array-like, dict or list of these or None, default=None
+        Where the rows begin: a table of shape (n_rows, embedding_dim), whose row 0
+        stands for what is not known, or a dict of tokens and their rows, of which those
+        are taken that X has in its vocabulary; without a vocabulary keys are ids.
+        Tokens that are not in the dict begin as without it. With several columns a list
+        of these, or of None, one for each of `categorical_features`.
+
+    embedding_trainable : bool, default=True
+        Whether the rows are trained, or stay where they begin.
+
+    categorical_features : array-like of int, str or bool, or "from_dtype" or None, default=None
+        Columns of X that are ids, where others are numbers: their indices, their names
+        or a mask, as in :class:`sklearn.ensemble.HistGradientBoostingClassifier`. The
+        network reads their rows side by side, and behind them the numbers. With None
+        and `embedding_dim` X is one column. "from_dtype" is not available, as the
+        sequences are numbers that have lost the dtypes of tables.
 
     forget_bias : float or "chrono", default=0.0
         Where the bias of the update gate starts, which says how much of its state a
@@ -504,7 +588,8 @@ class GRURegressor(RecurrentRegressor):
         `early_stopping`, dropout or `tbptt`, and leaves no :meth:`partial_fit`.
 
     alpha : float, default=0.0
-        Strength of the L2 penalty on the weights (not the biases). For "adamw" the rate
+        Strength of the L2 penalty on the weights (not the biases, nor the rows of
+        tokens). For "adamw" the rate
         of decay; for the other solvers a term ``alpha / 2 * |W|**2`` in the loss,
         divided by the samples of the minibatch times the mean weight of all samples
         (with "lbfgs" by the weight of all samples).
@@ -649,9 +734,12 @@ class GRURegressor(RecurrentRegressor):
         ``_reverse`` for the direction that begins at the end. With
         ``pooling="attention"`` there is also ``attention``, the vector w (H,) or
         (2 H,). With ``missing="indicator"`` the lowest layer reads 2 F features: first
-        the values, then the indicators. The head is ``head_weight`` (K, H), of two
-        directions (K, 2 H), and ``head_bias`` (K,), with K the number of outputs, as in
-        ``torch.nn.Linear``. Copies, read-only;
+        the values, then the indicators. With `embedding_dim` there is ``embedding`` (V,
+        E), as the weight of ``torch.nn.Embedding``, or of several columns
+        ``embedding_0`` and so on, by the number of the column; the lowest layer reads
+        the rows of all columns side by side and behind them the numbers. The head is
+        ``head_weight`` (K, H), of two directions (K, 2 H), and ``head_bias`` (K,), with
+        K the number of outputs, as in ``torch.nn.Linear``. Copies, read-only;
         :func:`~sklstm.export.from_torch` takes them back.
 
     n_outputs_ : int
@@ -752,6 +840,8 @@ class GRURegressor(RecurrentRegressor):
        Networks from Overfitting", Journal of Machine Learning Research 15, 2014.
     .. [Gal2016] Y. Gal and Z. Ghahramani, "A Theoretically Grounded Application of Dropout
        in Recurrent Neural Networks", NIPS 2016.
+    .. [Bengio2003] Y. Bengio, R. Ducharme, P. Vincent and C. Jauvin, "A Neural
+       Probabilistic Language Model", Journal of Machine Learning Research 3, 2003.
     .. [Tallec2018] C. Tallec and Y. Ollivier, "Can Recurrent Neural Networks Warp Time?",
        ICLR 2018.
     .. [Huber1964] P. J. Huber, "Robust Estimation of a Location Parameter", Annals of
@@ -811,6 +901,10 @@ class GRURegressor(RecurrentRegressor):
     pooling: Literal["last", "mean", "max", "attention"]
     dropout: float
     recurrent_dropout: float
+    embedding_dim: int | Sequence[int] | None
+    embedding_weights: ArrayLike | dict | Sequence[ArrayLike | dict | None] | None
+    embedding_trainable: bool
+    categorical_features: Sequence[int] | Sequence[str] | Sequence[bool] | Literal["from_dtype"] | None
     forget_bias: float | Literal["chrono"]
     loss: Literal["squared_error", "absolute_error", "huber", "poisson", "quantile"]
     quantile: float | Sequence[float]
@@ -862,6 +956,10 @@ class GRURegressor(RecurrentRegressor):
         pooling: Literal["last", "mean", "max", "attention"] = "last",
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
+        embedding_dim: int | Sequence[int] | None = None,
+        embedding_weights: ArrayLike | dict | Sequence[ArrayLike | dict | None] | None = None,
+        embedding_trainable: bool = True,
+        categorical_features: Sequence[int] | Sequence[str] | Sequence[bool] | Literal["from_dtype"] | None = None,
         forget_bias: float | Literal["chrono"] = 0.0,
         loss: Literal["squared_error", "absolute_error", "huber", "poisson", "quantile"] = "squared_error",
         quantile: float | Sequence[float] = 0.5,
@@ -927,12 +1025,46 @@ class LSTMClassifier(RecurrentClassifier):
     dropout : float, default=0.0
         Share of what each layer hands on that is set to zero in training
         [Srivastava2014]_: at random for every step to the layer above, after `pooling`
-        to the head. The rest is divided by ``1 - dropout``; predictions drop nothing.
+        to the head, of `embedding_dim` the rows of tokens, but not the numbers beside
+        them. The rest is divided by ``1 - dropout``; predictions drop nothing.
 
     recurrent_dropout : float, default=0.0
         Share of the hidden units that the recurrent weights do not see in training, the
         same ones at all steps of a sequence [Gal2016]_. The rest is divided by
         ``1 - recurrent_dropout``.
+
+    embedding_dim : int or list of int or None, default=None
+        Length of the row of numbers that stands for each id, where X is ids of tokens
+        or has columns of ids [Bengio2003]_. The rows are trained with the network,
+        which reads them in the place of the ids: X of one column is ids then, as
+        :class:`~sklstm.preprocessing.TokenEncoder` makes them, integers from 0 on. None
+        reads all of X as numbers. With `categorical_features` a list may have a length
+        for each of these columns.
+
+        Each column has a table of its own, with as many rows as X has tokens in its
+        vocabulary, else as `embedding_weights` has, else up to the largest id in X of
+        the first fit. Row 0 stands for what is not known: it begins at zero and is
+        trained where X has id 0, and every id beyond the table has it. The other rows
+        begin at random, small. In a minibatch only rows that it has are trained, and
+        neither they nor the moments of others move: those of "adam" are
+        ``torch.optim.SparseAdam``'s. `alpha` does not reach the tables.
+
+    embedding_weights : array-like, dict or list of these or None, default=None
+        Where the rows begin: a table of shape (n_rows, embedding_dim), whose row 0
+        stands for what is not known, or a dict of tokens and their rows, of which those
+        are taken that X has in its vocabulary; without a vocabulary keys are ids.
+        Tokens that are not in the dict begin as without it. With several columns a list
+        of these, or of None, one for each of `categorical_features`.
+
+    embedding_trainable : bool, default=True
+        Whether the rows are trained, or stay where they begin.
+
+    categorical_features : array-like of int, str or bool, or "from_dtype" or None, default=None
+        Columns of X that are ids, where others are numbers: their indices, their names
+        or a mask, as in :class:`sklearn.ensemble.HistGradientBoostingClassifier`. The
+        network reads their rows side by side, and behind them the numbers. With None
+        and `embedding_dim` X is one column. "from_dtype" is not available, as the
+        sequences are numbers that have lost the dtypes of tables.
 
     forget_bias : float or "chrono", default=1.0
         Where the bias of the forget gate starts [Gers2000]_, [Jozefowicz2015]_.
@@ -953,7 +1085,8 @@ class LSTMClassifier(RecurrentClassifier):
         `early_stopping`, dropout or `tbptt`, and leaves no :meth:`partial_fit`.
 
     alpha : float, default=0.0
-        Strength of the L2 penalty on the weights (not the biases). For "adamw" the rate
+        Strength of the L2 penalty on the weights (not the biases, nor the rows of
+        tokens). For "adamw" the rate
         of decay; for the other solvers a term ``alpha / 2 * |W|**2`` in the loss,
         divided by the samples of the minibatch times the mean weight of all samples
         (with "lbfgs" by the weight of all samples).
@@ -1102,9 +1235,12 @@ class LSTMClassifier(RecurrentClassifier):
         ``_reverse`` for the direction that begins at the end. With
         ``pooling="attention"`` there is also ``attention``, the vector w (H,) or
         (2 H,). With ``missing="indicator"`` the lowest layer reads 2 F features: first
-        the values, then the indicators. The head is ``head_weight`` (K, H), of two
-        directions (K, 2 H), and ``head_bias`` (K,), with K the number of outputs, as in
-        ``torch.nn.Linear``. Copies, read-only;
+        the values, then the indicators. With `embedding_dim` there is ``embedding`` (V,
+        E), as the weight of ``torch.nn.Embedding``, or of several columns
+        ``embedding_0`` and so on, by the number of the column; the lowest layer reads
+        the rows of all columns side by side and behind them the numbers. The head is
+        ``head_weight`` (K, H), of two directions (K, 2 H), and ``head_bias`` (K,), with
+        K the number of outputs, as in ``torch.nn.Linear``. Copies, read-only;
         :func:`~sklstm.export.from_torch` takes them back.
 
     classes_ : ndarray of shape (n_classes,)
@@ -1187,6 +1323,8 @@ class LSTMClassifier(RecurrentClassifier):
        Networks from Overfitting", Journal of Machine Learning Research 15, 2014.
     .. [Gal2016] Y. Gal and Z. Ghahramani, "A Theoretically Grounded Application of Dropout
        in Recurrent Neural Networks", NIPS 2016.
+    .. [Bengio2003] Y. Bengio, R. Ducharme, P. Vincent and C. Jauvin, "A Neural
+       Probabilistic Language Model", Journal of Machine Learning Research 3, 2003.
     .. [Jozefowicz2015] R. Jozefowicz, W. Zaremba and I. Sutskever, "An Empirical
        Exploration of Recurrent Network Architectures", ICML 2015.
     .. [Tallec2018] C. Tallec and Y. Ollivier, "Can Recurrent Neural Networks Warp Time?",
@@ -1233,6 +1371,10 @@ class LSTMClassifier(RecurrentClassifier):
     pooling: Literal["last", "mean", "max", "attention"]
     dropout: float
     recurrent_dropout: float
+    embedding_dim: int | Sequence[int] | None
+    embedding_weights: ArrayLike | dict | Sequence[ArrayLike | dict | None] | None
+    embedding_trainable: bool
+    categorical_features: Sequence[int] | Sequence[str] | Sequence[bool] | Literal["from_dtype"] | None
     forget_bias: float | Literal["chrono"]
     peephole: bool
     solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"]
@@ -1284,6 +1426,10 @@ class LSTMClassifier(RecurrentClassifier):
         pooling: Literal["last", "mean", "max", "attention"] = "last",
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
+        embedding_dim: int | Sequence[int] | None = None,
+        embedding_weights: ArrayLike | dict | Sequence[ArrayLike | dict | None] | None = None,
+        embedding_trainable: bool = True,
+        categorical_features: Sequence[int] | Sequence[str] | Sequence[bool] | Literal["from_dtype"] | None = None,
         forget_bias: float | Literal["chrono"] = 1.0,
         peephole: bool = False,
         solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"] = "adam",
@@ -1350,12 +1496,46 @@ class LSTMRegressor(RecurrentRegressor):
     dropout : float, default=0.0
         Share of what each layer hands on that is set to zero in training
         [Srivastava2014]_: at random for every step to the layer above, after `pooling`
-        to the head. The rest is divided by ``1 - dropout``; predictions drop nothing.
+        to the head, of `embedding_dim` the rows of tokens, but not the numbers beside
+        them. The rest is divided by ``1 - dropout``; predictions drop nothing.
 
     recurrent_dropout : float, default=0.0
         Share of the hidden units that the recurrent weights do not see in training, the
         same ones at all steps of a sequence [Gal2016]_. The rest is divided by
         ``1 - recurrent_dropout``.
+
+    embedding_dim : int or list of int or None, default=None
+        Length of the row of numbers that stands for each id, where X is ids of tokens
+        or has columns of ids [Bengio2003]_. The rows are trained with the network,
+        which reads them in the place of the ids: X of one column is ids then, as
+        :class:`~sklstm.preprocessing.TokenEncoder` makes them, integers from 0 on. None
+        reads all of X as numbers. With `categorical_features` a list may have a length
+        for each of these columns.
+
+        Each column has a table of its own, with as many rows as X has tokens in its
+        vocabulary, else as `embedding_weights` has, else up to the largest id in X of
+        the first fit. Row 0 stands for what is not known: it begins at zero and is
+        trained where X has id 0, and every id beyond the table has it. The other rows
+        begin at random, small. In a minibatch only rows that it has are trained, and
+        neither they nor the moments of others move: those of "adam" are
+        ``torch.optim.SparseAdam``'s. `alpha` does not reach the tables.
+
+    embedding_weights : array-like, dict or list of these or None, default=None
+        Where the rows begin: a table of shape (n_rows, embedding_dim), whose row 0
+        stands for what is not known, or a dict of tokens and their rows, of which those
+        are taken that X has in its vocabulary; without a vocabulary keys are ids.
+        Tokens that are not in the dict begin as without it. With several columns a list
+        of these, or of None, one for each of `categorical_features`.
+
+    embedding_trainable : bool, default=True
+        Whether the rows are trained, or stay where they begin.
+
+    categorical_features : array-like of int, str or bool, or "from_dtype" or None, default=None
+        Columns of X that are ids, where others are numbers: their indices, their names
+        or a mask, as in :class:`sklearn.ensemble.HistGradientBoostingClassifier`. The
+        network reads their rows side by side, and behind them the numbers. With None
+        and `embedding_dim` X is one column. "from_dtype" is not available, as the
+        sequences are numbers that have lost the dtypes of tables.
 
     forget_bias : float or "chrono", default=1.0
         Where the bias of the forget gate starts [Gers2000]_, [Jozefowicz2015]_.
@@ -1401,7 +1581,8 @@ class LSTMRegressor(RecurrentRegressor):
         `early_stopping`, dropout or `tbptt`, and leaves no :meth:`partial_fit`.
 
     alpha : float, default=0.0
-        Strength of the L2 penalty on the weights (not the biases). For "adamw" the rate
+        Strength of the L2 penalty on the weights (not the biases, nor the rows of
+        tokens). For "adamw" the rate
         of decay; for the other solvers a term ``alpha / 2 * |W|**2`` in the loss,
         divided by the samples of the minibatch times the mean weight of all samples
         (with "lbfgs" by the weight of all samples).
@@ -1547,9 +1728,12 @@ class LSTMRegressor(RecurrentRegressor):
         ``_reverse`` for the direction that begins at the end. With
         ``pooling="attention"`` there is also ``attention``, the vector w (H,) or
         (2 H,). With ``missing="indicator"`` the lowest layer reads 2 F features: first
-        the values, then the indicators. The head is ``head_weight`` (K, H), of two
-        directions (K, 2 H), and ``head_bias`` (K,), with K the number of outputs, as in
-        ``torch.nn.Linear``. Copies, read-only;
+        the values, then the indicators. With `embedding_dim` there is ``embedding`` (V,
+        E), as the weight of ``torch.nn.Embedding``, or of several columns
+        ``embedding_0`` and so on, by the number of the column; the lowest layer reads
+        the rows of all columns side by side and behind them the numbers. The head is
+        ``head_weight`` (K, H), of two directions (K, 2 H), and ``head_bias`` (K,), with
+        K the number of outputs, as in ``torch.nn.Linear``. Copies, read-only;
         :func:`~sklstm.export.from_torch` takes them back.
 
     n_outputs_ : int
@@ -1650,6 +1834,8 @@ class LSTMRegressor(RecurrentRegressor):
        Networks from Overfitting", Journal of Machine Learning Research 15, 2014.
     .. [Gal2016] Y. Gal and Z. Ghahramani, "A Theoretically Grounded Application of Dropout
        in Recurrent Neural Networks", NIPS 2016.
+    .. [Bengio2003] Y. Bengio, R. Ducharme, P. Vincent and C. Jauvin, "A Neural
+       Probabilistic Language Model", Journal of Machine Learning Research 3, 2003.
     .. [Jozefowicz2015] R. Jozefowicz, W. Zaremba and I. Sutskever, "An Empirical
        Exploration of Recurrent Network Architectures", ICML 2015.
     .. [Tallec2018] C. Tallec and Y. Ollivier, "Can Recurrent Neural Networks Warp Time?",
@@ -1713,6 +1899,10 @@ class LSTMRegressor(RecurrentRegressor):
     pooling: Literal["last", "mean", "max", "attention"]
     dropout: float
     recurrent_dropout: float
+    embedding_dim: int | Sequence[int] | None
+    embedding_weights: ArrayLike | dict | Sequence[ArrayLike | dict | None] | None
+    embedding_trainable: bool
+    categorical_features: Sequence[int] | Sequence[str] | Sequence[bool] | Literal["from_dtype"] | None
     forget_bias: float | Literal["chrono"]
     peephole: bool
     loss: Literal["squared_error", "absolute_error", "huber", "poisson", "quantile"]
@@ -1765,6 +1955,10 @@ class LSTMRegressor(RecurrentRegressor):
         pooling: Literal["last", "mean", "max", "attention"] = "last",
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
+        embedding_dim: int | Sequence[int] | None = None,
+        embedding_weights: ArrayLike | dict | Sequence[ArrayLike | dict | None] | None = None,
+        embedding_trainable: bool = True,
+        categorical_features: Sequence[int] | Sequence[str] | Sequence[bool] | Literal["from_dtype"] | None = None,
         forget_bias: float | Literal["chrono"] = 1.0,
         peephole: bool = False,
         loss: Literal["squared_error", "absolute_error", "huber", "poisson", "quantile"] = "squared_error",
@@ -1795,6 +1989,952 @@ class LSTMRegressor(RecurrentRegressor):
         dtype: DTypeLike = "float32",
         random_state: int | np.random.RandomState | None = None,
         verbose: bool | int = False,
+    ) -> None: ...
+
+class LSTMStepRegressor(RecurrentStepRegressor):
+    """One or several numbers for every step of a sequence, with a recurrent network.
+
+    Targets are standardised inside, as those of :class:`LSTMRegressor`, over all steps
+    that have one, and predictions come back in their units.
+
+    A fitted network can also be fed a step at a time (:meth:`predict_step`) and give
+    its hidden states as features (:meth:`transform`).
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or tuple of int, default=(64,)
+        Hidden units of each layer, with ``bidirectional=True`` of each direction.
+        Several layers are stacked: each reads the hidden states of the one below.
+
+    bidirectional : bool, default=False
+        Whether each layer reads the sequences in both directions [Schuster1997]_,
+        [Graves2005]_: two networks of H units, one of which begins at each sequence's
+        own end. The layer above, or the head, gets both side by side: 2 H inputs.
+
+    dropout : float, default=0.0
+        Share of what each layer hands on that is set to zero in training
+        [Srivastava2014]_: at random for every step to the layer above, after `pooling`
+        to the head, of `embedding_dim` the rows of tokens, but not the numbers beside
+        them. The rest is divided by ``1 - dropout``; predictions drop nothing.
+
+    recurrent_dropout : float, default=0.0
+        Share of the hidden units that the recurrent weights do not see in training, the
+        same ones at all steps of a sequence [Gal2016]_. The rest is divided by
+        ``1 - recurrent_dropout``.
+
+    embedding_dim : int or list of int or None, default=None
+        Length of the row of numbers that stands for each id, where X is ids of tokens
+        or has columns of ids [Bengio2003]_. The rows are trained with the network,
+        which reads them in the place of the ids: X of one column is ids then, as
+        :class:`~sklstm.preprocessing.TokenEncoder` makes them, integers from 0 on. None
+        reads all of X as numbers. With `categorical_features` a list may have a length
+        for each of these columns.
+
+        Each column has a table of its own, with as many rows as X has tokens in its
+        vocabulary, else as `embedding_weights` has, else up to the largest id in X of
+        the first fit. Row 0 stands for what is not known: it begins at zero and is
+        trained where X has id 0, and every id beyond the table has it. The other rows
+        begin at random, small. In a minibatch only rows that it has are trained, and
+        neither they nor the moments of others move: those of "adam" are
+        ``torch.optim.SparseAdam``'s. `alpha` does not reach the tables.
+
+    embedding_weights : array-like, dict or list of these or None, default=None
+        Where the rows begin: a table of shape (n_rows, embedding_dim), whose row 0
+        stands for what is not known, or a dict of tokens and their rows, of which those
+        are taken that X has in its vocabulary; without a vocabulary keys are ids.
+        Tokens that are not in the dict begin as without it. With several columns a list
+        of these, or of None, one for each of `categorical_features`.
+
+    embedding_trainable : bool, default=True
+        Whether the rows are trained, or stay where they begin.
+
+    categorical_features : array-like of int, str or bool, or "from_dtype" or None, default=None
+        Columns of X that are ids, where others are numbers: their indices, their names
+        or a mask, as in :class:`sklearn.ensemble.HistGradientBoostingClassifier`. The
+        network reads their rows side by side, and behind them the numbers. With None
+        and `embedding_dim` X is one column. "from_dtype" is not available, as the
+        sequences are numbers that have lost the dtypes of tables.
+
+    cell : {"lstm", "lstm_peephole", "gru", "rnn_tanh", "rnn_relu"}, default="lstm"
+        What the recurrent layers are made of: long short-term memory [Hochreiter1997]_,
+        the same with peepholes [Gers2000b]_, gated recurrent units [Cho2014]_, or a
+        plain recurrent network [Elman1990]_ with the activation tanh or ReLU.
+
+    forget_bias : float or {"auto", "chrono"}, default="auto"
+        Where the bias of the gate starts that says how much of its state a unit keeps:
+        the forget gate of an LSTM, the update gate of a GRU. "auto" is 1 for an LSTM
+        [Gers2000]_, [Jozefowicz2015]_ and 0 for a GRU. "chrono" spreads the units over
+        memories of 1 to as many steps as the longest training sequence has
+        [Tallec2018]_. A plain recurrent network has no such gate.
+
+    loss : {"squared_error", "absolute_error", "huber", "poisson", "quantile"}, default="squared_error"
+        What is minimised, as the mean over samples and outputs. Names and links are
+        those of :class:`sklearn.ensemble.HistGradientBoostingRegressor`:
+
+        - "squared_error": half the squared difference; predictions are means;
+        - "absolute_error": the absolute difference; predictions are medians, which a
+          few outliers hardly move;
+        - "huber": half the squared difference up to `huber_delta`, linear beyond
+          [Huber1964]_;
+        - "poisson": half the Poisson deviance with a logarithmic link, for counts and
+          rates; predictions are means, always positive. y must be zero or more, with a
+          sum above zero;
+        - "quantile": the pinball loss [Koenker1978]_; predictions are the quantiles of
+          the levels `quantile`.
+
+    quantile : float or list of float, default=0.5
+        Level of the quantile for ``loss="quantile"``, between 0 and 1. With a list one
+        network predicts several quantiles, which never cross, and predictions have a
+        last axis for them in the order of the list.
+
+    huber_delta : float, default=1.0
+        Where ``loss="huber"`` becomes linear, in robust standard deviations of y
+        (interquartile range / 1.35, see Notes): the `delta` of ``torch.nn.HuberLoss``
+        for standardised targets.
+
+    solver : {"adam", "adamw", "sgd", "rmsprop", "lbfgs"}, default="adam"
+        Optimizer: Adam [Kingma2015]_, Adam with decoupled weight decay
+        [Loshchilov2019]_, stochastic gradient descent with momentum, RMSProp
+        [Tieleman2012]_, or L-BFGS [Zhu1997]_. "lbfgs" takes all samples at once, which
+        suits small data: it has neither minibatches, learning rate nor clipping, so
+        that `batch_size`, `learning_rate`, `learning_rate_init`, `max_grad_norm`,
+        `shuffle` and `n_iter_no_change` have no effect, cannot be combined with
+        `early_stopping`, dropout or `tbptt`, and leaves no :meth:`partial_fit`.
+
+    alpha : float, default=0.0
+        Strength of the L2 penalty on the weights (not the biases, nor the rows of
+        tokens). For "adamw" the rate
+        of decay; for the other solvers a term ``alpha / 2 * |W|**2`` in the loss,
+        divided by the samples of the minibatch times the mean weight of all samples
+        (with "lbfgs" by the weight of all samples).
+
+    batch_size : int or "auto", default="auto"
+        Sequences in a minibatch, at the most all of them. "auto" is a sixteenth of
+        them, but 8 to 32, so that few sequences too make several updates an epoch; up
+        to 32 sequences are not divided.
+
+    shuffle : bool, default=True
+        Whether to take the samples in another order in each epoch.
+
+    learning_rate : {"constant", "invscaling", "adaptive", "cosine"}, default="cosine"
+        Schedule of the learning rate, for every solver but "lbfgs":
+
+        - "constant": `learning_rate_init`;
+        - "invscaling": ``learning_rate_init / (t + 1) ** power_t`` with t samples seen;
+        - "adaptive": divided by 5 whenever `n_iter_no_change` epochs brought no
+          improvement of `tol`, until it is below 1e-6;
+        - "cosine": from `learning_rate_init` down to 0 along half a cosine over
+          `max_iter` epochs [Loshchilov2017]_. A fit makes all of them, unless a
+          validation score stops it (`early_stopping`), and each fit with `warm_start`
+          begins a new half.
+
+        :meth:`partial_fit` sees no whole fits: "adaptive" and "cosine" are constant
+        there.
+
+    learning_rate_init : float, default=0.005
+        Learning rate at the start.
+
+    power_t : float, default=0.5
+        Exponent of "invscaling".
+
+    max_grad_norm : float or None, default=1.0
+        A gradient of a larger global norm is scaled down to it [Pascanu2013]_; None
+        does not clip.
+
+    momentum : float, default=0.9
+        Momentum of "sgd", the only solver that uses it.
+
+    nesterovs_momentum : bool, default=True
+        Whether "sgd" uses Nesterov's momentum.
+
+    beta_1 : float, default=0.9
+        Decay of the first moment in "adam" and "adamw".
+
+    beta_2 : float, default=0.999
+        Decay of the second moment, the mean of squared gradients, in "adam", "adamw"
+        and "rmsprop". "rmsprop" starts it at zero without a correction, so that its
+        first steps are ``1 / sqrt(1 - beta_2)`` times the learning rate; PyTorch has
+        0.99 for it, under the name of alpha.
+
+    epsilon : float, default=1e-8
+        Added to the root of the second moment in "adam", "adamw" and "rmsprop".
+
+    max_iter : int or "auto", default="auto"
+        Epochs at the most, with "cosine" all that there are: passes over the samples.
+        With "lbfgs" iterations, each of one or more passes. "auto" is 100, but with
+        "cosine" fewer for more than 800 sequences: as many as make 2500 updates, and 10
+        at the least.
+
+    max_fun : int, default=15000
+        Passes over the samples after which "lbfgs" begins no other iteration.
+
+    tol : float, default=0.0001
+        Improvement of the loss (of the validation score with early stopping) that
+        counts as one. "lbfgs" stops where no component of the gradient is larger, or
+        where an iteration lowers the loss by no more than 2.2e-9 of it.
+
+    n_iter_no_change : int or inf, default=10
+        Epochs without such an improvement after which training stops. Where it is the
+        loss that stops it, the weights are those between the two epochs in a row whose
+        mean loss is lowest. No effect with "cosine" unless with `early_stopping`.
+
+    early_stopping : bool, default=False
+        Whether to set a part of the samples aside, to stop when neither the score on
+        them (see `validation_scores_`) nor the loss improves, and to keep the weights
+        that scored best. With `groups` passed to :meth:`fit`, whole groups are set
+        aside. Not for "lbfgs".
+
+    validation_fraction : float, default=0.1
+        The part set aside, unless `X_val` is passed to :meth:`fit`; with `groups` the
+        part of the groups.
+
+    warm_start : bool, default=False
+        Whether :meth:`fit` goes on from the last fit, optimizer included, instead of
+        starting anew. "lbfgs" goes on from the weights alone. y needs the classes or
+        the number of outputs that it had before. With `early_stopping` what was trained
+        on is not validated on later, nor the other way round: the same samples are set
+        aside again, also among other ones.
+
+    missing : {"error", "ffill", "indicator"}, default="error"
+        What to do about missing values, which are the NaN in X that is no padding:
+
+        - "error": refuse them;
+        - "ffill": take the last value of the feature that was seen in the sequence.
+          Before the first, take the mean of the feature over all steps it was observed
+          at in training, each of the weight of its sample, or 0 if it never was; fits
+          that continue keep the mean of the first;
+        - "indicator": as "ffill", and let the network read F more features, which are 1
+          where a value was missing and else 0 [Lipton2016]_. It learns from what is
+          missing.
+
+    dtype : {"float32", "float64", "bfloat16"}, default="float32"
+        Precision of the network. X is converted to it.
+
+        With "bfloat16" the network is one of float32, of which the recurrent layers
+        round what they multiply to bfloat16: weights, inputs and states, and on the way
+        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
+        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        layers on processors that multiply bfloat16 numbers, where it is fast. See the
+        user guide.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines the initial weights, the order of the samples, what dropout drops and
+        the split for early stopping. The same int gives the same bits, whatever the
+        number of threads.
+
+    verbose : bool, default=False
+        Whether to print a line for each epoch.
+
+    Attributes
+    ----------
+    n_outputs_ : int
+        Outputs of the head: with a list of quantiles one for each of them and each
+        target.
+
+    loss_ : float
+        Mean loss of the last epoch over the steps with a target, in units of the
+        standardised target.
+
+    validation_scores_ : list of float or None
+        R² over the steps of the validation part after each epoch, for all losses but
+        "squared_error" minus the loss instead, and also where the targets of the
+        validation part are constant; NaN where a prediction was not finite. None
+        without early stopping.
+
+    out_activation_ : str
+        The inverse of the link: "exp" for "poisson", "softplus_increments" for a list
+        of several quantiles, otherwise "identity".
+
+    weights_ : dict of str to ndarray
+        The recurrent layers have ``weight_ih_l0`` (G H, F), ``weight_hh_l0`` (G H, H),
+        ``bias_ih_l0`` (G H,), ``bias_hh_l0`` (G H,) and so on for each layer, which
+        reads the H (of two directions 2 H) outputs of the one below, with the suffix
+        ``_reverse`` for the direction that begins at the end. With
+        ``pooling="attention"`` there is also ``attention``, the vector w (H,) or
+        (2 H,). With ``missing="indicator"`` the lowest layer reads 2 F features: first
+        the values, then the indicators. With `embedding_dim` there is ``embedding`` (V,
+        E), as the weight of ``torch.nn.Embedding``, or of several columns
+        ``embedding_0`` and so on, by the number of the column; the lowest layer reads
+        the rows of all columns side by side and behind them the numbers. The head is
+        ``head_weight`` (K, H), of two directions (K, 2 H), and ``head_bias`` (K,), with
+        K the number of outputs, as in ``torch.nn.Linear``. Copies, read-only;
+        :func:`~sklstm.export.from_torch` takes them back.
+
+    n_features_in_ : int
+        Features per step; for 2-D X the number of columns.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X has them.
+
+    n_iter_ : int
+        Epochs of the last fit, with "lbfgs" iterations.
+
+    n_layers_ : int
+        Layers with the input and the output.
+
+    t_ : int
+        Samples seen in training, each epoch (with "lbfgs" each iteration) counted.
+
+    best_loss_ : float or None
+        Lowest mean loss of an epoch; None with early stopping.
+
+    loss_curve_ : list of float
+        Mean loss of each epoch, with "lbfgs" the loss after each iteration.
+
+    best_validation_score_ : float or None
+        The best validation score of the last fit, that of the weights kept; where the
+        fit went on from another one, perhaps that of the weights it began with. None
+        without early stopping.
+
+    See Also
+    --------
+    LSTMRegressor : Numbers for a whole sequence.
+    LSTMTagger : A label for every step.
+    sklstm.preprocessing.TimeDistributed : Scale or encode the features of every step.
+    sklstm.preprocessing.FrameStacker : Shorten long sequences by stacking steps.
+
+    Notes
+    -----
+    NaN in y is a step without target. Where a step has only some of several outputs,
+    only these have a loss.
+
+    Training is back-propagation through time over minibatches of whole sequences;
+    nothing is padded. The prediction for a sequence does not depend, to the bit, on the
+    sequences beside it. Where one minibatch holds all samples, identical ones are
+    merged and their weights added, which is the same loss.
+
+    References
+    ----------
+    .. [Schuster1997] M. Schuster and K. K. Paliwal, "Bidirectional Recurrent Neural
+       Networks", IEEE Transactions on Signal Processing 45(11), 1997.
+    .. [Graves2005] A. Graves and J. Schmidhuber, "Framewise Phoneme Classification with
+       Bidirectional LSTM and Other Neural Network Architectures", Neural Networks 18, 2005.
+    .. [Srivastava2014] N. Srivastava et al., "Dropout: A Simple Way to Prevent Neural
+       Networks from Overfitting", Journal of Machine Learning Research 15, 2014.
+    .. [Gal2016] Y. Gal and Z. Ghahramani, "A Theoretically Grounded Application of Dropout
+       in Recurrent Neural Networks", NIPS 2016.
+    .. [Bengio2003] Y. Bengio, R. Ducharme, P. Vincent and C. Jauvin, "A Neural
+       Probabilistic Language Model", Journal of Machine Learning Research 3, 2003.
+    .. [Hochreiter1997] S. Hochreiter and J. Schmidhuber, "Long Short-Term Memory", Neural
+       Computation 9(8), 1997.
+    .. [Gers2000b] F. A. Gers and J. Schmidhuber, "Recurrent Nets that Time and Count",
+       IJCNN 2000.
+    .. [Cho2014] K. Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder
+       for Statistical Machine Translation", EMNLP 2014.
+    .. [Elman1990] J. L. Elman, "Finding Structure in Time", Cognitive Science 14(2), 1990.
+    .. [Gers2000] F. A. Gers, J. Schmidhuber and F. Cummins, "Learning to Forget: Continual
+       Prediction with LSTM", Neural Computation 12(10), 2000.
+    .. [Jozefowicz2015] R. Jozefowicz, W. Zaremba and I. Sutskever, "An Empirical
+       Exploration of Recurrent Network Architectures", ICML 2015.
+    .. [Tallec2018] C. Tallec and Y. Ollivier, "Can Recurrent Neural Networks Warp Time?",
+       ICLR 2018.
+    .. [Huber1964] P. J. Huber, "Robust Estimation of a Location Parameter", Annals of
+       Mathematical Statistics 35(1), 1964.
+    .. [Koenker1978] R. Koenker and G. Bassett, "Regression Quantiles", Econometrica 46(1),
+       1978.
+    .. [Kingma2015] D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization",
+       ICLR 2015.
+    .. [Loshchilov2019] I. Loshchilov and F. Hutter, "Decoupled Weight Decay
+       Regularization", ICLR 2019.
+    .. [Tieleman2012] T. Tieleman and G. Hinton, "Lecture 6.5: RMSProp", COURSERA: Neural
+       Networks for Machine Learning, 2012.
+    .. [Zhu1997] C. Zhu, R. H. Byrd, P. Lu and J. Nocedal, "Algorithm 778: L-BFGS-B", ACM
+       Transactions on Mathematical Software 23(4), 1997.
+    .. [Loshchilov2017] I. Loshchilov and F. Hutter, "SGDR: Stochastic Gradient Descent with
+       Warm Restarts", ICLR 2017.
+    .. [Pascanu2013] R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training
+       recurrent neural networks", ICML 2013.
+    .. [Lipton2016] Z. C. Lipton, D. C. Kale and R. Wetzel, "Modeling Missing Data in
+       Clinical Time Series with RNNs", MLHC 2016.
+    .. [Kalamkar2019] D. Kalamkar et al., "A Study of BFLOAT16 for Deep Learning Training",
+       arXiv:1905.12322, 2019.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklstm import LSTMStepRegressor
+    >>> rng = np.random.default_rng(0)
+    >>> X = [rng.standard_normal((T, 1)) for T in rng.integers(3, 10, size=200)]
+    >>> y = [x[:, 0].cumsum() for x in X]
+    >>> model = LSTMStepRegressor(16, random_state=0).fit(X[:150], y[:150])
+    >>> model.score(X[150:], y[150:]) > 0.9
+    True
+    >>> [steps.shape for steps in model.predict([np.ones((2, 1)), np.ones((4, 1))])]
+    [(2,), (4,)]
+    """
+
+    hidden_layer_sizes: int | Sequence[int]
+    bidirectional: bool
+    dropout: float
+    recurrent_dropout: float
+    embedding_dim: int | Sequence[int] | None
+    embedding_weights: ArrayLike | dict | Sequence[ArrayLike | dict | None] | None
+    embedding_trainable: bool
+    categorical_features: Sequence[int] | Sequence[str] | Sequence[bool] | Literal["from_dtype"] | None
+    cell: Literal["lstm", "lstm_peephole", "gru", "rnn_tanh", "rnn_relu"]
+    forget_bias: float | Literal["auto", "chrono"]
+    loss: Literal["squared_error", "absolute_error", "huber", "poisson", "quantile"]
+    quantile: float | Sequence[float]
+    huber_delta: float
+    solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"]
+    alpha: float
+    batch_size: int | Literal["auto"]
+    shuffle: bool
+    learning_rate: Literal["constant", "invscaling", "adaptive", "cosine"]
+    learning_rate_init: float
+    power_t: float
+    max_grad_norm: float | None
+    momentum: float
+    nesterovs_momentum: bool
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    max_iter: int | Literal["auto"]
+    max_fun: int
+    tol: float
+    n_iter_no_change: int | float
+    early_stopping: bool
+    validation_fraction: float
+    warm_start: bool
+    missing: Literal["error", "ffill", "indicator"]
+    dtype: DTypeLike
+    random_state: int | np.random.RandomState | None
+    verbose: bool | int
+    n_outputs_: int
+    loss_: float
+    validation_scores_: list[float] | None
+    out_activation_: str
+    weights_: dict[str, np.ndarray]
+    n_features_in_: int
+    feature_names_in_: np.ndarray
+    n_iter_: int
+    n_layers_: int
+    t_: int
+    best_loss_: float | None
+    loss_curve_: list[float]
+    best_validation_score_: float | None
+
+    def __init__(
+        self,
+        hidden_layer_sizes: int | Sequence[int] = (64,),
+        *,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        embedding_dim: int | Sequence[int] | None = None,
+        embedding_weights: ArrayLike | dict | Sequence[ArrayLike | dict | None] | None = None,
+        embedding_trainable: bool = True,
+        categorical_features: Sequence[int] | Sequence[str] | Sequence[bool] | Literal["from_dtype"] | None = None,
+        cell: Literal["lstm", "lstm_peephole", "gru", "rnn_tanh", "rnn_relu"] = "lstm",
+        forget_bias: float | Literal["auto", "chrono"] = "auto",
+        loss: Literal["squared_error", "absolute_error", "huber", "poisson", "quantile"] = "squared_error",
+        quantile: float | Sequence[float] = 0.5,
+        huber_delta: float = 1.0,
+        solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"] = "adam",
+        alpha: float = 0.0,
+        batch_size: int | Literal["auto"] = "auto",
+        shuffle: bool = True,
+        learning_rate: Literal["constant", "invscaling", "adaptive", "cosine"] = "cosine",
+        learning_rate_init: float = 0.005,
+        power_t: float = 0.5,
+        max_grad_norm: float | None = 1.0,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-08,
+        max_iter: int | Literal["auto"] = "auto",
+        max_fun: int = 15000,
+        tol: float = 0.0001,
+        n_iter_no_change: int | float = 10,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        warm_start: bool = False,
+        missing: Literal["error", "ffill", "indicator"] = "error",
+        dtype: DTypeLike = "float32",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: bool | int = False,
+    ) -> None: ...
+
+class LSTMTagger(RecurrentTagger):
+    """A label for every step of a sequence, with a recurrent network.
+
+    A fitted network can also be fed a step at a time (:meth:`predict_step`) and give
+    its hidden states as features (:meth:`transform`).
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or tuple of int, default=(64,)
+        Hidden units of each layer, with ``bidirectional=True`` of each direction.
+        Several layers are stacked: each reads the hidden states of the one below.
+
+    bidirectional : bool, default=True
+        Whether each layer reads the sequences in both directions [Schuster1997]_,
+        [Graves2005]_: two networks of H units, one of which begins at each sequence's
+        own end. The layer above, or the head, gets both side by side: 2 H inputs.
+
+    dropout : float, default=0.0
+        Share of what each layer hands on that is set to zero in training
+        [Srivastava2014]_: at random for every step to the layer above, after `pooling`
+        to the head, of `embedding_dim` the rows of tokens, but not the numbers beside
+        them. The rest is divided by ``1 - dropout``; predictions drop nothing.
+
+    recurrent_dropout : float, default=0.0
+        Share of the hidden units that the recurrent weights do not see in training, the
+        same ones at all steps of a sequence [Gal2016]_. The rest is divided by
+        ``1 - recurrent_dropout``.
+
+    embedding_dim : int or list of int or None, default=None
+        Length of the row of numbers that stands for each id, where X is ids of tokens
+        or has columns of ids [Bengio2003]_. The rows are trained with the network,
+        which reads them in the place of the ids: X of one column is ids then, as
+        :class:`~sklstm.preprocessing.TokenEncoder` makes them, integers from 0 on. None
+        reads all of X as numbers. With `categorical_features` a list may have a length
+        for each of these columns.
+
+        Each column has a table of its own, with as many rows as X has tokens in its
+        vocabulary, else as `embedding_weights` has, else up to the largest id in X of
+        the first fit. Row 0 stands for what is not known: it begins at zero and is
+        trained where X has id 0, and every id beyond the table has it. The other rows
+        begin at random, small. In a minibatch only rows that it has are trained, and
+        neither they nor the moments of others move: those of "adam" are
+        ``torch.optim.SparseAdam``'s. `alpha` does not reach the tables.
+
+    embedding_weights : array-like, dict or list of these or None, default=None
+        Where the rows begin: a table of shape (n_rows, embedding_dim), whose row 0
+        stands for what is not known, or a dict of tokens and their rows, of which those
+        are taken that X has in its vocabulary; without a vocabulary keys are ids.
+        Tokens that are not in the dict begin as without it. With several columns a list
+        of these, or of None, one for each of `categorical_features`.
+
+    embedding_trainable : bool, default=True
+        Whether the rows are trained, or stay where they begin.
+
+    categorical_features : array-like of int, str or bool, or "from_dtype" or None, default=None
+        Columns of X that are ids, where others are numbers: their indices, their names
+        or a mask, as in :class:`sklearn.ensemble.HistGradientBoostingClassifier`. The
+        network reads their rows side by side, and behind them the numbers. With None
+        and `embedding_dim` X is one column. "from_dtype" is not available, as the
+        sequences are numbers that have lost the dtypes of tables.
+
+    cell : {"lstm", "lstm_peephole", "gru", "rnn_tanh", "rnn_relu"}, default="lstm"
+        What the recurrent layers are made of: long short-term memory [Hochreiter1997]_,
+        the same with peepholes [Gers2000b]_, gated recurrent units [Cho2014]_, or a
+        plain recurrent network [Elman1990]_ with the activation tanh or ReLU.
+
+    forget_bias : float or {"auto", "chrono"}, default="auto"
+        Where the bias of the gate starts that says how much of its state a unit keeps:
+        the forget gate of an LSTM, the update gate of a GRU. "auto" is 1 for an LSTM
+        [Gers2000]_, [Jozefowicz2015]_ and 0 for a GRU. "chrono" spreads the units over
+        memories of 1 to as many steps as the longest training sequence has
+        [Tallec2018]_. A plain recurrent network has no such gate.
+
+    solver : {"adam", "adamw", "sgd", "rmsprop", "lbfgs"}, default="adam"
+        Optimizer: Adam [Kingma2015]_, Adam with decoupled weight decay
+        [Loshchilov2019]_, stochastic gradient descent with momentum, RMSProp
+        [Tieleman2012]_, or L-BFGS [Zhu1997]_. "lbfgs" takes all samples at once, which
+        suits small data: it has neither minibatches, learning rate nor clipping, so
+        that `batch_size`, `learning_rate`, `learning_rate_init`, `max_grad_norm`,
+        `shuffle` and `n_iter_no_change` have no effect, cannot be combined with
+        `early_stopping`, dropout or `tbptt`, and leaves no :meth:`partial_fit`.
+
+    alpha : float, default=0.0
+        Strength of the L2 penalty on the weights (not the biases, nor the rows of
+        tokens). For "adamw" the rate
+        of decay; for the other solvers a term ``alpha / 2 * |W|**2`` in the loss,
+        divided by the samples of the minibatch times the mean weight of all samples
+        (with "lbfgs" by the weight of all samples).
+
+    batch_size : int or "auto", default="auto"
+        Sequences in a minibatch, at the most all of them. "auto" is a sixteenth of
+        them, but 8 to 32, so that few sequences too make several updates an epoch; up
+        to 32 sequences are not divided.
+
+    shuffle : bool, default=True
+        Whether to take the samples in another order in each epoch.
+
+    learning_rate : {"constant", "invscaling", "adaptive", "cosine"}, default="cosine"
+        Schedule of the learning rate, for every solver but "lbfgs":
+
+        - "constant": `learning_rate_init`;
+        - "invscaling": ``learning_rate_init / (t + 1) ** power_t`` with t samples seen;
+        - "adaptive": divided by 5 whenever `n_iter_no_change` epochs brought no
+          improvement of `tol`, until it is below 1e-6;
+        - "cosine": from `learning_rate_init` down to 0 along half a cosine over
+          `max_iter` epochs [Loshchilov2017]_. A fit makes all of them, unless a
+          validation score stops it (`early_stopping`), and each fit with `warm_start`
+          begins a new half.
+
+        :meth:`partial_fit` sees no whole fits: "adaptive" and "cosine" are constant
+        there.
+
+    learning_rate_init : float, default=0.005
+        Learning rate at the start.
+
+    power_t : float, default=0.5
+        Exponent of "invscaling".
+
+    max_grad_norm : float or None, default=1.0
+        A gradient of a larger global norm is scaled down to it [Pascanu2013]_; None
+        does not clip.
+
+    momentum : float, default=0.9
+        Momentum of "sgd", the only solver that uses it.
+
+    nesterovs_momentum : bool, default=True
+        Whether "sgd" uses Nesterov's momentum.
+
+    beta_1 : float, default=0.9
+        Decay of the first moment in "adam" and "adamw".
+
+    beta_2 : float, default=0.999
+        Decay of the second moment, the mean of squared gradients, in "adam", "adamw"
+        and "rmsprop". "rmsprop" starts it at zero without a correction, so that its
+        first steps are ``1 / sqrt(1 - beta_2)`` times the learning rate; PyTorch has
+        0.99 for it, under the name of alpha.
+
+    epsilon : float, default=1e-8
+        Added to the root of the second moment in "adam", "adamw" and "rmsprop".
+
+    max_iter : int or "auto", default="auto"
+        Epochs at the most, with "cosine" all that there are: passes over the samples.
+        With "lbfgs" iterations, each of one or more passes. "auto" is 100, but with
+        "cosine" fewer for more than 800 sequences: as many as make 2500 updates, and 10
+        at the least.
+
+    max_fun : int, default=15000
+        Passes over the samples after which "lbfgs" begins no other iteration.
+
+    tol : float, default=0.0001
+        Improvement of the loss (of the validation score with early stopping) that
+        counts as one. "lbfgs" stops where no component of the gradient is larger, or
+        where an iteration lowers the loss by no more than 2.2e-9 of it.
+
+    n_iter_no_change : int or inf, default=10
+        Epochs without such an improvement after which training stops. Where it is the
+        loss that stops it, the weights are those between the two epochs in a row whose
+        mean loss is lowest. No effect with "cosine" unless with `early_stopping`.
+
+    early_stopping : bool, default=False
+        Whether to set a part of the samples aside, to stop when neither the score on
+        them (see `validation_scores_`) nor the loss improves, and to keep the weights
+        that scored best. With `groups` passed to :meth:`fit`, whole groups are set
+        aside. Not for "lbfgs".
+
+    validation_fraction : float, default=0.1
+        The part set aside, unless `X_val` is passed to :meth:`fit`; with `groups` the
+        part of the groups.
+
+    warm_start : bool, default=False
+        Whether :meth:`fit` goes on from the last fit, optimizer included, instead of
+        starting anew. "lbfgs" goes on from the weights alone. y needs the classes or
+        the number of outputs that it had before. With `early_stopping` what was trained
+        on is not validated on later, nor the other way round: the same samples are set
+        aside again, also among other ones.
+
+    missing : {"error", "ffill", "indicator"}, default="error"
+        What to do about missing values, which are the NaN in X that is no padding:
+
+        - "error": refuse them;
+        - "ffill": take the last value of the feature that was seen in the sequence.
+          Before the first, take the mean of the feature over all steps it was observed
+          at in training, each of the weight of its sample, or 0 if it never was; fits
+          that continue keep the mean of the first;
+        - "indicator": as "ffill", and let the network read F more features, which are 1
+          where a value was missing and else 0 [Lipton2016]_. It learns from what is
+          missing.
+
+    dtype : {"float32", "float64", "bfloat16"}, default="float32"
+        Precision of the network. X is converted to it.
+
+        With "bfloat16" the network is one of float32, of which the recurrent layers
+        round what they multiply to bfloat16: weights, inputs and states, and on the way
+        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
+        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        layers on processors that multiply bfloat16 numbers, where it is fast. See the
+        user guide.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines the initial weights, the order of the samples, what dropout drops and
+        the split for early stopping. The same int gives the same bits, whatever the
+        number of threads.
+
+    verbose : bool, default=False
+        Whether to print a line for each epoch.
+
+    crf : bool, default=True
+        Whether the labels of a sequence are those of a conditional random field on top
+        of the network [Lafferty2001]_, [Lample2016]_: beside the emissions of each step
+        it learns scores of transitions from a label to the next. The loss is that of
+        whole paths, predictions are the best path (Viterbi), probabilities exact
+        marginals. Without it every step is labelled for itself. Multilabel y has no
+        paths: there it has no effect.
+
+    constraints : "auto" or list of pairs or None, default="auto"
+        Which labels may follow each other with ``crf=True``; what is not allowed has no
+        probability in training and is never predicted.
+
+        - "auto": where the labels are tags of a scheme, IOB2 (BIO), BIOES, BILOU or
+          BMES, and y obeys it, what that allows: in IOB2 "I-X" only after "B-X" or
+          "I-X". Other labels may follow each other as they like;
+        - a list of pairs (label, next label): all that are allowed;
+        - None: everything is.
+
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the labels; they multiply the weights of the steps that have them.
+        "balanced" gives every label the same total weight. With ``crf=True`` a sequence
+        has the mean weight of its labelled steps, and steps of weight zero count as
+        without label. Not for multilabel y.
+
+    unlabeled : object, default=None
+        What stands in y for a step without label, beside None: it has no loss and does
+        not count in a score.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels; for multilabel targets the numbers of the columns.
+
+    n_outputs_ : int
+        Outputs of the head.
+
+    loss_ : float
+        Mean loss of the last epoch over the labelled steps.
+
+    validation_scores_ : list of float or None
+        Accuracy over the labelled steps of the validation part after each epoch, for
+        multilabel targets minus the log loss; NaN where a prediction was not finite.
+        None without early stopping.
+
+    out_activation_ : str
+        "crf", "softmax" without it, or "logistic" for multilabel targets.
+
+    transitions_ : ndarray of shape (n_classes, n_classes)
+        With ``crf=True`` the scores of transitions from a label to the next, -inf of
+        those that are not allowed.
+
+    start_transitions_ : ndarray of shape (n_classes,)
+        With ``crf=True`` the scores of the first label.
+
+    end_transitions_ : ndarray of shape (n_classes,)
+        With ``crf=True`` the scores of the last label.
+
+    weights_ : dict of str to ndarray
+        The recurrent layers have ``weight_ih_l0`` (G H, F), ``weight_hh_l0`` (G H, H),
+        ``bias_ih_l0`` (G H,), ``bias_hh_l0`` (G H,) and so on for each layer, which
+        reads the H (of two directions 2 H) outputs of the one below, with the suffix
+        ``_reverse`` for the direction that begins at the end. With
+        ``pooling="attention"`` there is also ``attention``, the vector w (H,) or
+        (2 H,). With ``missing="indicator"`` the lowest layer reads 2 F features: first
+        the values, then the indicators. With `embedding_dim` there is ``embedding`` (V,
+        E), as the weight of ``torch.nn.Embedding``, or of several columns
+        ``embedding_0`` and so on, by the number of the column; the lowest layer reads
+        the rows of all columns side by side and behind them the numbers. The head is
+        ``head_weight`` (K, H), of two directions (K, 2 H), and ``head_bias`` (K,), with
+        K the number of outputs, as in ``torch.nn.Linear``. Copies, read-only;
+        :func:`~sklstm.export.from_torch` takes them back.
+
+    n_features_in_ : int
+        Features per step; for 2-D X the number of columns.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X has them.
+
+    n_iter_ : int
+        Epochs of the last fit, with "lbfgs" iterations.
+
+    n_layers_ : int
+        Layers with the input and the output.
+
+    t_ : int
+        Samples seen in training, each epoch (with "lbfgs" each iteration) counted.
+
+    best_loss_ : float or None
+        Lowest mean loss of an epoch; None with early stopping.
+
+    loss_curve_ : list of float
+        Mean loss of each epoch, with "lbfgs" the loss after each iteration.
+
+    best_validation_score_ : float or None
+        The best validation score of the last fit, that of the weights kept; where the
+        fit went on from another one, perhaps that of the weights it began with. None
+        without early stopping.
+
+    See Also
+    --------
+    LSTMClassifier : One label for a whole sequence.
+    LSTMStepRegressor : A number for every step.
+    sklstm.preprocessing.TimeDistributed : Scale or encode the features of every step.
+    sklstm.preprocessing.FrameStacker : Shorten long sequences by stacking steps.
+
+    Notes
+    -----
+    None in y is a step without label: it has no loss, and with a conditional random
+    field any label may be there. The loss is the mean over the labelled steps; with a
+    random field that of all sequences, -log p of their labels, divided by the number of
+    labelled steps. The head's bias starts at the shares of the labels, the scores of
+    transitions at zero.
+
+    Training is back-propagation through time over minibatches of whole sequences;
+    nothing is padded. The prediction for a sequence does not depend, to the bit, on the
+    sequences beside it. Where one minibatch holds all samples, identical ones are
+    merged and their weights added, which is the same loss.
+
+    References
+    ----------
+    .. [Schuster1997] M. Schuster and K. K. Paliwal, "Bidirectional Recurrent Neural
+       Networks", IEEE Transactions on Signal Processing 45(11), 1997.
+    .. [Graves2005] A. Graves and J. Schmidhuber, "Framewise Phoneme Classification with
+       Bidirectional LSTM and Other Neural Network Architectures", Neural Networks 18, 2005.
+    .. [Srivastava2014] N. Srivastava et al., "Dropout: A Simple Way to Prevent Neural
+       Networks from Overfitting", Journal of Machine Learning Research 15, 2014.
+    .. [Gal2016] Y. Gal and Z. Ghahramani, "A Theoretically Grounded Application of Dropout
+       in Recurrent Neural Networks", NIPS 2016.
+    .. [Bengio2003] Y. Bengio, R. Ducharme, P. Vincent and C. Jauvin, "A Neural
+       Probabilistic Language Model", Journal of Machine Learning Research 3, 2003.
+    .. [Hochreiter1997] S. Hochreiter and J. Schmidhuber, "Long Short-Term Memory", Neural
+       Computation 9(8), 1997.
+    .. [Gers2000b] F. A. Gers and J. Schmidhuber, "Recurrent Nets that Time and Count",
+       IJCNN 2000.
+    .. [Cho2014] K. Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder
+       for Statistical Machine Translation", EMNLP 2014.
+    .. [Elman1990] J. L. Elman, "Finding Structure in Time", Cognitive Science 14(2), 1990.
+    .. [Gers2000] F. A. Gers, J. Schmidhuber and F. Cummins, "Learning to Forget: Continual
+       Prediction with LSTM", Neural Computation 12(10), 2000.
+    .. [Jozefowicz2015] R. Jozefowicz, W. Zaremba and I. Sutskever, "An Empirical
+       Exploration of Recurrent Network Architectures", ICML 2015.
+    .. [Tallec2018] C. Tallec and Y. Ollivier, "Can Recurrent Neural Networks Warp Time?",
+       ICLR 2018.
+    .. [Kingma2015] D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization",
+       ICLR 2015.
+    .. [Loshchilov2019] I. Loshchilov and F. Hutter, "Decoupled Weight Decay
+       Regularization", ICLR 2019.
+    .. [Tieleman2012] T. Tieleman and G. Hinton, "Lecture 6.5: RMSProp", COURSERA: Neural
+       Networks for Machine Learning, 2012.
+    .. [Zhu1997] C. Zhu, R. H. Byrd, P. Lu and J. Nocedal, "Algorithm 778: L-BFGS-B", ACM
+       Transactions on Mathematical Software 23(4), 1997.
+    .. [Loshchilov2017] I. Loshchilov and F. Hutter, "SGDR: Stochastic Gradient Descent with
+       Warm Restarts", ICLR 2017.
+    .. [Pascanu2013] R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training
+       recurrent neural networks", ICML 2013.
+    .. [Lipton2016] Z. C. Lipton, D. C. Kale and R. Wetzel, "Modeling Missing Data in
+       Clinical Time Series with RNNs", MLHC 2016.
+    .. [Kalamkar2019] D. Kalamkar et al., "A Study of BFLOAT16 for Deep Learning Training",
+       arXiv:1905.12322, 2019.
+    .. [Lafferty2001] J. Lafferty, A. McCallum and F. Pereira, "Conditional Random Fields:
+       Probabilistic Models for Segmenting and Labeling Sequence Data", ICML 2001.
+    .. [Lample2016] G. Lample et al., "Neural Architectures for Named Entity Recognition",
+       NAACL 2016.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklstm import LSTMTagger
+    >>> rng = np.random.default_rng(0)
+    >>> X = [rng.standard_normal((T, 1)) for T in rng.integers(3, 10, size=100)]
+    >>> y = [["up" if s > 0 else "down" for s in x.cumsum()] for x in X]
+    >>> tagger = LSTMTagger(16, random_state=0).fit(X, y)
+    >>> tagger.predict([[[1.0], [-3.0], [0.5]]])[0]
+    ['up', 'down', 'down']
+    """
+
+    hidden_layer_sizes: int | Sequence[int]
+    bidirectional: bool
+    dropout: float
+    recurrent_dropout: float
+    embedding_dim: int | Sequence[int] | None
+    embedding_weights: ArrayLike | dict | Sequence[ArrayLike | dict | None] | None
+    embedding_trainable: bool
+    categorical_features: Sequence[int] | Sequence[str] | Sequence[bool] | Literal["from_dtype"] | None
+    cell: Literal["lstm", "lstm_peephole", "gru", "rnn_tanh", "rnn_relu"]
+    forget_bias: float | Literal["auto", "chrono"]
+    solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"]
+    alpha: float
+    batch_size: int | Literal["auto"]
+    shuffle: bool
+    learning_rate: Literal["constant", "invscaling", "adaptive", "cosine"]
+    learning_rate_init: float
+    power_t: float
+    max_grad_norm: float | None
+    momentum: float
+    nesterovs_momentum: bool
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    max_iter: int | Literal["auto"]
+    max_fun: int
+    tol: float
+    n_iter_no_change: int | float
+    early_stopping: bool
+    validation_fraction: float
+    warm_start: bool
+    missing: Literal["error", "ffill", "indicator"]
+    dtype: DTypeLike
+    random_state: int | np.random.RandomState | None
+    verbose: bool | int
+    crf: bool
+    constraints: Literal["auto"] | Sequence[tuple] | None
+    class_weight: dict | Literal["balanced"] | None
+    unlabeled: Any
+    classes_: np.ndarray
+    n_outputs_: int
+    loss_: float
+    validation_scores_: list[float] | None
+    out_activation_: str
+    transitions_: np.ndarray
+    start_transitions_: np.ndarray
+    end_transitions_: np.ndarray
+    weights_: dict[str, np.ndarray]
+    n_features_in_: int
+    feature_names_in_: np.ndarray
+    n_iter_: int
+    n_layers_: int
+    t_: int
+    best_loss_: float | None
+    loss_curve_: list[float]
+    best_validation_score_: float | None
+
+    def __init__(
+        self,
+        hidden_layer_sizes: int | Sequence[int] = (64,),
+        *,
+        bidirectional: bool = True,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        embedding_dim: int | Sequence[int] | None = None,
+        embedding_weights: ArrayLike | dict | Sequence[ArrayLike | dict | None] | None = None,
+        embedding_trainable: bool = True,
+        categorical_features: Sequence[int] | Sequence[str] | Sequence[bool] | Literal["from_dtype"] | None = None,
+        cell: Literal["lstm", "lstm_peephole", "gru", "rnn_tanh", "rnn_relu"] = "lstm",
+        forget_bias: float | Literal["auto", "chrono"] = "auto",
+        solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"] = "adam",
+        alpha: float = 0.0,
+        batch_size: int | Literal["auto"] = "auto",
+        shuffle: bool = True,
+        learning_rate: Literal["constant", "invscaling", "adaptive", "cosine"] = "cosine",
+        learning_rate_init: float = 0.005,
+        power_t: float = 0.5,
+        max_grad_norm: float | None = 1.0,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-08,
+        max_iter: int | Literal["auto"] = "auto",
+        max_fun: int = 15000,
+        tol: float = 0.0001,
+        n_iter_no_change: int | float = 10,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        warm_start: bool = False,
+        missing: Literal["error", "ffill", "indicator"] = "error",
+        dtype: DTypeLike = "float32",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: bool | int = False,
+        crf: bool = True,
+        constraints: Literal["auto"] | Sequence[tuple] | None = "auto",
+        class_weight: dict | Literal["balanced"] | None = None,
+        unlabeled: Any = None,
     ) -> None: ...
 
 class RNNClassifier(RecurrentClassifier):
@@ -1831,12 +2971,46 @@ class RNNClassifier(RecurrentClassifier):
     dropout : float, default=0.0
         Share of what each layer hands on that is set to zero in training
         [Srivastava2014]_: at random for every step to the layer above, after `pooling`
-        to the head. The rest is divided by ``1 - dropout``; predictions drop nothing.
+        to the head, of `embedding_dim` the rows of tokens, but not the numbers beside
+        them. The rest is divided by ``1 - dropout``; predictions drop nothing.
 
     recurrent_dropout : float, default=0.0
         Share of the hidden units that the recurrent weights do not see in training, the
         same ones at all steps of a sequence [Gal2016]_. The rest is divided by
         ``1 - recurrent_dropout``.
+
+    embedding_dim : int or list of int or None, default=None
+        Length of the row of numbers that stands for each id, where X is ids of tokens
+        or has columns of ids [Bengio2003]_. The rows are trained with the network,
+        which reads them in the place of the ids: X of one column is ids then, as
+        :class:`~sklstm.preprocessing.TokenEncoder` makes them, integers from 0 on. None
+        reads all of X as numbers. With `categorical_features` a list may have a length
+        for each of these columns.
+
+        Each column has a table of its own, with as many rows as X has tokens in its
+        vocabulary, else as `embedding_weights` has, else up to the largest id in X of
+        the first fit. Row 0 stands for what is not known: it begins at zero and is
+        trained where X has id 0, and every id beyond the table has it. The other rows
+        begin at random, small. In a minibatch only rows that it has are trained, and
+        neither they nor the moments of others move: those of "adam" are
+        ``torch.optim.SparseAdam``'s. `alpha` does not reach the tables.
+
+    embedding_weights : array-like, dict or list of these or None, default=None
+        Where the rows begin: a table of shape (n_rows, embedding_dim), whose row 0
+        stands for what is not known, or a dict of tokens and their rows, of which those
+        are taken that X has in its vocabulary; without a vocabulary keys are ids.
+        Tokens that are not in the dict begin as without it. With several columns a list
+        of these, or of None, one for each of `categorical_features`.
+
+    embedding_trainable : bool, default=True
+        Whether the rows are trained, or stay where they begin.
+
+    categorical_features : array-like of int, str or bool, or "from_dtype" or None, default=None
+        Columns of X that are ids, where others are numbers: their indices, their names
+        or a mask, as in :class:`sklearn.ensemble.HistGradientBoostingClassifier`. The
+        network reads their rows side by side, and behind them the numbers. With None
+        and `embedding_dim` X is one column. "from_dtype" is not available, as the
+        sequences are numbers that have lost the dtypes of tables.
 
     activation : {"tanh", "relu"}, default="tanh"
         Activation function of the hidden units. "relu" does not saturate, which carries
@@ -1852,7 +3026,8 @@ class RNNClassifier(RecurrentClassifier):
         `early_stopping`, dropout or `tbptt`, and leaves no :meth:`partial_fit`.
 
     alpha : float, default=0.0
-        Strength of the L2 penalty on the weights (not the biases). For "adamw" the rate
+        Strength of the L2 penalty on the weights (not the biases, nor the rows of
+        tokens). For "adamw" the rate
         of decay; for the other solvers a term ``alpha / 2 * |W|**2`` in the loss,
         divided by the samples of the minibatch times the mean weight of all samples
         (with "lbfgs" by the weight of all samples).
@@ -2000,9 +3175,12 @@ class RNNClassifier(RecurrentClassifier):
         ``_reverse`` for the direction that begins at the end. With
         ``pooling="attention"`` there is also ``attention``, the vector w (H,) or
         (2 H,). With ``missing="indicator"`` the lowest layer reads 2 F features: first
-        the values, then the indicators. The head is ``head_weight`` (K, H), of two
-        directions (K, 2 H), and ``head_bias`` (K,), with K the number of outputs, as in
-        ``torch.nn.Linear``. Copies, read-only;
+        the values, then the indicators. With `embedding_dim` there is ``embedding`` (V,
+        E), as the weight of ``torch.nn.Embedding``, or of several columns
+        ``embedding_0`` and so on, by the number of the column; the lowest layer reads
+        the rows of all columns side by side and behind them the numbers. The head is
+        ``head_weight`` (K, H), of two directions (K, 2 H), and ``head_bias`` (K,), with
+        K the number of outputs, as in ``torch.nn.Linear``. Copies, read-only;
         :func:`~sklstm.export.from_torch` takes them back.
 
     classes_ : ndarray of shape (n_classes,)
@@ -2084,6 +3262,8 @@ class RNNClassifier(RecurrentClassifier):
        Networks from Overfitting", Journal of Machine Learning Research 15, 2014.
     .. [Gal2016] Y. Gal and Z. Ghahramani, "A Theoretically Grounded Application of Dropout
        in Recurrent Neural Networks", NIPS 2016.
+    .. [Bengio2003] Y. Bengio, R. Ducharme, P. Vincent and C. Jauvin, "A Neural
+       Probabilistic Language Model", Journal of Machine Learning Research 3, 2003.
     .. [Le2015] Q. V. Le, N. Jaitly and G. E. Hinton, "A Simple Way to Initialize Recurrent
        Networks of Rectified Linear Units", arXiv:1504.00941, 2015.
     .. [Kingma2015] D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization",
@@ -2126,6 +3306,10 @@ class RNNClassifier(RecurrentClassifier):
     pooling: Literal["last", "mean", "max", "attention"]
     dropout: float
     recurrent_dropout: float
+    embedding_dim: int | Sequence[int] | None
+    embedding_weights: ArrayLike | dict | Sequence[ArrayLike | dict | None] | None
+    embedding_trainable: bool
+    categorical_features: Sequence[int] | Sequence[str] | Sequence[bool] | Literal["from_dtype"] | None
     activation: Literal["tanh", "relu"]
     solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"]
     alpha: float
@@ -2176,6 +3360,10 @@ class RNNClassifier(RecurrentClassifier):
         pooling: Literal["last", "mean", "max", "attention"] = "last",
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
+        embedding_dim: int | Sequence[int] | None = None,
+        embedding_weights: ArrayLike | dict | Sequence[ArrayLike | dict | None] | None = None,
+        embedding_trainable: bool = True,
+        categorical_features: Sequence[int] | Sequence[str] | Sequence[bool] | Literal["from_dtype"] | None = None,
         activation: Literal["tanh", "relu"] = "tanh",
         solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"] = "adam",
         alpha: float = 0.0,
@@ -2241,12 +3429,46 @@ class RNNRegressor(RecurrentRegressor):
     dropout : float, default=0.0
         Share of what each layer hands on that is set to zero in training
         [Srivastava2014]_: at random for every step to the layer above, after `pooling`
-        to the head. The rest is divided by ``1 - dropout``; predictions drop nothing.
+        to the head, of `embedding_dim` the rows of tokens, but not the numbers beside
+        them. The rest is divided by ``1 - dropout``; predictions drop nothing.
 
     recurrent_dropout : float, default=0.0
         Share of the hidden units that the recurrent weights do not see in training, the
         same ones at all steps of a sequence [Gal2016]_. The rest is divided by
         ``1 - recurrent_dropout``.
+
+    embedding_dim : int or list of int or None, default=None
+        Length of the row of numbers that stands for each id, where X is ids of tokens
+        or has columns of ids [Bengio2003]_. The rows are trained with the network,
+        which reads them in the place of the ids: X of one column is ids then, as
+        :class:`~sklstm.preprocessing.TokenEncoder` makes them, integers from 0 on. None
+        reads all of X as numbers. With `categorical_features` a list may have a length
+        for each of these columns.
+
+        Each column has a table of its own, with as many rows as X has tokens in its
+        vocabulary, else as `embedding_weights` has, else up to the largest id in X of
+        the first fit. Row 0 stands for what is not known: it begins at zero and is
+        trained where X has id 0, and every id beyond the table has it. The other rows
+        begin at random, small. In a minibatch only rows that it has are trained, and
+        neither they nor the moments of others move: those of "adam" are
+        ``torch.optim.SparseAdam``'s. `alpha` does not reach the tables.
+
+    embedding_weights : array-like, dict or list of these or None, default=None
+        Where the rows begin: a table of shape (n_rows, embedding_dim), whose row 0
+        stands for what is not known, or a dict of tokens and their rows, of which those
+        are taken that X has in its vocabulary; without a vocabulary keys are ids.
+        Tokens that are not in the dict begin as without it. With several columns a list
+        of these, or of None, one for each of `categorical_features`.
+
+    embedding_trainable : bool, default=True
+        Whether the rows are trained, or stay where they begin.
+
+    categorical_features : array-like of int, str or bool, or "from_dtype" or None, default=None
+        Columns of X that are ids, where others are numbers: their indices, their names
+        or a mask, as in :class:`sklearn.ensemble.HistGradientBoostingClassifier`. The
+        network reads their rows side by side, and behind them the numbers. With None
+        and `embedding_dim` X is one column. "from_dtype" is not available, as the
+        sequences are numbers that have lost the dtypes of tables.
 
     activation : {"tanh", "relu"}, default="tanh"
         Activation function of the hidden units. "relu" does not saturate, which carries
@@ -2287,7 +3509,8 @@ class RNNRegressor(RecurrentRegressor):
         `early_stopping`, dropout or `tbptt`, and leaves no :meth:`partial_fit`.
 
     alpha : float, default=0.0
-        Strength of the L2 penalty on the weights (not the biases). For "adamw" the rate
+        Strength of the L2 penalty on the weights (not the biases, nor the rows of
+        tokens). For "adamw" the rate
         of decay; for the other solvers a term ``alpha / 2 * |W|**2`` in the loss,
         divided by the samples of the minibatch times the mean weight of all samples
         (with "lbfgs" by the weight of all samples).
@@ -2432,9 +3655,12 @@ class RNNRegressor(RecurrentRegressor):
         ``_reverse`` for the direction that begins at the end. With
         ``pooling="attention"`` there is also ``attention``, the vector w (H,) or
         (2 H,). With ``missing="indicator"`` the lowest layer reads 2 F features: first
-        the values, then the indicators. The head is ``head_weight`` (K, H), of two
-        directions (K, 2 H), and ``head_bias`` (K,), with K the number of outputs, as in
-        ``torch.nn.Linear``. Copies, read-only;
+        the values, then the indicators. With `embedding_dim` there is ``embedding`` (V,
+        E), as the weight of ``torch.nn.Embedding``, or of several columns
+        ``embedding_0`` and so on, by the number of the column; the lowest layer reads
+        the rows of all columns side by side and behind them the numbers. The head is
+        ``head_weight`` (K, H), of two directions (K, 2 H), and ``head_bias`` (K,), with
+        K the number of outputs, as in ``torch.nn.Linear``. Copies, read-only;
         :func:`~sklstm.export.from_torch` takes them back.
 
     n_outputs_ : int
@@ -2534,6 +3760,8 @@ class RNNRegressor(RecurrentRegressor):
        Networks from Overfitting", Journal of Machine Learning Research 15, 2014.
     .. [Gal2016] Y. Gal and Z. Ghahramani, "A Theoretically Grounded Application of Dropout
        in Recurrent Neural Networks", NIPS 2016.
+    .. [Bengio2003] Y. Bengio, R. Ducharme, P. Vincent and C. Jauvin, "A Neural
+       Probabilistic Language Model", Journal of Machine Learning Research 3, 2003.
     .. [Le2015] Q. V. Le, N. Jaitly and G. E. Hinton, "A Simple Way to Initialize Recurrent
        Networks of Rectified Linear Units", arXiv:1504.00941, 2015.
     .. [Huber1964] P. J. Huber, "Robust Estimation of a Location Parameter", Annals of
@@ -2593,6 +3821,10 @@ class RNNRegressor(RecurrentRegressor):
     pooling: Literal["last", "mean", "max", "attention"]
     dropout: float
     recurrent_dropout: float
+    embedding_dim: int | Sequence[int] | None
+    embedding_weights: ArrayLike | dict | Sequence[ArrayLike | dict | None] | None
+    embedding_trainable: bool
+    categorical_features: Sequence[int] | Sequence[str] | Sequence[bool] | Literal["from_dtype"] | None
     activation: Literal["tanh", "relu"]
     loss: Literal["squared_error", "absolute_error", "huber", "poisson", "quantile"]
     quantile: float | Sequence[float]
@@ -2644,6 +3876,10 @@ class RNNRegressor(RecurrentRegressor):
         pooling: Literal["last", "mean", "max", "attention"] = "last",
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
+        embedding_dim: int | Sequence[int] | None = None,
+        embedding_weights: ArrayLike | dict | Sequence[ArrayLike | dict | None] | None = None,
+        embedding_trainable: bool = True,
+        categorical_features: Sequence[int] | Sequence[str] | Sequence[bool] | Literal["from_dtype"] | None = None,
         activation: Literal["tanh", "relu"] = "tanh",
         loss: Literal["squared_error", "absolute_error", "huber", "poisson", "quantile"] = "squared_error",
         quantile: float | Sequence[float] = 0.5,

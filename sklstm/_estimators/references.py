@@ -1,6 +1,8 @@
 """What the docstrings of the estimators cite, by author and year."""
 
 REFERENCES = """
+.. [Bengio2003] Y. Bengio, R. Ducharme, P. Vincent and C. Jauvin, "A Neural
+   Probabilistic Language Model", Journal of Machine Learning Research 3, 2003.
 .. [Cho2014] K. Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder
    for Statistical Machine Translation", EMNLP 2014.
 .. [Elman1990] J. L. Elman, "Finding Structure in Time", Cognitive Science 14(2), 1990.
@@ -24,6 +26,10 @@ REFERENCES = """
    ICLR 2015.
 .. [Koenker1978] R. Koenker and G. Bassett, "Regression Quantiles", Econometrica 46(1),
    1978.
+.. [Lafferty2001] J. Lafferty, A. McCallum and F. Pereira, "Conditional Random Fields:
+   Probabilistic Models for Segmenting and Labeling Sequence Data", ICML 2001.
+.. [Lample2016] G. Lample et al., "Neural Architectures for Named Entity Recognition",
+   NAACL 2016.
 .. [Le2015] Q. V. Le, N. Jaitly and G. E. Hinton, "A Simple Way to Initialize Recurrent
    Networks of Rectified Linear Units", arXiv:1504.00941, 2015.
 .. [Lipton2016] Z. C. Lipton, D. C. Kale and R. Wetzel, "Modeling Missing Data in

@@ -14,6 +14,7 @@ from .._training.optimizers import SGD, Adam, RMSProp
 from .._training.schedules import LearningRate, auto_batch_size, auto_epochs
 from .going_on import begin_where_it_was
 from .progress import Progress
+from .tokens import initial_tables
 
 NO_SCORE = (
     "No validation score of this fit was finite: numbers in the network overflow on "
@@ -57,6 +58,8 @@ class Solver:
             )
         else:
             options = estimator._initial_options(data.lengths)
+            if fitted.embedding is not None:
+                options["tables"] = initial_tables(estimator, fitted)
             self.parameters = network.initialize(rng, constant, **options)
             optimizer_state, best_loss, start = None, None, constant.tolist()
         score = None if held_out is None else held_out_score(fitted, held_out)
@@ -226,7 +229,7 @@ def held_out_score(fitted, held_out):
             raw = raw.astype(np.float64)
         if not np.isfinite(raw).all():
             return np.nan, np.nan
-        score, loss = score_of(raw)
+        score, loss = score_of(network.for_loss(raw))
         return float(score), float(loss)
 
     return score
@@ -259,13 +262,11 @@ def losses_at_start(
     `constant` are outputs that need no X (K,).
     """
     total, n = 0.0, samples.n_samples
-    for part in gen_batches(n, 10_000):
-        target = samples.target[part]
+    # about so many losses at a time
+    for part in gen_batches(n, max(1, 10_000 * n // max(samples.n_losses, 1))):
         weight = None if samples.weight is None else samples.weight[part]
-        outputs = np.broadcast_to(constant, (len(target), len(constant)))
-        value, _ = loss.value_and_gradient(outputs, target, weight)
-        total += value * (len(target) if weight is None else weight.sum())
-    total /= n if samples.weight is None else samples.weight.sum()
+        total += loss.of_constant(constant, samples.target[part], weight, 1.0)
+    total /= samples.total
     of_network = np.nan
     if not incremental:  # where it would cost as much as a part of the pass
         some = np.unique(np.linspace(0, n - 1, min(n, 32)).astype(np.intp))
@@ -274,7 +275,9 @@ def losses_at_start(
             raw = network.predict(
                 samples.data, samples.starts[some], samples.lengths[some]
             )
-            of_network, _ = loss.value_and_gradient(raw, samples.target[some])
+            of_network, _ = loss.value_and_gradient(
+                network.for_loss(raw), samples.target[some]
+            )
         of_network = of_network if np.isfinite(of_network) else np.inf
     of_penalty = 0.0
     if penalty is not None:

@@ -13,6 +13,7 @@ from ..sequences._check import check_step
 from .fitted import fitted_of
 from .overflow import warn_if_not_finite
 from .state import State, check_state, make_state
+from .tokens import check_step_ids
 
 
 class Streaming:
@@ -142,6 +143,11 @@ class Streaming:
             raise ValueError(
                 f"method={method!r} is none of {', '.join(fitted.target.methods)}."
             )
+        if fitted.target.head.get("crf"):
+            raise ValueError(
+                "A conditional random field labels whole sequences: the label of a "
+                "step depends on those to come. For streams fit with crf=False."
+            )
         if fitted.architecture["bidirectional"]:
             raise ValueError(
                 "A bidirectional network cannot be streamed: one of its directions "
@@ -161,6 +167,7 @@ def _read_step(name, fitted, X, state):
     """One step of each sequence as the network reads it, and the values seen."""
     n, dtype = state.n_sequences, fitted.parameters.dtype
     x, finite = check_step(name, fitted.features, X, n, dtype)
+    check_step_ids(x, fitted.embedding)
     seen = x if state.seen is not None else None
     if finite or np.isfinite(x).all():
         if fitted.missing == "indicator":

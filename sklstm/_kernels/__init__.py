@@ -35,7 +35,9 @@ def _short_spin():
 
 
 with _short_spin():
+    from . import _crf as crf
     from ._digest import digests
+    from ._embedding import add_rows
     from ._random import dropout_mask, philox
     from ._runtime import (
         effective_n_threads,
@@ -51,8 +53,10 @@ __all__ = [
     "AWAKE",
     "CELLS",
     "Schedule",
+    "add_rows",
     "array_dtype",
     "bfloat16_set",
+    "crf",
     "digests",
     "dropout_mask",
     "effective_n_threads",

@@ -2,6 +2,8 @@
 
 An element is one chain whatever rows are beside it, which BLAS does not promise.
 """
+# Rows that one thread takes at a time, a multiple of those of a tile.
+cdef Py_ssize_t DENSE_ROWS = 48
 
 
 def dense_forward(
@@ -9,6 +11,7 @@ def dense_forward(
     Py_ssize_t K,
     const real[::1] packed,   # IN from pack_dense
     real[:, ::1] out,         # OUT (n, n_outputs padded)
+    int n_threads=1,
 ):
     cdef Py_ssize_t n = out.shape[0], width = out.shape[1]
     if (
@@ -16,10 +19,29 @@ def dense_forward(
         or packed.shape[0] != (1 + K) * width
     ):
         raise ValueError("a, K, packed and out do not belong together.")
-    product(
-        0, n, 0, width // LANES, <const operand*>const_data(a), NULL, a.shape[1], K,
-        <const operand*>&packed[0] + width, &packed[0], width // LANES, data(out),
+    dense_product(
+        n, K, const_data(a), a.shape[1], &packed[0] + width, &packed[0], width // LANES,
+        data(out), n_threads,
     )
+
+
+cdef void dense_product(
+    Py_ssize_t n, Py_ssize_t K, const real* a, Py_ssize_t lda, const real* w,
+    const real* b, Py_ssize_t vectors, real* out, int n_threads,
+) noexcept:
+    """Rows are independent: threads have blocks of them."""
+    cdef Py_ssize_t block, blocks = 1 if n_threads == 1 else ceil_div(n, DENSE_ROWS)
+    if blocks == 1:  # without the cost of a region
+        product(
+            0, n, 0, vectors, <const operand*>a, NULL, lda, K, <const operand*>w, b,
+            vectors, out,
+        )
+        return
+    for block in prange(blocks, nogil=True, schedule="static", num_threads=n_threads):
+        product(
+            block * DENSE_ROWS, min((block + 1) * DENSE_ROWS, n), 0, vectors,
+            <const operand*>a, NULL, lda, K, <const operand*>w, b, vectors, out,
+        )
 
 
 cpdef Py_ssize_t dense_scratch_size(
@@ -38,9 +60,11 @@ def dense_backward(
     real[:, ::1] d_w,         # IN/OUT (K, n_outputs), += a' d_out
     real[::1] d_b,            # IN/OUT (n_outputs,), += sum of d_out
     real[:, ::1] d_a,         # OUT (n, K padded) d_out W'
+    int n_threads=1,
 ):
     cdef Py_ssize_t n = d_out.shape[0], n_outputs = d_out.shape[1], K = d_w.shape[0]
     cdef Py_ssize_t width = padded(n_outputs)
+    cdef int share
     cdef Outer operands, nothing
     if (
         n_outputs < 1 or a.shape[0] != n or not 0 <= K <= a.shape[1]
@@ -75,13 +99,19 @@ def dense_backward(
     nothing = operands
     nothing.K = 0
     nothing.bias = NULL
-    outer_in_place(&operands, &nothing, 0, 1)
+    if n_threads == 1:
+        outer_in_place(&operands, &nothing, 0, 1)
+    else:
+        for share in prange(
+            n_threads, nogil=True, schedule="static", num_threads=n_threads
+        ):
+            outer_in_place(&operands, &nothing, share, n_threads)
     if not direct:
         unpad(operands.gradient, K, n_outputs, width, data(d_w))
         unpad(operands.bias, 1, n_outputs, width, &d_b[0])
-    product(
-        0, n, 0, padded(K) // LANES, <const operand*>operands.d, NULL, width, width,
-        <const operand*>&packed[0], NULL, padded(K) // LANES, data(d_a),
+    dense_product(
+        n, width, operands.d, width, &packed[0], NULL, padded(K) // LANES, data(d_a),
+        n_threads,
     )
 
 

@@ -1,11 +1,33 @@
 """Networks of the layers that there are, as their architecture says."""
 
 from .layers.bidirectional import Bidirectional
+from .layers.crf import CRF
 from .layers.dense import Dense
 from .layers.dropout import Dropout, StepDropout
+from .layers.embedding import Embedding
+from .layers.every_step import EveryStep
 from .layers.pooling import Last, Pooling
 from .layers.recurrent import Recurrent
 from .network import Network
+
+
+def input_layers(n_features, dtype, embedding=None, dropout=0.0):
+    """Layers below the recurrent ones, and the number of features that these read.
+
+    There are some where columns of X are ids: `embedding` has `columns`, which they
+    are, of the table of each `rows` and `widths`, and whether they are `trainable`.
+    """
+    if embedding is None:
+        return [], n_features
+    lowest = Embedding("embedding", n_features, dtype, **embedding)
+    layers, n_inputs = [lowest], lowest.n_outputs
+    if dropout:
+        layers.append(
+            StepDropout(
+                "embedding.dropout", n_inputs, dtype, dropout, lowest.n_embedded
+            )
+        )
+    return layers, n_inputs
 
 
 def recurrent_layers(
@@ -33,18 +55,20 @@ def recurrent_layers(
 
 def whole_sequence_network(
     n_features, hidden_layer_sizes, n_outputs, dtype, cell="lstm", bidirectional=False,
-    pooling="last", dropout=0.0, recurrent_dropout=0.0,
+    pooling="last", dropout=0.0, recurrent_dropout=0.0, embedding=None,
 ):  # fmt: skip
     """Recurrent layers, what the head reads of their steps, and a dense head.
 
     The head reads the last output of the uppermost layer, or of all its outputs the
     mean, the maximum or what attention makes of them (`pooling`). Dropout is where a
-    pass has masks, which are those of training.
+    pass has masks, which are those of training. `embedding` is as in `input_layers`.
     """
-    body = recurrent_layers(
-        n_features, hidden_layer_sizes, dtype, cell, bidirectional=bidirectional,
+    body, n_inputs = input_layers(n_features, dtype, embedding, dropout)
+    body += recurrent_layers(
+        n_inputs, hidden_layer_sizes, dtype, cell, bidirectional=bidirectional,
         dropout=dropout, recurrent_dropout=recurrent_dropout,
         every_step=pooling != "last",
+        reads_data=embedding is None or not embedding["trainable"],
     )  # fmt: skip
     width = body[-1].n_outputs
     if pooling == "last":
@@ -54,3 +78,31 @@ def whole_sequence_network(
     if dropout:
         end.append(Dropout("head.dropout", width, dtype, dropout))
     return Network([*body, *end, Dense("head", width, n_outputs, dtype)])
+
+
+def every_step_network(
+    n_features, hidden_layer_sizes, n_outputs, dtype, cell="lstm", bidirectional=False,
+    dropout=0.0, recurrent_dropout=0.0, embedding=None, crf=False, allowed=None,
+):  # fmt: skip
+    """Recurrent layers and a dense head that reads each of their steps.
+
+    `embedding` is as in `input_layers`. With `crf` the outputs are emissions of a
+    conditional random field, of whose starts, transitions and ends the masks `allowed`
+    say which there are, None for all.
+    """
+    body, n_inputs = input_layers(n_features, dtype, embedding, dropout)
+    body += recurrent_layers(
+        n_inputs, hidden_layer_sizes, dtype, cell, bidirectional=bidirectional,
+        dropout=dropout, recurrent_dropout=recurrent_dropout,
+        reads_data=embedding is None or not embedding["trainable"],
+    )  # fmt: skip
+    width = body[-1].n_outputs
+    if dropout:
+        body.append(StepDropout("head.dropout", width, dtype, dropout))
+    end = [
+        EveryStep("every_step", width, width, dtype),
+        Dense("head", width, n_outputs, dtype, at_steps=True),
+    ]
+    if crf:
+        end.append(CRF("crf", n_outputs, dtype, allowed))
+    return Network([*body, *end])

@@ -9,7 +9,7 @@ from .workspace import aligned_empty
 def torch_weights(network, parameters):
     """Copies of the recurrent parameters; those that PyTorch does not have, of
     peepholes and attention, follow its manner."""
-    weights = {}
+    weights = tables_of(network, parameters)
     for k, layer in enumerate(layer_weights(network, parameters)):
         for name, value in layer.items():
             base, reverse, _ = name.partition("_reverse")
@@ -18,6 +18,18 @@ def torch_weights(network, parameters):
     if attention:
         weights["attention"] = attention["w"].ravel().copy()
     return weights
+
+
+def tables_of(network, parameters):
+    """Copies of the tables of an embedding: `embedding`, or of several embedding_0 and
+    so on, by the number of the column."""
+    if network.tables is None:
+        return {}
+    tables = network.views(parameters)[network.tables.name]
+    names = [f"embedding_{column}" for column in network.tables.columns]
+    if len(names) == 1:
+        names = ["embedding"]
+    return {name: table.copy() for name, table in zip(names, tables.values())}
 
 
 def layer_weights(network, parameters):

@@ -10,11 +10,13 @@ from threadpoolctl import ThreadpoolController
 
 
 class InitialValues(NamedTuple):
-    """What is not random: where outputs start (K,), and how long units remember."""
+    """What is not random: where outputs start (K,), how long units remember, and of
+    each table of an embedding rows and their values, or None."""
 
     outputs: Any
     forget_bias: float | str = 0.0
     longest: int | None = None
+    tables: list | None = None
 
 
 def glorot_uniform(rng, shape):

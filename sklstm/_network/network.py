@@ -7,7 +7,7 @@ import numpy as np
 
 from .._kernels import Schedule, effective_n_threads, kernels_for, n_threads_for
 from .initializers import InitialValues
-from .parameters import Layout
+from .parameters import Layout, Touched
 from .steps import Run, Steps
 from .workspace import Memory, aligned_empty
 
@@ -29,8 +29,12 @@ KNOWN_STEPS = 8192
 class Network:
     """A chain of layers: some that hand on steps, then one that reads them, and a head.
 
+    Outputs are a row for each sequence or, where all steps are read, one for each step,
+    one sequence after the other.
+
     The layers come with names of their own; those of recurrent ones are l0, l1, ...,
-    of a pooling with running sums it is pooling.
+    of a pooling with running sums it is pooling. What tables there are stand first in
+    the flat vector, and `dense` is the part behind them.
     """
 
     def __init__(self, layers):
@@ -51,6 +55,9 @@ class Network:
             for key, shape in layer.shapes.items()
         }
         self.layout = Layout(shapes)
+        self.tables = layers[0] if layers[0].has_tables else None
+        n_in_tables = self.tables and sum(map(math.prod, self.tables.shapes.values()))
+        self.dense = slice(n_in_tables or 0, None)
         widest = max(
             math.prod(shape)
             for layer in self.recurrent_layers
@@ -94,8 +101,10 @@ class Network:
         return parameters
 
     def weight_mask(self):
-        """1 where the parameter vector holds a weight, 0 where it holds a bias."""
-        mask = np.ones(self.layout.size, dtype=self.dtype)
+        """1 where the parameter vector holds a weight, 0 where it holds a bias or a
+        table."""
+        mask = np.zeros(self.layout.size, dtype=self.dtype)
+        mask[self.dense] = 1
         for name, shape in self.layout.shapes.items():
             if len(shape) == 1:
                 self.layout.view(mask, name)[:] = 0
@@ -174,13 +183,31 @@ class Network:
         `d_output` (B, K) is that of the loss with respect to the raw outputs.
         """
         if self._gradient is None:
-            self._gradient = aligned_empty((self.layout.size,), self.dtype)
-            self._gradient_views = self.views(self._gradient)
-        self._gradient.fill(0)
+            gradient = aligned_empty((self.layout.size,), self.dtype)
+            gradient.fill(0)
+            self._gradient_views = self.views(gradient)
+            self._gradient = gradient
+        elif self.tables is not None:
+            self.tables.forget(self._gradient_views[self.tables.name])
+        self._gradient[self.dense] = 0
         d_y = d_output
         for layer, tape in zip(reversed(self.layers), reversed(tapes), strict=True):
             d_y = layer.backward(d_y, tape, self._gradient_views.get(layer.name))
         return self._gradient
+
+    @property
+    def touched(self):
+        """What the last gradient may be other than zero in; None: in all of it."""
+        if self.tables is None:
+            return None
+        slices, name = self.layout.slices, self.tables.name
+        return Touched(
+            self.dense,
+            [
+                (slices[f"{name}.{key}"], self.tables.shapes[key][1], rows)
+                for key, rows in self.tables.touched.items()
+            ],
+        )
 
     def training_bytes(self, n_sequences, n_steps, n_float64_vectors=0):
         """Memory of training on minibatches of this size, without the data.
@@ -251,6 +278,11 @@ class Network:
         passes = self._passes(data, starts, lengths, PREDICT_STEPS, states, pooled)
         outputs = [self._through(self.layers, x, run)[0].copy() for _, x, run in passes]
         return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
+
+    def for_loss(self, raw):
+        """What the loss and the decoder read of raw outputs: these, and what the
+        uppermost layer knows beside."""
+        return self.layers[-1].for_loss(raw)
 
     def step(self, x, states, pooled):
         """Raw outputs (n, K) in float64 after one step (n, F) more of n sequences, and

@@ -6,6 +6,7 @@ of Adam, clipping, weight decay or keeping the best weights is a loop over one a
 
 import math
 from itertools import accumulate
+from typing import NamedTuple
 
 
 class Layout:
@@ -24,3 +25,23 @@ class Layout:
     def view(self, vector, name):
         """The parameter `name` of a flat vector, as a view in its shape."""
         return vector[self.slices[name]].reshape(self.shapes[name])
+
+
+class Touched(NamedTuple):
+    """Places in a flat vector that begins with tables, of which few rows matter."""
+
+    dense: slice  # behind the tables
+    tables: list  # of each its slice, the width of a row, and rows (n,), each once
+
+    def of(self, vector):
+        """The dense part, a view, and of each table the rows, as contiguous vectors."""
+        rows = [
+            vector[place].reshape(-1, width)[rows].ravel()
+            for place, width, rows in self.tables
+        ]
+        return [vector[self.dense], *rows]
+
+    def put(self, vector, parts):
+        """Write rows back that were changed in what `of` has given."""
+        for (place, width, rows), part in zip(self.tables, parts[1:], strict=True):
+            vector[place].reshape(-1, width)[rows] = part.reshape(-1, width)

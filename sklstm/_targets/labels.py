@@ -144,9 +144,9 @@ class LabelReader:
         target.check_known(y)
 
     def weigh(self, target, y, sample_weight):
-        """Sample weights times those of the classes."""
+        """y, and sample weights times those of the classes."""
         if self.class_weight is None:
-            return sample_weight
+            return y, sample_weight
         weight = target.class_weights(self.class_weight, y, sample_weight)
         what = f"class_weight={self.class_weight!r}"
         if not (np.isfinite(weight).all() and (weight >= 0).all()):
@@ -164,7 +164,7 @@ class LabelReader:
                 weight = weight * sample_weight
             what += " times sample_weight"
         check_total_weight(weight, what)
-        return weight
+        return y, weight
 
 
 def _balanced_weights(y, sample_weight):
@@ -182,6 +182,8 @@ class Labels:
     """One label of `classes` (sorted) for each sequence."""
 
     multilabel = False
+    # What a network has to know of them beside their number.
+    head = {}
     # What predict_step may be asked for.
     methods = ("predict", "predict_proba", "predict_log_proba", "decision_function")
 

@@ -116,7 +116,7 @@ class NumberReader:
         columns = y.reshape(len(y), -1)
         loss = make_loss(*self.loss)
         loss.check_all(y)
-        seen = [Seen.of(column, sample_weight) for column in columns.T]
+        seen = [_seen(column, sample_weight) for column in columns.T]
         units, known = _units_of(seen, loss)
         _check_units(units, columns)
         if incremental and loss.centre:
@@ -148,7 +148,7 @@ class NumberReader:
 
     @staticmethod
     def weigh(target, y, sample_weight):
-        return sample_weight
+        return y, sample_weight
 
 
 class HeadChange(NamedTuple):
@@ -165,6 +165,8 @@ class Numbers:
     """Numbers in the units y = scale z + mean, of a loss."""
 
     methods = ("predict",)
+    # What a network has to know of them beside the number of outputs.
+    head = {}
 
     loss_name: str
     loss_parameter: float | tuple | None
@@ -216,7 +218,7 @@ class Numbers:
 
     def encode(self, y):
         """What the loss compares outputs with (n, K)."""
-        return (y.reshape(len(y), -1) - self.mean) / self.scale
+        return (y.reshape(len(y), len(self.mean)) - self.mean) / self.scale
 
     def identity(self, y):
         """y in numbers that are the same in every fit that goes on."""
@@ -287,7 +289,7 @@ class Numbers:
         before = [seen if seen is None else Seen(*seen) for seen in self.seen]
         follow = [k for k, seen in enumerate(before) if seen is not None]
         after = {
-            k: before[k].and_also(Seen.of(columns[:, k], sample_weight)) for k in follow
+            k: before[k].and_also(_seen(columns[:, k], sample_weight)) for k in follow
         }
         old = np.c_[self.mean, self.scale]
         units = old.copy()
@@ -317,6 +319,15 @@ class Numbers:
         return target, HeadChange(bool((units != old).any()), a, b, start.ravel())
 
 
+def _seen(column, weight):
+    """The numbers of a column; at steps some may be missing."""
+    missing = np.isnan(column)
+    if missing.any():
+        column = column[~missing]
+        weight = None if weight is None else weight[~missing]
+    return Seen.of(column, weight)
+
+
 def _units_of(seen, loss):
     """Centre and scale of each column (K, 2), and whether the scale is known."""
     if loss.centre is None:
@@ -332,13 +343,13 @@ def _units_of(seen, loss):
 
 def _check_units(units, columns):
     """Say when the targets are no numbers in these units."""
-    extremes = np.array([columns.min(axis=0), columns.max(axis=0)])
+    extremes = np.array([np.nanmin(columns, axis=0), np.nanmax(columns, axis=0)])
     with np.errstate(over="ignore", invalid="ignore"):
         encoded = (extremes - units[:, 0]) / units[:, 1]
     if not (np.isfinite(encoded).all() and np.isfinite(units).all()):
         raise ValueError(
-            f"y spans {columns.min():g} to {columns.max():g}, too wide for its "
-            "differences to be numbers. Scale y."
+            f"y spans {np.nanmin(columns):g} to {np.nanmax(columns):g}, too wide for "
+            "its differences to be numbers. Scale y."
         )
 
 

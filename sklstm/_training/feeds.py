@@ -14,9 +14,9 @@ class Minibatch(NamedTuple):
     data: np.ndarray  # (rows, F)
     starts: np.ndarray  # (B,) first row of each sequence
     lengths: np.ndarray  # (B,)
-    target: np.ndarray  # (B,) or (B, K)
+    target: np.ndarray  # (B,) or (B, K), or a StepTarget
     weight: np.ndarray | None  # (B,)
-    total: float  # sum of the weights
+    total: float  # sum of the weights, of steps with a target where these have them
     divisor: float
     ids: np.ndarray  # (B,) numbers of the samples, to which masks of dropout belong
 
@@ -28,18 +28,38 @@ class TrainingSet(NamedTuple):
     is sum(w_i l_i) / (B mean_weight). None is the mean of the weights, with which the
     loss of all samples is their weighted mean, and a minibatch of large weights makes a
     larger step than one of small ones.
+
+    Where targets are those of steps, the steps with a target take the place of the
+    samples in all of this: the loss is the mean over them.
     """
 
     data: np.ndarray  # (rows, F)
     starts: np.ndarray  # (n,)
     lengths: np.ndarray  # (n,)
-    target: np.ndarray  # (n,) or (n, K)
+    target: np.ndarray  # (n,) or (n, K), or a StepTarget
     weight: np.ndarray | None = None  # (n,)
     mean_weight: float | None = None
 
     @property
     def n_samples(self):
         return len(self.starts)
+
+    @property
+    def counts(self):
+        """How many losses each sample has (n,), None for one."""
+        return getattr(self.target, "counts", None)
+
+    @property
+    def amounts(self):
+        """The weight of the losses of each sample (n,), None for one."""
+        amounts = getattr(self.target, "amounts", None)
+        if amounts is None or self.weight is None:
+            return self.weight if amounts is None else amounts
+        return amounts * self.weight
+
+    @property
+    def n_losses(self):
+        return self.n_samples if self.counts is None else int(self.counts.sum())
 
     def check_rows(self):
         """Say which sequence has rows that the data do not have: lengths are counted on
@@ -58,13 +78,19 @@ class TrainingSet(NamedTuple):
         """The weight that counts as one."""
         if self.mean_weight is not None:
             return self.mean_weight
-        return 1.0 if self.weight is None else self.weight.mean()
+        return 1.0 if self.amounts is None else self.total / self.n_losses
+
+    @property
+    def total(self):
+        """The weight of all losses."""
+        amounts = self.amounts
+        return float(self.n_losses if amounts is None else amounts.sum())
 
     def divisor(self, n):
-        """What the weighted losses of n of the samples are divided by."""
-        if n == self.n_samples and self.mean_weight is None and self.weight is not None:
-            return float(self.weight.sum())  # exactly their weighted mean
-        return float(n * self.one)
+        """What n of the weighted losses are divided by."""
+        if n == self.n_losses and self.mean_weight is None and self.amounts is not None:
+            return self.total  # exactly their weighted mean
+        return float(max(n, 1) * self.one)
 
 
 class Minibatches:
@@ -95,18 +121,19 @@ class Minibatches:
         starts, lengths, target = (
             part[order] for part in (samples.starts, samples.lengths, samples.target)
         )
-        weights, one = None, samples.one
-        if samples.weight is not None:
-            weights = samples.weight[order]
+        weights, amounts, counts = (
+            None if part is None else part[order]
+            for part in (samples.weight, samples.amounts, samples.counts)
+        )
+        one = samples.one
         for begin in range(0, n, self.batch_size):
             batch = slice(begin, min(begin + self.batch_size, n))
-            weight, total = None, float(batch.stop - begin)
-            if weights is not None:
-                weight = weights[batch]
-                total = float(weight.sum())
+            n_losses = batch.stop - begin if counts is None else counts[batch].sum()
+            weight = None if weights is None else weights[batch]
+            total = float(n_losses if amounts is None else amounts[batch].sum())
             yield Minibatch(
                 samples.data, starts[batch], lengths[batch], target[batch], weight,
-                total, float((batch.stop - begin) * one), order[batch],
+                total, float(max(n_losses, 1) * one), order[batch],
             )  # fmt: skip
 
 
@@ -116,32 +143,44 @@ def in_order_of_content(samples, ids=None):
     Equal ones are merged, unless `ids` (n,) say that each is a sample of its own;
     without them the place in the minibatch is the number of a sample.
     """
-    data, target = as_bytes(samples.data), as_bytes(samples.target)
-    keys = digests(data, samples.starts, samples.lengths, target)
+    content = content_of(samples.data, samples.starts, samples.lengths, samples.target)
+    keys = digests(*content)
     by_key = keys[:, 1], keys[:, 0]
     order = np.lexsort(by_key if ids is None else (ids, *by_key))
     weight = None if samples.weight is None else samples.weight[order]
-    total = float(samples.n_samples if weight is None else samples.weight.sum())
     if ids is None:
         equal = (keys[order[1:]] == keys[order[:-1]]).all(axis=1)
         for place in np.flatnonzero(equal):  # equal keys are no proof
-            equal[place] = _same(samples, data, target, *order[place : place + 2])
+            equal[place] = _same(*content, *order[place : place + 2])
         if equal.any():
             group = np.concatenate([[0], np.cumsum(~equal)])
             weight = np.bincount(group, weights=weight).astype(np.float64)
             order = order[np.concatenate([[True], ~equal])]
     return Minibatch(
         samples.data, samples.starts[order], samples.lengths[order],
-        samples.target[order], weight, total, samples.divisor(samples.n_samples),
+        samples.target[order], weight, samples.total,
+        samples.divisor(samples.n_losses),
         np.arange(len(order)) if ids is None else ids[order],
     )  # fmt: skip
 
 
-def _same(samples, data, target, i, j):
+def content_of(data, starts, lengths, target):
+    """Samples as bytes, as `digests` takes them: those of their steps, first row and
+    length of each, and those of their targets."""
+    if not hasattr(target, "offsets"):
+        return as_bytes(data), starts, lengths, as_bytes(target)
+    # of each step the bytes of its target beside those of its features
+    shift = np.repeat(starts - target.offsets[:-1], lengths)
+    parts = [data[shift + np.arange(len(shift))], target.values]
+    if target.weight is not None:
+        parts.append(target.weight)
+    steps = np.hstack([as_bytes(part) for part in parts])
+    return steps, target.offsets[:-1], lengths, np.zeros((len(starts), 1), np.uint8)
+
+
+def _same(steps, starts, lengths, target, i, j):
     """Whether two samples are the same bytes."""
-    a, b = (
-        data[samples.starts[k] : samples.starts[k] + samples.lengths[k]] for k in (i, j)
-    )
+    a, b = (steps[starts[k] : starts[k] + lengths[k]] for k in (i, j))
     return np.array_equal(a, b) and np.array_equal(target[i], target[j])
 
 

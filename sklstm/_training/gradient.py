@@ -53,7 +53,7 @@ def minibatch_gradient(
     loss : object
         As in `losses`.
     penalty : ndarray of shape (P,), default=None
-        alpha of each parameter.
+        alpha of each parameter, zero for tables.
     n_samples : int, default=None
         Samples of the minibatch that these belong to; None if they are all of it.
     mean_weight : float, default=None

@@ -17,7 +17,7 @@ def value_and_gradient(
     """Loss of a minibatch and its gradient; None for it if that is not finite.
 
     sum(w_i l_i) / divisor, with MLP's penalty, alpha / 2 |W|^2 / divisor, where there
-    is one.
+    is one: it does not reach tables.
     """
     network.load(parameters, backward=True)
     output, tapes = network.forward(
@@ -32,13 +32,14 @@ def value_and_gradient(
         output, batch.target, batch.weight, batch.divisor
     )
     if penalty is not None:
-        shrinkage = penalty * parameters
-        value += (shrinkage * parameters).sum(dtype=np.float64) / 2 / batch.divisor
+        weights = parameters[network.dense]
+        shrinkage = penalty[network.dense] * weights
+        value += (shrinkage * weights).sum(dtype=np.float64) / 2 / batch.divisor
     if not math.isfinite(value):
         return value, None
     gradient = network.backward(d_output, tapes)
     if penalty is not None:
-        gradient += shrinkage / batch.divisor
+        gradient[network.dense] += shrinkage / batch.divisor
     return value, gradient
 
 
@@ -53,10 +54,10 @@ def run_epoch(network, parameters, batches, loss, optimizer, rate, options):
         )  # fmt: skip
         if gradient is None:
             return value
-        scale = 1.0
+        scale, touched = 1.0, network.touched
         if options.max_grad_norm is not None:
-            scale = clip_scale(gradient, options.max_grad_norm)
-        optimizer.step(parameters, gradient, rate, scale)
+            scale = clip_scale(gradient, options.max_grad_norm, touched)
+        optimizer.step(parameters, gradient, rate, scale, touched)
         total_loss += value * batch.divisor
         total_weight += batch.total
     return total_loss / total_weight

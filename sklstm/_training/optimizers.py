@@ -4,20 +4,39 @@ They know nothing of epochs, stopping or printing; the learning rate of a step i
 to them, and a factor for the gradient, which is how it is clipped without a pass of its
 own. `state` is a dict of plain arrays and numbers, which an estimator keeps to go on
 where it stopped.
+
+Where the gradient is `touched` in some rows of tables only, no other row is read or
+written: its moments stand still until it is touched again (torch.optim.SparseAdam).
 """
+
+import math
 
 import numpy as np
 
 from .._kernels import kernels_for, n_threads_for
 
 
-def clip_scale(gradient, max_norm):
+def clip_scale(gradient, max_norm, touched=None):
     """What to multiply the gradient with for a norm of at most `max_norm`.
 
     The norm is the global one, over all parameters (Pascanu et al. 2013).
     """
-    norm = kernels_for(gradient.dtype).gradient_norm(gradient, n_threads_for(gradient))
+    norm_of = kernels_for(gradient.dtype).gradient_norm
+    parts = [gradient] if touched is None else touched.of(gradient)
+    norm = math.hypot(*(norm_of(part, n_threads_for(part)) for part in parts))
     return max_norm / norm if norm > max_norm else 1.0
+
+
+def _parts(touched, parameters, gradient, *moments):
+    """The vectors of a step, or one after the other their parts that are touched."""
+    if touched is None:
+        yield parameters, gradient, *moments
+        return
+    parts = [touched.of(vector) for vector in (parameters, gradient, *moments)]
+    yield from zip(*parts, strict=True)
+    del parts[1]
+    for vector, changed in zip((parameters, *moments), parts, strict=True):
+        touched.put(vector, changed)
 
 
 def rescaled(state, factor):
@@ -54,15 +73,18 @@ class SGD:
     def state(self):
         return {"velocity": self.velocity}
 
-    def step(self, parameters, gradient, rate, scale=1.0):
-        kernels_for(parameters.dtype).sgd_step(
-            parameters, gradient, self.velocity, scale, rate, self.momentum,
-            self.nesterovs_momentum, n_threads_for(parameters),
-        )  # fmt: skip
+    def step(self, parameters, gradient, rate, scale=1.0, touched=None):
+        sgd_step = kernels_for(parameters.dtype).sgd_step
+        for p, g, velocity in _parts(touched, parameters, gradient, self.velocity):
+            sgd_step(
+                p, g, velocity, scale, rate, self.momentum, self.nesterovs_momentum,
+                n_threads_for(p),
+            )  # fmt: skip
 
 
 class Adam:
-    """Adam (Kingma & Ba 2015), and AdamW (Loshchilov & Hutter 2019) with `decay` (P,).
+    """Adam (Kingma & Ba 2015), and AdamW (Loshchilov & Hutter 2019) with `decay` (P,),
+    which is zero for tables.
 
     m = beta_1 m + (1 - beta_1) g,  v = beta_2 v + (1 - beta_2) g^2
     parameters -= rate sqrt(1 - beta_2^t) / (1 - beta_1^t) m / (sqrt(v) + epsilon),
@@ -87,13 +109,18 @@ class Adam:
     def state(self):
         return {"m": self.m, "v": self.v, "t": self.t}
 
-    def step(self, parameters, gradient, rate, scale=1.0):
+    def step(self, parameters, gradient, rate, scale=1.0, touched=None):
         self.t += 1
         corrected = rate * np.sqrt(1 - self.beta_2**self.t) / (1 - self.beta_1**self.t)
-        kernels_for(parameters.dtype).adam_step(
-            parameters, gradient, self.m, self.v, self.decay, scale, rate, corrected,
-            self.beta_1, self.beta_2, self.epsilon, n_threads_for(parameters),
-        )  # fmt: skip
+        adam_step, decay = kernels_for(parameters.dtype).adam_step, self.decay
+        if decay is not None and touched is not None:
+            decay = decay[touched.dense]
+        for p, g, m, v in _parts(touched, parameters, gradient, self.m, self.v):
+            adam_step(
+                p, g, m, v, decay, scale, rate, corrected, self.beta_1, self.beta_2,
+                self.epsilon, n_threads_for(p),
+            )  # fmt: skip
+            decay = None  # of what comes behind the dense part
 
 
 class RMSProp:
@@ -115,8 +142,9 @@ class RMSProp:
     def state(self):
         return {"v": self.v}
 
-    def step(self, parameters, gradient, rate, scale=1.0):
-        kernels_for(parameters.dtype).rmsprop_step(
-            parameters, gradient, self.v, scale, rate, self.beta_2, self.epsilon,
-            n_threads_for(parameters),
-        )  # fmt: skip
+    def step(self, parameters, gradient, rate, scale=1.0, touched=None):
+        rmsprop_step = kernels_for(parameters.dtype).rmsprop_step
+        for p, g, v in _parts(touched, parameters, gradient, self.v):
+            rmsprop_step(
+                p, g, v, scale, rate, self.beta_2, self.epsilon, n_threads_for(p)
+            )

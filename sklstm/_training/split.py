@@ -10,7 +10,7 @@ from sklearn.model_selection import train_test_split
 
 from .._kernels import digests
 from .._sklearn.warn import warn
-from .feeds import as_bytes
+from .feeds import content_of
 
 NEW, TRAINING, HELD_OUT = -1, 0, 1
 # Of a sample that was never trained on all copies are held out.
@@ -34,7 +34,7 @@ def nothing_seen():
 
 def sample_keys(X, target):
     """Fingerprints (n,) of sequences with their targets."""
-    keys = digests(as_bytes(X._data), X._offsets[:-1], X.lengths, as_bytes(target))
+    keys = digests(*content_of(*X._as_rows(), target))
     return keys[:, 0].copy()
 
 

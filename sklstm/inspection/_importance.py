@@ -217,4 +217,4 @@ def _shuffled(X, axis, from_end, k, rng):
         rows = X.offsets[1:] - 1 - k if from_end else X.offsets[:-1] + k
         rows = rows[X.lengths > k]
         data[rows] = data[rng.permutation(rows)]
-    return SequenceArray(data, X.offsets, X.feature_names)
+    return SequenceArray(data, X.offsets, X.feature_names, X.vocabulary)

@@ -21,6 +21,7 @@ from .._sklearn.callbacks import CallbackSupport, fit_task, with_callbacks
 from .._sklearn.persistence import Versioned
 from .._sklearn.private import HasMethods, validate_parameter_constraints
 from .._sklearn.set_output import SetOutputMixin, as_frame, check_output, output_of
+from .._targets.step_reading import of_steps
 from .._typing import ArrayLike, Estimator, SequencesLike
 from ..sequences import SequenceArray, check_sequences
 from ..sequences._check import validate_layout
@@ -225,11 +226,11 @@ class TimeDistributed(
                     f"{type(transformer).__name__} takes no sample_weight; fit without."
                 )
             check_consistent_length(sequences, sample_weight)
-            params["sample_weight"] = np.repeat(np.asarray(sample_weight), lengths, 0)
+            params["sample_weight"] = of_steps(sample_weight, lengths, "sample_weight")
             given["metadata"] = {"sample_weight": sample_weight}
         if y is not None:
             check_consistent_length(sequences, y)
-            y = np.repeat(np.asarray(y), lengths, axis=0)
+            y = of_steps(y, lengths, "y")
         names = sequences.feature_names
         library = "default" if names is None else output_of(self)
         steps = _as_input(sequences.data, names, library)

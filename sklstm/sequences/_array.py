@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, overload
 
@@ -15,6 +15,7 @@ from ._foreign import refuse_masked, refuse_types
 from ._interop import ConversionsMixin
 from ._long import stack_long
 from ._stacking import as_offsets, stack_items
+from ._vocabulary import IDS, as_ids, filling, valid_vocabulary
 
 if TYPE_CHECKING:
     from .._typing import ArrayLike, DataFrame, DTypeLike
@@ -47,6 +48,11 @@ class SequenceArray(ConversionsMixin):
     feature_names : sequence of str, default=None
         Names of the features, each of its own.
 
+    vocabulary : sequence of hashable, default=None
+        What the numbers stand for, where they are ids of tokens: the token of id 0,
+        of id 1 and so on, each of its own. Then data is one column, and integers are
+        kept, as int32. :class:`~sklstm.preprocessing.TokenEncoder` makes such arrays.
+
     Attributes
     ----------
     data : ndarray of shape (n_total_steps, n_features)
@@ -58,14 +64,20 @@ class SequenceArray(ConversionsMixin):
     feature_names : tuple of str or None
         Names of the features. Estimators keep them as ``feature_names_in_``.
 
+    vocabulary : tuple or None
+        The token of each id. It stays with the ids in slices, selections, copies,
+        pickles and in another type of numbers, and all of them share it.
+
     Raises
     ------
     TypeError
-        If offsets are a masked array, or the names are not text.
+        If offsets are a masked array, the names are not text, or the tokens no
+        sequence of hashable values.
 
     ValueError
         If data is not a numeric matrix, if offsets do not describe it, or if a name
-        comes twice or the number of names is not the number of features.
+        comes twice or the number of names is not the number of features; with a
+        vocabulary, if a token comes twice, or data is not one column of its ids.
 
     See Also
     --------
@@ -75,8 +87,9 @@ class SequenceArray(ConversionsMixin):
     Notes
     -----
     ``==`` compares two SequenceArrays and returns one bool: the same number of
-    sequences, the same lengths, the same values, NaN being equal to NaN; dtype and
-    feature names are not compared. As with lists, instances are not hashable.
+    sequences, the same lengths, the same values, NaN being equal to NaN, and the same
+    vocabulary, or none; dtype and feature names are not compared. As with lists,
+    instances are not hashable.
 
     ``numpy.asarray`` of a SequenceArray is an error, because sequences of unequal
     length are no array; use :meth:`to_padded` or :meth:`to_list`.
@@ -101,10 +114,18 @@ class SequenceArray(ConversionsMixin):
     array([[0., 0.]])
     >>> X[[1, 0]].lengths
     array([1, 3])
+
+    Ids of tokens:
+
+    >>> tokens = SequenceArray([[2], [1], [0]], [0, 2, 3], vocabulary=["?", "b", "a"])
+    >>> tokens
+    <SequenceArray: 2 sequences, 1 to 2 tokens, vocabulary of 3, int32>
+    >>> tokens[:1].vocabulary
+    ('?', 'b', 'a')
     """
 
     # joblib keeps what it has sent to a cluster by weak references.
-    __slots__ = ("__weakref__", "_data", "_feature_names", "_offsets")
+    __slots__ = ("__weakref__", "_data", "_feature_names", "_offsets", "_vocabulary")
     __hash__ = None
 
     def __init__(
@@ -112,6 +133,7 @@ class SequenceArray(ConversionsMixin):
         data: ArrayLike,
         offsets: ArrayLike,
         feature_names: Sequence[str] | None = None,
+        vocabulary: Sequence[Hashable] | None = None,
     ) -> None:
         given = data
         try:
@@ -128,8 +150,6 @@ class SequenceArray(ConversionsMixin):
                 "data must be a numeric matrix of shape (n_total_steps, n_features), "
                 f"got shape {data.shape} and dtype {data.dtype}."
             )
-        if data.dtype not in FLOATS:
-            data = data.astype(float_dtype(data.dtype))
         refuse_masked(offsets, "offsets")
         offsets = np.asarray(offsets)
         if offsets.ndim != 1 or not len(offsets) or offsets.dtype.kind not in "iu":
@@ -150,19 +170,31 @@ class SequenceArray(ConversionsMixin):
         offsets = offsets.astype(np.intp)
         if feature_names is not None:
             feature_names = _valid_names(feature_names, data.shape[1])
+        if vocabulary is not None:
+            vocabulary = valid_vocabulary(vocabulary)
+            data = as_ids(data, offsets, vocabulary)
+        elif data.dtype not in FLOATS:
+            data = data.astype(float_dtype(data.dtype))
         # A view, because the shape of an array is its owner's to change.
         self._data = np.require(data, requirements=["C", "A"]).view()
         self._offsets = offsets
         self._feature_names = feature_names
+        self._vocabulary = vocabulary
 
     @classmethod
-    def _trusted(cls, data, offsets, feature_names=None):
+    def _trusted(cls, data, offsets, feature_names=None, vocabulary=None):
         """Make an instance of parts that are right and no one else's objects."""
         self = object.__new__(cls)
         self._data = data
         self._offsets = offsets
         self._feature_names = feature_names
+        self._vocabulary = vocabulary
         return self
+
+    def _with_data(self, data, offsets=None):
+        """Other steps under the same names and vocabulary, and under other offsets."""
+        offsets = self._offsets if offsets is None else offsets
+        return self._trusted(data, offsets, self._feature_names, self._vocabulary)
 
     @classmethod
     def from_list(cls, sequences: Sequence[ArrayLike]) -> SequenceArray:
@@ -341,6 +373,11 @@ class SequenceArray(ConversionsMixin):
         return self._feature_names
 
     @property
+    def vocabulary(self) -> tuple[Hashable, ...] | None:
+        """Tokens by their ids, tuple, or None where the numbers are no ids."""
+        return self._vocabulary
+
+    @property
     def shape(self) -> tuple[int, None, int]:
         """Shape (n_sequences, None, n_features); the lengths differ."""
         return len(self._offsets) - 1, None, self._data.shape[1]
@@ -352,7 +389,7 @@ class SequenceArray(ConversionsMixin):
 
     @property
     def dtype(self) -> np.dtype:
-        """Type of the data, float32 or float64."""
+        """Type of the data: float32, float64 or, of ids, int32."""
         return self._data.dtype
 
     @property
@@ -407,7 +444,7 @@ class SequenceArray(ConversionsMixin):
                 stop = max(start, stop)
                 offsets = self._offsets[start : stop + 1]
                 data = self._data[offsets[0] : offsets[-1]]
-                return self._trusted(data, offsets - offsets[0], self._feature_names)
+                return self._with_data(data, offsets - offsets[0])
             return self._take(np.arange(start, stop, stride))
         key = np.asarray(key)
         if key.dtype == bool and key.shape == (n,):
@@ -444,7 +481,7 @@ class SequenceArray(ConversionsMixin):
         # Row r of the result is row r - offsets[i] of its sequence.
         shift = np.repeat(self._offsets[indices] - offsets[:-1], lengths)
         data = self._data.take(shift + np.arange(len(shift)), axis=0)
-        return self._trusted(data, offsets, self._feature_names)
+        return self._with_data(data, offsets)
 
     def to_list(self) -> list[np.ndarray]:
         """Return the sequences as a list of arrays.
@@ -465,7 +502,8 @@ class SequenceArray(ConversionsMixin):
         Parameters
         ----------
         fill_value : float, default=nan
-            Value of the steps behind the end of a sequence.
+            Value of the steps behind the end of a sequence. Among ids, which know no
+            NaN, NaN is -1.
 
         n_steps : int, default=None
             Number of steps T of the result. None is the longest length.
@@ -478,24 +516,26 @@ class SequenceArray(ConversionsMixin):
         Raises
         ------
         ValueError
-            If a sequence has more than ``n_steps`` steps.
+            If a sequence has more than ``n_steps`` steps, or if ``fill_value`` is no
+            integer among ids.
         """
         lengths = self.lengths
         T = int(lengths.max(initial=0))
         if n_steps is not None and n_steps < T:
             raise ValueError(f"A sequence of {T} steps does not fit in {n_steps}.")
         T = T if n_steps is None else n_steps
+        fill_value = filling(fill_value, self.dtype)
         X = np.full((len(self), T, self.n_features), fill_value, dtype=self.dtype)
         X[np.arange(T) < lengths[:, np.newaxis]] = self._data
         return X
 
     def astype(self, dtype: DTypeLike, copy: bool = True) -> SequenceArray:
-        """Return the sequences with another float type.
+        """Return the sequences with another type of numbers.
 
         Parameters
         ----------
-        dtype : {"float32", "float64"} or dtype
-            The type.
+        dtype : {"float32", "float64", "int32"} or dtype
+            The type; int32 for ids of a vocabulary.
 
         copy : bool, default=True
             False returns the same object if it has this type already.
@@ -508,22 +548,23 @@ class SequenceArray(ConversionsMixin):
         Raises
         ------
         ValueError
-            If ``dtype`` is neither float32 nor float64.
+            If ``dtype`` is neither float32 nor float64, nor int32 where there is a
+            vocabulary.
         """
         dtype = np.dtype(dtype)
-        if dtype not in FLOATS:
-            raise ValueError(f"dtype must be float32 or float64, got {dtype}.")
+        if dtype not in FLOATS and (dtype != IDS or self._vocabulary is None):
+            ids = "" if self._vocabulary is None else ", or int32 for ids"
+            raise ValueError(f"dtype must be float32 or float64{ids}, got {dtype}.")
         if not copy and dtype == self.dtype:
             return self
-        return self._trusted(
-            self._data.astype(dtype), self._offsets, self._feature_names
-        )
+        return self._with_data(self._data.astype(dtype))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, SequenceArray):
             return NotImplemented
         return (
             self.n_features == other.n_features
+            and self._vocabulary == other._vocabulary
             and np.array_equal(self._offsets, other._offsets)
             and np.array_equal(self._data, other._data, equal_nan=True)
         )
@@ -539,7 +580,10 @@ class SequenceArray(ConversionsMixin):
         # not self.data: joblib finds out by the base of an array that it is on disk
         data = self._data.view()
         data.flags.writeable = False
-        return type(self), (data, self.offsets, self._feature_names)
+        parts = data, self.offsets, self._feature_names
+        if self._vocabulary is not None:
+            parts += (self._vocabulary,)
+        return type(self), parts
 
     def __sizeof__(self):
         return object.__sizeof__(self) + self.nbytes
@@ -554,17 +598,24 @@ class SequenceArray(ConversionsMixin):
             self._offsets.view(np.uint8)[np.newaxis],
         )
         name = f"{type(self).__module__}.{type(self).__qualname__}"
-        return name, self.dtype.str, self.n_features, self._feature_names, key.tobytes()
+        return (
+            name,
+            self.dtype.str,
+            self.n_features,
+            self._feature_names,
+            key.tobytes(),
+            self._vocabulary,
+        )
 
     def __repr__(self) -> str:
         n, lengths = len(self), self.lengths
-        steps = f", {_count(lengths[0], 'step')}" if n else ""
+        noun, what = "step", _count(self.n_features, "feature")
+        if self._vocabulary is not None:
+            noun, what = "token", f"vocabulary of {len(self._vocabulary)}"
+        steps = f", {_count(lengths[0], noun)}" if n else ""
         if n and lengths.min() < lengths.max():
-            steps = f", {lengths.min()} to {lengths.max()} steps"
-        features = _count(self.n_features, "feature")
-        return (
-            f"<SequenceArray: {_count(n, 'sequence')}{steps}, {features}, {self.dtype}>"
-        )
+            steps = f", {lengths.min()} to {lengths.max()} {noun}s"
+        return f"<SequenceArray: {_count(n, 'sequence')}{steps}, {what}, {self.dtype}>"
 
 
 def _holds_nothing(data):

@@ -78,7 +78,8 @@ def check_sequences(
 
     dtype : {"float32", "float64"} or dtype, default=None
         Type of the result. None keeps float32 and float64 and makes float64 of other
-        numeric types.
+        numeric types, ids of tokens among them; in either type they are exact, and
+        keep their vocabulary.
 
     allow_nan : bool, default=False
         Whether missing values are let through. Infinity never is.
@@ -124,9 +125,7 @@ def check_sequences(
     """
     sequences, _ = _convert(X, dtype, allow_nan, ensure_min_samples)
     if copy:
-        sequences = SequenceArray._trusted(
-            sequences._data.copy(), sequences._offsets, sequences._feature_names
-        )
+        sequences = sequences._with_data(sequences._data.copy())
     return sequences
 
 
@@ -364,7 +363,7 @@ def _at_a_glance(X, dtype):
     if kind is SequenceArray:
         if data is X._data:
             return X, None
-        return SequenceArray._trusted(data, X._offsets, X._feature_names), None
+        return X._with_data(data), None
     if kind is list:
         n, (T, F), n_steps = 1, data.shape, None
     elif data.ndim == 3:
@@ -380,7 +379,7 @@ def _convert_numbers(X, dtype, allow_nan, ensure_min_samples, estimator):
     n_steps = None
     if isinstance(X, SequenceArray):
         with np.errstate(over="ignore", under="ignore"):
-            sequences = X if dtype is None else X.astype(dtype, copy=False)
+            sequences = X.astype(dtype or float_dtype(X.dtype), copy=False)
     else:
         X = _matrix_or_items(X)
         if isinstance(X, list):

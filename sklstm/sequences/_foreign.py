@@ -102,8 +102,8 @@ def refuse_types(X, what, expected):
 
 
 _TEXT = (
-    "Turn text into numbers first, one row of them for each step: an embedding or "
-    "indicators of a word or of a character."
+    "Turn text into numbers first: into ids, by sklstm.preprocessing.TokenEncoder, or "
+    "into one row of numbers for each step, such as the vector of a word."
 )
 
 

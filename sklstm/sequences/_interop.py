@@ -298,7 +298,7 @@ class ConversionsMixin:
         -------
         frame : DataFrame
             One column per feature, with its name or ``x0``, ``x1``... Cells are arrays
-            in pandas, lists of float32 or float64 in polars.
+            in pandas, lists of the same type of numbers in polars.
 
         Raises
         ------

@@ -142,8 +142,7 @@ def as_nested(sequences, library):
     for name, values in columns_of(sequences).items():
         cells = np.split(values, sequences.offsets[1:-1]) if len(sequences) else []
         if library == "polars":
-            single = values.dtype == np.float32
-            kind = frames.List(frames.Float32 if single else frames.Float64)
+            kind = frames.List(frames.Series(values[:0]).dtype)
             columns[name] = frames.Series(name, cells, dtype=kind)
         else:
             columns[name] = frames.Series(cells, dtype=object)

@@ -6,13 +6,20 @@ from ..initializers import glorot_uniform
 from ..workspace import aligned_empty
 from .layer import Layer
 
+# Multiply-adds below which a second thread costs more than it brings.
+PARALLEL_PRODUCTS = 1_000_000
+
 
 class Dense(Layer):
     """The head, which goes through the same tile as the recurrent layers: BLAS does not
-    give a row the same bits whatever rows are beside it."""
+    give a row the same bits whatever rows are beside it.
 
-    def __init__(self, name, n_inputs, n_outputs, dtype):
+    Its rows are sequences or, with `at_steps`, steps.
+    """
+
+    def __init__(self, name, n_inputs, n_outputs, dtype, *, at_steps=False):
         super().__init__(name, n_inputs, n_outputs, dtype)
+        self.at_steps = at_steps
         self.shapes = {"w": (n_inputs, n_outputs), "b": (n_outputs,)}
         self._packed = self._packed_backward = self._step_scratch = None
 
@@ -36,16 +43,19 @@ class Dense(Layer):
     def forward(self, x, run):
         memory = run.workspace()
         out = memory.array("out", len(x), self.width)
-        self.kernels.dense_forward(x, self.n_inputs, self._packed, out)
-        return out[:, : self.n_outputs], (x, memory) if run.keep else None
+        n_threads = self.n_threads(len(x), run.n_threads)
+        self.kernels.dense_forward(x, self.n_inputs, self._packed, out, n_threads)
+        tape = (x, memory, n_threads) if run.keep else None
+        return out[:, : self.n_outputs], tape
 
     def backward(self, d_y, tape, d_weights):
-        x, memory = tape
+        x, memory, n_threads = tape
         d_x = memory.array("d_x", len(d_y), self.input_width)
         size = self.kernels.dense_scratch_size(len(d_y), *self.shapes["w"])
         self.kernels.dense_backward(
             x, np.ascontiguousarray(d_y, self.dtype), self._packed_backward,
             memory.array("scratch", size), d_weights["w"], d_weights["b"], d_x,
+            n_threads,
         )  # fmt: skip
         return d_x
 
@@ -57,3 +67,13 @@ class Dense(Layer):
         out = np.empty((n, self.n_outputs))
         self.kernels.dense_step(x, self.n_inputs, self._packed, self._step_scratch, out)
         return out, None
+
+    def n_threads(self, n_rows, limit):
+        return limit if n_rows * self.n_inputs * self.width > PARALLEL_PRODUCTS else 1
+
+    def n_elements(self, n_sequences, n_steps):
+        if not self.at_steps:
+            return 0
+        # outputs and their gradients, the padded ones and those of the input; of
+        # float64 ones each counts twice
+        return n_steps * (6 * self.n_outputs + 2 * self.width + self.input_width)

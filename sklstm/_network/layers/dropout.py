@@ -69,30 +69,32 @@ class Masks:
 
 class StepDropout(Layer):
     """What the next layer does not get of the outputs (Srivastava et al. 2014), another
-    share at every step."""
+    share at every step. With `n_dropped` it gets all outputs behind the first so many.
+    """
 
     gives_steps = True
 
-    def __init__(self, name, n_inputs, dtype, rate):
+    def __init__(self, name, n_inputs, dtype, rate, n_dropped=None):
         super().__init__(name, n_inputs, n_inputs, dtype)
         self.rate = rate
+        self.n_dropped = n_dropped
 
     def forward(self, x, run):
         if run.masks is None:
             return x, None
         memory, N = run.workspace(), len(x.rows)
         width, n_threads = x.values.shape[1], self.n_threads(N, run.n_threads)
-        mask = memory.array("mask", N, width)
+        mask = memory.array("mask", N, self.n_dropped or width)
         run.masks.of_steps(self.name, self.rate, mask, x.schedule, n_threads)
         values = np.take(
             x.values, x.rows, axis=0, out=memory.array("y", N, width), mode="clip"
         )
-        values *= mask
+        values[:, : mask.shape[1]] *= mask
         return Steps(values, np.arange(N), x.schedule, x.ends), mask
 
     def backward(self, d_y, tape, d_weights):
-        if tape is not None:
-            d_y.values[:] *= tape
+        if tape is not None and d_y is not None:
+            d_y.values[:, : tape.shape[1]] *= tape
         return d_y
 
     def step(self, x, state):

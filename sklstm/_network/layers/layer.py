@@ -17,6 +17,7 @@ class Layer:
     shapes = {}
     gives_steps = False  # whether it hands on `Steps`
     has_sums = False  # whether it keeps running sums over the steps
+    has_tables = False  # whether its parameters are tables, of which batches have rows
     directions = ()  # of a recurrent layer, its one or two `Recurrent`
 
     def __init__(self, name, n_inputs, n_outputs, dtype):
@@ -44,6 +45,10 @@ class Layer:
     def backward(self, d_y, tape, d_weights):
         """Add to the gradients of the weights; return the gradient of the input."""
         raise NotImplementedError
+
+    def for_loss(self, y):
+        """What the loss reads, of the outputs of the uppermost layer."""
+        return y
 
     def step(self, x, state):
         """One step of n sequences (n, .) and the state after it, the bits of `forward`;

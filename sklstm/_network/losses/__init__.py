@@ -10,6 +10,7 @@ standardised and what its outputs are in their units.
 """
 
 from .classification import BinaryCrossEntropy, SoftmaxCrossEntropy
+from .crf import CRFLoss
 from .regression import (
     LOG_MAX,
     AbsoluteError,
@@ -18,11 +19,14 @@ from .regression import (
     Pinball,
     SquaredError,
 )
+from .steps import AtSteps
 
 __all__ = [
     "LOG_MAX",
     "AbsoluteError",
+    "AtSteps",
     "BinaryCrossEntropy",
+    "CRFLoss",
     "HalfPoissonDeviance",
     "Huber",
     "Pinball",

@@ -16,6 +16,11 @@ class Classification:
         """A usual loss, where the best constant outputs are these (K,)."""
         return 1.0
 
+    def of_constant(self, constant, target, weight, divisor):
+        """The loss of outputs (K,) that are the same for all samples."""
+        outputs = np.broadcast_to(constant, (len(target), len(constant)))
+        return self.value_and_gradient(outputs, target, weight, divisor)[0]
+
 
 class SoftmaxCrossEntropy(Classification):
     """-log p_y with p = softmax(output); targets are indices of classes (n,)."""

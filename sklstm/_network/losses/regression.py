@@ -43,6 +43,11 @@ class Regression:
         """A usual loss, where the best constant outputs are these (K,)."""
         return 1.0
 
+    def of_constant(self, constant, target, weight, divisor):
+        """The loss of outputs (K,) that are the same for all samples."""
+        outputs = np.broadcast_to(constant, (len(target), len(constant)))
+        return self.value_and_gradient(outputs, target, weight, divisor)[0]
+
     def start(self, target, weight):
         """Raw outputs (K,) that predict best without X."""
         return np.ravel(
