@@ -4,11 +4,8 @@ Every sequence of a minibatch is padded and packed; the CRF goes once over the s
 for all sequences of the minibatch together.
 """
 
-import time
-
 import torch
-from _harness import repeated
-from _text_work import BATCH, LEARNING_RATE, MAX_GRAD_NORM, load
+from _text_work import BATCH, LEARNING_RATE, MAX_GRAD_NORM, clock, load
 from _torch import describe, fastest_adam
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 
@@ -175,12 +172,12 @@ def fit(work, path):
     adam, name = fastest_adam(make_model(work, data))
 
     def measure():
-        start = time.perf_counter()
+        start = clock()
         torch.manual_seed(0)
         loop = Loop(make_model(work, data), adam)
         for _ in range(work.epochs):
             loss = loop.epoch(tokens, lengths, targets)
-        return time.perf_counter() - start, f"loss {loss:.3f}, {name} Adam"
+        return clock() - start, f"loss {loss:.3f}, {name} Adam"
 
     return measure
 
@@ -194,7 +191,8 @@ def tag(work, path):
     order = lengths.argsort()
 
     @torch.inference_mode()
-    def step():
+    def measure():
+        start = clock()
         for rows in order.split(BATCH):
             T = lengths[rows]
             emissions = model(tokens[rows, : int(T.max())], T)
@@ -202,5 +200,6 @@ def tag(work, path):
                 model.crf.best(emissions, T)
             else:
                 emissions.argmax(2).tolist()
+        return clock() - start, ""
 
-    return repeated(step, f"{len(data.tokens)} sequences")
+    return measure

@@ -109,7 +109,9 @@ def rows_of(name, workers, path, n_tokens, options):
                 *(f"{tokens / 1000:,.0f}" for tokens in speed),
                 "; ".join(bar for bar, _ in bars) or "–",
                 "; ".join("yes" if met else "**no**" for _, met in bars) or "–",
-                "; ".join(map(" ".join, zip(LIBRARIES, remarks))),
+                "; ".join(
+                    f"{who} {text}" for who, text in zip(LIBRARIES, remarks) if text
+                ),
             ]
 
 
@@ -124,7 +126,8 @@ def run(options):
         print_setting([worker for pair in workers.values() for worker in pair])
         print(
             f"Medians of {options.repeats} measurements (smallest to largest), the "
-            "libraries in turn, the first round not counted.\n"
+            "libraries in turn, the first round not counted. One thread: time of the "
+            "processor; more: time on the clock.\n"
         )
         for name in options.only:
             print(f"## {name}\n\n{SECTIONS[name].title}\n", flush=True)
