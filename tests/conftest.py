@@ -4,6 +4,13 @@ import os
 from importlib import import_module
 from pathlib import Path
 
+# Processes side by side (pytest -n) share the processors: threads of each that wait for
+# those of the others would take longer than one.
+if "PYTEST_XDIST_WORKER_COUNT" in os.environ:
+    n_processes = int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    n_threads = max(1, (os.cpu_count() or 1) // n_processes)
+    os.environ.setdefault("OMP_NUM_THREADS", str(n_threads))
+
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits

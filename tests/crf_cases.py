@@ -25,15 +25,16 @@ def offsets_of(lengths):
 
 
 def random_chains(K, lengths, *, scale=1.0, forbidden=0.0, seed=0):
-    """Emissions of about `scale`, some scores between them forbidden, and offsets."""
+    """Emissions of about `scale`, and offsets; a share of what is between steps is
+    forbidden, and a third as much at steps."""
     rng = np.random.default_rng(seed)
     offsets = offsets_of(lengths)
     emissions = Emissions(
         scale * rng.standard_normal((offsets[-1], K)), rng.standard_normal((K, K)),
         *rng.standard_normal((2, K)),
     )  # fmt: skip
-    for part in emissions[1:]:
-        part[rng.random(part.shape) < forbidden] = -np.inf
+    for part, share in zip(emissions, [forbidden / 3, *[forbidden] * 3]):
+        part[rng.random(part.shape) < share] = -np.inf
     return emissions, offsets
 
 

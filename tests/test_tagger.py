@@ -149,6 +149,10 @@ def test_classes():
     strange = [["left"] * len(part) if i == k else part for i, part in enumerate(Y)]
     with pytest.raises(ValueError, match=f"'left' at sample {k}, step 0"):
         model.partial_fit(X, strange)
+    for wrong, message in (("ab", "one value"), (["a", None], "without label"),
+                           ([["a"], ["b"]], "unhashable")):  # fmt: skip
+        with pytest.raises(ValueError, match=message):
+            small(LSTMTagger).partial_fit(X, Y, classes=wrong)
     with pytest.raises(ValueError, match="only one class: 'up'"):
         fitted([["up"] * len(part) for part in Y])
 

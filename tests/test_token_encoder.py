@@ -1,6 +1,5 @@
 """TokenEncoder: what it learns, and how it stands among scikit-learn's transformers."""
 
-import copy
 import pickle
 import re
 import time
@@ -11,41 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
-from sklearn.exceptions import FitFailedWarning, NotFittedError, SkipTestWarning
 from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.utils import get_tags
-from sklearn.utils.estimator_checks import (
-    check_dict_unchanged,
-    check_do_not_raise_errors_in_init_or_set_params,
-    check_dont_overwrite_parameters,
-    check_estimator,
-    check_estimator_cloneable,
-    check_estimator_repr,
-    check_estimators_fit_returns_self,
-    check_estimators_overwrite_params,
-    check_estimators_unfitted,
-    check_f_contiguous_array_estimator,
-    check_fit_check_is_fitted,
-    check_fit_score_takes_y,
-    check_get_feature_names_out_error,
-    check_get_params_invariance,
-    check_global_output_transform_pandas,
-    check_mixin_order,
-    check_no_attributes_set_in_init,
-    check_parameters_default_constructible,
-    check_readonly_memmap_input,
-    check_requires_y_none,
-    check_set_output_transform_pandas,
-    check_set_params,
-    check_transformer_get_feature_names_out,
-    check_transformer_get_feature_names_out_pandas,
-    check_transformers_unfitted,
-    check_valid_tag_types,
-)
 
-from sklstm import GRUClassifier, LSTMClassifier, LSTMRegressor
 from sklstm.preprocessing import TokenEncoder
 from sklstm.sequences import SequenceArray
 from sklstm.sequences import _vocabulary as vocabularies
@@ -214,6 +180,14 @@ def test_analysis(params, text, tokens):
     encoder = TokenEncoder(min_df=1, **params)
     assert encoder.inverse_transform(encoder.fit_transform([text])) == [tokens]
     assert list(encoder.vocabulary_) == list(dict.fromkeys(tokens))
+
+
+def test_the_default_pattern_loses_nothing_but_white_space():
+    text = "\tDon't 'mind': 3.5% of \N{GRINNING FACE} a_b…\n"
+    pattern = re.compile(TokenEncoder().token_pattern)
+    assert "".join(pattern.findall(text)) == re.sub(r"\s", "", text)
+    assert len(learned([text], min_df=1)) == len(set(pattern.findall(text.lower())))
+    assert len(pattern.findall(text)) == 15
 
 
 def test_lists_are_taken_as_they_are():
@@ -420,94 +394,7 @@ def test_parameters_that_are_set_later():
     assert ids_of(encoder.transform(["A a"])) == [[0, 3]]
 
 
-# ---- scikit-learn --------------------------------------------------------------------
-
-
-CHECKS = [
-    check_dict_unchanged,
-    check_do_not_raise_errors_in_init_or_set_params,
-    check_dont_overwrite_parameters,
-    check_estimator_cloneable,
-    check_estimator_repr,
-    check_estimators_fit_returns_self,
-    check_estimators_overwrite_params,
-    check_estimators_unfitted,
-    check_f_contiguous_array_estimator,
-    check_fit_check_is_fitted,
-    check_fit_score_takes_y,
-    check_get_feature_names_out_error,
-    check_get_params_invariance,
-    check_global_output_transform_pandas,
-    check_mixin_order,
-    check_no_attributes_set_in_init,
-    check_parameters_default_constructible,
-    check_readonly_memmap_input,
-    check_requires_y_none,
-    check_set_output_transform_pandas,
-    check_set_params,
-    check_transformer_get_feature_names_out,
-    check_transformer_get_feature_names_out_pandas,
-    check_transformers_unfitted,
-    check_valid_tag_types,
-]
-
-
-@pytest.mark.parametrize("check", CHECKS)
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_checks_of_scikit_learn(check):
-    """Those that take what is no matrix; each of their numbers is a token."""
-    check("TokenEncoder", TokenEncoder(min_df=1))
-
-
-def test_check_estimator():
-    """It says the same of CountVectorizer: nearly all of it is about matrices."""
-    for estimator in (TokenEncoder(), CountVectorizer()):
-        with pytest.warns(SkipTestWarning, match="Can't test estimator"):
-            results = check_estimator(estimator, on_fail=None, on_skip=None)
-        assert {result["status"] for result in results} == {"passed"}
-    tags, others = get_tags(TokenEncoder()), get_tags(CountVectorizer())
-    assert tags.input_tags == others.input_tags
-    assert tags.target_tags == others.target_tags
-    assert not hasattr(TokenEncoder().fit(FILMS), "n_features_in_")
-
-
-def test_not_fitted():
-    for call in (
-        lambda encoder: encoder.transform(FILMS),
-        lambda encoder: encoder.inverse_transform([[0]]),
-        lambda encoder: encoder.get_feature_names_out(),
-    ):
-        for encoder in (TokenEncoder(), TokenEncoder(vocabulary=["a"])):
-            with pytest.raises(NotFittedError):
-                call(encoder)
-
-
-def test_names():
-    encoder = TokenEncoder().fit(FILMS)
-    for given_names in (None, ["text"]):
-        names = encoder.get_feature_names_out(given_names)
-        assert names.dtype == object and names.tolist() == ["token"]
-    for library in ("pandas", "polars"):
-        named = TokenEncoder().set_output(transform=library).fit_transform(FILMS)
-        assert type(named) is SequenceArray and named.feature_names == ("token",)
-        assert named == encoder.transform(FILMS)
-    encoder.set_output(transform="pandas")
-    assert encoder.transform(FILMS).feature_names == ("token",)
-    assert clone(encoder).fit_transform(FILMS).feature_names == ("token",)
-    encoder.set_output(transform="default")
-    assert encoder.transform(FILMS).feature_names is None
-
-
-@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_pickle(protocol):
-    encoder = TokenEncoder(min_df=1).fit([["a", 1, ("b", 2)], [1]])
-    back = pickle.loads(pickle.dumps(encoder, protocol))
-    assert list(back.vocabulary_.items()) == list(encoder.vocabulary_.items())
-    X = [[("b", 2), "new", 1.0]]
-    assert back.transform(X) == encoder.transform(X)
-    assert back.inverse_transform([[0, 3]]) == encoder.inverse_transform([[0, 3]])
-    assert vars(clone(encoder)) == encoder.get_params()
-    assert vars(copy.deepcopy(encoder)) == vars(encoder)
+# ---- one fit after another -----------------------------------------------------------
 
 
 def test_analysis_is_done_once():
@@ -548,77 +435,6 @@ def test_an_earlier_result_is_not_touched_by_a_later_fit():
     assert ids.vocabulary == ("<unk>", "a", "b") and ids_of(ids) == [[1, 2]]
 
 
-# ---- with estimators -----------------------------------------------------------------
-
-RNG = np.random.default_rng(0)
-WORDS = np.array(["one", "two", "three", "four", "good", "bad"])
-TEXTS = [
-    " ".join([*RNG.choice(WORDS[:4], 1 + i % 5), "good" if i % 2 else "bad", "."])
-    for i in range(60)
-]
-LABELS = np.array(["-", "+"] * 30)
-SMALL = {"hidden_layer_sizes": 8, "max_iter": 60, "random_state": 0}
-
-
-@pytest.mark.parametrize("kind", ["text", "lists", "objects", "Series"])
-def test_pipeline(kind):
-    X = {
-        "text": TEXTS,
-        "lists": [text.split() for text in TEXTS],
-        "objects": np.array(TEXTS, dtype=object),
-        "Series": pytest.importorskip("pandas").Series(TEXTS, index=range(60, 0, -1)),
-    }[kind]
-    model = make_pipeline(
-        TokenEncoder(), GRUClassifier(**SMALL, learning_rate_init=0.05, pooling="max")
-    )
-    assert model.fit(X, LABELS).score(X, LABELS) == 1
-    probabilities = model.predict_proba(X)
-    for i in (0, 7, 59):
-        one = X[i : i + 1]
-        np.testing.assert_array_equal(model.predict_proba(one)[0], probabilities[i])
-    assert cross_val_score(model, X, LABELS, cv=3).mean() > 0.9
-    assert cross_val_predict(model, X, LABELS, cv=3).shape == (60,)
-    back = pickle.loads(pickle.dumps(model))
-    np.testing.assert_array_equal(back.predict_proba(X), probabilities)
-    new = [[], ["good"]] if kind == "lists" else ["", "good"]
-    assert model.predict(new).shape == (2,)
-
-
-def test_search():
-    model = Pipeline(
-        [("tokens", TokenEncoder()), ("network", GRUClassifier(4, max_iter=2))]
-    )
-    grid = {
-        "tokens__min_df": [1, 2, 0.5],
-        "tokens__analyzer": ["word", "char"],
-        "tokens__lowercase": [True],
-    }
-    search = GridSearchCV(model, grid, cv=2, error_score="raise").fit(TEXTS, LABELS)
-    assert len(search.cv_results_["params"]) == 6
-    assert search.predict(TEXTS).shape == (60,)
-    hard = GridSearchCV(model, {"tokens__min_df": [2, 61]}, cv=2)
-    with pytest.warns(FitFailedWarning, match="After pruning"):
-        with pytest.warns(UserWarning, match="scores are non-finite"):
-            hard.fit(TEXTS, LABELS)
-    assert np.isnan(hard.cv_results_["mean_test_score"]).tolist() == [False, True]
-
-
-def test_ids_are_numbers_to_an_estimator():
-    ids = TokenEncoder().fit_transform(TEXTS)
-    y = np.arange(60.0)
-    options = {**SMALL, "max_iter": 3, "early_stopping": True}
-    model = LSTMRegressor(**options).fit(ids, y)
-    other = LSTMRegressor(**options).fit([x.astype(float) for x in ids], y)
-    np.testing.assert_array_equal(model.predict(ids), other.predict(ids.to_list()))
-    assert model.n_features_in_ == 1
-
-
-def test_an_estimator_that_is_given_text_names_the_encoder():
-    for X in (TEXTS, [text.split() for text in TEXTS], np.array(TEXTS)):
-        with pytest.raises((TypeError, ValueError), match="TokenEncoder"):
-            LSTMClassifier(2).fit(X, LABELS)
-
-
 def test_a_million_tokens():
     rng = np.random.default_rng(0)
     words = [f"w{i}" for i in range(50_000)]
@@ -634,11 +450,3 @@ def test_a_million_tokens():
     assert ids.lengths.sum() == 1_000_000
     counts = np.bincount(ids.data[:, 0])[1:]
     assert (np.diff(counts) <= 0).all()
-
-
-def test_the_default_pattern_loses_nothing_but_white_space():
-    text = "\tDon't 'mind': 3.5% of \N{GRINNING FACE} a_b…\n"
-    pattern = re.compile(TokenEncoder().token_pattern)
-    assert "".join(pattern.findall(text)) == re.sub(r"\s", "", text)
-    assert len(learned([text], min_df=1)) == len(set(pattern.findall(text.lower())))
-    assert len(pattern.findall(text)) == 15

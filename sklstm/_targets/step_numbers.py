@@ -23,8 +23,8 @@ def read_step_numbers(y, name):
     target = numbers_at_steps(items, "y", name)
     if not target.known.any():
         raise ValueError(
-            f"y has no number at any of its {len(target.values)} steps: there is "
-            "nothing to learn from. NaN is a step without target."
+            f"y has no number at any of its {len(target.values)} steps, and at least "
+            "one is needed. NaN is a step without target."
         )
     missing = np.isnan(target.values)
     if missing.ndim == 2 and missing.all(axis=0).any():

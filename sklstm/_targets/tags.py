@@ -4,6 +4,7 @@
 encode y and decode raw outputs. Targets are never changed.
 """
 
+from collections.abc import Iterable
 from itertools import chain, pairwise
 
 import numpy as np
@@ -101,11 +102,12 @@ class TagReader:
 
     def _require_labelled(self, target):
         if not target.known.any():
+            nothing = "None stands"
+            if self.unlabeled is not None:
+                nothing = f"None and {self.unlabeled!r} stand"
             raise ValueError(
-                f"y has no label at any of its {len(target.values)} steps: there is "
-                "nothing to learn from. None"
-                + ("" if self.unlabeled is None else f" and {self.unlabeled!r}")
-                + " stand for a step without label."
+                f"y has no label at any of its {len(target.values)} steps, and at "
+                f"least one is needed. {nothing} for a step without label."
             )
 
     @staticmethod
@@ -172,9 +174,7 @@ class TagReader:
             there = np.unique(y.values[y.known])
             labels = [y.labels[k] for k in there]
         else:
-            labels = np.asarray(classes, dtype=object).tolist()
-            if isinstance(classes, np.ndarray):
-                labels = classes.tolist()
+            labels = self._valid_classes(classes)
         labels = _sorted(dict.fromkeys(labels))
         if len(labels) < 2:
             raise ValueError(
@@ -190,6 +190,23 @@ class TagReader:
         check_paths(allowed, labels, encoded.values, y.offsets)
         return Tags(target.classes, True, allowed)
 
+    def _valid_classes(self, classes):
+        """The labels that are given to `partial_fit`."""
+        what = f"classes={classes!r} is not a list of labels"
+        if isinstance(classes, (str, bytes)) or not isinstance(classes, Iterable):
+            raise ValueError(f"{what}: it is one value.")
+        labels = classes.tolist() if hasattr(classes, "tolist") else list(classes)
+        for label in labels:
+            try:
+                hash(label)
+            except TypeError as error:
+                raise ValueError(f"{what}: {error}.") from error
+            if self._is_unlabeled(label):
+                raise ValueError(
+                    f"{what}: {label!r} stands for a step without label. Leave it out."
+                )
+        return labels
+
     def check_same(self, target, y, classes=None):
         """Say when a fit that goes on gets another kind of target, or other labels."""
         several = y.labels is None
@@ -202,7 +219,7 @@ class TagReader:
                 f"{target.n_outputs} outputs."
             )
         if classes is not None and not several:
-            labels = _sorted(dict.fromkeys(np.asarray(classes, dtype=object).tolist()))
+            labels = _sorted(dict.fromkeys(self._valid_classes(classes)))
             if labels != target.classes.tolist():
                 raise ValueError(
                     f"classes={labels} is not the same as in the first call of "

@@ -109,7 +109,8 @@ class GateDisplay:
 
         x : array-like of shape (n_steps, n_features) or (n_steps,), or SequenceArray
             One sequence. ``X[[i]]`` of a SequenceArray is one too, and keeps the names
-            of the features.
+            of the features. For a Pipeline that begins with a TokenEncoder it is a text
+            or a list of tokens.
 
         layer : int, default=-1
             The layer, 0 being the lowest and -1 the uppermost.
@@ -286,6 +287,8 @@ def _one_sequence(x):
     """X of the sequence x alone."""
     if isinstance(x, SequenceArray):
         X, n_sequences, n_steps = x, len(x), len(x.data)
+    elif isinstance(x, str):  # for a Pipeline that begins with a TokenEncoder
+        X, n_sequences, n_steps = [x], 1, len(x)
     else:
         try:
             shape = np.shape(x)

@@ -253,7 +253,7 @@ class TokenEncoder(
 
     @with_callbacks
     def _fit(self, X, y):
-        """Ids of all tokens, and the length of each document."""
+        """Ids of all tokens, the length of each document, and the tokens by id."""
         self._check_parameters()
         analyze = self._analyzer()
         documents = read_documents(X)
@@ -273,7 +273,7 @@ class TokenEncoder(
             refuse_too_many(1 + len(vocabulary))
             self.vocabulary_ = vocabulary
             self._tokens = (self.unknown_token, *vocabulary)
-        return ids, lengths
+        return ids, lengths, self._tokens
 
     def transform(self, X: Iterable[str] | SequencesLike) -> SequenceArray:
         """Give the ids of documents.
@@ -296,10 +296,11 @@ class TokenEncoder(
             If X is not valid; see :meth:`fit`.
         """
         check_is_fitted(self)
+        fitted = vars(self)  # of one fit, even if another thread is fitting
+        vocabulary, tokens = fitted["vocabulary_"], fitted["_tokens"]
         documents = read_documents(X)
-        return self._encoded(
-            *self._known(documents, self._analyzer(), self.vocabulary_)
-        )
+        ids, lengths = self._known(documents, self._analyzer(), vocabulary)
+        return self._encoded(ids, lengths, tokens)
 
     def inverse_transform(self, X: SequencesLike) -> list[list]:
         """Give the tokens of ids.
@@ -322,15 +323,16 @@ class TokenEncoder(
             encoded with another one.
         """
         check_is_fitted(self)
+        tokens = self._tokens
         ids = check_sequences(X, ensure_min_samples=0)
-        if ids.vocabulary is not None and ids.vocabulary != self._tokens:
+        if ids.vocabulary is not None and ids.vocabulary != tokens:
             raise ValueError(
                 f"X was encoded with another vocabulary, of {len(ids.vocabulary)} "
-                f"tokens; this {type(self).__name__} has {len(self._tokens)}. Use the "
+                f"tokens; this {type(self).__name__} has {len(tokens)}. Use the "
                 "one that encoded it, or look tokens up in X.vocabulary."
             )
-        as_ids(ids._data, ids._offsets, self._tokens)
-        return decoded(ids, self._tokens)
+        as_ids(ids._data, ids._offsets, tokens)
+        return decoded(ids, tokens)
 
     def get_feature_names_out(
         self, input_features: ArrayLike | None = None
@@ -461,13 +463,13 @@ class TokenEncoder(
         vocabulary = dict(zip(tokens, range(1, len(tokens) + 1), strict=True))
         return vocabulary, ids[numbers], lengths
 
-    def _encoded(self, ids, lengths):
+    def _encoded(self, ids, lengths, tokens):
         names = None if output_of(self) == "default" else (COLUMN,)
         return SequenceArray._trusted(
             ids.astype(IDS, copy=False)[:, np.newaxis],
             as_offsets(lengths),
             names,
-            self._tokens,
+            tokens,
         )
 
     def __sklearn_tags__(self):
