@@ -13,9 +13,9 @@ def classifier(**parameters):
         "hidden_layer_sizes": 64,
         "embedding_dim": 100,
         "dropout": 0.5,
-        "learning_rate_init": 0.002,
+        "learning_rate_init": 0.005,
         "batch_size": 32,
-        "max_iter": 10,
+        "max_iter": 15,
     }
     return defaults | parameters
 
@@ -23,18 +23,16 @@ def classifier(**parameters):
 CLASSIFIERS = {
     "TREC": [
         classifier(),
-        classifier(max_iter=20),
-        classifier(embedding_dim=200),
-        classifier(hidden_layer_sizes=128),
-        classifier(learning_rate_init=0.005),
-        classifier(dropout=0.3),
+        classifier(learning_rate_init=0.002, max_iter=20),
+        classifier(learning_rate_init=0.01, max_iter=20),
+        classifier(learning_rate_init=0.01, max_iter=20, dropout=0.7),
+        classifier(embedding_dim=300, batch_size=50, learning_rate_init=0.003),
     ],
     "MR": [
-        classifier(),
-        classifier(max_iter=5),
-        classifier(learning_rate_init=0.005, max_iter=5),
-        classifier(dropout=0.7),
-        classifier(embedding_dim=200),
+        classifier(dropout=0.7, max_iter=5),
+        classifier(max_iter=3),
+        classifier(dropout=0.7, learning_rate_init=0.002, max_iter=8),
+        classifier(dropout=0.8, max_iter=6),
     ],
 }
 
@@ -56,7 +54,7 @@ def tagger(crf=False, features=False, **parameters):
         "dropout": 0.5,
         "learning_rate_init": 0.005,
         "batch_size": 16,
-        "max_iter": 12,
+        "max_iter": 8,
     }
     return Tagging(defaults | parameters, crf, features)
 
@@ -76,14 +74,17 @@ def composer(**parameters):
 TAGGERS = {
     "CoNLL-2003": {
         "BiLSTM, words": [tagger()],
-        "BiLSTM-CRF, words": [tagger(crf=True)],
+        "BiLSTM-CRF, words": [
+            tagger(crf=True),
+            tagger(crf=True, dropout=0.6, batch_size=10, max_iter=15),
+        ],
         "BiLSTM, words and their spelling": [tagger(features=True)],
         "BiLSTM-CRF, words and their spelling": [tagger(crf=True, features=True)],
     },
     "Brown": {
-        "BiLSTM, words": [tagger(dropout=0.3, batch_size=32, max_iter=4)],
+        "BiLSTM, words": [tagger(dropout=0.3, batch_size=32, max_iter=3)],
         "BiLSTM, words and their spelling": [
-            tagger(features=True, dropout=0.3, batch_size=32, max_iter=4)
+            tagger(features=True, dropout=0.3, batch_size=32, max_iter=3)
         ],
     },
     "JSB chorales": {
