@@ -105,7 +105,7 @@ class RepeatedNotes:
 class LinearNotes:
     """Logistic regression of each note on all notes of the step before."""
 
-    def __init__(self, C=0.1):
+    def __init__(self, C=1.0):
         self.C = C
 
     def fit(self, pieces):
