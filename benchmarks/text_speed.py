@@ -55,7 +55,7 @@ SECTIONS = {
     "text": Section(
         "An epoch of the movie reviews, s",
         "fit",
-        {TokenWork("text", 100, 64): 3, TokenWork("text", 300, 128): None},
+        {TokenWork("text", 100, 64): 3},
     ),
     "tags": Section(
         "An epoch of the training part of CoNLL-2003, s",
