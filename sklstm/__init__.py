@@ -30,10 +30,9 @@ else:
         RNNClassifier,
         RNNRegressor,
     )
-    from ._estimators.step_regressor import LSTMStepRegressor
-    from ._estimators.tagger import LSTMTagger
 
-# Imported when they are first asked for.
+# Imported when they are first asked for: estimators, each with its module, and folders.
+_TASKS = {"LSTMStepRegressor": "step_regressor", "LSTMTagger": "tagger"}
 _SUBMODULES = (
     "datasets",
     "export",
@@ -66,4 +65,8 @@ def __dir__():
 def __getattr__(name):
     if name in _SUBMODULES:
         return _importlib.import_module(f"{__name__}.{name}")
+    if name in _TASKS:
+        module = f"{__name__}._estimators.{_TASKS[name]}"
+        globals()[name] = getattr(_importlib.import_module(module), name)
+        return globals()[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -41,7 +41,7 @@ INVALID = [
     ("verbose", ["yes", -1]),
     ("dtype", ["float16", "int32", int, None, np.float16, np.dtype("i4")]),
     ("missing", ["drop", None, True, np.nan]),
-    ("embedding_dim", [0, -3, 2.5, "wide", [], [4, 0], [[3]], np.nan]),
+    ("embedding_dim", [0, -3, 2.5, "wide", [], [4, 0], [[3]], np.nan, True]),
     ("embedding_weights", ["glove", 3, np.ones((4, 2)), {"a": [1.0]}]),
     ("embedding_trainable", ["yes", None, 2]),
     ("categorical_features", ["all", 3, [0], ["a"], "from_dtype"]),
@@ -424,7 +424,7 @@ Y_OF_CLASSIFIERS = {
     "probabilities": (np.full((N, 2), 0.5), "Unknown label type: continuous"),
     "one class": (np.zeros(N), "one class"),
     "one class of str": (["a"] * N, "one class.*'a'"),
-    "several multiclass": (np.c_[LABELS, np.arange(N)], "MultiOutputClassifier"),
+    "several multiclass": (np.c_[LABELS, np.arange(N)], "Multi.*LSTMTagger"),
     "one-hot of 2": (
         np.c_[2 * LABELS, 2 - 2 * LABELS, LABELS],
         "MultiOutputClassifier",

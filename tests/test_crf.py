@@ -190,6 +190,35 @@ def reference_log_z(emissions):
     return logsumexp(a[-1] + end), np.array(a) + np.array(b[::-1])
 
 
+def reference_path(emissions):
+    """Viterbi in NumPy, and its score."""
+    values, transitions, start, end = emissions
+    best, back = start + values[0], []
+    for x in values[1:]:
+        candidates = best[:, np.newaxis] + transitions
+        back.append(candidates.argmax(axis=0))
+        best = candidates.max(axis=0) + x
+    path = [(best + end).argmax()]
+    for step in back[::-1]:
+        path.append(step[path[-1]])
+    return path[::-1], (best + end).max()
+
+
+@pytest.mark.parametrize("K", [2, 7, 9, 16, 45, 101])
+@pytest.mark.parametrize("scale", [0.0, 1.0, 300.0])
+def test_paths_off_the_vector_width(K, scale):
+    """Also of many equal ones."""
+    emissions, offsets = random_chains(K, [60, 1, 33], scale=scale, seed=K)
+    emissions = Emissions(*(np.round(part) for part in emissions))
+    found, scores = decoding.viterbi(emissions, offsets)
+    best = decoding.n_best(emissions, offsets, 2)
+    for b, (alone, path) in enumerate(sequences_of(emissions, offsets, found)):
+        expected, score = reference_path(alone)
+        assert_array_equal(path, expected)
+        assert scores[b] == score
+        assert_array_equal(best[b][0][0], path)
+
+
 @pytest.mark.parametrize("K", [2, 7, 9, 16, 45, 101])
 @pytest.mark.parametrize("scale", [1.0, 300.0])
 def test_sizes_off_the_vector_width(K, scale):

@@ -5,6 +5,7 @@ import pytest
 from crf_cases import AllPaths, StepTarget, offsets_of, random_chains, sequences_of
 from numpy.testing import assert_allclose, assert_array_equal
 
+from sklstm._network.build import every_step_network
 from sklstm._network.decoding import marginals
 from sklstm._network.emissions import Emissions
 from sklstm._network.layers.crf import CRF
@@ -212,7 +213,8 @@ def test_layer_begins_with_nothing():
     assert not any(part.any() for part in layer.scores)
     assert not layer.gives_steps and layer.n_outputs == 3
     assert layer.shapes == {"transitions": (3, 3), "start": (3,), "end": (3,)}
-    assert layer.n_elements(5, 100) == 2 * CRF("crf", 3, "float64").n_elements(5, 100)
+    assert layer.n_elements(5, 100) == 2 * 4 * 100 * 3  # twice as long
+    assert CRF("crf", 3, "float64").n_elements(5, 100) == 4 * 100 * 3
 
 
 def test_layer_has_no_step():
@@ -252,6 +254,44 @@ def test_scores_are_learnt():
     assert weights["transitions"].argmax(axis=1).tolist() == [1, 2, 0]
     p = marginals(out, np.array([0, 7], np.intp))
     assert p.argmax(axis=1).tolist() == target.values.tolist()
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("allowed", [None, ALLOWED])
+def test_gradient_of_a_network(bidirectional, allowed):
+    """By finite differences, through the layers below."""
+    network = every_step_network(
+        2, (3,), 3, "float64", bidirectional=bidirectional, crf=True, allowed=allowed
+    )
+    rng = np.random.default_rng(0)
+    parameters = rng.standard_normal(network.layout.size)
+    lengths = np.array(LENGTHS)
+    data, starts = rng.standard_normal((N, 2)), offsets_of(LENGTHS)[:-1]
+    labels = [0, 1, -1, 0, -1, 2, 1, -1, 0, 0]
+    target = StepTarget(labels, offsets_of(LENGTHS), rng.uniform(0.5, 2, N))
+    loss, weight = CRFLoss(3, allowed), rng.uniform(0.5, 2, len(LENGTHS))
+
+    def forward():
+        network.load(parameters, backward=True)
+        return network.forward(data, starts, lengths, keep=True)
+
+    out, tapes = forward()
+    value, d = loss.value_and_gradient(out, target, weight)
+    gradient = network.backward(d, tapes).copy()
+    assert np.isfinite(value)
+    step = 1e-5
+    for k, before in enumerate(parameters.copy()):
+        ends = []
+        for parameters[k] in (before + step, before - step):
+            ends.append(loss.value(forward()[0], target, weight))
+        parameters[k] = before
+        difference = (ends[0] - ends[1]) / (2 * step)
+        assert_allclose(gradient[k], difference, 1e-6, 1e-9)
+    masks = {"start": 0, "transitions": 1, "end": 2}
+    for key, derivative in network.views(gradient)["crf"].items():
+        if allowed is not None:
+            assert not derivative[~np.array(allowed[masks[key]])].any()
+        assert derivative.any()
 
 
 # ---- PyTorch -------------------------------------------------------------------------

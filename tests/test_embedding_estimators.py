@@ -21,8 +21,26 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
+from token_cases import (
+    OPTIONS,
+    E,
+    V,
+    encoded,
+    every_option,
+    fitted,
+    small,
+    table,
+    tokens,
+)
 
-from sklstm import GRUClassifier, GRURegressor, LSTMClassifier, LSTMRegressor
+from sklstm import (
+    GRUClassifier,
+    GRURegressor,
+    LSTMClassifier,
+    LSTMRegressor,
+    LSTMStepRegressor,
+    LSTMTagger,
+)
 from sklstm._training.gradient import minibatch_gradient
 from sklstm.inspection import (
     GateDisplay,
@@ -33,60 +51,6 @@ from sklstm.preprocessing import TokenEncoder
 from sklstm.sequences import SequenceArray
 
 pytestmark = pytest.mark.filterwarnings("ignore:Maximum iterations")
-
-V, E = 9, 5
-OPTIONS = [
-    {},
-    {"bidirectional": True, "pooling": "max"},
-    {"pooling": "attention", "dropout": 0.4, "recurrent_dropout": 0.3},
-    {"tbptt": 2},
-    {"dtype": "float64", "alpha": 0.01},
-    {"dtype": "bfloat16", "hidden_layer_sizes": (5, 4)},
-    {"solver": "lbfgs"},
-    {"solver": "sgd", "max_grad_norm": None},
-    {"solver": "adamw", "alpha": 0.1, "embedding_trainable": False},
-    {"solver": "rmsprop", "missing": "ffill"},
-    {"missing": "indicator"},
-]
-every_option = pytest.mark.parametrize("options", OPTIONS, ids=str)
-
-
-def tokens(n=30, seed=0, high=V):
-    """Sequences of ids, one of no steps and one that has the largest."""
-    rng = np.random.default_rng(seed)
-    X = [rng.integers(0, high, T) for T in rng.integers(1, 8, n)]
-    X[3], X[4] = X[3][:0], np.array([high - 1, 0])
-    return X
-
-
-def table(n=30, seed=0):
-    """Sequences of two columns of ids and two of numbers."""
-    rng = np.random.default_rng(seed)
-    X = [rng.standard_normal((T, 4)) for T in rng.integers(1, 8, n)]
-    for x in X:
-        x[:, [1, 3]] = rng.integers(0, (V, 4), (len(x), 2))
-    return X
-
-
-def small(Estimator=LSTMClassifier, **params):
-    params = {
-        "hidden_layer_sizes": 6, "embedding_dim": E, "max_iter": 3, "batch_size": 7,
-        "random_state": 0, "learning_rate_init": 0.02, **params,
-    }  # fmt: skip
-    return Estimator(**params)
-
-
-def fitted(Estimator=LSTMClassifier, X=None, **params):
-    X = tokens() if X is None else X
-    return small(Estimator, **params).fit(X, make_target(Estimator, X))
-
-
-def encoded(X, words="abcdefghi", **options):
-    """Ids as a TokenEncoder hands them on."""
-    offsets = np.cumsum([0, *map(len, X)])
-    data = np.concatenate(X)[:, np.newaxis]
-    return SequenceArray(data, offsets, vocabulary=list(words), **options)
-
 
 # ---- promises --------------------------------------------------------------------
 
@@ -290,46 +254,6 @@ def test_number_of_rows():
     assert len(small().fit(X, y, weight).weights_["embedding"]) == 5
 
 
-@pytest.mark.parametrize("options", OPTIONS, ids=str)
-def test_columns_of_ids_beside_numbers(options):
-    X = table()
-    params = {"categorical_features": [1, 3], "embedding_dim": [E, 2], **options}
-    model = fitted(X=X, **params)
-    assert model.weights_["embedding_1"].shape == (V, E)
-    assert model.weights_["embedding_3"].shape == (4, 2)
-    reads = E + 2 + 2 + 4 * (options.get("missing") == "indicator")
-    assert model.weights_["weight_ih_l0"].shape[1] == reads
-    together = outputs(model, X)
-    for i in range(len(X)):
-        for method, value in outputs(model, X[i : i + 1]).items():
-            assert_array_equal(value[0], together[method][i])
-    if not options.get("bidirectional"):
-        x, state = X[0], model.initial_state()
-        for step in x:
-            y, state = model.predict_step(step, state)
-        assert_array_equal(y, model.predict([x]))
-    loaded = pickle.loads(pickle.dumps(model))
-    assert_same_outputs(outputs(loaded, X), together)
-
-
-def test_ways_to_name_columns():
-    X, names = table(), ["a", "b", "c", "d"]
-    expected = fitted(X=X, categorical_features=[1, 3])
-    offsets = np.cumsum([0, *map(len, X)])
-    named = SequenceArray(np.concatenate(X), offsets, names)
-    for columns in (
-        [False, True, False, True], np.array([1, 3]), (3, 1), ["b", "d"],
-        pd.Index(["d", "b"]), np.array([False, True, False, True]),
-    ):  # fmt: skip
-        assert_same_bits(fitted(X=named, categorical_features=columns), expected)
-    # widths belong to the columns as they are named
-    model = fitted(X=X, categorical_features=[3, 1], embedding_dim=[2, E])
-    shapes = [model.weights_[f"embedding_{k}"].shape for k in (1, 3)]
-    assert shapes == [(V, E), (4, 2)]
-    one = fitted(X=X, categorical_features=[3])
-    assert one.weights_["embedding"].shape == (4, E)
-
-
 @pytest.mark.parametrize("missing", ["ffill", "indicator"])
 def test_missing_ids(missing):
     """Before the first one it is not known, later it is the last one."""
@@ -358,8 +282,10 @@ def test_given_rows():
     still = {"embedding_trainable": False}
     model = fitted(X=X, embedding_weights=weights, **still)
     assert_array_equal(model.weights_["embedding"], weights.astype("f4"))
-    as_list = fitted(X=X, embedding_weights=weights.tolist(), **still)
-    assert_same_bits(as_list, model)
+    for form in (weights.tolist(), [weights], (dict(enumerate(weights)),)):
+        assert_same_bits(fitted(X=X, embedding_weights=form, **still), model)
+    none = fitted(X=X, embedding_weights=[None])
+    assert_same_bits(none, fitted(X=X))
     # ids as keys, and tokens where X knows them; others begin as usual
     usual = fitted(X=X, learning_rate_init=1e-12).weights_["embedding"]
     by_id = fitted(X=X, embedding_weights={1: weights[1], 0: weights[0]}, **still)
@@ -456,56 +382,12 @@ def test_values_that_are_no_ids(Estimator, kind):
     assert vars(model) == before
 
 
-def test_values_that_are_no_ids_in_a_table():
-    X = table()
-    offsets = np.cumsum([0, *map(len, X)])
-    data = np.concatenate(X)
-    data[offsets[5], 3] = 0.5
-    bad = SequenceArray(data, offsets, ["a", "b", "c", "d"])
-    with pytest.raises(ValueError, match=r"0.5 at sample 5, step 0, feature 3 \(d\)"):
-        fitted(X=bad, categorical_features=["b", "d"])
-    fitted(X=bad, categorical_features=["b"])
-
-
-@pytest.mark.parametrize(
-    "params, message",
-    [
-        ({}, "X has 4 features, but with embedding_dim alone .* categorical_features="),
-        ({"categorical_features": [4]}, "holds 4, but the columns of X are 0 to 3"),
-        ({"categorical_features": [-1]}, "holds -1"),
-        ({"categorical_features": [1, 1]}, "names column 1 twice"),
-        ({"categorical_features": [True]}, "mask of 1 booleans, but X has 4"),
-        ({"categorical_features": ["b"]}, "names 'b'.*X has none"),
-        ({"categorical_features": [1.0]}, "list of indices, of names, or of booleans"),
-        ({"categorical_features": ["b", 1]}, "list of indices, of names"),
-        ({"categorical_features": []}, "names no column"),
-        ({"categorical_features": [False] * 4}, "names no column"),
-        ({"categorical_features": "from_dtype"}, "from_dtype.*pass their names or ind"),
-        (
-            {"categorical_features": [1], "embedding_dim": [3, 4]},
-            "2 numbers, but categorical_features names 1 columns",
-        ),
-        ({"embedding_dim": [3, 4]}, "2 numbers, but without categorical_features"),
-        (
-            {"categorical_features": [1], "embedding_dim": None},
-            "categorical_features is given, but with embedding_dim=None",
-        ),
-        (
-            {"embedding_weights": np.ones((V, E)), "embedding_dim": None},
-            "embedding_weights is given, but with embedding_dim=None",
-        ),
-    ],
-)
-def test_parameters_that_do_not_go_with_each_other(params, message):
-    with pytest.raises(ValueError, match=message):
-        fitted(X=table(), **params)
-
-
-def test_names_that_x_has_not():
-    X = table()
-    named = SequenceArray(np.concatenate(X), np.cumsum([0, *map(len, X)]), list("abcd"))
-    with pytest.raises(ValueError, match=r"names 'e'.*\['a', 'b', 'c', 'd'\]"):
-        fitted(X=named, categorical_features=["b", "e"])
+def test_ids_need_no_padding():
+    """What a SequenceArray of ids becomes in an array has -1 behind the ends."""
+    X = encoded(tokens())
+    with pytest.raises(ValueError, match="X holds -1 at sample.*pass a SequenceArray"):
+        fitted(X=X.to_padded())
+    fitted(X=X)
 
 
 def test_ids_that_are_too_large(monkeypatch):
@@ -652,3 +534,59 @@ def test_a_regressor_in_other_units():
     y = make_target(GRURegressor, X)
     model = small(GRURegressor).partial_fit(X, y).partial_fit(X, 1000 * y)
     assert np.isfinite(model.predict(X)).all()
+
+
+# ---- targets at steps --------------------------------------------------------------
+
+
+def at_steps(Estimator, X):
+    """A label or number at each step, which its id says."""
+    if Estimator is LSTMTagger:
+        return [["B" if k % 3 == 0 else "O" for k in x] for x in X]
+    return [np.sin(x.astype(float)) for x in X]
+
+
+STEP_OPTIONS = [
+    (LSTMTagger, {}),
+    (LSTMTagger, {"crf": False, "dropout": 0.3, "bidirectional": False}),
+    (LSTMTagger, {"embedding_trainable": False, "dtype": "float64"}),
+    (LSTMStepRegressor, {"bidirectional": False, "missing": "indicator"}),
+    (LSTMStepRegressor, {"solver": "lbfgs"}),
+]
+
+
+@pytest.mark.parametrize("Estimator, options", STEP_OPTIONS)
+def test_targets_at_steps(threads, Estimator, options):
+    X = [x for x in tokens() if len(x)]
+    y = at_steps(Estimator, X)
+    with threads(2):
+        again = small(Estimator, **options).fit(X, y)
+    model = small(Estimator, **options).fit(X, y)
+    assert_same_bits(model, again)
+    assert model.weights_["embedding"].shape == (V, E)
+    together = model.predict(X)
+    for i in range(len(X)):
+        assert_array_equal(model.predict(X[i : i + 1])[0], together[i])
+    loaded = pickle.loads(pickle.dumps(model))
+    beyond = model.predict([[V, 2]])[0]
+    assert_array_equal(loaded.predict([[0, 2]])[0], beyond)
+    bad = [*X[:2], np.array([1, -3])]
+    for call in (model.predict, lambda X: model.fit(X, at_steps(Estimator, X))):
+        with pytest.raises(ValueError, match="X holds -3 at sample 2, step 1"):
+            call(bad)
+    if Estimator is LSTMStepRegressor and not model.bidirectional:
+        state = model.initial_state()
+        for k, token in enumerate(X[5]):
+            got, state = model.predict_step([token], state)
+            assert_array_equal(np.ravel(got)[0], together[5][k])
+
+
+@pytest.mark.parametrize("Estimator", [LSTMTagger, LSTMStepRegressor])
+def test_targets_at_steps_are_learnt(Estimator):
+    X = [x for x in tokens(80) if len(x)]
+    y = at_steps(Estimator, X)
+    model = small(Estimator, max_iter=40).fit(X, y)
+    assert model.score(X, y) > 0.95
+    columns = [np.c_[np.ones(len(x)), x] for x in X]
+    params = {"categorical_features": [1], "max_iter": 40}
+    assert small(Estimator, **params).fit(columns, y).score(columns, y) > 0.95

@@ -14,6 +14,8 @@ from sklstm import (
     GRURegressor,
     LSTMClassifier,
     LSTMRegressor,
+    LSTMStepRegressor,
+    LSTMTagger,
     RNNClassifier,
     RNNRegressor,
 )
@@ -83,6 +85,11 @@ OURS = [
     TimeDistributed(StandardScaler()),
     FrameStacker(2),
     make_pipeline(TimeDistributed(StandardScaler()), GRUClassifier(4)),
+    LSTMTagger(),
+    LSTMTagger(hidden_layer_sizes=(5, 4), cell="gru", crf=False, bidirectional=False),
+    LSTMStepRegressor(missing="indicator", dtype="float64"),
+    LSTMStepRegressor(hidden_layer_sizes=6, cell="rnn_tanh", solver="lbfgs"),
+    make_pipeline(TimeDistributed(StandardScaler()), LSTMTagger(4)),
 ]
 
 

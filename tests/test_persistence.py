@@ -28,6 +28,8 @@ from sklstm import (
     GRURegressor,
     LSTMClassifier,
     LSTMRegressor,
+    LSTMStepRegressor,
+    LSTMTagger,
     RNNClassifier,
     RNNRegressor,
     SequenceArray,
@@ -42,6 +44,9 @@ WITH_NAN = [np.where(RNG.random(x.shape) < 0.1, np.nan, x) for x in X]
 LABELS = RNG.permutation(30) % 3
 NAMES = np.array(["no", "yes", "perhaps"], dtype=object)[LABELS]
 NUMBERS = 100 + 10 * RNG.standard_normal(30)
+OF_STEPS = [x[:, 0].cumsum() for x in X]
+BIO = [["B-x", "I-x", "O"] * 2 for _ in X]
+TAGS = [tags[: len(x)] for tags, x in zip(BIO, X)]
 SMALL = {"hidden_layer_sizes": 3, "max_iter": 2, "batch_size": 8, "random_state": 0}
 DEEP = {"hidden_layer_sizes": (3, 2), "bidirectional": True}
 
@@ -97,6 +102,23 @@ CASES = {
         SequenceArray.from_list(X),
         NUMBERS,
     ),
+    "tags": (LSTMTagger(**SMALL | DEEP), X, TAGS),
+    "tags of any type": (
+        LSTMTagger(**SMALL, cell="gru", crf=False, missing="ffill", dropout=0.2),
+        WITH_NAN,
+        [[(s > 0, "positive") if s > 0 else 7 for s in sums] for sums in OF_STEPS],
+    ),
+    "tags that are zeros and ones": (
+        LSTMTagger(**SMALL, solver="lbfgs"),
+        X,
+        [(x > 0).astype(int) for x in X],
+    ),
+    "steps": (LSTMStepRegressor(**SMALL, dtype="float64", loss="huber"), X, OF_STEPS),
+    "quantiles of steps": (
+        LSTMStepRegressor(**SMALL | DEEP, loss="quantile", quantile=[0.9, 0.1]),
+        X,
+        [np.column_stack([sums, -sums]) for sums in OF_STEPS],
+    ),
 }
 
 
@@ -108,7 +130,8 @@ def fitted():
 def predictions(estimator, X):
     """Numbers, for a classifier too."""
     name = "predict_proba" if hasattr(estimator, "predict_proba") else "predict"
-    return getattr(estimator, name)(X)
+    found = getattr(estimator, name)(X)
+    return np.concatenate(list(found)) if found.dtype == object else found
 
 
 def through_pickle(thing, folder):
@@ -573,3 +596,34 @@ def test_earlier_containers_and_states(earlier):
     model, state = unpickled(earlier, "rnn_regressor"), unpickled(earlier, "state")
     after, _ = model.predict_step(np.ones((1, 2)), state)
     assert_allclose(after, earlier["state/predictions"], 1e-9)
+
+
+STEP_FILES = sorted(DATA.glob("step_pickles_*.npz"))
+
+
+def test_there_are_pickles_with_targets_at_steps():
+    major, minor = re.match(r"(\d+)\.(\d+)", sklstm.__version__).groups()
+    assert DATA / f"step_pickles_{major}_{minor}.npz" in STEP_FILES
+
+
+@pytest.mark.parametrize("path", STEP_FILES, ids=lambda path: path.stem)
+def test_earlier_estimators_with_a_target_at_every_step(path):
+    with np.load(path) as contents:
+        earlier = dict(contents)
+    names = {key.split("/")[0] for key in earlier if key.endswith("/predictions_later")}
+    assert len(names) >= 5
+    with_nan = unpickled(earlier, "X")
+    whole = SequenceArray(
+        np.nan_to_num(with_nan.data), with_nan.offsets, with_nan.feature_names
+    )
+    for name in names:
+        model = unpickled(earlier, name)
+        X, y = whole if model.missing == "error" else with_nan, earlier[f"{name}/y"]
+        y = np.split(y, X.offsets[1:-1])
+        assert clone(model).get_params().keys() == type(model)().get_params().keys()
+        rtol = 1e-4 if np.dtype(model.dtype) == np.float32 else 1e-9
+        before = predictions(model, X)
+        assert_allclose(before, earlier[f"{name}/predictions"], rtol, err_msg=name)
+        after = predictions(model.partial_fit(X, y), X)
+        assert_allclose(after, earlier[f"{name}/predictions_later"], rtol, err_msg=name)
+        assert (before != after).any()

@@ -93,6 +93,18 @@ def test_bioes(letters):
     assert masks.start.tolist() == [tag[0] in (B, S, "O") for tag in classes]
 
 
+@pytest.mark.parametrize("paths", [IOB2, BIOES])
+def test_letters_alone(paths):
+    """Where there is one type it need not be said."""
+    named = [[tag[:2] + "X" if "-" in tag else tag for tag in path] for path in paths]
+    alone = [[tag[0] for tag in path] for path in named]
+    for masks, expected in zip(auto(alone), auto(named), strict=True):
+        assert_array_equal(masks, expected)
+    assert auto([["O", "B", "I"]]) is not None
+    assert auto([["O", "I", "B"]]) is None
+    assert auto([["O", "B", "B"], ["I"]]) is None
+
+
 def test_types_with_dashes_and_odd_names():
     paths = [["O", "B-geo-loc", "I-geo-loc"], ["B-geo", "I-geo", "O", "B-1.é"]]
     masks = auto(paths)
@@ -115,6 +127,8 @@ def test_types_with_dashes_and_odd_names():
         [["B-PER", "I-PER", "O", "X"]],
         [["B-PER", "I-PER", "O", "o"]],
         [["B-", "I-", "O"]],
+        [["B-X", "I-X", "O", "O-X"]],
+        [["", "B-X", "I-X", "O"]],
         [["BPER", "IPER", "O"]],
         [["B-PER", "I-PER", "E-PER", "O", "B-PER"]],  # ends inside
         [["B-PER", "E-PER", "O", "B-PER", "O"]],

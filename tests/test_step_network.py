@@ -51,7 +51,7 @@ class Problem:
 
 @every_cell
 @every_dtype
-def test_outputs_are_those_of_every_beginning(cell, dtype):
+def test_outputs_are_those_of_every_beginning(instruction_set, cell, dtype):
     """To the bit what the last output is for the sequence up to each step."""
     problem = Problem(cell, dtype)
     whole = whole_sequence_network(3, (9, 5), 4, **problem.options)
@@ -69,7 +69,7 @@ def test_outputs_are_those_of_every_beginning(cell, dtype):
 
 
 @every_cell
-def test_gradient_is_the_sum_over_beginnings(cell):
+def test_gradient_is_the_sum_over_beginnings(instruction_set, cell):
     problem = Problem(cell)
     whole = whole_sequence_network(3, (9, 5), 4, **problem.options)
     whole.load(problem.parameters, backward=True)
@@ -118,7 +118,7 @@ def test_a_step_is_the_whole(cell):
 
 
 @every_dtype
-def test_threads_change_no_bit(dtype):
+def test_threads_change_no_bit(instruction_set, dtype):
     rng = np.random.default_rng(0)
     lengths = rng.integers(0, 60, size=40)
     starts = np.cumsum(lengths) - lengths

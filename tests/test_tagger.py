@@ -7,6 +7,7 @@ from scipy.special import expit, log_softmax, softmax
 from step_estimator_cases import sequences, small, target
 
 from sklstm import LSTMTagger
+from sklstm.sequences import SequenceArray
 
 X = sequences()
 Y = target(LSTMTagger, X)
@@ -161,3 +162,14 @@ def test_warm_start_needs_the_same_classes():
     model = fitted(warm_start=True)
     with pytest.raises(ValueError, match="same classes"):
         model.fit(X, [["up" if v != "up" else "flat" for v in part] for part in Y])
+
+
+def test_a_subclass_reads_as_its_parent():
+    """Whatever its name ends with."""
+
+    class Mine(LSTMTagger):
+        pass
+
+    y = SequenceArray.from_list([np.arange(len(x))[:, np.newaxis] % 2 for x in X])
+    model = Mine(3, max_iter=1).fit(X, y)
+    assert model.classes_.dtype.kind == "i"

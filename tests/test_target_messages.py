@@ -140,14 +140,14 @@ OF_BOTH = {
     "per step": (
         np.arange(STEPS) % 2,
         rf"\[12, {STEPS}\]. X has {STEPS} steps in 12 sequences, y has {STEPS} values: "
-        "one target for each sequence is needed. A target for every step is not supp",
+        "one target for each sequence is needed. For a target at every step use LSTM",
     ),
     "too short": (LABELS[1:], rf"\[12, 11\]. X has {STEPS} steps .* y has 11 values"),
     "too long 2-D": (np.ones((13, 2)), r"y has 13 rows \(shape \(13, 2\)\)"),
     "transposed": (np.tile(LABELS, (2, 1)), r"rows \(shape \(2, 12\)\).*Pass y.T"),
     "lists by step": (
         [[0] * len(x) for x in X],
-        f"sample 0 has a list of {len(X[0])}. One target for each sequence.*every step",
+        f"sample 0 has a list of {len(X[0])}. One target for each sequence.*LSTMTagger",
     ),
     "arrays by step": (
         [np.zeros(len(x)) for x in X],
@@ -155,13 +155,13 @@ OF_BOTH = {
     ),
     "objects by step": (
         objects(np.zeros(3), np.zeros(4)),
-        "sample 0 has a ndarray of 3. One target for each sequence",
+        "sample 0 has a ndarray of 3. One target .*LSTMTagger .*LSTMStepRegressor",
     ),
     "Series by step": ([pd.Series(range(len(x))) for x in X], "sample 0 has a Series"),
     "some lists": ([0, 1, [1, 2]] * 4, "sample 2 has a list of 2"),
     "series of lists": (pd.Series([[1, 2]] * N), "sample 0 has a list of 2"),
-    "3-D": (np.zeros((N, 4, 1)), r"dim 3.*y has shape \(12, 4, 1\).*every step"),
-    "SequenceArray": (SequenceArray.from_list(X), "y is a SequenceArray.*every step"),
+    "3-D": (np.zeros((N, 4, 1)), r"dim 3.*y has shape \(12, 4, 1\).*LSTMStepRegressor"),
+    "SequenceArray": (SequenceArray.from_list(X), "y is a SequenceArray.*LSTMTagger"),
     "dict": (dict(enumerate(LABELS)), r"got 'dict'. Pass list\(y.values\(\)\)"),
     "set": ({0, 1}, "got 'set'. A set has no order: pass a list"),
     "iterator": (lambda: iter(LABELS), r"iterator'. Pass list\(y\)"),
@@ -328,7 +328,7 @@ def test_bad_weight(Estimator, case, way):
 def test_weights_of_an_importance():
     for weight, match in (
         (np.ma.array(ONES), "sample_weight is a masked array"),
-        (np.ones(STEPS), "A weight for every step is not supported"),
+        (np.ones(STEPS), "Weights of every step are for LSTMTagger"),
         (ONES[1:], r"\[12, 11\].*one weight for each sequence"),
     ):
         with pytest.raises((TypeError, ValueError), match=match):

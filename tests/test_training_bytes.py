@@ -68,3 +68,36 @@ def test_a_minibatch_takes_no_more_and_little_less(cell, bidirectional, pooling,
     finally:
         tracemalloc.stop()
     assert peak < said < 1.6 * peak
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("columns", [(0,), (1, 5)])
+@pytest.mark.parametrize("rows", [50, 5000])
+@pytest.mark.parametrize("rate", [0, 0.5])
+def test_tables_take_no_more_and_little_less(bidirectional, columns, rows, rate):
+    n_features = 1 if columns == (0,) else F
+    embedding = {
+        "columns": columns, "rows": (rows,) * len(columns),
+        "widths": (50,) * len(columns), "trainable": True,
+    }  # fmt: skip
+    given = options("gru", bidirectional, "max") | {
+        "n_features": n_features, "embedding": embedding, "dropout": rate,
+    }  # fmt: skip
+    network = whole_sequence_network(**given)
+    said = network.training_bytes(B, B * T)
+    X = np.random.default_rng(0).integers(0, rows, (B * T, n_features))
+    X = X.astype(np.float32)
+    tracemalloc.start()
+    try:
+        network = whole_sequence_network(**given)
+        # of seven vectors of parameters those that a fit has beside the gradient
+        held = [np.full(network.layout.size, 0.01, np.float32) for _ in range(6)]
+        network.load(held[0], backward=True)
+        masks = Masks(1, 1, np.arange(B))
+        starts, lengths = np.arange(B) * T, np.full(B, T)
+        _, tapes = network.forward(X, starts, lengths, keep=True, masks=masks)
+        network.backward(np.ones((B, 5), np.float32), tapes)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < said < 1.6 * peak

@@ -141,7 +141,7 @@ def tour_of_preprocessing(scale=1.0):
     steps.inverse_transform(steps.transform(X))
     words = [["b", "a", "b"][: len(x)] for x in X]
     encoder = preprocessing.TokenEncoder()
-    model_of_words = make_pipeline(encoder, small(CLASSIFIERS[1]))
+    model_of_words = make_pipeline(encoder, small(CLASSIFIERS[1], embedding_dim=2))
     require(len(fitted(model_of_words, words, y).predict(words)) == len(X), "words")
     ids = encoder.transform(words)
     require(encoder.inverse_transform(ids) == words, "tokens")

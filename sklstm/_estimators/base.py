@@ -26,6 +26,7 @@ from .._training.split import nothing_seen, remember, sample_keys, split
 from .._typing import ArrayLike, Estimator, SequencesLike
 from ..sequences._check import features_of, validate_sequences, warn_of_one_step
 from ..sequences._missing import observed_mean
+from .categories import coded
 from .checks import NO_JOBS, check_parameters, hidden_sizes, precision
 from .fitted import Fitted, fitted_of
 from .going_on import check_same_network
@@ -115,6 +116,8 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
     _sides = None
     # The constant outputs that a first fit started with, where it is known.
     _start = None
+    # Categories of the columns of X, of a fit that finds them by dtype.
+    _categories = None
 
     def set_params(self: Estimator, **params: Any) -> Estimator:
         """Set parameters of the estimator.
@@ -238,6 +241,8 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
     ):  # fmt: skip
         check_parameters(self, validation, groups, incremental)
         before = vars(self).get("_fitted") if incremental or self.warm_start else None
+        if before is not None or self._categories is not None:
+            self._categories = before and before.categories
         reader = self._reader()
         given = self._read(X, y, sample_weight, groups, reset=before is None)
         if not incremental:
@@ -279,6 +284,8 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
     def _read(self, X, y, sample_weight, groups=None, *, reset):
         """Valid samples, without those whose weight is zero."""
         table = X
+        if isinstance(self.categorical_features, str):  # "from_dtype"
+            X, self._categories = coded(X, self._categories)
         X = validate_sequences(
             self,
             X,
@@ -347,6 +354,7 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
             self.missing,
             first_value,
             vocabulary,
+            self._categories,
         )
 
     def _set_aside(self, given, validation, target, rng, incremental):
@@ -425,6 +433,8 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
 
     def _check_X(self, fitted, X, state=None):
         """Valid X as the fitted network reads it, from a state on that is checked."""
+        if fitted.categories is not None:
+            X, _ = coded(X, fitted.categories)
         X = validate_sequences(
             self,
             X,

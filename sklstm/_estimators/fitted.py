@@ -39,6 +39,8 @@ class Fitted:
     first_value: np.ndarray | None = None
     # Tokens by id, where X of the fit knew them.
     vocabulary: tuple | None = None
+    # Categories by the number of their column, where the dtypes of X said them.
+    categories: dict | None = None
     # (P,), read-only; None before training.
     parameters: np.ndarray | None = None
     # Networks that are packed and not in use.
@@ -63,6 +65,7 @@ class Fitted:
             "missing": self.missing,
             "first_value": self.first_value,
             "vocabulary": self.vocabulary,
+            "categories": self.categories,
             "parameters": self.parameters,
         }
 

@@ -11,9 +11,12 @@ def check_same_network(estimator, fitted):
     before = {**fitted.architecture, "missing": fitted.missing}
     asked = {**estimator._asked_architecture(), "missing": estimator.missing}
     asked["embedding"] = asked_embedding(estimator, fitted.features)
+    by_dtype = fitted.categories is not None
+    before |= as_parameters(before.pop("embedding", None), by_dtype)
+    by_dtype = isinstance(estimator.categorical_features, str)
+    asked |= as_parameters(asked.pop("embedding"), by_dtype)
     for values in (before, asked):
         values |= estimator._cell_parameters(values.pop("cell"))
-        values |= as_parameters(values.pop("embedding", None))
     changed = [name for name in before if before[name] != asked.get(name, before[name])]
     if changed:
         was, now = (

@@ -193,8 +193,9 @@ class Tokens:
         Columns of X that are ids, where others are numbers: their indices, their names
         or a mask, as in :class:`sklearn.ensemble.HistGradientBoostingClassifier`. The
         network reads their rows side by side, and behind them the numbers. With None
-        and `embedding_dim` X is one column. "from_dtype" is not available, as the
-        sequences are numbers that have lost the dtypes of tables.
+        and `embedding_dim` X is one column. "from_dtype" takes the columns of a
+        categorical dtype, pandas' or polars', where X is a list of DataFrames, and
+        gives their categories ids: what was no category in the first fit has row 0.
         """)
 
 

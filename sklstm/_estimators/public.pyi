@@ -83,8 +83,9 @@ class GRUClassifier(RecurrentClassifier):
         Columns of X that are ids, where others are numbers: their indices, their names
         or a mask, as in :class:`sklearn.ensemble.HistGradientBoostingClassifier`. The
         network reads their rows side by side, and behind them the numbers. With None
-        and `embedding_dim` X is one column. "from_dtype" is not available, as the
-        sequences are numbers that have lost the dtypes of tables.
+        and `embedding_dim` X is one column. "from_dtype" takes the columns of a
+        categorical dtype, pandas' or polars', where X is a list of DataFrames, and
+        gives their categories ids: what was no category in the first fit has row 0.
 
     forget_bias : float or "chrono", default=0.0
         Where the bias of the update gate starts, which says how much of its state a
@@ -544,8 +545,9 @@ class GRURegressor(RecurrentRegressor):
         Columns of X that are ids, where others are numbers: their indices, their names
         or a mask, as in :class:`sklearn.ensemble.HistGradientBoostingClassifier`. The
         network reads their rows side by side, and behind them the numbers. With None
-        and `embedding_dim` X is one column. "from_dtype" is not available, as the
-        sequences are numbers that have lost the dtypes of tables.
+        and `embedding_dim` X is one column. "from_dtype" takes the columns of a
+        categorical dtype, pandas' or polars', where X is a list of DataFrames, and
+        gives their categories ids: what was no category in the first fit has row 0.
 
     forget_bias : float or "chrono", default=0.0
         Where the bias of the update gate starts, which says how much of its state a
@@ -1063,8 +1065,9 @@ class LSTMClassifier(RecurrentClassifier):
         Columns of X that are ids, where others are numbers: their indices, their names
         or a mask, as in :class:`sklearn.ensemble.HistGradientBoostingClassifier`. The
         network reads their rows side by side, and behind them the numbers. With None
-        and `embedding_dim` X is one column. "from_dtype" is not available, as the
-        sequences are numbers that have lost the dtypes of tables.
+        and `embedding_dim` X is one column. "from_dtype" takes the columns of a
+        categorical dtype, pandas' or polars', where X is a list of DataFrames, and
+        gives their categories ids: what was no category in the first fit has row 0.
 
     forget_bias : float or "chrono", default=1.0
         Where the bias of the forget gate starts [Gers2000]_, [Jozefowicz2015]_.
@@ -1534,8 +1537,9 @@ class LSTMRegressor(RecurrentRegressor):
         Columns of X that are ids, where others are numbers: their indices, their names
         or a mask, as in :class:`sklearn.ensemble.HistGradientBoostingClassifier`. The
         network reads their rows side by side, and behind them the numbers. With None
-        and `embedding_dim` X is one column. "from_dtype" is not available, as the
-        sequences are numbers that have lost the dtypes of tables.
+        and `embedding_dim` X is one column. "from_dtype" takes the columns of a
+        categorical dtype, pandas' or polars', where X is a list of DataFrames, and
+        gives their categories ids: what was no category in the first fit has row 0.
 
     forget_bias : float or "chrono", default=1.0
         Where the bias of the forget gate starts [Gers2000]_, [Jozefowicz2015]_.
@@ -2052,8 +2056,9 @@ class LSTMStepRegressor(RecurrentStepRegressor):
         Columns of X that are ids, where others are numbers: their indices, their names
         or a mask, as in :class:`sklearn.ensemble.HistGradientBoostingClassifier`. The
         network reads their rows side by side, and behind them the numbers. With None
-        and `embedding_dim` X is one column. "from_dtype" is not available, as the
-        sequences are numbers that have lost the dtypes of tables.
+        and `embedding_dim` X is one column. "from_dtype" takes the columns of a
+        categorical dtype, pandas' or polars', where X is a list of DataFrames, and
+        gives their categories ids: what was no category in the first fit has row 0.
 
     cell : {"lstm", "lstm_peephole", "gru", "rnn_tanh", "rnn_relu"}, default="lstm"
         What the recurrent layers are made of: long short-term memory [Hochreiter1997]_,
@@ -2514,8 +2519,9 @@ class LSTMTagger(RecurrentTagger):
         Columns of X that are ids, where others are numbers: their indices, their names
         or a mask, as in :class:`sklearn.ensemble.HistGradientBoostingClassifier`. The
         network reads their rows side by side, and behind them the numbers. With None
-        and `embedding_dim` X is one column. "from_dtype" is not available, as the
-        sequences are numbers that have lost the dtypes of tables.
+        and `embedding_dim` X is one column. "from_dtype" takes the columns of a
+        categorical dtype, pandas' or polars', where X is a list of DataFrames, and
+        gives their categories ids: what was no category in the first fit has row 0.
 
     cell : {"lstm", "lstm_peephole", "gru", "rnn_tanh", "rnn_relu"}, default="lstm"
         What the recurrent layers are made of: long short-term memory [Hochreiter1997]_,
@@ -3009,8 +3015,9 @@ class RNNClassifier(RecurrentClassifier):
         Columns of X that are ids, where others are numbers: their indices, their names
         or a mask, as in :class:`sklearn.ensemble.HistGradientBoostingClassifier`. The
         network reads their rows side by side, and behind them the numbers. With None
-        and `embedding_dim` X is one column. "from_dtype" is not available, as the
-        sequences are numbers that have lost the dtypes of tables.
+        and `embedding_dim` X is one column. "from_dtype" takes the columns of a
+        categorical dtype, pandas' or polars', where X is a list of DataFrames, and
+        gives their categories ids: what was no category in the first fit has row 0.
 
     activation : {"tanh", "relu"}, default="tanh"
         Activation function of the hidden units. "relu" does not saturate, which carries
@@ -3467,8 +3474,9 @@ class RNNRegressor(RecurrentRegressor):
         Columns of X that are ids, where others are numbers: their indices, their names
         or a mask, as in :class:`sklearn.ensemble.HistGradientBoostingClassifier`. The
         network reads their rows side by side, and behind them the numbers. With None
-        and `embedding_dim` X is one column. "from_dtype" is not available, as the
-        sequences are numbers that have lost the dtypes of tables.
+        and `embedding_dim` X is one column. "from_dtype" takes the columns of a
+        categorical dtype, pandas' or polars', where X is a list of DataFrames, and
+        gives their categories ids: what was no category in the first fit has row 0.
 
     activation : {"tanh", "relu"}, default="tanh"
         Activation function of the hidden units. "relu" does not saturate, which carries

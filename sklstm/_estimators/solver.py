@@ -59,7 +59,7 @@ class Solver:
         else:
             options = estimator._initial_options(data.lengths)
             if fitted.embedding is not None:
-                options["tables"] = initial_tables(estimator, fitted)
+                options["tables"] = initial_tables(estimator, fitted, samples.X)
             self.parameters = network.initialize(rng, constant, **options)
             optimizer_state, best_loss, start = None, None, constant.tolist()
         score = None if held_out is None else held_out_score(fitted, held_out)

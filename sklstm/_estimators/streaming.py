@@ -10,6 +10,8 @@ from sklearn.utils import check_scalar
 
 from .._typing import ArrayLike
 from ..sequences._check import check_step
+from ..sequences._columns import is_frame
+from .categories import with_ids
 from .fitted import fitted_of
 from .overflow import warn_if_not_finite
 from .state import State, check_state, make_state
@@ -166,6 +168,8 @@ class Streaming:
 def _read_step(name, fitted, X, state):
     """One step of each sequence as the network reads it, and the values seen."""
     n, dtype = state.n_sequences, fitted.parameters.dtype
+    if fitted.categories is not None and is_frame(X):
+        X = with_ids(X, fitted.categories, "X")
     x, finite = check_step(name, fitted.features, X, n, dtype)
     check_step_ids(x, fitted.embedding)
     seen = x if state.seen is not None else None

@@ -34,7 +34,7 @@ def check_tokens(estimator):
                 )
         return
     widths = _widths(asked)
-    if not widths or not all(isinstance(w, Integral) and w >= 1 for w in widths):
+    if not widths or not all(map(_is_size, widths)):
         raise ValueError(
             "embedding_dim must be a positive integer, or a list of them, one for each "
             f"column of categorical_features, got {asked!r}."
@@ -45,13 +45,10 @@ def check_tokens(estimator):
             "categorical_features one column is ids. Pass one number, or say which "
             "columns are ids."
         )
-    if isinstance(estimator.categorical_features, str):
-        raise ValueError(
-            "categorical_features='from_dtype' needs columns of a categorical dtype, "
-            "but sequences are numbers when they get here, from tables too. Encode the "
-            "columns, with TimeDistributed(OrdinalEncoder()) or frame[name].cat.codes "
-            "+ 1, and pass their names or indices."
-        )
+
+
+def _is_size(width):
+    return isinstance(width, Integral) and width >= 1 and not isinstance(width, bool)
 
 
 def _widths(asked):
@@ -59,9 +56,9 @@ def _widths(asked):
     return list(np.atleast_1d(np.asarray(asked, dtype=object)))
 
 
-def _columns(asked, features):
+def _columns(estimator, features):
     """Numbers of the columns that `categorical_features` names, in its order."""
-    n = features.n_sequence_features
+    asked, n = estimator.categorical_features, features.n_sequence_features
     if asked is None:
         if n == 1:
             return [0]
@@ -69,6 +66,8 @@ def _columns(asked, features):
             f"X has {n} features, but with embedding_dim alone it must be one column "
             "of ids. Say which columns are ids: categorical_features=[...]."
         )
+    if isinstance(asked, str):  # "from_dtype"
+        return list(estimator._categories)
     items = list(asked)
     names = ()
     if features.fixed_n_steps is None and features.feature_names_in is not None:
@@ -116,7 +115,7 @@ def _columns(asked, features):
 
 def _asked(estimator, features):
     """Column, width and `embedding_weights` of each table, in the order of columns."""
-    columns = _columns(estimator.categorical_features, features)
+    columns = _columns(estimator, features)
     widths, given = _widths(estimator.embedding_dim), estimator.embedding_weights
     if np.ndim(estimator.embedding_dim) == 0:
         widths = widths * len(columns)
@@ -127,7 +126,7 @@ def _asked(estimator, features):
             "one number for all."
         )
     if len(columns) == 1:
-        given = [given]
+        given = given if _is_list_of_one(given) else [given]
     elif given is None:
         given = len(columns) * [None]
     elif not isinstance(given, (list, tuple)) or len(given) != len(columns):
@@ -138,6 +137,13 @@ def _asked(estimator, features):
             f"{what}{type(given).__name__}."
         )
     return sorted(zip(columns, map(int, widths), given), key=lambda table: table[0])
+
+
+def _is_list_of_one(given):
+    """Whether this is a list of the rows of one table, and not a table of one row."""
+    if not isinstance(given, (list, tuple)) or len(given) != 1:
+        return False
+    return given[0] is None or isinstance(given[0], Mapping) or np.ndim(given[0]) == 2
 
 
 def asked_embedding(estimator, features):
@@ -152,7 +158,7 @@ def asked_embedding(estimator, features):
     }
 
 
-def as_parameters(embedding):
+def as_parameters(embedding, by_dtype):
     """By parameters what `asked_embedding` has said."""
     if embedding is None:
         return {"embedding_dim": None}
@@ -160,7 +166,7 @@ def as_parameters(embedding):
     return {
         "embedding_dim": widths if len(widths) > 1 else widths[0],
         "embedding_trainable": embedding["trainable"],
-        "categorical_features": embedding["columns"],
+        "categorical_features": "from_dtype" if by_dtype else embedding["columns"],
     }
 
 
@@ -170,21 +176,27 @@ def as_parameters(embedding):
 def table_rows(estimator, features, X):
     """How many rows each table has for valid X."""
     return tuple(
-        _n_rows(X, column, width, given)
+        _n_rows(X, column, width, given, _vocabulary(estimator, X, column))
         for column, width, given in _asked(estimator, features)
     )
 
 
-def _n_rows(X, column, width, given):
+def _vocabulary(estimator, X, column):
+    """What the ids of a column stand for, where it is known; of id 0 nothing is."""
+    if estimator._categories is not None:
+        return None, *estimator._categories[column]
+    return X.vocabulary
+
+
+def _n_rows(X, column, width, given, vocabulary):
     """As many as the vocabulary or the weights have, else up to the largest id."""
-    vocabulary = X.vocabulary
     if given is not None and not isinstance(given, Mapping):
         n = len(_matrix(given, width))
         if vocabulary is not None and len(vocabulary) != n:
             raise ValueError(
                 f"embedding_weights has {n} rows, but the vocabulary of X has "
-                f"{len(vocabulary)} tokens. Pass a row for each, in the order of the "
-                "ids, or a dict of tokens."
+                f"{len(vocabulary)} tokens, that of id 0 counted. Pass a row for each, "
+                "in the order of the ids, or a dict of tokens."
             )
         return n
     if vocabulary is not None:
@@ -258,15 +270,15 @@ def _vectors(given, width, vocabulary):
     return np.array([row for row, _ in found], dtype=np.intp), values
 
 
-def initial_tables(estimator, fitted):
+def initial_tables(estimator, fitted, X):
     """Of each table the rows that are given and their values, or None."""
     dtype, tables = array_dtype(fitted.architecture["dtype"]), []
-    for _, width, given in _asked(estimator, fitted.features):
+    for column, width, given in _asked(estimator, fitted.features):
         if given is None:
             tables.append(None)
             continue
         if isinstance(given, Mapping):
-            rows, values = _vectors(given, width, fitted.vocabulary)
+            rows, values = _vectors(given, width, _vocabulary(estimator, X, column))
         else:
             values = _matrix(given, width)
             rows = np.arange(len(values))
@@ -318,9 +330,13 @@ def check_ids(X, embedding):
             feature = f"feature {column}"
             if X.feature_names is not None:
                 feature += f" ({X.feature_names[column]})"
+            value = float(X._data[row, column])
+            more = ""
+            if value < 0:
+                more = " There is no padding: pass a SequenceArray or a list of arrays."
             raise ValueError(
-                f"X holds {X._data[row, column]:g} at sample {sample}, step {step}, "
-                f"{feature}, which is a column of ids (embedding_dim). {ENCODE}"
+                f"X holds {value:.9g} at sample {sample}, step {step}, {feature}, "
+                f"which is a column of ids (embedding_dim). {ENCODE}{more}"
             )
 
 
@@ -331,7 +347,7 @@ def check_step_ids(x, embedding):
         if bad.any():
             row = int(np.argmax(bad))
             raise ValueError(
-                f"X holds {x[row, column]:g} at sequence {row}, feature {column}, "
+                f"X holds {x[row, column]:.9g} at sequence {row}, feature {column}, "
                 f"which is a column of ids (embedding_dim). {ENCODE}"
             )
 

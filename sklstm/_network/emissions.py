@@ -6,8 +6,10 @@ import numpy as np
 
 from .._kernels import crf, effective_n_threads
 
-# Multiply-adds of a pass below which a second thread costs more than it brings.
+# Multiply-adds of a pass below which a second thread costs more than it brings, and as
+# how many of them an exponential and a logarithm count.
 PARALLEL_PRODUCTS = 200_000
+EXP_AND_LOG = 16
 
 
 class Emissions(NamedTuple):
@@ -26,7 +28,8 @@ class Emissions(NamedTuple):
     @property
     def n_threads(self):
         """Threads for a pass over all steps."""
-        n_products = len(self.values) * self.n_labels**2
+        K = self.n_labels
+        n_products = len(self.values) * K * (K + EXP_AND_LOG)
         return effective_n_threads() if n_products > PARALLEL_PRODUCTS else 1
 
     def for_kernel(self):

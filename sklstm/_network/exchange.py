@@ -51,6 +51,7 @@ def from_torch_weights(
     head_weight,  # (K, H)
     head_bias,  # (K,)
     attention,  # (H,), the vector w of a pooling by attention, or None
+    tables=(),  # (V, E) of each column of ids, in their order
 ):
     """A parameter vector of the weights of `torch.nn` modules.
 
@@ -63,6 +64,10 @@ def from_torch_weights(
     for layer, torch in zip(network.recurrent_layers, weights, strict=True):
         for suffix, part in zip(SUFFIXES, layer.directions):
             _from_torch(part, views[layer.name], torch, suffix)
+    if tables:
+        own = views[network.tables.name].values()
+        for table, given in zip(own, tables, strict=True):
+            table[:] = given
     if "pooling" in views:
         views["pooling"]["w"][:] = attention
     views["head"]["w"][:] = head_weight.T

@@ -36,7 +36,7 @@ class Touched(NamedTuple):
     def of(self, vector):
         """The dense part, a view, and of each table the rows, as contiguous vectors."""
         rows = [
-            vector[place].reshape(-1, width)[rows].ravel()
+            vector[place].reshape(-1, width).take(rows, axis=0).ravel()
             for place, width, rows in self.tables
         ]
         return [vector[self.dense], *rows]

@@ -51,6 +51,8 @@ def plain(value):
     """A part of the state in the types that every format trusts."""
     if isinstance(value, dict):
         return {key: plain(part) for key, part in value.items()}
+    if type(value) is tuple:
+        return tuple(map(plain, value))
     if isinstance(value, np.memmap):  # what joblib.load makes of arrays on disk
         return np.asarray(value)
     if isinstance(value, np.dtype):

@@ -98,7 +98,8 @@ class LabelReader:
             raise ValueError(
                 "y holds several multiclass targets. Multilabel y, of zeros and ones, "
                 "is supported; for multiclass outputs wrap the estimator in "
-                "sklearn.multioutput.MultiOutputClassifier."
+                "sklearn.multioutput.MultiOutputClassifier; for a label at every step "
+                "use LSTMTagger."
             )
         if kind == "multilabel-indicator":
             target = Multilabel(np.arange(y.shape[1]))

@@ -24,13 +24,24 @@ LEAST_WEIGHT, LARGEST_WEIGHT = 1e-290, 1e290
 _NOUNS = {"sample_weight": "weight", "groups": "label", "classes": "label"}
 
 
+# Where a value for every step is wanted, and how it is passed there.
+_PER_STEP = {
+    "y": (
+        "For a target at every step use LSTMTagger (labels) or LSTMStepRegressor "
+        "(numbers), and pass y as a list of the targets of each sequence."
+    ),
+    "sample_weight": (
+        "Weights of every step are for LSTMTagger and LSTMStepRegressor, as a list of "
+        "the weights of each sequence."
+    ),
+}
+
+
 def _per_step(what):
     noun = _NOUNS.get(what, "target")
-    return (
-        f"One {noun} for each sequence is needed; a {noun} for every step is not "
-        "supported. For these make a sequence of the steps up to each, or a window "
-        f"that ends there, and pass one {noun} for it."
-    )
+    if what not in _PER_STEP:
+        return f"Pass one {noun} for each sequence."
+    return f"One {noun} for each sequence is needed. {_PER_STEP[what]}"
 
 
 def read_values(values, what):
@@ -345,10 +356,8 @@ def check_one_each(X, values, what, sequences=None):
         f"one {noun} for each sequence is needed."
     )
     if n_values == n_steps:
-        message += (
-            f" A {noun} for every step is not supported: take one of each sequence, "
-            "such as that of its last step, or make a window that ends at each step."
-        )
+        way_out = f"Pass one {noun} for each sequence."
+        message += f" {_PER_STEP.get(what, way_out)}"
     elif len(shape) == 2 and shape[1] == n:
         message += f" Pass {what}.T if its rows are the outputs."
     raise ValueError(message + hint_long(X))

@@ -2,8 +2,9 @@
 
 Tags mark entities by prefixes: "B-" begins one of a type, "I-" goes on inside it, and
 where the scheme says so "E-" ends it and "S-" is one of a single step; "O" is outside
-(Ramshaw & Marcus 1995). In IOB2, or BIO, every entity begins with "B-"; where "B-" only
-parts neighbours (IOB1) nothing is forbidden, and it is no scheme here.
+(Ramshaw & Marcus 1995). Where entities have no types tags are letters alone. In IOB2,
+or BIO, every entity begins with "B-"; where "B-" only parts neighbours (IOB1) nothing
+is forbidden, and it is no scheme here.
 """
 
 from typing import NamedTuple
@@ -88,7 +89,7 @@ def _every_entity_begins(classes, labels, offsets):
     """Whether "B-" is seen where it parts no neighbours: paths without entities, or
     with few labels, are no proof against IOB1."""
     tags = [_split(label) for label in classes]
-    types = np.array([kind or "" for _, kind in tags])
+    types = np.array([kind for _, kind in tags], dtype=object)
     begins = np.array([prefix == "B" for prefix, _ in tags])
     offsets = np.asarray(offsets)
     first = np.isin(np.arange(len(labels)), offsets[:-1])
@@ -98,13 +99,20 @@ def _every_entity_begins(classes, labels, offsets):
 
 
 def _split(label):
-    """Prefix and type of a tag; None if it is none."""
+    """Prefix and type of a tag; None if it is none. What is outside has type None."""
     if not isinstance(label, str):
         return None
     if label == OUTSIDE:
         return OUTSIDE, None
-    prefix, dash, kind = str(label).partition("-")
-    return (prefix, kind) if dash and kind else None
+    prefix, dash, kind = label.partition("-")
+    return (prefix, kind) if prefix != OUTSIDE and (kind or not dash) else None
+
+
+def kind_of(label):
+    """The type of entity that a tag is of; of what is no such tag, itself."""
+    tag = _split(label)
+    prefixes = {prefix for scheme in SCHEMES.values() for prefix in scheme}
+    return tag[1] if tag and tag[1] and tag[0] in prefixes else label
 
 
 def scheme_masks(name, classes):
@@ -115,7 +123,7 @@ def scheme_masks(name, classes):
     if (OUTSIDE, None) not in tags or not all(tag and tag[0] in known for tag in tags):
         return None
     prefixes = np.array([prefix for prefix, _ in tags])
-    types = np.array([kind or "" for _, kind in tags])
+    types = np.array([kind for _, kind in tags], dtype=object)
     goes_on = np.isin(prefixes, [inside, end or inside])
     in_an_entity = np.isin(prefixes, [begin, inside])
     # what goes on comes after a tag inside the same entity; where entities have ends,

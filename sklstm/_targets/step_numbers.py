@@ -9,7 +9,7 @@ from sklearn.metrics import r2_score
 from .._network.losses import AtSteps, SquaredError
 from .numbers import CONSTANT, NumberReader, Numbers
 from .reading import require_y
-from .step_reading import numbers_at_steps, sequences_of
+from .step_reading import Wanted, numbers_at_steps, sequences_of
 from .steps import StepTarget
 from .tags import in_sequences
 
@@ -19,7 +19,7 @@ def read_step_numbers(y, name):
     require_y(y, name)
     if isinstance(y, StepTarget):  # has been here
         return y
-    items, _ = sequences_of(y, name, "LSTMRegressor")
+    items, _ = sequences_of(y, Wanted(name, False, "LSTMRegressor"))
     target = numbers_at_steps(items, "y", name)
     if not target.known.any():
         raise ValueError(
@@ -102,7 +102,7 @@ class StepNumbers:
         by_r2 = by_r2 and not (spread <= CONSTANT).any()
 
         def score(out):
-            value, _ = self.loss.value_and_gradient(out, target, sample_weight)
+            value = self.loss.value(out, target, sample_weight)
             if not by_r2:
                 return -value, value
             return r2_at_steps(true, out if rows is None else out[rows], weight), value

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from numbers import Number
+from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import issparse
@@ -17,16 +18,29 @@ FORMS = (
 )
 
 
-def sequences_of(y, name, for_one):
+class Wanted(NamedTuple):
+    """What is read: for whom, whether labels or numbers, and for messages which
+    estimator takes one of them for a sequence."""
+
+    name: str
+    are_labels: bool
+    for_one: str
+
+    @property
+    def form(self):
+        word, value = ("label", "'a'") if self.are_labels else ("number", "1.5")
+        return FORMS.format(word, value)
+
+
+def sequences_of(y, wanted):
     """A list of what belongs to each sequence, and whether these are matrices.
 
-    `for_one` is the estimator for one value a sequence. Vectors are lists of Python's
-    own values, matrices arrays.
+    Vectors are lists of Python's own values, matrices arrays.
     """
-    items = _items(y, name, for_one)
+    items = _items(y, wanted)
     read, n_dims = [], None
     for i, item in enumerate(items):
-        values, ndim = _values(item, i, name, for_one)
+        values, ndim = _values(item, i, wanted)
         if ndim is not None:
             if n_dims is None:
                 n_dims = ndim, i
@@ -43,7 +57,7 @@ def sequences_of(y, name, for_one):
     return read, is_matrix
 
 
-def _items(y, name, for_one):
+def _items(y, wanted):
     """What is given, as a sequence of sequences."""
     kind = type(y).__name__
     if isinstance(y, np.ma.MaskedArray):
@@ -64,15 +78,15 @@ def _items(y, name, for_one):
             way_out = "list(y.values()), in the order of X"
         elif not isinstance(y, Iterator):
             way_out = "a list: a set has no order"
-        raise TypeError(f"Expected y as {_form(name)}, got {kind!r}. Pass {way_out}.")
+        raise TypeError(f"Expected y as {wanted.form}, got {kind!r}. Pass {way_out}.")
     if isinstance(y, (str, bytes, Number)):
-        raise TypeError(f"Expected y as {_form(name)}, got the scalar {y!r}.")
+        raise TypeError(f"Expected y as {wanted.form}, got the scalar {y!r}.")
     if isinstance(y, Sequence):
         items = list(y)
     else:
         array = y if isinstance(y, np.ndarray) else np.asarray(y)
         if array.ndim == 0:
-            raise TypeError(f"Expected y as {_form(name)}, got {kind!r}.")
+            raise TypeError(f"Expected y as {wanted.form}, got {kind!r}.")
         if array.ndim > 3:
             raise ValueError(
                 f"y has shape {array.shape}, but (n_samples, n_steps) or (n_samples, "
@@ -86,12 +100,7 @@ def _items(y, name, for_one):
     return items
 
 
-def _form(name):
-    word, value = ("number", "1.5") if name.endswith("Regressor") else ("label", "'a'")
-    return FORMS.format(word, value)
-
-
-def _values(item, i, name, for_one):
+def _values(item, i, wanted):
     """What belongs to the steps of a sequence, and its dimensions, None of no steps."""
     if isinstance(item, np.ma.MaskedArray):
         raise TypeError(
@@ -100,9 +109,9 @@ def _values(item, i, name, for_one):
         )
     if isinstance(item, (str, bytes)):
         raise TypeError(
-            f"y has the text {item!r} for sample {i}, where {name} needs the labels of "
-            f"its steps. Pass list({item!r}) if each letter is a label; for one label "
-            f"a sequence use {for_one}."
+            f"y has the text {item!r} for sample {i}, where {wanted.name} needs what "
+            f"belongs to its steps. Pass list({item!r}) if each letter is a label; for "
+            f"one a sequence use {wanted.for_one}."
         )
     if isinstance(item, (dict, set, frozenset, Iterator)):
         raise TypeError(
@@ -124,9 +133,9 @@ def _values(item, i, name, for_one):
         return list(item), 1 if len(item) else None
     if np.ndim(item) == 0:
         raise ValueError(
-            f"y has {item!r} for sample {i}, one value for a sequence, where {name} "
-            f"needs one for each of its steps: {_form(name)}. For one value a sequence "
-            f"use {for_one}."
+            f"y has {item!r} for sample {i}, one value for a sequence, where "
+            f"{wanted.name} needs one for each of its steps: {wanted.form}. For one "
+            f"value a sequence use {wanted.for_one}."
         )
     array = np.asarray(item)
     if array.ndim > 2:
@@ -137,9 +146,9 @@ def _values(item, i, name, for_one):
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
         if (
-            isinstance(item, np.ndarray)
+            wanted.are_labels
+            and isinstance(item, np.ndarray)
             and item.dtype.kind == "f"
-            and name.endswith("Tagger")
         ):
             whole = array[np.isfinite(array)] % 1 == 0
             if whole.all():  # of a SequenceArray, which knows no integers
@@ -251,7 +260,7 @@ def split_weight(sample_weight, y, name):
     """
     if not _is_ragged(sample_weight):
         return sample_weight, y
-    items, is_matrix = sequences_of(sample_weight, name, "one weight a sequence")
+    items, is_matrix = sequences_of(sample_weight, Wanted(name, False, "one vector"))
     if is_matrix:
         raise ValueError("sample_weight needs one weight for each step, not several.")
     weights = numbers_at_steps(items, "sample_weight", name)
@@ -291,6 +300,21 @@ def _is_ragged(sample_weight):
     except (TypeError, StopIteration):
         return False
     return np.ndim(first) > 0
+
+
+def is_nested(values):
+    """Whether these are not a table of numbers but a list for each sequence."""
+    if isinstance(values, SequenceArray):
+        return True
+    if hasattr(values, "iloc"):  # a Series
+        values = values.to_numpy()
+    if isinstance(values, np.ndarray) and values.dtype != object:
+        return values.ndim > 2
+    if not isinstance(values, (list, tuple, np.ndarray)):
+        return False
+    return any(
+        isinstance(item, (list, tuple)) or getattr(item, "ndim", 0) for item in values
+    )
 
 
 def of_steps(values, lengths, what):

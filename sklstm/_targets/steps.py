@@ -1,5 +1,7 @@
 """Targets at the steps of sequences, one sequence after the other."""
 
+from itertools import pairwise
+
 import numpy as np
 
 
@@ -39,6 +41,21 @@ class StepTarget:
 
     def replace(self, **changes):
         return StepTarget(**{**vars(self), **changes})
+
+    def as_given(self):
+        """A list with what belongs to each sequence: lists of labels, None where there
+        is none, or arrays of numbers."""
+        if self.labels is None:
+            return self._parts(self.values)
+        labels = [*self.labels, None]
+        return [[labels[k] for k in part.tolist()] for part in self._parts(self.values)]
+
+    def weights_as_given(self):
+        """A list with the weights of the steps of each sequence, None without any."""
+        return None if self.weight is None else self._parts(self.weight)
+
+    def _parts(self, values):
+        return [values[begin:end] for begin, end in pairwise(self.offsets.tolist())]
 
     @property
     def lengths(self):

@@ -17,7 +17,7 @@ from ..sequences._columns import is_missing
 from .labels import LabelReader, Multiclass, Multilabel
 from .reading import check_total_weight, require_y
 from .schemes import Masks, check_paths, masks_for
-from .step_reading import numbers_at_steps, sequences_of
+from .step_reading import Wanted, numbers_at_steps, sequences_of
 from .steps import StepTarget
 
 
@@ -70,7 +70,7 @@ class TagReader:
         require_y(y, self.name)
         if isinstance(y, StepTarget):  # has been here
             return y
-        items, is_matrix = sequences_of(y, self.name, "LSTMClassifier")
+        items, is_matrix = sequences_of(y, Wanted(self.name, True, "LSTMClassifier"))
         if is_matrix:
             return self._check_multilabel(items)
         offsets = np.concatenate([[0], np.cumsum(list(map(len, items)), dtype=np.intp)])
@@ -373,7 +373,7 @@ class Tags:
         true, weight, rows = target.labelled(sample_weight)
 
         def score(out):
-            value, _ = self.loss.value_and_gradient(out, target, sample_weight)
+            value = self.loss.value(out, target, sample_weight)
             predicted = self.best(out, target.offsets)
             predicted = predicted if rows is None else predicted[rows]
             return accuracy_score(true, predicted, sample_weight=weight), value
@@ -463,7 +463,7 @@ class MultilabelTags:
 
     def scorer(self, y, sample_weight):
         def score(out):
-            value, _ = self.loss.value_and_gradient(out, y, sample_weight)
+            value = self.loss.value(out, y, sample_weight)
             return -value / self.n_outputs, value  # the loss is a sum over the labels
 
         return score

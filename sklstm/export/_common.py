@@ -9,17 +9,33 @@ from dataclasses import replace
 import numpy as np
 from sklearn.base import clone, is_classifier
 
+from .._estimators.at_steps import StepEstimator
 from .._estimators.base import check_recurrent
 from .._estimators.checks import check_parameters, hidden_sizes
 from .._estimators.fitted import fitted_of
 from .._estimators.progress import Progress
+from .._estimators.tagger import RecurrentTagger
+from .._estimators.tokens import asked_embedding
 from .._network.cells import CELLS
-from .._network.exchange import from_torch_weights, layer_weights
+from .._network.exchange import from_torch_weights, layer_weights, tables_of
 from .._targets.labels import valid_classes
+from .._targets.schemes import masks_for
+from .._targets.step_numbers import StepNumbers
+from .._targets.tags import TagReader, Tags
 from .._training.monitor import Monitor
-from ..sequences._check import Features, record_features
+from ..sequences._check import Features, features_of, record_features
 
 FAMILIES = {1: "a plain RNN (1)", 3: "a GRU (3)", 4: "an LSTM (4)"}  # by gates
+
+
+def has_labels(estimator):
+    """Whether an estimator predicts labels, of sequences or of steps."""
+    return is_classifier(estimator) or isinstance(estimator, RecurrentTagger)
+
+
+def numbers_of(target):
+    """The `Numbers` of a regressor, of sequences or of steps."""
+    return getattr(target, "rows", target)
 
 
 def reordered(array, order, axis=-1):
@@ -84,6 +100,8 @@ def _without_counterpart(values, also):
         yield "peephole=True", "peepholes, the weights from the cell to the gates"
     if values["pooling"] == "attention" and "attention" not in also:
         yield "pooling='attention'", "a layer of this attention"
+    if values["crf"] and "crf" not in also:
+        yield "crf=True", "the transitions of a conditional random field"
 
 
 def _check_counterpart(estimator, values, library, also=()):
@@ -101,16 +119,48 @@ def _check_counterpart(estimator, values, library, also=()):
         )
 
 
-def unfitted(estimator, library, also=()):
+def unfitted(estimator, library, multilabel, also=()):
     """A valid clone that says what a network is; `also` the weights may have."""
     _check_ours(estimator, "an unfitted")
     model = clone(estimator)
     check_parameters(model)
+    if model.embedding_dim is not None and "tables" not in also:
+        raise ValueError(
+            f"{type(model).__name__} has embedding_dim={model.embedding_dim!r}, but "
+            f"the operators of {library} come without the table of an embedding. Leave "
+            "embedding_dim=None, to read its rows as numbers, or use from_torch."
+        )
     values = {"cell": model._cell, "pooling": model.pooling, "quantiles": None}
-    if not is_classifier(model) and model.loss == "quantile":
+    values["crf"] = getattr(model, "crf", False) and not multilabel
+    if not has_labels(model) and model.loss == "quantile":
         values["quantiles"] = model.quantile
     _check_counterpart(model, values, library, also)
     return model
+
+
+def n_tables(model):
+    """Columns of ids that the parameters of an estimator speak of."""
+    columns = model.categorical_features
+    if isinstance(columns, str):
+        raise ValueError(
+            f"categorical_features={columns!r} finds columns in X, but there is no X. "
+            "Pass their indices."
+        )
+    if model.embedding_dim is None or columns is None:
+        return int(model.embedding_dim is not None)
+    is_mask = all(isinstance(column, (bool, np.bool_)) for column in columns)
+    return sum(columns) if is_mask else len(columns)
+
+
+def _check_tables(tables, model):
+    """An error if tables have not the widths that the estimator says."""
+    asked = asked_embedding(model, features_of(model))
+    for (key, table), width in zip(tables, asked["widths"] if asked else ()):
+        if table.ndim != 2 or table.shape[1] != width or not len(table):
+            raise ValueError(
+                f"{key} has shape {table.shape}, but {type(model).__name__} has "
+                f"embedding_dim={model.embedding_dim!r}: a table has (n_rows, {width})."
+            )
 
 
 def _outputs_of_classes(weight, bias, classes, key):
@@ -138,6 +188,45 @@ def _outputs_of_classes(weight, bias, classes, key):
         # softmax(a, b)_2 = sigmoid(b - a)
         weight, bias = weight[1:] - weight[:1], bias[1:] - bias[:1]
     return labels, weight, bias
+
+
+def _tags(weight, bias, classes, paths, key, reader):
+    """Target, head and scores of paths in the order of `classes_`.
+
+    What is forbidden is so by a score of -inf, or by `constraints` that are pairs of
+    labels: "auto" needs to see paths.
+    """
+    if len(weight) == 1:  # softmax(0, a) = 1 - sigmoid(a), sigmoid(a)
+        weight, bias = (np.concatenate([0 * part, part]) for part in (weight, bias))
+    K = len(weight)
+    given = list(range(K)) if classes is None else list(classes)
+    if len(given) != K:
+        raise ValueError(
+            f"classes has {len(given)} labels, but {key} has {K} outputs. Pass a label "
+            "for each output, in their order, and two for a single output. For a "
+            "network of several labels at once set multilabel=True."
+        )
+    y = reader.check([given])
+    if len(y.labels) < K:
+        raise ValueError(
+            f"classes={classes!r} holds a label twice, or one that stands for no label."
+        )
+    free = TagReader(reader.name, unlabeled=reader.unlabeled)
+    target = free.fit(y, None)
+    labels = target.labels
+    order = [y.labels.index(label) for label in labels]
+    crf, allowed = paths is not None, None
+    if crf:
+        between, start, end = paths
+        paths = between[np.ix_(order, order)], start[order], end[order]
+        allowed = [~np.isneginf(paths[k]) for k in (1, 0, 2)]
+        if reader.constraints not in (None, "auto"):
+            masks = masks_for(reader.constraints, labels, [], [0])
+            if masks is not None:
+                allowed = [a & b for a, b in zip(allowed, masks, strict=True)]
+        if all(mask.all() for mask in allowed):
+            allowed = None
+    return Tags(target.classes, crf, allowed), weight[order], bias[order], paths
 
 
 def _target_units(model, n_targets, mean, scale):
@@ -177,15 +266,18 @@ def fitted(
     head,  # what to call it in errors, weight (K, H) and bias (K,)
     *, classes, multilabel, target_mean, target_scale,
     attention=None,  # (H,), the vector w
+    paths=None,  # transitions (K, K), starts (K,) and ends (K,) of labels, or None
+    tables=(),  # key and array of each table, in the order of the columns
 ):  # fmt: skip
     """The estimator, as `unfitted` returned it, with the weights of a network."""
     key, weight, bias = head
     reader = model._reader()
-    if is_classifier(model):
+    if has_labels(model):
         if target_mean is not None or target_scale is not None:
+            kind = "a classifier" if is_classifier(model) else "a tagger"
             raise ValueError(
-                f"target_mean and target_scale are of regressors, but "
-                f"{type(model).__name__} is a classifier. Leave them out."
+                "target_mean and target_scale are of regressors, but "
+                f"{type(model).__name__} is {kind}. Leave them out."
             )
         if multilabel:
             if classes is not None or len(weight) < 2:
@@ -194,6 +286,8 @@ def fitted(
                     f"and no classes; {key} has {len(weight)}, classes={classes!r}."
                 )
             y = np.eye(len(weight), dtype=int)
+        elif isinstance(model, RecurrentTagger):
+            y = None
         else:
             labels, weight, bias = _outputs_of_classes(weight, bias, classes, key)
             classes = y = reader.check(labels)
@@ -205,25 +299,38 @@ def fitted(
             )
         units = _target_units(model, len(weight), target_mean, target_scale)
         y = np.ones((1, len(weight))) if len(weight) > 1 else np.ones(1)
-    n_features = n_inputs
+    # a column of ids has made room for its rows
+    n_features = n_inputs + sum(1 - table.shape[-1] for _, table in tables)
     if model.missing == "indicator":
-        n_features, odd = divmod(n_inputs, 2)
+        n_features, odd = divmod(n_features, 2)
         if odd:
             raise ValueError(
                 f"The network reads {n_inputs} features, but with missing='indicator' "
                 "half of them are the indicators. Use missing='error' or 'ffill'."
             )
 
-    target = reader.fit(y, None, classes)
-    if not is_classifier(model):
+    if isinstance(model, RecurrentTagger) and not multilabel:
+        target, weight, bias, paths = _tags(weight, bias, classes, paths, key, reader)
+    else:
+        y = reader.check([y]) if isinstance(model, StepEstimator) else y
+        target = reader.fit(y, None, classes)
+    if not has_labels(model):
         mean, scale = units
-        target = replace(target, mean=mean, scale=scale, seen=None)  # they are known
+        known = replace(numbers_of(target), mean=mean, scale=scale, seen=None)
+        target = StepNumbers(known) if isinstance(model, StepEstimator) else known
     rng = model._begin(target)
     record_features(model, Features(n_features, n_features, None, None))
-    found = model._untrained(target)
+    _check_tables(tables, model)
+    found = model._untrained(target, rows=tuple(len(table) for _, table in tables))
     network = found.make_network()
     with np.errstate(over="ignore", under="ignore"):
-        parameters = from_torch_weights(network, weights, weight, bias, attention)
+        parameters = from_torch_weights(
+            network, weights, weight, bias, attention, [table for _, table in tables]
+        )
+        if paths is not None:  # what is forbidden is no parameter
+            views = network.views(parameters)["crf"]
+            for view, scores in zip(views.values(), paths, strict=True):
+                view[:] = np.where(np.isneginf(scores), 0, scores)
     if not np.isfinite(parameters).all():
         raise ValueError(
             f"The weights hold numbers too large for dtype={model.dtype!r}. Use "
@@ -241,19 +348,23 @@ def head_of(found):
     return found.weights["head_weight"], found.weights["head_bias"]
 
 
-def taken_apart(estimator, library, standardized):
-    """Layers, weight and bias of the head, and units of the targets or None."""
+def taken_apart(estimator, library, standardized, also=()):
+    """Tables by their names, layers, weight and bias of the head, and units of the
+    targets or None."""
     _check_ours(estimator, "a fitted")
     found = fitted_of(estimator)
-    levels = None if is_classifier(estimator) else found.target.levels
-    _check_counterpart(estimator, {**found.architecture, "quantiles": levels}, library)
+    levels = None if has_labels(estimator) else found.target.levels
+    values = {"pooling": None, "crf": bool(found.paths), "quantiles": levels}
+    _check_counterpart(estimator, values | found.architecture, library, also)
     network = found.make_network()
     views = network.views(found.parameters)
     layers = layer_weights(network, found.parameters)
+    tables = tables_of(network, found.parameters)
     weight, bias = head_of(found)
     units = None
-    if standardized and not is_classifier(estimator):
+    if standardized and not has_labels(estimator):
         weight, bias = views["head"]["w"].T, views["head"]["b"]
-        units = found.target.mean.copy(), found.target.scale.copy()
+        numbers = numbers_of(found.target)
+        units = numbers.mean.copy(), numbers.scale.copy()
     dtype = network.dtype
-    return layers, weight.astype(dtype, order="C"), bias.astype(dtype), units
+    return tables, layers, weight.astype(dtype, order="C"), bias.astype(dtype), units

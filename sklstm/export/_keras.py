@@ -17,6 +17,7 @@ from ._common import (
     check_shape,
     check_units,
     fitted,
+    n_tables,
     reordered,
     taken_apart,
     unfitted,
@@ -35,18 +36,20 @@ def from_keras(
     """Make a fitted estimator of the weights of a Keras model.
 
     The model is a stack of ``LSTM``, ``GRU`` or ``SimpleRNN`` layers, each perhaps in a
-    ``Bidirectional``, all but the last with ``return_sequences=True``, and a ``Dense``
-    layer. What comes back predicts, transforms and is saved like any fitted estimator,
-    and goes on training with ``partial_fit``, or with ``fit`` where
+    ``Bidirectional``, all but the last (with a target at every step all) with
+    ``return_sequences=True``, and a ``Dense`` layer; before it perhaps an
+    ``Embedding``. What comes back predicts, transforms and is saved like any fitted
+    estimator, and goes on training with ``partial_fit``, or with ``fit`` where
     ``warm_start=True``. Keras itself is not needed.
 
     Parameters
     ----------
     weights : list of array
-        What ``model.get_weights()`` returns: kernel, recurrent kernel and bias of each
-        recurrent layer, of both directions one after the other, then kernel and bias of
-        the dense layer. What ``to_keras(model, standardized=True)`` returns has two
-        more.
+        What ``model.get_weights()`` returns: with `embedding_dim` the table of the
+        ``Embedding``, of several columns of ids one after the other; kernel, recurrent
+        kernel and bias of each recurrent layer, of both directions one after the other;
+        then kernel and bias of the dense layer. What
+        ``to_keras(model, standardized=True)`` returns has two more.
 
     estimator : estimator
         An unfitted estimator that says what the weights are of: its class is the family
@@ -125,7 +128,7 @@ def from_keras(
     >>> model.predict(np.zeros((3, 5, 2))).shape
     (3,)
     """
-    model = unfitted(estimator, "Keras")
+    model = unfitted(estimator, "Keras", multilabel, ("tables",))
     if not isinstance(weights, (list, tuple)):
         advice = ""
         if hasattr(weights, "get_weights"):
@@ -135,7 +138,8 @@ def from_keras(
         )
     arrays = [real_array(f"weights[{k}]", value) for k, value in enumerate(weights)]
     n_directions, sizes = 1 + model.bidirectional, hidden_sizes(model)
-    n_expected = 3 * n_directions * len(sizes) + 2
+    begin = n_tables(model)
+    n_expected = begin + 3 * n_directions * len(sizes) + 2
     # of another dense layer the kernel would be a matrix
     if len(arrays) == n_expected + 2 and arrays[-2].shape == arrays[-3].shape:
         mean, scale = arrays[-2:]
@@ -144,22 +148,25 @@ def from_keras(
         arrays = arrays[:-2]
     if len(arrays) != n_expected:
         shapes = ", ".join(str(array.shape) for array in arrays)
+        tables = f"{begin} table(s) of embeddings, " if begin else ""
         raise ValueError(
             f"weights holds {len(arrays)} arrays, of shapes {shapes}. "
             f"{type(model).__name__} with hidden_layer_sizes={sizes}, bidirectional="
-            f"{model.bidirectional} has {n_expected}: kernel, recurrent kernel and "
-            f"bias of each {'direction of each ' if n_directions == 2 else ''}layer, "
+            f"{model.bidirectional} has {n_expected}: {tables}kernel, recurrent kernel "
+            "and bias of each "
+            f"{'direction of each ' if n_directions == 2 else ''}layer, "
             "then kernel and bias of the dense layer. For a layer without a bias put "
             "zeros in its place."
         )
-    recurrent = range(1, n_expected - 2, 3)
+    recurrent = range(begin + 1, n_expected - 2, 3)
     units = [check_gates(f"weights[{k}]", arrays[k], model, axis=1) for k in recurrent]
     if units != [size for size in sizes for _ in range(n_directions)]:
         check_units(units[::n_directions], model.bidirectional, model)
         raise ValueError(f"The directions of a layer differ in their units: {units}.")
-    lowest = arrays[0]
+    tables = [(f"weights[{k}]", arrays[k]) for k in range(begin)]
+    lowest = arrays[begin]
     n_inputs = n_features = lowest.shape[0] if lowest.ndim == 2 else 1
-    layers, k = [], 0
+    layers, k = [], begin
     for H in sizes:
         layer = {}
         for suffix in ("", "_reverse")[:n_directions]:
@@ -176,6 +183,7 @@ def from_keras(
     return fitted(
         model, n_features, layers, (f"weights[{k}]", kernel.T, bias), classes=classes,
         multilabel=multilabel, target_mean=target_mean, target_scale=target_scale,
+        tables=tables,
     )  # fmt: skip
 
 
@@ -216,7 +224,7 @@ def to_keras(
     Parameters
     ----------
     estimator : estimator
-        A fitted recurrent classifier or regressor. Of a pipeline pass the last step.
+        A fitted recurrent estimator. Of a pipeline pass the last step.
 
     standardized : bool, default=False
         Which outputs the dense layer of a regressor has. False: predictions, in the
@@ -227,10 +235,11 @@ def to_keras(
     Returns
     -------
     weights : list of ndarray
-        What ``model.set_weights`` takes: kernel, recurrent kernel and bias of each
-        ``LSTM``, ``GRU`` (``reset_after=True``) or ``SimpleRNN``, of a
-        ``Bidirectional`` the forward and then the backward direction, last kernel and
-        bias of a ``Dense`` layer. The arrays are copies.
+        What ``model.set_weights`` takes: with `embedding_dim` the table of an
+        ``Embedding``, of several columns of ids one after the other; kernel, recurrent
+        kernel and bias of each ``LSTM``, ``GRU`` (``reset_after=True``) or
+        ``SimpleRNN``, of a ``Bidirectional`` the forward and then the backward
+        direction; last kernel and bias of a ``Dense`` layer. The arrays are copies.
 
     Raises
     ------
@@ -239,8 +248,8 @@ def to_keras(
     NotFittedError
         If it is not fitted.
     ValueError
-        If it has what Keras has not: peepholes, ``pooling="attention"``, a list of
-        quantiles.
+        If it has what Keras has not: peepholes, ``pooling="attention"``, a conditional
+        random field, a list of quantiles.
 
     See Also
     --------
@@ -258,10 +267,10 @@ def to_keras(
     >>> [weight.shape for weight in to_keras(model)]
     [(2, 16), (4, 16), (16,), (4, 1), (1,)]
     """
-    layers, weight, bias, units = taken_apart(estimator, "Keras", standardized)
+    tables, layers, weight, bias, units = taken_apart(estimator, "Keras", standardized)
     architecture = fitted_of(estimator).architecture
     order = CELLS[architecture["cell"]].keras_order
-    weights = []
+    weights = list(tables.values())
     for layer in layers:
         for suffix in ("", "_reverse")[: 1 + architecture["bidirectional"]]:
             both = np.stack([layer["bias_ih" + suffix], layer["bias_hh" + suffix]])

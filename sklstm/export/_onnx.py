@@ -7,17 +7,19 @@ from itertools import pairwise
 from numbers import Integral
 
 import numpy as np
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
+from .._estimators.at_steps import StepEstimator
 from .._estimators.base import check_recurrent
 from .._estimators.fitted import fitted_of
 from .._typing import ModelProto
 from .._version import __version__
 from ..preprocessing import FrameStacker, TimeDistributed
 from ..sequences._check import features_of
+from ._common import has_labels, numbers_of
 
 # Of 2023: ONNX Runtime 1.15 and what came later run it.
 DEFAULT_OPSET = 18
@@ -39,7 +41,7 @@ def to_onnx(
     Pipeline before it. It computes in float32. It takes padded sequences:
 
     - ``X``: float32 (batch, time, features). What stands behind the end of a sequence
-      does not matter, whatever it is, NaN included.
+      does not matter, whatever it is, NaN included. Ids of tokens are numbers too.
     - ``sequence_lens``: int32 (batch,), the numbers of steps.
 
     Batch, of one or more, and time may have any size at every call; of a batch of none
@@ -50,10 +52,20 @@ def to_onnx(
     - ``probabilities``: float32 (batch, n_classes), as of `predict_proba`.
     - ``variable``: float64, in the shape of `predict`.
 
+    With an output at every step (LSTMTagger, LSTMStepRegressor) they are (batch, time)
+    and so on; behind the end of a sequence ``probabilities`` and ``variable`` are NaN,
+    and ``label`` means nothing. Where labels have a conditional random field, which
+    depends on whole sequences, the model has what decodes them:
+
+    - ``emissions``: float32 (batch, time, n_classes), as of `decision_function`;
+    - ``transitions``: float32 (n_classes, n_classes), ``start_transitions`` and
+      ``end_transitions``: float32 (n_classes,), the same at every call; -inf forbids.
+      The labels are the path of the largest sum (the second example).
+
     Parameters
     ----------
     estimator : estimator
-        A fitted classifier or regressor of sklstm, a Pipeline of
+        A fitted classifier, regressor or tagger of sklstm, a Pipeline of
         :class:`~sklstm.preprocessing.TimeDistributed` and
         :class:`~sklstm.preprocessing.FrameStacker` that ends in one, or a fitted search
         (GridSearchCV) over one of these, of which the best is taken. The transformers
@@ -70,7 +82,8 @@ def to_onnx(
         Whether the sequences come in pieces, of one or several steps. The model then
         has an input for every state, and behind the other outputs one of the same shape
         whose name has ``next_`` before it, to be passed on with the next piece. All
-        states begin as zeros. Predictions are those for the sequences up to there.
+        states begin as zeros. Predictions are those for the sequences up to there, at
+        steps those of the steps of the piece.
 
     Returns
     -------
@@ -103,10 +116,14 @@ def to_onnx(
     vary by should be shifted before. An estimator of ``dtype="float64"`` is exported in
     float32 as well, because ONNX Runtime computes recurrent layers in nothing else.
 
-    The model raises no errors of its own. Where a sequence has a missing value, or
-    infinity, `probabilities` or `variable` are NaN and `label` means nothing, unless
-    `missing` of the estimator or an imputer fills it; in a stream also for the pieces
-    after it. A FrameStacker of ``remainder="error"`` drops what is left over.
+    The model raises no errors of its own. Where a sequence has a missing value,
+    infinity or, among ids, a number that is none, `probabilities` or `variable` are NaN
+    and `label` means nothing, unless `missing` of the estimator or an imputer fills it;
+    in a stream also for the pieces after it. An id beyond the table has its row 0. The
+    tokens of the ids, where X of the fit knew them and they are text, are a list in the
+    metadata, ``vocabulary``, as JSON; those of the ids 1, 2, ... of a categorical
+    column 3 are ``categories_3``. A FrameStacker of ``remainder="error"`` drops
+    what is left over.
 
     Examples
     --------
@@ -133,6 +150,36 @@ def to_onnx(
     ... )  # doctest: +SKIP
     >>> bool((label == model.predict(X)).all())  # doctest: +SKIP
     True
+
+    The best path of a conditional random field, of a sequence of T steps, by Viterbi's
+    algorithm:
+
+    >>> def best_path(emissions, transitions, start, end):
+    ...     score, came_from = start + emissions[0], []
+    ...     for emission in emissions[1:]:
+    ...         paths = score[:, None] + transitions
+    ...         came_from.append(paths.argmax(axis=0))
+    ...         score = paths.max(axis=0) + emission
+    ...     path = [int((score + end).argmax())]
+    ...     for before in reversed(came_from):
+    ...         path.append(int(before[path[-1]]))
+    ...     return path[::-1]
+    >>> from sklstm import LSTMTagger
+    >>> y = [["up" if s > 0 else "down" for s in x[:, 0].cumsum()] for x in X]
+    >>> model = LSTMTagger(8, max_iter=10, random_state=0).fit(X, y)
+    >>> session = onnxruntime.InferenceSession(
+    ...     to_onnx(model).SerializeToString()
+    ... )  # doctest: +SKIP
+    >>> emissions, *scores = session.run(
+    ...     None,
+    ...     {
+    ...         "X": X.to_padded().astype("float32"),
+    ...         "sequence_lens": X.lengths.astype("int32"),
+    ...     },
+    ... )  # doctest: +SKIP
+    >>> path = best_path(emissions[0, : X.lengths[0]], *scores)  # doctest: +SKIP
+    >>> model.classes_[path].tolist() == model.predict(X)[0]  # doctest: +SKIP
+    True
     """
     try:
         import onnx
@@ -143,7 +190,15 @@ def to_onnx(
             "`pip install 'sklstm[onnx]'`."
         ) from error
     from ._onnx_graph import Graph
-    from ._onnx_network import Stream, write_classifier, write_network, write_regressor
+    from ._onnx_network import (
+        OfSequences,
+        OfSteps,
+        Stream,
+        write_classifier,
+        write_emissions,
+        write_network,
+        write_regressor,
+    )
     from ._onnx_steps import write_frame_stacker, write_time_distributed
 
     steps, end = _exportable(estimator)
@@ -160,8 +215,9 @@ def to_onnx(
     features = [features_of(step).n_sequence_features for step in (*steps, end)]
     x = graph.input("X", np.float32, ["batch", "time", features[0]])
     lengths = graph.input("sequence_lens", np.int32, ["batch"])
-    x = graph.node("Transpose", x, perm=[1, 0, 2])
-    sequences = graph.sequences(graph.at_least_one(x), graph.cast(lengths, np.int64))
+    given = graph.node("Transpose", x, perm=[1, 0, 2])
+    lengths = graph.cast(lengths, np.int64)
+    sequences = graph.sequences(graph.at_least_one(given), lengths)
     for k, (step, (_, n_features_out)) in enumerate(zip(steps, pairwise(features))):
         if isinstance(step, FrameStacker):
             sequences = write_frame_stacker(graph, step, sequences)
@@ -171,9 +227,17 @@ def to_onnx(
             )
     states = Stream(graph) if stream else None
     found = fitted_of(end)
-    pooled = write_network(graph, found, sequences, states)
-    write_head = write_classifier if is_classifier(end) else write_regressor
-    write_head(graph, found, pooled)
+    read = write_network(graph, found, sequences, states)
+    places = OfSequences(graph)
+    if isinstance(end, StepEstimator):
+        stacked = any(isinstance(step, FrameStacker) for step in steps)
+        n_inputs = found.weights["head_weight"].shape[1]
+        axis = "frames" if stacked else "time"
+        places = OfSteps(graph, sequences, n_inputs, given, axis)
+    write_head = write_classifier if has_labels(end) else write_regressor
+    if found.target.head.get("crf"):
+        write_head = write_emissions
+    write_head(graph, found, read, places)
     if stream:
         states.finish()
     kind = type(end).__name__
@@ -244,10 +308,16 @@ def _check_stream(steps, end):
 def _properties(end, steps):
     """What a program may want to know of the model, as strings."""
     properties = {"estimator": type(end).__name__, "sklstm_version": __version__}
-    if is_classifier(end):
-        properties["classes"] = json.dumps(end.classes_.tolist())
-    elif fitted_of(end).target.loss_name == "quantile":
-        properties["quantile"] = json.dumps(fitted_of(end).target.loss_parameter)
+    found = fitted_of(end)
+    if has_labels(end):
+        properties["classes"] = json.dumps(found.target.classes.tolist())
+    elif numbers_of(found.target).loss_name == "quantile":
+        properties["quantile"] = json.dumps(numbers_of(found.target).loss_parameter)
+    if found.vocabulary and all(isinstance(token, str) for token in found.vocabulary):
+        properties["vocabulary"] = json.dumps(found.vocabulary)
+    for column, categories in (found.categories or {}).items():
+        if all(isinstance(category, str) for category in categories):
+            properties[f"categories_{column}"] = json.dumps(categories)
     first = features_of((*steps, end)[0])
     if first.feature_names_in is not None and first.fixed_n_steps is None:
         properties["feature_names"] = json.dumps(list(first.feature_names_in))

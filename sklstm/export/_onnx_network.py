@@ -1,10 +1,13 @@
-"""The network of an estimator as ONNX nodes: missing values, layers, pooling, head."""
+"""The network of an estimator as ONNX nodes: missing values, layers, pooling, head.
+
+What a head reads is a row for each sequence (B, H), or for each of its steps.
+"""
 
 import numpy as np
 
 from .._network.cells import CELLS
 from .._network.losses import LOG_MAX
-from ._common import head_of
+from ._common import head_of, numbers_of
 from ._onnx_weights import operator_weights
 
 F32 = np.float32
@@ -47,18 +50,79 @@ class StepCount:
         self.number = graph.cast(column, F32)
 
 
+class OfSequences:
+    """Outputs that have a row for each sequence."""
+
+    def __init__(self, graph):
+        self._graph = graph
+
+    def rows(self, features):
+        """What the head reads (N, H)."""
+        return features
+
+    def placed(self, rows, dtype, *shape):
+        """What belongs to the rows (N, ...) in the shape of an output."""
+        return rows
+
+    def output(self, name, value, dtype, *shape):
+        """Make this an output."""
+        self._graph.node("Identity", value, name=name)
+        self._graph.output(name, dtype, ["batch", *shape])
+
+
+class OfSteps(OfSequences):
+    """Outputs that have a row for each step: (B, T, ...), behind the ends NaN, of
+    integers 0."""
+
+    def __init__(self, graph, sequences, n_inputs, given, axis):
+        super().__init__(graph)
+        self._n_inputs = n_inputs
+        self._axis = axis  # the name of T
+        self._exists = graph.node("Transpose", sequences.exists, perm=[1, 0, 2])
+        self._shape = graph.node("Slice", graph.node("Shape", self._exists), [0], [2])
+        # of X (T, B, F) of no steps the graph has made one
+        some = graph.cast(graph.node("Greater", graph.size(given, 0), 0), np.int64)
+        n_steps = graph.node("Mul", graph.size(self._exists, 1), some)
+        self._end = graph.unsqueeze(n_steps, 0)
+
+    def rows(self, features):
+        x = self._graph.node("Transpose", features, perm=[1, 0, 2])
+        return self._graph.reshape(x, -1, self._n_inputs)
+
+    def placed(self, rows, dtype, *shape):
+        graph, extents = self._graph, self._shape
+        if shape:
+            extents = graph.node("Concat", extents, [*shape], axis=0)
+        value = graph.node("Reshape", rows, extents)
+        exists = graph.reshape(self._exists, 0, 0, *[1] * len(shape))
+        nothing = np.nan if np.dtype(dtype).kind == "f" else 0
+        value = graph.where(exists, value, np.dtype(dtype).type(nothing))
+        return graph.node("Slice", value, [0], self._end, [1])
+
+    def output(self, name, value, dtype, *shape):
+        self._graph.node("Identity", value, name=name)
+        self._graph.output(name, dtype, ["batch", self._axis, *shape])
+
+
 def write_network(graph, found, sequences, stream):
-    """What the head reads (B, H), of the steps that enter the network."""
+    """What the head reads, of the steps that enter the network: (B, H), or of a network
+    with an output at every step (T, B, H)."""
     architecture = found.architecture
-    pooling, missing = architecture["pooling"], found.missing
+    pooling, missing = architecture.get("pooling"), found.missing
     count = None
-    if pooling != "last" or (stream and missing != "error"):
+    if pooling not in ("last", None) or (stream and missing != "error"):
         count = StepCount(graph, sequences.lengths, stream)
     if missing != "error":
         sequences = _fill(graph, found, sequences, count, stream)
-    h, last, check = _layers(graph, found, sequences, stream)
+    x = sequences.x
+    if found.embedding is not None:
+        x, rows = _embed(graph, found, x)
+        sequences = sequences._replace(x=rows)
+    h, last, check = _layers(graph, found, sequences, x, stream)
     if pooling == "last":
         return graph.node("Add", last, check)
+    if pooling is None:
+        return graph.node("Add", h, check)
     size = architecture["hidden_layer_sizes"][-1] * (1 + architecture["bidirectional"])
     w = found.weights.get("attention")
     pooled = _pool(graph, pooling, w, h, sequences.exists, count, size, stream)
@@ -90,6 +154,40 @@ def _fill(graph, found, sequences, count, stream):
     return sequences._replace(x=filled)
 
 
+# ---- ids ---------------------------------------------------------------------------
+
+
+def _embed(graph, found, x):
+    """Steps (T, B, F), NaN where an id is none, and what the recurrent layers read:
+    rows side by side and the numbers behind them."""
+    embedding, F = found.embedding, found.n_inputs
+    checked, parts = [], []
+    tables = [w for name, w in found.weights.items() if name.startswith("embedding")]
+    tables = dict(zip(embedding["columns"], tables, strict=True))
+    numbers = []
+    for j in range(F):
+        column = graph.node("Gather", x, np.array([j]), axis=2)
+        if j not in tables:
+            numbers.append(column)
+            checked.append(column)
+            continue
+        table = tables[j].astype(F32)
+        whole = graph.node("Equal", column, graph.node("Floor", column))
+        whole = graph.node("And", whole, graph.node("Not", _less(graph, column, 0)))
+        known = graph.node("And", whole, _less(graph, column, len(table)))
+        ids = graph.cast(graph.where(known, column, F32(0)), np.int64)
+        parts.append(graph.node("Gather", table, graph.squeeze(ids, 2), axis=0))
+        checked.append(graph.where(whole, column, F32(np.nan)))
+    return tuple(
+        graph.node("Concat", *columns, axis=2) if columns[1:] else columns[0]
+        for columns in (checked, parts + numbers)
+    )
+
+
+def _less(graph, x, limit):
+    return graph.node("Less", x, F32(limit))
+
+
 # ---- recurrent layers --------------------------------------------------------------
 
 
@@ -106,9 +204,10 @@ def _check(graph, x, h_before):
     return graph.unsqueeze(check, 1)
 
 
-def _layers(graph, found, sequences, stream):
+def _layers(graph, found, sequences, x, stream):
     """Outputs of the uppermost layer (T, B, H), which a pooling reads, the last of them
-    (B, H), and what is added to anything computed from them (`_check`)."""
+    (B, H), and what is added to anything computed from them, of the steps x (`_check`).
+    """
     architecture = found.architecture
     sizes = architecture["hidden_layer_sizes"]
     directions = 1 + architecture["bidirectional"]
@@ -128,11 +227,11 @@ def _layers(graph, found, sequences, stream):
             for state in states
         }
         if k == 0:
-            check = _check(graph, h, before["h"])
+            check = _check(graph, x, before["h"])
         initial = [graph.unsqueeze(s, 0) if stream else "" for s in before.values()]
         weights = operator_weights(found.weights, k, directions, order, F32)
         peepholes = [weights.pop("P")] if "P" in weights else []
-        is_read = k + 1 < len(sizes) or architecture["pooling"] != "last"
+        is_read = k + 1 < len(sizes) or architecture.get("pooling") != "last"
         every, *after = graph.nodes_of(
             op,
             h,
@@ -225,34 +324,56 @@ def _attend(graph, w, h, exists, count, stream):
 # ---- head --------------------------------------------------------------------------
 
 
-def write_classifier(graph, found, features):
-    """Outputs `label` and `probabilities`."""
+def _raw(graph, found, rows):
+    """Outputs of the head (N, K)."""
     weight, bias = (array.astype(F32) for array in head_of(found))
-    raw = graph.node("Gemm", features, weight, bias, transB=1)
-    n = len(bias)
+    return graph.node("Gemm", rows, weight, bias, transB=1)
+
+
+def write_classifier(graph, found, features, places):
+    """Outputs `label` and `probabilities`."""
+    raw = _raw(graph, found, places.rows(features))
+    n = found.target.n_outputs
     if found.target.multilabel:
-        graph.node("Sigmoid", raw, name="probabilities")
-        graph.cast(graph.node("Greater", raw, F32(0)), np.int64, name="label")
-        graph.output("label", np.int64, ["batch", n])
-        graph.output("probabilities", F32, ["batch", n])
+        p = graph.node("Sigmoid", raw)
+        label = graph.cast(graph.node("Greater", raw, F32(0)), np.int64)
+        label = places.placed(label, np.int64, n)
+        places.output("label", label, np.int64, n)
+        places.output("probabilities", places.placed(p, F32, n), F32, n)
         return
     classes = _labels(found.target.classes)
     if n == 1:
         both = graph.node("Concat", graph.node("Neg", raw), raw, axis=1)
-        graph.node("Sigmoid", both, name="probabilities")
+        p = graph.node("Sigmoid", both)
         positive = graph.node("Greater", graph.squeeze(raw, 1), F32(0))
         index = graph.cast(positive, np.int64)
     else:
-        graph.node("Softmax", raw, axis=1, name="probabilities")
+        p = graph.node("Softmax", raw, axis=1)
         index = graph.node("ArgMax", raw, axis=1, keepdims=0)
-    graph.node("Gather", classes, index, name="label")
-    graph.output("label", classes.dtype, ["batch"])
-    graph.output("probabilities", F32, ["batch", len(classes)])
+    index = places.placed(index, np.int64)
+    places.output("label", graph.node("Gather", classes, index), classes.dtype)
+    n = len(classes)
+    places.output("probabilities", places.placed(p, F32, n), F32, n)
+
+
+def write_emissions(graph, found, features, places):
+    """Output `emissions`, and the scores that a random field has beside them."""
+    _labels(found.target.classes)  # the properties of the model have them
+    n = found.target.n_outputs
+    raw = _raw(graph, found, places.rows(features))
+    places.output("emissions", places.placed(raw, F32, n), F32, n)
+    for name, scores in found.paths.items():
+        graph.node("Identity", scores.astype(F32), name=name)
+        graph.output(name, F32, scores.shape)
 
 
 def _labels(classes):
     """Labels in a type that ONNX has."""
-    labels = np.array(classes.tolist()) if classes.dtype == object else classes
+    labels = classes
+    if classes.dtype == object:
+        types = {str if isinstance(c, str) else type(c) for c in classes.tolist()}
+        if len(types) == 1 and not types & {tuple, frozenset}:
+            labels = np.array(classes.tolist())
     kinds = {"U": object, "b": bool, "i": np.int64, "u": np.int64, "f": np.float64}
     dtype = kinds.get(labels.dtype.kind)
     if dtype is np.int64 and (labels > np.iinfo(np.int64).max).any():
@@ -266,12 +387,12 @@ def _labels(classes):
     return labels.astype(dtype)
 
 
-def write_regressor(graph, found, features):
+def write_regressor(graph, found, features, places):
     """Output `variable`, in float64: targets may be large beside what they vary by."""
     weight, bias = (array.astype(np.float64) for array in head_of(found))
-    y = graph.node("MatMul", graph.cast(features, np.float64), weight.T.copy())
-    y = graph.node("Add", y, bias)
-    target = found.target
+    rows = graph.cast(places.rows(features), np.float64)
+    y = graph.node("Add", graph.node("MatMul", rows, weight.T.copy()), bias)
+    target = numbers_of(found.target)
     shape = [len(target.mean)]
     if target.loss.inverse_link_name == "exp":
         # not Min, which need not hand NaN on
@@ -283,8 +404,8 @@ def write_regressor(graph, found, features):
     if target.ndim == 1:
         y = graph.squeeze(y, 1)
         shape = shape[1:]
-    graph.node("Identity", y, name="variable")
-    graph.output("variable", np.float64, ["batch", *shape])
+    y = places.placed(y, np.float64, *shape)
+    places.output("variable", y, np.float64, *shape)
 
 
 def _quantiles(graph, target, raw):

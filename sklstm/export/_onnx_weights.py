@@ -147,7 +147,7 @@ def from_onnx(
     array([[0.375, 0.375, 0.375],
            [0.68 , 0.68 , 0.68 ]])
     """
-    model = unfitted(estimator, "ONNX", ("peephole",))
+    model = unfitted(estimator, "ONNX", multilabel, ("peephole",))
     layers = [layers] if isinstance(layers, Mapping) else layers
     if not isinstance(layers, (list, tuple)) or not layers:
         raise TypeError(

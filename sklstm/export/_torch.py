@@ -19,6 +19,8 @@ from ._common import (
     check_shape,
     check_units,
     fitted,
+    has_labels,
+    n_tables,
     taken_apart,
     unfitted,
 )
@@ -28,7 +30,11 @@ _RECURRENT = re.compile(
     r"(?:(?P<path>.+)\.)?(?P<kind>(?:weight|bias)_(?:ih|hh|hr)|peephole)"
     r"(?:_l(?P<layer>\d+)(?P<reverse>_reverse)?)?"
 )
+# embedding.weight, emb_3.weight; `embedding` in weights_.
+_TABLE = re.compile(r"((?:.+[._])?emb(?:ed(?:ding)?s?)?)(?:_(\d+))?(?:\.weight)?")
 _UNITS = ("target_mean", "target_scale")
+_PATHS = ("transitions", "start_transitions", "end_transitions")
+_SCORES = re.compile(r"(?:.+\.)?((?:start_|end_)?transitions)")
 
 
 def from_torch(
@@ -41,15 +47,17 @@ def from_torch(
     target_scale: float | ArrayLike | None = None,
     recurrent: str | Sequence[str] | None = None,
     head: str | None = None,
+    embedding: str | None = None,
 ) -> Estimator:
     """Make a fitted estimator of the weights of a PyTorch model.
 
     The model is one that reads sequences with :class:`torch.nn.LSTM`,
     :class:`torch.nn.GRU` or :class:`torch.nn.RNN` and sends the last hidden states
-    (``h_n``), or with `pooling` the mean or maximum of all, through one
-    :class:`torch.nn.Linear`. What comes back predicts, transforms and is saved like any
-    fitted estimator, and goes on training with ``partial_fit``, or with ``fit`` where
-    ``warm_start=True``. PyTorch itself is not needed.
+    (``h_n``), or with `pooling` the mean or maximum of all, with a target at every step
+    each of them, through one :class:`torch.nn.Linear`. What comes back predicts,
+    transforms and is saved like any fitted estimator, and goes on training with
+    ``partial_fit``, or with ``fit`` where ``warm_start=True``. PyTorch itself is not
+    needed.
 
     Parameters
     ----------
@@ -57,13 +65,18 @@ def from_torch(
         What ``model.state_dict()`` returns: tensors on any device, or arrays. Or
         `weights_` of a fitted estimator, which also has what PyTorch has not:
         ``peephole_l0`` and so on for an LSTM with ``peephole=True``, and ``attention``
-        with ``pooling="attention"``.
+        with ``pooling="attention"``. Of a tagger with ``crf=True`` it also holds
+        ``transitions`` (K, K), ``start_transitions`` (K,) and ``end_transitions`` (K,),
+        perhaps of a module such as ``crf.transitions``, as pytorch-crf names them; -inf
+        forbids.
 
     estimator : estimator
         An unfitted estimator that says what the weights are of: its class is the family
         of cells and the task, ``hidden_layer_sizes``, ``bidirectional``, ``pooling``
-        and (of an RNN) ``activation`` the network, ``dtype`` the precision. The rest of
-        its parameters is for what comes after. It is not changed.
+        and (of an RNN) ``activation`` the network, ``embedding_dim`` and
+        ``categorical_features`` (as indices or a mask) what of X is ids, ``dtype`` the
+        precision. The rest of its parameters is for what comes after. It is not
+        changed.
 
     classes : array-like of shape (n_classes,), default=None
         Labels of the outputs of the head, in their order; with one output two labels,
@@ -91,6 +104,12 @@ def from_torch(
 
     head : str, default=None
         Path of the linear module. None looks for it: there must be one.
+
+    embedding : str, default=None
+        Path of the :class:`torch.nn.Embedding` that the ids go through, where
+        `estimator` has `embedding_dim`; of several columns what comes before their
+        numbers, as in ``embedding_1`` and ``embedding_3``. None looks for a path that
+        ends in "embedding", "embed" or "emb".
 
     Returns
     -------
@@ -129,6 +148,10 @@ def from_torch(
     There is no history, so ``loss_curve_`` is empty. With ``missing="ffill"`` or
     "indicator" features that were not seen yet are 0.
 
+    Row 0 of a table also stands for every id beyond it, which is an error in PyTorch.
+    With several columns of ids, or numbers beside them, the lowest recurrent layer
+    reads the rows in the order of the columns and the numbers behind them.
+
     Dropout has no weights: set `dropout` for more training. Of a bidirectional model
     ``output[:, -1]`` is not its last hidden states, because in it the backward
     direction has read one step; those are ``h_n``, which both directions end with, and
@@ -152,7 +175,8 @@ def from_torch(
     >>> model.predict(np.zeros((2, 5, 2))).shape
     (2,)
     """
-    model = unfitted(estimator, "PyTorch", ("peephole", "attention"))
+    known = ("peephole", "attention", "crf", "tables")
+    model = unfitted(estimator, "PyTorch", multilabel, known)
     if not isinstance(state_dict, Mapping):
         advice = ""
         if hasattr(state_dict, "state_dict"):
@@ -161,12 +185,16 @@ def from_torch(
             "state_dict must be a mapping of names to arrays or tensors, got "
             f"{type(state_dict).__name__}.{advice}"
         )
-    arrays = {key: real_array(key, state_dict[key]) for key in state_dict}
+    scores = _scores_of_labels(state_dict)
+    taken = [key for key, _ in scores.values()]
+    others = [key for key in state_dict if key not in taken]
+    arrays = {key: real_array(key, state_dict[key]) for key in others}
     given = {"target_mean": target_mean, "target_scale": target_scale}
     for name in _UNITS:
         value = arrays.pop(name, None)
         if given[name] is None:
             given[name] = value
+    tables = _tables(arrays, embedding, model)
     modules = _recurrent_modules(arrays)
     layers = []
     for path in _paths(modules, recurrent):
@@ -174,6 +202,16 @@ def from_torch(
     n_features, weights = _checked(layers, arrays, model)
     linear = _linear(arrays, head, model)
     attention = _attention(arrays, model)
+    paths = None
+    if getattr(model, "crf", False) and not multilabel:
+        paths = _paths_of_labels(scores, len(linear[1]), model)
+    elif scores:
+        advice = ": pass LSTMTagger(crf=True)" if has_labels(model) else ""
+        raise ValueError(
+            f"state_dict holds {next(iter(scores.values()))[0]!r}, of a conditional "
+            f"random field, which {type(model).__name__} as it is passed has "
+            f"not{advice}."
+        )
     if arrays:
         raise ValueError(
             f"state_dict holds {', '.join(map(repr, arrays))}, which have no place in "
@@ -182,8 +220,38 @@ def from_torch(
         )
     return fitted(
         model, n_features, weights, linear, classes=classes, multilabel=multilabel,
-        attention=attention, **given,
+        attention=attention, paths=paths, tables=tables, **given,
     )  # fmt: skip
+
+
+def _tables(arrays, path, model):
+    """Key and array of each table, by their numbers, taken out of `arrays`."""
+    found = {}
+    for key in arrays:
+        match = _TABLE.fullmatch(key)
+        if path is not None:
+            match = re.fullmatch(rf"({re.escape(path)})(?:_(\d+))?(?:\.weight)?", key)
+        if match:
+            found.setdefault(match[1], []).append((int(match[2] or 0), key))
+    needed, name = n_tables(model), type(model).__name__
+    if not needed:
+        if path is not None or found:
+            key = found[min(found)][0][1] if found else path
+            raise ValueError(
+                f"{key!r} is the table of an embedding, but {name} has "
+                "embedding_dim=None, which reads X as numbers. Set embedding_dim to "
+                "the length of its rows."
+            )
+        return []
+    there = ", ".join(repr(key) for keys in found.values() for _, key in keys)
+    if len(found) != 1 or len(found[min(found)]) != needed:
+        wanted = "embedding.weight" if needed == 1 else "embedding_0.weight and so on"
+        raise ValueError(
+            f"state_dict holds {there or 'no table of an embedding'}, but {name} with "
+            f"embedding_dim={model.embedding_dim!r} has {needed} table(s), {wanted}. "
+            "Say where they are: embedding=..., or rename the keys."
+        )
+    return [(key, arrays.pop(key)) for _, key in sorted(found[min(found)])]
 
 
 def _recurrent_modules(arrays):
@@ -320,6 +388,45 @@ def _attention(arrays, model):
     return attention
 
 
+def _scores_of_labels(state_dict):
+    """Keys and arrays of a conditional random field by their names; -inf forbids."""
+    scores = {}
+    for key in state_dict:
+        name = _SCORES.fullmatch(key)
+        if name is None:
+            continue
+        if name[1] in scores:
+            raise ValueError(
+                f"state_dict holds {scores[name[1]][0]!r} and {key!r}, of two "
+                "conditional random fields. Leave out that which is not meant."
+            )
+        value = state_dict[key]
+        if hasattr(value, "detach"):
+            value = value.detach().cpu().numpy()
+        forbidden = value == -np.inf if isinstance(value, np.ndarray) else False
+        if np.any(forbidden) and not np.ma.isMaskedArray(value):
+            value = np.where(forbidden, value.dtype.type(0), value)
+        array = real_array(key, value)
+        scores[name[1]] = key, np.where(forbidden, -np.inf, array)
+    return scores
+
+
+def _paths_of_labels(scores, K, model):
+    """Transitions (K, K), starts (K,) and ends (K,)."""
+    name = type(model).__name__
+    paths = []
+    for part, shape in zip(_PATHS, ((K, K), (K,), (K,))):
+        if part not in scores:
+            raise ValueError(
+                f"state_dict holds no {part!r}, but {name} has crf=True: add the "
+                f"scores of the conditional random field, or pass {name}(crf=False)."
+            )
+        key, array = scores[part]
+        check_shape(key, array, shape, f"the scores of {K} labels")
+        paths.append(array)
+    return paths
+
+
 def _linear(arrays, head, model):
     """Key, weight and bias of the head, which are taken out of `arrays`."""
     prefix = f"{head}." if head else ""
@@ -367,13 +474,15 @@ def to_torch(
     standardized: bool = False,
     recurrent: str | None = None,
     head: str = "head",
+    embedding: str = "embedding",
+    crf: str = "crf",
 ) -> dict[str, np.ndarray]:
     """Return the weights of a fitted estimator as the state of a PyTorch model.
 
     Parameters
     ----------
     estimator : estimator
-        A fitted recurrent classifier or regressor. Of a pipeline pass the last step.
+        A fitted recurrent estimator. Of a pipeline pass the last step.
 
     standardized : bool, default=False
         Which outputs the head of a regressor has. False: predictions, in the units of
@@ -387,6 +496,14 @@ def to_torch(
 
     head : str, default="head"
         Path of the linear module.
+
+    embedding : str, default="embedding"
+        Path of the :class:`torch.nn.Embedding`, where `estimator` has `embedding_dim`.
+        Of several columns of ids each has one, with the number of the column behind the
+        path, as in "embedding_3".
+
+    crf : str, default="crf"
+        Path of the conditional random field, of a tagger that has one.
 
     Returns
     -------
@@ -416,9 +533,11 @@ def to_torch(
     -----
     The model has to do the rest: send the last hidden states (``h_n`` of the uppermost
     layer, of both directions side by side) to the head, or with `pooling` their mean or
-    maximum over the steps of each sequence, and fill in missing values. Its outputs are
-    those of ``decision_function``: for two classes the log-odds of the second. With
-    ``loss="poisson"`` they are logarithms of the predictions.
+    maximum over the steps of each sequence, with a target at every step the outputs of
+    all steps, and fill in missing values. Its outputs are those of
+    ``decision_function``: for two classes of sequences the log-odds of the second. With
+    ``loss="poisson"`` they are logarithms of the predictions. Ids beyond a table have
+    to become 0 before; where there are numbers beside ids, they stand behind the rows.
 
     Where targets vary little around a large mean, the units of y need more digits than
     float32 has: use ``standardized=True``, or ``dtype="float64"``. ``from_torch`` makes
@@ -441,19 +560,26 @@ def to_torch(
     head.weight (1, 4)
     head.bias (1,)
     """
-    for name, path in (("recurrent", recurrent), ("head", head)):
+    paths = {"recurrent": recurrent, "head": head, "embedding": embedding, "crf": crf}
+    for name, path in paths.items():
         if not isinstance(path, str | None):
             raise TypeError(
                 f"{name}={path!r} is no path of a module, which is a string such as "
                 "'encoder.lstm'."
             )
-    layers, weight, bias, units = taken_apart(estimator, "PyTorch", standardized)
-    architecture = fitted_of(estimator).architecture
+    tables, layers, weight, bias, units = taken_apart(
+        estimator, "PyTorch", standardized, ("crf",)
+    )
+    found = fitted_of(estimator)
+    architecture = found.architecture
     if recurrent is None:
         recurrent = architecture["cell"].partition("_")[0]
     one_module = len(set(architecture["hidden_layer_sizes"])) == 1
     prefix = f"{recurrent}." if recurrent else ""
-    state_dict = {}
+    state_dict = {
+        f"{embedding}{name.removeprefix('embedding')}.weight": table
+        for name, table in tables.items()
+    }
     for k, layer in enumerate(layers):
         path, number = (prefix, k) if one_module else (f"{prefix}{k}.", 0)
         for name, value in layer.items():
@@ -461,6 +587,9 @@ def to_torch(
             state_dict[f"{path}{base}_l{number}{reverse}"] = value
     prefix = f"{head}." if head else ""
     state_dict |= {f"{prefix}weight": weight, f"{prefix}bias": bias}
+    prefix = f"{crf}." if crf else ""
+    for name, scores in found.paths.items():
+        state_dict[prefix + name] = scores.astype(weight.dtype)
     if units is not None:
         state_dict |= dict(zip(_UNITS, units))
     return state_dict

@@ -1,5 +1,5 @@
 """Looking into fitted networks: gates over time, how far gradients reach, loss curves,
-and which features and steps a prediction needs.
+which features and steps a prediction needs, and tags in colour.
 
 The displays need matplotlib, which is imported when they draw.
 """
@@ -8,11 +8,13 @@ from ._gates import GateDisplay
 from ._gradients import GradientNormsDisplay, gradient_norms
 from ._importance import sequence_permutation_importance
 from ._loss_curves import LossCurveDisplay
+from ._tags import TagDisplay
 
 __all__ = [
     "GateDisplay",
     "GradientNormsDisplay",
     "LossCurveDisplay",
+    "TagDisplay",
     "gradient_norms",
     "sequence_permutation_importance",
 ]

@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
 from .._estimators.fitted import fitted_of
-from .._targets.reading import check_one_each
+from .._targets.steps import StepTarget
 from .._typing import ArrayLike, Axes, SequencesLike
 from ._common import curves, layer_index, named_estimators, pyplot, recurrent_input
 
@@ -41,7 +41,7 @@ def gradient_norms(estimator: BaseEstimator, X: SequencesLike, y: ArrayLike) -> 
             n_features) or (n_samples, n_steps)
         The sequences, as in `fit`.
 
-    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs), or list of lists
         The targets, as in `fit`.
 
     Returns
@@ -75,6 +75,9 @@ def gradient_norms(estimator: BaseEstimator, X: SequencesLike, y: ArrayLike) -> 
     The gradient is that of the loss alone, of whole sequences, in float64: without the
     penalty of `alpha`, without dropout and class weights, and through all steps also
     where `tbptt` would stop it. The loss of regression is that of standardised targets.
+    With a target at every step the loss of a sequence is the sum over its steps, of
+    which each reaches those before it; with a conditional random field it is minus the
+    log probability of its labels.
 
     References
     ----------
@@ -128,14 +131,15 @@ def _by_row(estimator, X, y):
     """
     fitted, reader = fitted_of(estimator), estimator._reader()
     given, X = X, estimator._check_X(fitted, X)
-    y = reader.check(y)
-    check_one_each(given, y, "y", X)
+    y, _ = estimator._pair(given, X, reader.check(y), None)
     reader.check_same(fitted.target, y)
     X, target = X.astype("float64"), fitted.target.encode(y)
     loss, network = fitted.target.loss, fitted.make_network(dtype="float64")
     network.load(fitted.parameters.astype(np.float64), backward=True)
 
     def d_loss(output, batch):
+        if isinstance(target, StepTarget):  # the sum over the steps
+            return loss.value_and_gradient(output, target[batch], None, 1.0)[1]
         # the gradient of the mean over the batch, back to that of each sequence
         return len(output) * loss.value_and_gradient(output, target[batch])[1]
 
@@ -218,7 +222,7 @@ class GradientNormsDisplay:
         X : array-like of sequences
             The sequences, as in `fit`.
 
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), or list of lists
             The targets, as in `fit`.
 
         layer : int, default=None
@@ -275,7 +279,7 @@ class GradientNormsDisplay:
         X : array-like of sequences
             The sequences, as in `fit`.
 
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), or list of lists
             The targets, as in `fit`.
 
         layer : int, default=None

@@ -12,6 +12,7 @@ from sklearn.utils import Bunch, check_random_state, check_scalar
 from sklearn.utils.parallel import Parallel, delayed
 
 from .._targets.reading import check_one_each, read_values
+from .._targets.step_reading import is_nested
 from .._typing import ArrayLike, SequencesLike
 from ..sequences import SequenceArray, check_sequences
 
@@ -46,8 +47,9 @@ def sequence_permutation_importance(
         The sequences, in any form that :func:`sklstm.sequences.check_sequences`
         accepts; NaN may be in them if the estimator can read it.
 
-    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        The targets. None if the scorer needs none.
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs), or list of lists
+        The targets, of an estimator that has one at every step a list for each
+        sequence. None if the scorer needs none.
 
     axis : {"feature", "time"}, default="feature"
         What is shuffled:
@@ -77,7 +79,7 @@ def sequence_permutation_importance(
     random_state : int, RandomState instance or None, default=None
         Determines the permutations.
 
-    sample_weight : array-like of shape (n_samples,), default=None
+    sample_weight : array-like of shape (n_samples,) or list of arrays, default=None
         Sample weights of the score.
 
     Returns
@@ -154,8 +156,7 @@ def sequence_permutation_importance(
     X = check_sequences(X, allow_nan=True)
     for what, values in (("y", y), ("sample_weight", sample_weight)):
         if values is not None:
-            read_values(values, what)
-            check_one_each(X, values, what, X)
+            _check_values(X, values, what)
     lengths = X.lengths
     if axis == "feature":
         n_sequences = np.full(X.n_features, np.count_nonzero(lengths))
@@ -183,6 +184,20 @@ def sequence_permutation_importance(
             n_sequences=n_sequences,
         )
     return results.get(_ONLY, results)
+
+
+def _check_values(X, values, what):
+    """Say when there is not one value for each sequence, or for each of its steps."""
+    if not is_nested(values):
+        read_values(values, what)
+        check_one_each(X, values, what, X)
+        return
+    values = list(values)
+    if len(values) != len(X):
+        raise ValueError(
+            "Found input variables with inconsistent numbers of samples: "
+            f"[{len(X)}, {len(values)}]. {what} needs a list for each sequence."
+        )
 
 
 # The name of a score that is the only one.

@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import Iterable
 from numbers import Number
+from operator import ne
 
 import numpy as np
 
@@ -68,7 +69,7 @@ def _as_list(values, what, expected):
     if isinstance(values, (list, tuple)):
         return list(values)
     _refuse_containers(values, what)
-    for name in ("to_list", "to_pylist", "tolist"):
+    for name in ("to_list", "to_pylist"):
         if hasattr(values, name):
             return getattr(values, name)()
     if hasattr(values, "__array__"):
@@ -126,7 +127,9 @@ def numbered(
             tokens = _analyzed(document, i, analyze)
         else:
             tokens = tokens_of(document, i)
-        if not ALWAYS_THERE.issuperset(map(type, tokens)):
+        unsure = set(map(type, tokens)) - ALWAYS_THERE
+        # only NaN is another number than itself
+        if unsure and (unsure != {float} or any(map(ne, tokens, tokens))):
             _refuse_missing(tokens, i)
         before = len(numbers)
         try:

@@ -127,7 +127,7 @@ class TokenEncoder(
     have no id of their own by default: they say what a token that nobody knows is
     like, and a vector learned from one document would be of little use. With
     ``min_df=1``, or where every token is in several documents, no step of the training
-    data has id 0; its row then stays what the estimator began with.
+    data has id 0; its row then stays at zero, where it begins.
 
     An empty document is a sequence of no steps. Every other document has as many steps
     as tokens, whatever is in the vocabulary, so that labels of tokens stay in place.

@@ -50,12 +50,73 @@ def _ragged(n=24, n_features=3):
     return [rng.standard_normal((T, n_features)) for T in lengths]
 
 
+LABELS = np.array(["low", "middle", "high"])
+
+
 def _target(estimator, X):
-    """A target that the sequences decide."""
+    """A target that the sequences decide, or each of their steps."""
+    of_steps = _target_of_steps(estimator)
+    if of_steps is not None:
+        return _object_array([of_steps(np.asarray(x)) for x in X])
     level = np.array([np.sum(x[:, 0]) for x in X])
     if is_classifier(estimator):
-        return np.array(["low", "middle", "high"])[np.argsort(np.argsort(level)) % 3]
+        return LABELS[np.argsort(np.argsort(level)) % 3]
     return 10 * level
+
+
+def _number(x):
+    return 10 * np.sum(x[:, 0])
+
+
+def _labels_of_steps(x):
+    return LABELS[np.digitize(x[:, 0], [-0.5, 0.5])].tolist()
+
+
+def _numbers_of_steps(x):
+    return 10 * np.cumsum(x[:, 0])
+
+
+def _target_of_steps(estimator):
+    """What makes the targets of the steps of a sequence, None of other estimators.
+
+    One that is neither a classifier nor a regressor and yet requires y, which may not
+    be a number for each sequence, has a target at every step: labels if it can be
+    fitted to them, else numbers.
+    """
+    if is_classifier(estimator) or is_regressor(estimator):
+        return None
+    if not get_tags(_end(estimator)).target_tags.required:
+        return None
+    X, refused = _ragged(n=9), None
+    for of_sequence in (_number, _labels_of_steps, _numbers_of_steps):
+        y = [of_sequence(x) for x in X]
+        y = np.array(y) if of_sequence is _number else _object_array(y)
+        try:
+            _new(estimator).fit(X, y)
+        except Exception as error:
+            if of_sequence is _labels_of_steps:
+                refused = error
+        else:
+            return None if of_sequence is _number else of_sequence
+    raise refused
+
+
+def _end(estimator):
+    """What a Pipeline ends in, and what a search or another of this kind is of."""
+    while True:
+        if isinstance(estimator, Pipeline):
+            estimator = estimator[-1]
+        elif isinstance(getattr(estimator, "estimator", None), BaseEstimator):
+            estimator = estimator.estimator
+        else:
+            return estimator
+
+
+def _object_array(items):
+    array = np.empty(len(items), dtype=object)
+    for i, item in enumerate(items):
+        array[i] = item
+    return array
 
 
 def _ragged_and_target(estimator, **kwargs):
@@ -146,10 +207,46 @@ def check_sequence_tags(estimator):
 
 
 def check_ragged_list(estimator):
-    """A list of (n_steps_i, n_features) arrays is fitted and predicted as it is."""
+    """A list of (n_steps_i, n_features) arrays is fitted and predicted as it is.
+
+    Of an estimator with a target at every step predictions are as long as sequences, y
+    may be a list, and a step may be without target: None, or NaN among numbers.
+    """
     X = _ragged()
-    fitted = _fitted(estimator, X)
-    for method, items in _outputs(fitted, X).items():
+    of_steps = _target_of_steps(estimator)
+    y = _target(estimator, X)
+    fitted = _fitted(estimator, X, y)
+    outputs = _outputs(fitted, X)
+    _assert_finite(outputs)
+    if of_steps is None:
+        return
+    for method, items in outputs.items():
+        for i, (x, item) in enumerate(zip(X, items, strict=True)):
+            assert method == "transform" or len(item) == len(x), (
+                f"{method} of sequence {i} has {len(item)} items for {len(x)} steps."
+            )
+    _assert_same(_outputs(_fitted(estimator, X, list(y)), X), outputs, "a list as y")
+    nothing = None if of_steps is _labels_of_steps else np.nan
+    holes = [list(steps) for steps in y]
+    for steps in holes[::2]:
+        steps[0] = nothing
+    _assert_finite(_outputs(_fitted(estimator, X, holes), X))
+    # another target where there is none would be another fit
+    filled = [list(steps) for steps in y]
+    for steps in filled[::2]:
+        steps[0] = LABELS[0].item() if nothing is None else 1e3
+    without, with_one = (
+        _outputs(_fitted(estimator, X, given), X) for given in (holes, filled)
+    )
+    try:
+        _assert_same(without, with_one, "")
+    except AssertionError:
+        return
+    raise AssertionError("A step without target is fitted as one that has a target.")
+
+
+def _assert_finite(outputs):
+    for method, items in outputs.items():
         for i, item in enumerate(items):
             if item.dtype.kind == "f":
                 assert np.isfinite(item).all(), f"{method} of sequence {i}: {item}"
@@ -272,6 +369,8 @@ def check_sequences_of_no_steps(estimator):
         if items[1].dtype.kind == "f":
             assert np.isfinite(items[1]).all(), f"{method} of no steps: {items[1]}"
     y = _target(estimator, X)
+    if _target_of_steps(estimator) is not None:
+        y[0] = y[0][:0]
     _outputs(_fitted(estimator, [empty, *X[1:]], y), X)
 
 
@@ -279,11 +378,15 @@ def check_data_unchanged(estimator):
     """Neither `fit` nor a prediction writes to X and y; read-only memory is enough."""
     X = SequenceArray.from_list(_ragged())
     y = _target(estimator, X)
-    data, target = X.data.copy(), y.copy()
+    data, target = X.data.copy(), copy.deepcopy(y)
     _outputs(_fitted(estimator, X, y), X)
     assert_array_equal(X.data, data, err_msg="X was changed")
-    assert_array_equal(y, target, err_msg="y was changed")
+    for before, after in zip(target, y, strict=True):
+        assert_array_equal(after, before, err_msg="y was changed")
     data.flags.writeable = target.flags.writeable = False
+    for steps in target:
+        if isinstance(steps, np.ndarray):
+            steps.flags.writeable = False
     X = SequenceArray(data, X.offsets)
     _outputs(_fitted(estimator, X, target), X)
 
@@ -333,14 +436,27 @@ def check_bad_values(estimator):
 
 
 def check_bad_shapes(estimator):
-    """Unequal features, other features than in fit, no sequences: errors."""
+    """Unequal features, other features than in fit, no sequences: errors.
+
+    So are more or fewer targets than a sequence has steps; the message names the
+    sequence and both numbers.
+    """
     X, y = _ragged_and_target(estimator)
-    mixed = [*X[:13], np.ones((4, 5)), *X[14:]]
+    of_steps = _target_of_steps(estimator) is not None
+    n_steps = len(X[13]) if of_steps else 4
+    mixed = [*X[:13], np.ones((n_steps, 5)), *X[14:]]
 
     def fit(X, y):
         return _new(estimator).fit(X, y)
 
     _assert_refused(fit, (mixed, y), "a sequence of 5 features among 3", 13, 5)
+    if of_steps:
+        i = next(k for k in range(11, len(X)) if len(X[k]) == 7)
+        for given in (y[i][:-1], [*y[i], y[i][0]]):
+            wrong = y.copy()
+            wrong[i] = given
+            what = f"{len(given)} targets for a sequence of 7 steps"
+            _assert_refused(fit, (X, wrong), what, i, 7, len(given))
     _assert_refused(fit, ([], []), "an empty list")
     _assert_refused(fit, (np.ones((24, 2, 3, 4)), y), "a 4-D array")
     for name, method in _methods(_fitted(estimator, X, y)):
@@ -382,18 +498,22 @@ def check_sample_weight(estimator):
 def check_model_selection(estimator):
     """Ragged lists go through cross-validation and grid search."""
     if not (is_classifier(estimator) or is_regressor(estimator)):
-        raise SkipTest("neither a classifier nor a regressor")
+        if _target_of_steps(estimator) is None:
+            raise SkipTest("neither a classifier nor a regressor")
     X, y = _ragged_and_target(estimator, n=36)
     cv = KFold(2, shuffle=True, random_state=0)
     for form in (X, SequenceArray.from_list(X)):
         predicted = cross_val_predict(_new(estimator), form, y, cv=cv)
         for train, test in cv.split(y):
             fitted = _fitted(estimator, [X[i] for i in train], y[train])
-            assert_array_equal(
-                predicted[test],
-                fitted.predict([X[i] for i in test]),
-                err_msg="cross_val_predict is not what a loop over its folds predicts",
-            )
+            expected = fitted.predict([X[i] for i in test])
+            for a, b in zip(predicted[test], expected, strict=True):
+                assert_array_equal(
+                    a,
+                    b,
+                    err_msg="cross_val_predict is not what a loop over its folds "
+                    "predicts",
+                )
     search = GridSearchCV(_new(estimator), {}, cv=cv).fit(X, y)
     assert np.isfinite(search.best_score_)
 
@@ -465,6 +585,12 @@ def check_sequence_estimator(
     sequences of unequal lengths: each an array of shape (n_steps_i, n_features), with
     its length and nothing else beside it. It needs no part of sklstm in the estimator.
 
+    An estimator that is neither classifier nor regressor by its tags, that says it
+    requires y (``target_tags.required``) and that does not take a number for each
+    sequence has a target at every step, as :class:`~sklstm.LSTMTagger` and
+    :class:`~sklstm.LSTMStepRegressor`: labels if `fit` takes them, else numbers. Its y
+    is a list or an object array of what belongs to each sequence.
+
     The contract:
 
     - ``check_sequence_tags``: the tags say that X has three dimensions.
@@ -484,6 +610,11 @@ def check_sequence_estimator(
       sequence, the step and the feature (counted from 0), and leave a fitted estimator
       as it was.
     - ``check_sample_weight``: weights are repetitions.
+
+    With a target at every step also: predictions are as long as sequences, a step may
+    be without target, None or among numbers NaN (``check_ragged_list``), and more or
+    fewer targets than steps are an error that names the sequence and both numbers
+    (``check_bad_shapes``).
 
     Parameters
     ----------

@@ -1,7 +1,8 @@
 """Save estimators as this version of sklstm pickles them: `python
 tests/data/make_pickles.py`, run at the release of a minor version, writes beside this
-file pickles_0_1.npz, or whatever the version is. It is never written again: every later
-version has to load it.
+file pickles_0_1.npz, or whatever the version is, and step_pickles_0_1.npz with the
+estimators that have a target at every step. A file that is there is never written
+again: every later version has to load it.
 
 There is nothing of scikit-learn in it, which promises no such thing for its own. The
 pickles are vectors of bytes; beside them lie X, y, what the estimators predict and what
@@ -21,6 +22,8 @@ from sklstm import (
     GRURegressor,
     LSTMClassifier,
     LSTMRegressor,
+    LSTMStepRegressor,
+    LSTMTagger,
     RNNClassifier,
     RNNRegressor,
     SequenceArray,
@@ -106,10 +109,65 @@ def cases(X):
     )
 
 
+def step_cases(X):
+    """Name, estimator, X and y of all steps, one sequence after the other."""
+    rng = np.random.default_rng(2)
+    whole = SequenceArray(np.nan_to_num(X.data), X.offsets, X.feature_names)
+    N = len(X.data)
+    deep = {"hidden_layer_sizes": (3, 2), "bidirectional": True}
+    place = np.arange(N) - np.repeat(X.offsets[:-1], X.lengths)
+    sums = np.concatenate([x.sum(axis=1).cumsum() for x in whole])
+    yield (
+        "tagger",
+        LSTMTagger(**SMALL | deep, dropout=0.2),
+        whole,
+        np.array(["B-x", "I-x", "O"])[place % 3],
+    )
+    yield (
+        "tagger_of_steps",
+        LSTMTagger(
+            **SMALL, cell="gru", crf=False, missing="indicator", bidirectional=False
+        ),
+        X,
+        rng.integers(0, 3, N),
+    )
+    yield (
+        "tagger_multilabel",
+        LSTMTagger(**SMALL, cell="rnn_tanh", solver="adamw", dtype="float64"),
+        whole,
+        rng.integers(0, 2, (N, 2)),
+    )
+    yield (
+        "step_regressor",
+        LSTMStepRegressor(**SMALL | deep, missing="ffill", solver="rmsprop"),
+        X,
+        100 + 5 * sums,
+    )
+    yield (
+        "step_quantiles",
+        LSTMStepRegressor(
+            **SMALL,
+            loss="quantile",
+            quantile=[0.9, 0.1],
+            cell="lstm_peephole",
+            dtype="float64",
+        ),  # fmt: skip
+        whole,
+        np.c_[sums, -sums],
+    )
+
+
+def of_sequences(y, X):
+    """A list of what belongs to each sequence."""
+    return [part.tolist() if y.ndim == 1 else part
+            for part in np.split(y, X.offsets[1:-1])]  # fmt: skip
+
+
 def predictions(estimator, X):
-    """Numbers, for a classifier too."""
+    """Numbers, for a classifier too; of all steps in one array."""
     name = "predict_proba" if hasattr(estimator, "predict_proba") else "predict"
-    return getattr(estimator, name)(X)
+    found = getattr(estimator, name)(X)
+    return np.concatenate(list(found)) if found.dtype == object else found
 
 
 def go_on(estimator, X, y):
@@ -127,6 +185,31 @@ def saved(thing):
 
 
 def main():
+    for stem, contents in (("pickles", whole_sequences), ("step_pickles", steps)):
+        major, minor = re.match(r"(\d+)\.(\d+)", sklstm.__version__).groups()
+        path = Path(__file__).parent / f"{stem}_{major}_{minor}.npz"
+        if not path.exists():
+            np.savez_compressed(path, **contents())
+
+
+def steps():
+    X = data()
+    contents = {"X/pickle": saved(X)}
+    for name, estimator, given, y in step_cases(X):
+        of_each = of_sequences(y, X)
+        estimator.fit(given, of_each)
+        contents |= {
+            f"{name}/pickle": saved(estimator),
+            f"{name}/y": y,
+            f"{name}/predictions": predictions(estimator, given),
+            f"{name}/predictions_later": predictions(
+                go_on(estimator, given, of_each), given
+            ),
+        }
+    return contents
+
+
+def whole_sequences():
     X = data()
     contents = {
         "version": sklstm.__version__,
@@ -154,9 +237,7 @@ def main():
         "stacker/pickle": saved(stacker),
         "stacker/data": stacker.transform(X).data,
     }
-    major, minor = re.match(r"(\d+)\.(\d+)", sklstm.__version__).groups()
-    path = Path(__file__).parent / f"pickles_{major}_{minor}.npz"
-    np.savez_compressed(path, **contents)
+    return contents
 
 
 if __name__ == "__main__":

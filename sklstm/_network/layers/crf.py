@@ -54,6 +54,5 @@ class CRF(Layer):
         )
 
     def n_elements(self, n_sequences, n_steps):
-        """Emissions and their gradient, forward variables and their exponentials, in
-        float64."""
+        """In float64: emissions, their gradient, forward variables and exponentials."""
         return 4 * n_steps * self.n_outputs * 8 // self.dtype.itemsize

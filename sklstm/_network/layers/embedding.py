@@ -125,9 +125,10 @@ class Embedding(Layer):
         return self._side_by_side(x, rows, ids, out), None
 
     def n_elements(self, n_sequences, n_steps):
-        # ids and their order, and of several columns the rows side by side
+        # ids and their order; the sum of what two directions give back, and of several
+        # columns the rows side by side
         of_ids = (len(self.columns) + 4) * (np.dtype(np.intp).itemsize // 4)
-        return n_steps * (of_ids + (not self.is_alone) * 2 * self.n_outputs)
+        return n_steps * (of_ids + (2 + (not self.is_alone)) * self.n_outputs)
 
 
 def _in_order_of_batch(schedule):

@@ -33,6 +33,10 @@ class AtSteps:
         outputs = np.broadcast_to(constant, (len(target.values), len(constant)))
         return self.value_and_gradient(outputs, target, weight, divisor)[0]
 
+    def value(self, output, target, weight=None, divisor=None):
+        """The loss without its gradient."""
+        return self.value_and_gradient(output, target, weight, divisor)[0]
+
     def value_and_gradient(self, output, target, weight=None, divisor=None):
         """Value and gradient (N, K) of the sum over the steps, divided by `divisor`, by
         the weight of all of them if there is none."""
