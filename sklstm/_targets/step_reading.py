@@ -1,6 +1,6 @@
 """The door of what belongs to the steps of sequences: labels, numbers and weights."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from numbers import Number
 from typing import NamedTuple
 
@@ -332,7 +332,8 @@ def of_steps(values, lengths, what):
     if isinstance(values, SequenceArray):
         values = values.to_list()
     is_array = isinstance(values, np.ndarray) and values.dtype != object
-    items = [] if is_array else list(values)
+    is_table = is_array or hasattr(values, "columns")
+    items = [] if is_table or not isinstance(values, Iterable) else list(values)
     nested = [
         isinstance(item, Sequence)
         and not isinstance(item, (str, bytes))
