@@ -128,7 +128,7 @@ def test_class_weight():
         ({"up": "x"}, "no real number"),
         ({"up": 0, "down": 0, "flat": 0}, "every step a weight of zero"),
         ([{"up": 1}], "class_weight"),
-        ("balenced", "class_weight"),
+        ("equal", "class_weight"),
     ],
 )
 def test_bad_class_weight(class_weight, message):
