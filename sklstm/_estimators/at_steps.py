@@ -21,8 +21,8 @@ class StepEstimator:
     """Sequences in, something for each of their steps out."""
 
     _build = staticmethod(every_step_network)
-    # All steps have a loss.
-    tbptt = None
+    # All steps have a loss: these choices are of networks that read the last.
+    pooling = tbptt = None
 
     @property
     def _cell(self):
@@ -43,8 +43,6 @@ class StepEstimator:
         architecture = super()._asked_architecture()
         del architecture["pooling"]
         return architecture
-
-    pooling = None
 
     def _pair(self, table, X, y, sample_weight):
         name = type(self).__name__

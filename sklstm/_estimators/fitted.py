@@ -135,10 +135,9 @@ class Fitted:
         of those that are not allowed."""
         if not self.target.head.get("crf"):
             return {}
-        network = self.make_network()
-        network.load(self.parameters, backward=False)
         names = "transitions", "start_transitions", "end_transitions"
-        return dict(zip(names, network.layers[-1].scores, strict=True))
+        with self.network() as network:
+            return dict(zip(names, network.layers[-1].scores, strict=True))
 
     def head(self, views):
         """Weight (K, H) and bias (K,) of the head, in the units of its outputs."""

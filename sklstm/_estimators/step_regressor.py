@@ -16,6 +16,7 @@ from .._targets.step_numbers import (
 from .._typing import ArrayLike, Estimator, SequencesLike
 from ..sequences import SequenceArray
 from ..sequences._check import check_sequences
+from ..sequences._stacking import as_offsets
 from .at_steps import StepEstimator
 from .base import BaseRecurrent
 from .checks import with_minibatches
@@ -214,7 +215,7 @@ class RecurrentStepRegressor(StepEstimator, BaseRecurrent):
 
 def _padded(parts):
     """Parts (T_i, ...) as one array, NaN behind the ends."""
-    offsets = np.concatenate([[0], np.cumsum(list(map(len, parts)))])
+    offsets = as_offsets(list(map(len, parts)))
     values = np.concatenate(list(parts))
     padded = SequenceArray(values.reshape(len(values), -1), offsets).to_padded()
     return padded.reshape(*padded.shape[:2], *values.shape[1:])

@@ -16,6 +16,14 @@ class Steps(NamedTuple):
     ends: tuple = ()  # last h and, of a cell that has it, c, (B, width) by sequence
 
 
+def places_by_sequence(schedule):
+    """Of each row-step (N,) its place among all, one sequence of the batch after the
+    other, each from its first step on."""
+    sequence = schedule.sequence
+    lengths = np.bincount(sequence, minlength=schedule.n_sequences)
+    return (np.cumsum(lengths) - lengths)[sequence] + schedule.time
+
+
 class StepsGradient(NamedTuple):
     """Gradient of the loss with respect to `Steps`."""
 

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.metrics import r2_score
 
 from .._network.losses import AtSteps, SquaredError
-from .numbers import CONSTANT, NumberReader, Numbers
+from .numbers import CONSTANT, NumberReader, Numbers, make_loss
 from .reading import require_y
 from .step_reading import Wanted, numbers_at_steps, sequences_of
 from .steps import StepTarget
@@ -20,7 +20,7 @@ def read_step_numbers(y, name):
     if isinstance(y, StepTarget):  # has been here
         return y
     items, _ = sequences_of(y, Wanted(name, False, "LSTMRegressor"))
-    target = numbers_at_steps(items, "y", name)
+    target = numbers_at_steps(items, "y")
     if not target.known.any():
         raise ValueError(
             f"y has no number at any of its {len(target.values)} steps, and at least "
@@ -41,14 +41,7 @@ class StepNumberReader(NumberReader):
     def check(self, y):
         """Valid numbers in the range of the loss."""
         target = read_step_numbers(y, self.name)
-        if self.loss[0] == "poisson" and (target.values < 0).any():
-            row, *column = np.argwhere(target.values < 0)[0].tolist()
-            where = target.place(row) + "".join(f", output {k}" for k in column)
-            raise ValueError(
-                f"Negative values in y: {where} has target "
-                f"{target.values[row, *column]:g}. loss='poisson' needs targets of "
-                "zero or more; for others use another loss."
-            )
+        make_loss(*self.loss).check(target.values, target.place)
         return target
 
     def fit(self, y, sample_weight, classes=None, incremental=False):

@@ -9,6 +9,7 @@ from scipy.sparse import issparse
 
 from ..sequences import SequenceArray
 from ..sequences._check import hint_long
+from ..sequences._stacking import as_offsets
 from .reading import check_total_weight
 from .steps import StepTarget
 
@@ -160,7 +161,7 @@ def _values(item, i, wanted):
     return array, 2
 
 
-def numbers_at_steps(items, what, name):
+def numbers_at_steps(items, what):
     """A `StepTarget` of numbers (N,) or (N, K), NaN where there is none."""
     arrays, n_outputs = [], None
     for i, item in enumerate(items):
@@ -185,7 +186,7 @@ def numbers_at_steps(items, what, name):
                 )
         arrays.append(array)
     shape = n_outputs[0] if n_outputs else ()
-    offsets = np.concatenate([[0], np.cumsum(list(map(len, arrays)), dtype=np.intp)])
+    offsets = as_offsets(list(map(len, arrays)))
     values = np.concatenate([array.reshape(-1, *shape) for array in arrays])
     target = StepTarget(values, offsets)
     infinite = np.isinf(values)
@@ -233,8 +234,7 @@ def pair_steps(table, X, y, name):
     if _is_padded(table, y):
         end = np.repeat(X.lengths, y.lengths)
         time = np.arange(len(y.values)) - np.repeat(y.offsets[:-1], y.lengths)
-        offsets = np.concatenate([[0], np.cumsum(X.lengths)])
-        return y.replace(values=y.values[time < end], offsets=offsets)
+        return y.replace(values=y.values[time < end], offsets=X._offsets)
     i = different[0]
     raise ValueError(
         f"Sample {i} has {X.lengths[i]} step(s) in X and {y.lengths[i]} in y"
@@ -272,7 +272,7 @@ def split_weight(sample_weight, y, name):
     items, is_matrix = sequences_of(sample_weight, Wanted(name, False, "one vector"))
     if is_matrix:
         raise ValueError("sample_weight needs one weight for each step, not several.")
-    weights = numbers_at_steps(items, "sample_weight", name)
+    weights = numbers_at_steps(items, "sample_weight")
     if len(weights) != len(y) or (weights.lengths != y.lengths).any():
         i = 0
         if len(weights) == len(y):

@@ -1,12 +1,15 @@
 """Targets at the steps of sequences, one sequence after the other."""
 
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
 
+from ..sequences._stacking import as_offsets, place_of
+
 
 class StepTarget:
-    """What belongs to the steps of B sequences.
+    """What belongs to the steps of B sequences; never changed.
 
     `values` are indices of labels (N,), -1 where a step has none, or numbers (N,) or
     (N, K), NaN where there is none. `weight` (N,) is that of each step, None for one
@@ -31,7 +34,7 @@ class StepTarget:
                 return self._at(slice(offsets[0], offsets[-1]), offsets - offsets[0])
         which = np.arange(len(self))[which]
         lengths = self.lengths[which]
-        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        offsets = as_offsets(lengths)
         shift = np.repeat(self.offsets[which] - offsets[:-1], lengths)
         return self._at(shift + np.arange(len(shift)), offsets)
 
@@ -40,7 +43,8 @@ class StepTarget:
         return StepTarget(self.values[rows], offsets, weight, self.labels)
 
     def replace(self, **changes):
-        return StepTarget(**{**vars(self), **changes})
+        parts = ("values", "offsets", "weight", "labels")
+        return StepTarget(**{name: getattr(self, name) for name in parts} | changes)
 
     def as_given(self):
         """A list with what belongs to each sequence: lists of labels, None where there
@@ -57,7 +61,7 @@ class StepTarget:
     def _parts(self, values):
         return [values[begin:end] for begin, end in pairwise(self.offsets.tolist())]
 
-    @property
+    @cached_property
     def lengths(self):
         return np.diff(self.offsets)
 
@@ -66,7 +70,7 @@ class StepTarget:
         """The sequence of each step (N,)."""
         return np.repeat(np.arange(len(self)), self.lengths)
 
-    @property
+    @cached_property
     def known(self):
         """Whether a step has a target, of a weight above zero (N,)."""
         if self.values.dtype.kind == "f":
@@ -80,12 +84,12 @@ class StepTarget:
         """Sums over the steps of each sequence (B,)."""
         return np.bincount(self.sequence, weights=values, minlength=len(self))
 
-    @property
+    @cached_property
     def counts(self):
         """Steps with a target (B,)."""
         return self._per_sequence(self.known).astype(np.intp)
 
-    @property
+    @cached_property
     def amounts(self):
         """Weight of the steps with a target (B,)."""
         known = self.known
@@ -109,5 +113,5 @@ class StepTarget:
 
     def place(self, row):
         """Where a step is, in words."""
-        sample = int(np.searchsorted(self.offsets, row, side="right")) - 1
-        return f"sample {sample}, step {row - self.offsets[sample]}"
+        sample, step = place_of(row, self.offsets)
+        return f"sample {sample}, step {step}"

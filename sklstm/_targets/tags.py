@@ -14,6 +14,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from .._network import decoding
 from .._network.losses import AtSteps, CRFLoss
 from ..sequences._columns import is_missing
+from ..sequences._stacking import as_offsets
 from .labels import LabelReader, Multiclass, Multilabel
 from .reading import check_total_weight, require_y
 from .schemes import Masks, check_paths, masks_for
@@ -73,7 +74,7 @@ class TagReader:
         items, is_matrix = sequences_of(y, Wanted(self.name, True, "LSTMClassifier"))
         if is_matrix:
             return self._check_multilabel(items)
-        offsets = np.concatenate([[0], np.cumsum(list(map(len, items)), dtype=np.intp)])
+        offsets = as_offsets(list(map(len, items)))
         labels = list(chain.from_iterable(items))
         try:
             distinct = dict.fromkeys(labels)
@@ -134,7 +135,7 @@ class TagReader:
                     ) from None
 
     def _check_multilabel(self, items):
-        target = numbers_at_steps(items, "y", self.name)
+        target = numbers_at_steps(items, "y")
         values = target.values
         bad = ~((values == 0) | (values == 1) | np.isnan(values))
         if bad.any():
@@ -253,7 +254,6 @@ class Tags:
     """One label of `classes` for each step."""
 
     multilabel = False
-
     methods = Multiclass.methods
 
     def __init__(self, classes, crf=False, allowed=None):

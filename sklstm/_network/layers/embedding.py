@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..._kernels import Schedule, add_rows
-from ..steps import Steps
+from ..steps import Steps, places_by_sequence
 from .layer import Layer
 
 # Standard deviation of the elements where a row begins.
@@ -133,9 +133,7 @@ class Embedding(Layer):
 
 def _in_order_of_batch(schedule):
     """The row-steps (N,) sequence by sequence, each from its first step on."""
-    sequence = schedule.sequence
-    counts = np.bincount(sequence, minlength=schedule.n_sequences)
-    place = (np.cumsum(counts) - counts)[sequence] + schedule.time
+    place = places_by_sequence(schedule)
     order = np.empty_like(place)
     order[place] = np.arange(len(place))
     return order

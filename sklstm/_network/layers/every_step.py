@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..steps import StepsGradient
+from ..steps import StepsGradient, places_by_sequence
 from .layer import Layer
 
 
@@ -11,9 +11,7 @@ class EveryStep(Layer):
     the batch."""
 
     def forward(self, x, run):
-        schedule = x.schedule
-        lengths = np.bincount(schedule.sequence, minlength=schedule.n_sequences)
-        place = (np.cumsum(lengths) - lengths)[schedule.sequence] + schedule.time
+        place = places_by_sequence(x.schedule)
         rows = np.empty(len(place), np.intp)
         rows[place] = x.rows
         values = run.workspace().array("values", len(rows), x.values.shape[1])

@@ -3,23 +3,14 @@
 import numpy as np
 from scipy.special import expit, log_expit
 
+from .loss import Loss
 from .statistics import mean_weights
 
 
-class Classification:
+class Classification(Loss):
     """What the losses of classification share."""
 
     score_name = "accuracy"
-
-    @staticmethod
-    def usual(outputs):
-        """A usual loss, where the best constant outputs are these (K,)."""
-        return 1.0
-
-    def of_constant(self, constant, target, weight, divisor):
-        """The loss of outputs (K,) that are the same for all samples."""
-        outputs = np.broadcast_to(constant, (len(target), len(constant)))
-        return self.value_and_gradient(outputs, target, weight, divisor)[0]
 
 
 class SoftmaxCrossEntropy(Classification):

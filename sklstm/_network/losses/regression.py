@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.special import expit, huber, log_expit, xlogy
 
+from .loss import Loss
 from .statistics import distinct, mean_and_scale, mean_weights, quantiles
 
 # The largest raw output whose exponential is a number.
@@ -19,7 +20,7 @@ def _mean_over_outputs(weight, divisor, n_samples, n_outputs):
     return mean_weights(weight, divisor, n_samples) / n_outputs
 
 
-class Regression:
+class Regression(Loss):
     """What most losses of regression share: raw outputs are predictions."""
 
     # Increase of the loss with differences, near zero.
@@ -31,22 +32,12 @@ class Regression:
     outputs_per_target = 1
 
     @staticmethod
-    def check(y):
-        """Say which target is out of the range of the loss."""
+    def check(y, place="sample {}".format):
+        """Say which target is out of the range of the loss; `place` names a row."""
 
     @staticmethod
     def check_all(y):
         """Say when these are no targets to begin with."""
-
-    @staticmethod
-    def usual(outputs):
-        """A usual loss, where the best constant outputs are these (K,)."""
-        return 1.0
-
-    def of_constant(self, constant, target, weight, divisor):
-        """The loss of outputs (K,) that are the same for all samples."""
-        outputs = np.broadcast_to(constant, (len(target), len(constant)))
-        return self.value_and_gradient(outputs, target, weight, divisor)[0]
 
     def start(self, target, weight):
         """Raw outputs (K,) that predict best without X."""
@@ -241,13 +232,13 @@ class HalfPoissonDeviance(Regression):
     inverse_link_name = "exp"
 
     @staticmethod
-    def check(y):
+    def check(y, place="sample {}".format):
         if not (y < 0).any():
             return
-        sample, *column = np.argwhere(y < 0)[0].tolist()
-        where = f"sample {sample}" + "".join(f", output {k}" for k in column)
+        row, *column = np.argwhere(y < 0)[0].tolist()
+        where = place(row) + "".join(f", output {k}" for k in column)
         raise ValueError(
-            f"Negative values in y: {where} has target {y[sample, *column]:g}. "
+            f"Negative values in y: {where} has target {y[row, *column]:g}. "
             "loss='poisson' needs targets of zero or more; for others use another "
             "loss."
         )
