@@ -1,0 +1,116 @@
+"""Series: sequences with ids and times, and windows of their rows."""
+
+from datetime import date, datetime
+from numbers import Integral
+from typing import NamedTuple
+
+import numpy as np
+
+from ..sequences import SequenceArray, check_sequences
+from ..sequences._stacking import as_offsets
+
+
+class Series(NamedTuple):
+    """What a table of forecasts needs to know of X."""
+
+    sequences: SequenceArray
+    ids: np.ndarray  # (n,) of its own each
+    times: np.ndarray | None  # (n_total_steps,)
+
+    def name(self, i):
+        """What a message calls series `i`."""
+        named = getattr(self.sequences, "ids", None) is not None
+        return f"Series {shown(self.ids[i]) if named else int(i)}"
+
+
+def read_series(X):
+    """X in any form as series; without ids they are numbered."""
+    sequences = check_sequences(X, allow_nan=True)
+    ids, times = (getattr(sequences, name, None) for name in ("ids", "times"))
+    ids = np.arange(len(sequences)) if ids is None else np.asarray(ids)
+    first = {}
+    for i, value in enumerate(ids.tolist()):
+        if first.setdefault(value, i) < i:
+            raise ValueError(
+                f"X[{first[value]}] and X[{i}] are both series {value!r}. Rows of a "
+                "table are told apart by the id, so that each series needs its own."
+            )
+    return Series(sequences, ids, None if times is None else as_times(times))
+
+
+def as_times(times):
+    """Times as an array; dates and datetimes without a zone as datetime64."""
+    times = np.asarray(times)
+    if times.dtype.kind != "O" or not len(times):
+        return times
+    kinds = set(map(type, times))
+    if kinds == {date}:
+        return times.astype("datetime64[D]")
+    if all(issubclass(kind, datetime) for kind in kinds) and all(
+        time.tzinfo is None for time in times
+    ):
+        nano = any(hasattr(time, "nanosecond") for time in times)
+        return times.astype("datetime64[ns]" if nano else "datetime64[us]")
+    return times
+
+
+def shown(value):
+    """A value of an array for a message, without the name of its type."""
+    if isinstance(value, np.datetime64):
+        return str(value)
+    return repr(value.item() if isinstance(value, np.generic) else value)
+
+
+def windows_of(
+    series,
+    which,  # (m,) number of the series
+    start,  # (m,) first row of each window, counted in its series
+    stop,  # (m,) row behind the last one
+    hidden=(),  # columns that are not handed on: NaN
+):
+    """Rows of series as sequences of their own, with the ids and times they have."""
+    offsets = as_offsets(stop - start)
+    shift = series.sequences.offsets[which] + start - offsets[:-1]
+    rows = np.repeat(shift, stop - start) + np.arange(offsets[-1])
+    data = series.sequences.data[rows]
+    data[:, list(hidden)] = np.nan
+    more = {}
+    if getattr(series.sequences, "ids", None) is not None:
+        more["ids"] = series.ids[which]
+    if series.times is not None:
+        more["times"] = series.times[rows]
+    return SequenceArray(data, offsets, series.sequences.feature_names, **more)
+
+
+def columns_named(
+    columns,  # index or name, or a list of them
+    sequences,
+    what,  # the parameter, for messages
+):
+    """Columns by their indices or names as a tuple of indices."""
+    names, F = sequences.feature_names, sequences.n_features
+    several = isinstance(columns, (list, tuple, np.ndarray))
+    found = []
+    for column in columns if several else [columns]:
+        if isinstance(column, str):
+            if names is None or column not in names:
+                there = "which have no names" if names is None else f"{list(names)}"
+                raise ValueError(
+                    f"{what}={columns!r}: there is no column {column!r} among the "
+                    f"{F} columns of X, {there}."
+                )
+            found.append(names.index(column))
+        elif isinstance(column, Integral) and not isinstance(column, (bool, np.bool_)):
+            if not -F <= column < F:
+                raise ValueError(
+                    f"{what}={columns!r}: {column} is no index of a column; X has {F}."
+                )
+            found.append(int(column) % F)
+        else:
+            raise TypeError(
+                f"{what}={columns!r}: expected indices or names of columns, got "
+                f"{type(column).__name__}."
+            )
+    if len(set(found)) < len(found):
+        raise ValueError(f"{what}={columns!r} names a column twice.")
+    return tuple(found)
