@@ -15,7 +15,7 @@ from .._sklearn.warn import warn
 from .._typing import DataFrame, SequencesLike
 from ._forecasters import common_horizon, common_targets, named_forecasters, predict
 from ._series import read_series, windows_of
-from ._table import as_table, frames_of
+from ._table import as_table, frames_of, widened
 
 # Numbers of windows that are predicted from in one call.
 PIECE = 10_000_000
@@ -153,20 +153,15 @@ def backtest(
     }
     steps = cutoff[:, np.newaxis] + np.arange(horizon)
     rows = series.sequences.offsets[which][:, np.newaxis] + steps
-    keys = {"unique_id": _widened(series.ids[which], horizon)}
+    keys = {"unique_id": widened(series.ids[which], horizon)}
     if series.times is None:
         keys["ds"], last = steps, cutoff - 1
     else:
         keys["ds"], last = series.times[rows], series.times[rows[:, 0] - 1]
-    keys["cutoff"] = _widened(last, horizon)
+    keys["cutoff"] = widened(last, horizon)
     y = series.sequences.data[rows[..., np.newaxis], targets]
-    names = series.sequences.feature_names or range(series.sequences.n_features)
-    names = [names[column] for column in targets]
+    names = series.target_names(targets)
     return as_table(frames, which, keys, {"y": y}, forecasts, names)
-
-
-def _widened(values, horizon):
-    return np.repeat(values[:, np.newaxis], horizon, axis=1)
 
 
 def _cutoffs(series, horizon, n_windows, step):
@@ -182,7 +177,7 @@ def _cutoffs(series, horizon, n_windows, step):
         i = int(np.argmax(lengths))
         raise ValueError(
             f"No series is long enough for a window: {horizon} rows to forecast and "
-            f"one before them are {horizon + 1}, and the longest, {_named(series, i)}, "
+            f"one before them are {horizon + 1}, and the longest, {series.name(i)}, "
             f"has {lengths[i]}. Use a shorter horizon, or longer series."
         )
     n_there = np.bincount(which[there], minlength=n)
@@ -190,7 +185,7 @@ def _cutoffs(series, horizon, n_windows, step):
     if len(short):
         needed = horizon + (n_windows - 1) * step + 1
         listed = ", ".join(
-            f"{_named(series, i)} ({lengths[i]} rows, {n_there[i]} windows)"
+            f"{series.name(i)} ({lengths[i]} rows, {n_there[i]} windows)"
             for i in short[:5]
         )
         more = ", ..." if len(short) > 5 else ""
@@ -201,10 +196,6 @@ def _cutoffs(series, horizon, n_windows, step):
             f"smaller step, or X[X.lengths >= {needed}] to leave them out."
         )
     return which[there], window[there], cutoff[there]
-
-
-def _named(series, i):
-    return series.name(i).replace("Series", "series")
 
 
 def _forecasts(forecaster, series, which, window, cutoff, n_targets, refit):

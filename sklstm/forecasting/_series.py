@@ -17,10 +17,19 @@ class Series(NamedTuple):
     ids: np.ndarray  # (n,) of its own each
     times: np.ndarray | None  # (n_total_steps,)
 
+    @property
+    def has_ids(self):
+        """Whether the ids are the user's, and not numbers."""
+        return getattr(self.sequences, "ids", None) is not None
+
     def name(self, i):
         """What a message calls series `i`."""
-        named = getattr(self.sequences, "ids", None) is not None
-        return f"Series {shown(self.ids[i]) if named else int(i)}"
+        return f"series {shown(self.ids[i]) if self.has_ids else int(i)}"
+
+    def target_names(self, columns):
+        """Names of columns, or their indices where they have none."""
+        names = self.sequences.feature_names
+        return [column if names is None else names[column] for column in columns]
 
 
 def read_series(X):

@@ -53,6 +53,11 @@ def as_table(
     return frames.DataFrame(flat)
 
 
+def widened(values, horizon):
+    """One value of each window (m,) for all rows of its horizon."""
+    return np.repeat(values[:, np.newaxis], horizon, axis=1)
+
+
 def _as_column(values, frames):
     """Values as a DataFrame takes them; datetime64 in a unit that its package knows."""
     if values.dtype.kind == "M":
