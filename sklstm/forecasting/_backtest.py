@@ -73,7 +73,8 @@ def backtest(
     table : DataFrame
         One row per series, cutoff and row of the horizon, with the columns
 
-        - ``unique_id``: the id of the series in ``X.ids``, or its number;
+        - ``unique_id``: the id of the series in ``X.ids``, the parts of a tuple joined
+          by "/", or its number;
         - ``target``: the name of the target, or its column; only with several;
         - ``ds``: the time of the row in ``X.times``, or its number in the series;
         - ``cutoff``: the same of the last row before the forecast;
@@ -243,7 +244,7 @@ def _pieces(
 def _split(series, forecaster, which, cutoff):
     """The past of each window, and the rows of its horizon: future features alone."""
     X = windows_of(series, which, np.zeros_like(cutoff), cutoff)
-    future = set(map(int, getattr(forecaster, "future_columns_", ())))
+    future = set(map(int, forecaster.future_columns_))
     if not future:
         return X, None
     hidden = set(range(series.sequences.n_features)) - future

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._typing import DataFrame, SequencesLike
 from ..sequences import check_sequences
 from ._forecasters import common_horizon, common_targets, named_forecasters, predict
-from ._series import as_times, read_series, shown
+from ._series import as_times, ids_of, read_series, shown
 from ._table import as_table, frames_of, widened
 from ._times import next_times
 
@@ -102,7 +102,7 @@ def forecast_table(
     if X_future is not None:
         X_future = check_sequences(X_future, allow_nan=True)
         X_future = _in_order(X_future, series, horizon)
-    if freq is None and getattr(X_future, "times", None) is not None:
+    if freq is None and X_future is not None and X_future.times is not None:
         ds = _given_times(X_future, series, horizon)
     else:
         ds = next_times(series, horizon, freq)
@@ -117,9 +117,12 @@ def forecast_table(
 
 def _in_order(X_future, series, horizon):
     """Sequences of the future, one for each series, in their order."""
-    ids = getattr(X_future, "ids", None)
-    if ids is not None and series.has_ids:
-        places = {value: i for i, value in enumerate(ids.tolist())}
+    if X_future.ids is not None and series.has_ids:
+        ids = ids_of(X_future).tolist()
+        places = {value: i for i, value in enumerate(ids)}
+        if len(places) < len(ids):
+            twice = next(v for i, v in enumerate(ids) if places[v] > i)
+            raise ValueError(f"X_future has series {twice!r} twice.")
         missing = [value for value in series.ids.tolist() if value not in places]
         if missing:
             raise ValueError(

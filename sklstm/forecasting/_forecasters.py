@@ -1,8 +1,8 @@
 """Forecasters as tables see them: horizon, targets, levels, and columns by their names.
 
 A forecaster is whatever has the face of :class:`sklstm.LSTMForecaster`: `horizon`,
-`fit(X)`, `predict(X, X_future)` and, once fitted, `target_columns_`, `future_columns_`
-and `levels_`.
+`target`, `fit(X)`, `predict(X, X_future)` and, once fitted, `target_columns_`,
+`future_columns_` and `levels_`.
 """
 
 from collections.abc import Mapping
@@ -79,9 +79,9 @@ def common_targets(forecasters, sequences):
 
 def predict(forecaster, X, X_future, n_targets):
     """Forecasts (n, horizon, K, Q), and the levels or None."""
-    future = getattr(forecaster, "future_columns_", ())
-    predicted = np.asarray(forecaster.predict(X, X_future if len(future) else None))
-    levels, horizon = getattr(forecaster, "levels_", None), int(forecaster.horizon)
+    known = len(forecaster.future_columns_) > 0
+    predicted = np.asarray(forecaster.predict(X, X_future if known else None))
+    levels, horizon = forecaster.levels_, int(forecaster.horizon)
     n_levels = 1 if levels is None else len(levels)
     whole = (len(X), horizon, n_targets, n_levels)
     if predicted.shape[:2] != whole[:2] or predicted.size != np.prod(whole):

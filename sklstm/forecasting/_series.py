@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..sequences import SequenceArray, check_sequences
+from ..sequences._keys import as_objects
 from ..sequences._stacking import as_offsets
 
 
@@ -14,13 +15,13 @@ class Series(NamedTuple):
     """What a table of forecasts needs to know of X."""
 
     sequences: SequenceArray
-    ids: np.ndarray  # (n,) of its own each
+    ids: np.ndarray  # (n,) of its own each; those of several columns joined
     times: np.ndarray | None  # (n_total_steps,)
 
     @property
     def has_ids(self):
         """Whether the ids are the user's, and not numbers."""
-        return getattr(self.sequences, "ids", None) is not None
+        return self.sequences.ids is not None
 
     def name(self, i):
         """What a message calls series `i`."""
@@ -35,8 +36,7 @@ class Series(NamedTuple):
 def read_series(X):
     """X in any form as series; without ids they are numbered."""
     sequences = check_sequences(X, allow_nan=True)
-    ids, times = (getattr(sequences, name, None) for name in ("ids", "times"))
-    ids = np.arange(len(sequences)) if ids is None else np.asarray(ids)
+    ids, times = ids_of(sequences), sequences.times
     first = {}
     for i, value in enumerate(ids.tolist()):
         if first.setdefault(value, i) < i:
@@ -45,6 +45,17 @@ def read_series(X):
                 "table are told apart by the id, so that each series needs its own."
             )
     return Series(sequences, ids, None if times is None else as_times(times))
+
+
+def ids_of(sequences):
+    """Ids as a table can have them, or numbers where there are none."""
+    if sequences.ids is None:
+        return np.arange(len(sequences))
+    ids = sequences.ids
+    if ids.dtype.kind == "O":
+        joined = ["/".join(map(str, v)) if isinstance(v, tuple) else v for v in ids]
+        ids = as_objects(joined)
+    return ids
 
 
 def as_times(times):
@@ -83,12 +94,14 @@ def windows_of(
     rows = np.repeat(shift, stop - start) + np.arange(offsets[-1])
     data = series.sequences.data[rows]
     data[:, list(hidden)] = np.nan
-    more = {}
-    if getattr(series.sequences, "ids", None) is not None:
-        more["ids"] = series.ids[which]
-    if series.times is not None:
-        more["times"] = series.times[rows]
-    return SequenceArray(data, offsets, series.sequences.feature_names, **more)
+    names, ids = series.sequences.feature_names, series.sequences.ids
+    return SequenceArray(
+        data,
+        offsets,
+        names,
+        ids=None if ids is None else ids[which],
+        times=None if series.times is None else series.times[rows],
+    )
 
 
 def columns_named(
