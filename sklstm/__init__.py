@@ -10,7 +10,14 @@ from ._version import __version__
 from .sequences import SequenceArray
 
 if _TYPE_CHECKING:  # for editors, which run no code: what there is in the end
-    from . import datasets, export, inspection, preprocessing, utils  # noqa: F401
+    from . import (  # noqa: F401
+        datasets,
+        export,
+        forecasting,
+        inspection,
+        preprocessing,
+        utils,
+    )
     from ._estimators.public import (
         GRUClassifier,
         GRURegressor,
@@ -36,6 +43,7 @@ _TASKS = {"LSTMStepRegressor": "step_regressor", "LSTMTagger": "tagger"}
 _SUBMODULES = (
     "datasets",
     "export",
+    "forecasting",
     "inspection",
     "preprocessing",
     "sequences",
