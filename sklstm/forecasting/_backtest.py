@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from numbers import Integral
 from typing import Any, Literal
@@ -13,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn.warn import warn
 from .._typing import DataFrame, SequencesLike
+from ..sequences._stacking import as_offsets
 from ._forecasters import common_horizon, common_targets, named_forecasters, predict
 from ._series import read_series, windows_of
 from ._table import as_table, frames_of, widened
@@ -98,8 +100,8 @@ def backtest(
     Warns
     -----
     UserWarning
-        If series are too short for all windows. They have those that leave a row before
-        the cutoff.
+        If series are too short for all windows. They have those that leave a row with
+        a target before the cutoff.
 
     See Also
     --------
@@ -147,7 +149,9 @@ def backtest(
     series = read_series(X)
     targets = common_targets(forecasters, series.sequences)
 
-    which, window, cutoff = _cutoffs(series, horizon, n_windows, step or horizon)
+    which, window, cutoff = _cutoffs(
+        series, targets, horizon, n_windows, step or horizon
+    )
     forecasts = {
         name: _forecasts(one, series, which, window, cutoff, len(targets), int(refit))
         for name, one in forecasters.items()
@@ -165,21 +169,25 @@ def backtest(
     return as_table(frames, which, keys, {"y": y}, forecasts, names)
 
 
-def _cutoffs(series, horizon, n_windows, step):
+def _cutoffs(series, targets, horizon, n_windows, step):
     """Number of the series, of the window and of the first row to forecast, of each.
 
     Windows are numbered from the earliest one. A series comes after the other.
     """
-    n, lengths = len(series.sequences), series.sequences.lengths
+    X = series.sequences
+    n, lengths, begin = len(X), X.lengths, X.offsets[:-1]
     which, window = np.divmod(np.arange(n * n_windows), n_windows)
     cutoff = lengths[which] - horizon - (n_windows - 1 - window) * step
-    there = cutoff >= 1
+    seen = as_offsets(~np.isnan(X.data[:, targets]).all(axis=1))
+    past = seen[begin[which] + np.maximum(cutoff, 0)] - seen[begin[which]]
+    there = past > 0
     if not there.any():
         i = int(np.argmax(lengths))
         raise ValueError(
             f"No series is long enough for a window: {horizon} rows to forecast and "
-            f"one before them are {horizon + 1}, and the longest, {series.name(i)}, "
-            f"has {lengths[i]}. Use a shorter horizon, or longer series."
+            f"one with a target before them are {horizon + 1}, and the longest, "
+            f"{series.name(i)}, has {lengths[i]}. Use a shorter horizon, or longer "
+            "series."
         )
     n_there = np.bincount(which[there], minlength=n)
     short = np.flatnonzero(n_there < n_windows)
@@ -192,9 +200,10 @@ def _cutoffs(series, horizon, n_windows, step):
         more = ", ..." if len(short) > 5 else ""
         warn(
             f"{len(short)} of {n} series are shorter than the {needed} rows that "
-            f"n_windows={n_windows}, step={step} and horizon={horizon} need, and are "
-            f"used for the windows they have: {listed}{more}. Use fewer windows or a "
-            f"smaller step, or X[X.lengths >= {needed}] to leave them out."
+            f"n_windows={n_windows}, step={step} and horizon={horizon} need, or have "
+            "no target before a cutoff, and are used for the windows they have: "
+            f"{listed}{more}. Use fewer windows or a smaller step, or "
+            f"X[X.lengths >= {needed}] to leave them out."
         )
     return which[there], window[there], cutoff[there]
 
@@ -210,7 +219,11 @@ def _forecasts(forecaster, series, which, window, cutoff, n_targets, refit):
             model = _fitted(forecaster, series, which, window, cutoff, inside)
         for part in _pieces(inside, cutoff * series.sequences.n_features):
             X, X_future = _split(series, model, which[part], cutoff[part])
-            predicted, levels = predict(model, X, X_future, n_targets)
+            try:
+                predicted, levels = predict(model, X, X_future, n_targets)
+            except Exception as error:
+                _say_which(error, series, which[part], cutoff[part])
+                raise
             found.append(predicted)
             places.append(part)
     order = np.argsort(np.concatenate(places))
@@ -230,6 +243,17 @@ def _fitted(forecaster, series, which, window, cutoff, inside):
             "rows before the cutoff"
         )
         raise
+
+
+def _say_which(error, series, which, cutoff):
+    """Note what an error calls series i: window i of some."""
+    named = re.search(r"series (\d+)", str(error))
+    if named and int(named[1]) < len(which):
+        i = int(named[1])
+        error.add_note(
+            f"in backtest, where series {i} is {series.name(which[i])} before its row "
+            f"{cutoff[i]}"
+        )
 
 
 def _pieces(

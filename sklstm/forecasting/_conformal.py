@@ -1,8 +1,8 @@
 """Conformalised quantile regression, at every step of a horizon of its own.
 
-Y. Romano, E. Patterson and E. Candès, "Conformalized Quantile Regression", NeurIPS 2019:
-for a pair of levels α/2 and 1 - α/2 the score of a window that was not fitted on is how
-far its value lies outside of the interval, in units of the window,
+Y. Romano, E. Patterson and E. Candès, "Conformalized Quantile Regression", NeurIPS
+2019: for a pair of levels α/2 and 1 - α/2 the score of a window that was not fitted on
+is how far its value lies outside of the interval, in units of the window,
 
     E_i = max(lo_i - y_i, y_i - hi_i) / scale_i,
 

@@ -73,10 +73,13 @@ def coverage(table: DataFrame, *, level: float | None = None) -> DataFrame:
             if level is None or abs(float(match[2]) - level) < 1e-9:
                 found[match[1], match[2]] = None
     if "y" not in columns or not found:
-        missing = "y" if "y" not in columns else "<forecaster>-lo-<level> and -hi-"
-        of_level = "" if level is None else f" of level={level}"
+        missing = "column 'y'"
+        if "y" in columns:
+            missing = "pair of columns '<name>-lo-<level>' and '<name>-hi-<level>'"
+            missing += "" if level is None else f" of level={level}"
         raise ValueError(
-            f"There is no column {missing} of intervals{of_level}; the columns are {columns}."
+            f"There is no {missing} among {columns}. Pass the table of backtest of a "
+            "forecaster with quantile=[0.1, 0.5, 0.9]."
         )
     y = as_numbers(table["y"], "y")
     there = ~np.isnan(y)

@@ -157,7 +157,8 @@ def _given_times(X_future, series, horizon):
             k = int(early[0])
             i = int(there[k])
             raise ValueError(
-                f"X_future of {series.name(i)} begins at {shown(ds[i, 0])}, which is not after {shown(last[k])}, its last "
-                "time in X. Pass the rows that come after X."
+                f"X_future of {series.name(i)} begins at {shown(ds[i, 0])}, which is "
+                f"not after its last time in X, {shown(last[k])}. Pass the rows that "
+                "come after X."
             )
     return ds

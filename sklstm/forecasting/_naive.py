@@ -164,13 +164,13 @@ class SeasonalNaive(BaseEstimator):
         """
         check_is_fitted(self)
         X = check_sequences(X, allow_nan=True)
-        names = getattr(self, "feature_names_in_", None)
+        names = tuple(getattr(self, "feature_names_in_", X.feature_names or ()))
         if X.n_features != self.n_features_in_:
             raise ValueError(
                 f"X has {X.n_features} features, but {type(self).__name__} is "
                 f"expecting {self.n_features_in_} features as input."
             )
-        if None not in (names, X.feature_names) and tuple(names) != X.feature_names:
+        if X.feature_names is not None and names != X.feature_names:
             raise ValueError(
                 f"X has the columns {list(X.feature_names)}, but "
                 f"{type(self).__name__} was fitted on {list(names)}, in this order."
