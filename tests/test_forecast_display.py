@@ -387,7 +387,7 @@ def test_what_is_no_forecaster(plt):
     with pytest.raises(NotFittedError):
         ForecastDisplay.from_estimator(SeasonalNaive(2), X)
     search = GridSearchCV(
-        SeasonalNaive(2), {"season_length": [1]}, scoring=lambda *_: 0
+        SeasonalNaive(2), {"season_length": [1]}, scoring=lambda *_: 0, cv=2
     )
     with pytest.raises(TypeError, match="best_estimator_"):
         ForecastDisplay.from_estimator(search.fit(X), X)
