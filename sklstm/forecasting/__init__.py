@@ -14,3 +14,18 @@ __all__ = [
     "forecast_table",
     "make_windows",
 ]
+
+
+def __dir__():
+    return [*__all__, "SktimeForecaster"]
+
+
+def __getattr__(name):
+    if name == "SktimeForecaster":  # which imports sktime
+        from ..sequences._peers import import_peer
+
+        import_peer("sktime", "forecasting.SktimeForecaster")
+        from ._sktime import SktimeForecaster
+
+        return SktimeForecaster
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
