@@ -29,7 +29,7 @@ ESTIMATORS = [
     for family in ("GRU", "LSTM", "RNN")
     for task in ("Classifier", "Regressor")
 ]
-ESTIMATORS += [sklstm.LSTMTagger, sklstm.LSTMStepRegressor]
+ESTIMATORS += [sklstm.LSTMTagger, sklstm.LSTMStepRegressor, sklstm.LSTMForecaster]
 every_estimator = pytest.mark.parametrize("Estimator", ESTIMATORS)
 
 
