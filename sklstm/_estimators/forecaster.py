@@ -46,7 +46,83 @@ class FittedWindows(Fitted):
 
 
 class RecurrentForecaster(CellByName, RecurrentCore):
-    """Forecasts of many series with one recurrent network."""
+    """Forecasts of many series with one recurrent network.
+
+    The network reads what is known of a series, its context, and then the steps of the
+    horizon, at which the target is absent and the features known ahead are there: one
+    pass gives the forecasts of all of them. It is trained on contexts that end anywhere
+    in the series. It has no memory of the series of the fit: :meth:`predict` forecasts
+    what comes after the end of the series that it is given.
+
+    Attributes
+    ----------
+    n_outputs_ : int
+        Outputs of the head at a step of the horizon: with a list of quantiles one for
+        each of them and each target.
+
+    target_columns_ : tuple of int
+        Columns of X that are forecast.
+
+    future_columns_ : tuple of int
+        Columns of X that are known ahead and given as `X_future`.
+
+    static_columns_ : tuple of int
+        Columns of X that do not change in a series.
+
+    levels_ : tuple of float or None
+        Levels of the quantiles that are forecast, where there is an axis of them.
+
+    loss_ : float
+        Mean loss of the last epoch over the steps with a target, in units of the
+        standardised target of a window.
+
+    validation_scores_ : list of float or None
+        Minus the loss on the last horizon of each series, which training does not see,
+        after each epoch. None without early stopping.
+
+    out_activation_ : str
+        The inverse of the link: "exp" for "poisson", "softplus_increments" for a list
+        of several quantiles, otherwise "identity".
+
+    Notes
+    -----
+    Features are standardised inside, by the mean and standard deviation of all steps of
+    the fit, and targets by the units of each window (see `scale`). So neither needs to
+    be scaled before, and nothing has to be scaled back.
+
+    A window begins at least one horizon, or one season and a step, behind the beginning
+    of its series, and ends with a whole horizon. A series too short for that is cut in
+    its second half, whatever is behind; the steps that its horizon has not have no
+    loss.
+
+    With `early_stopping` the last horizon of each series that is longer than two of
+    them is held out, and no window that is trained on reaches into it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklstm import LSTMForecaster
+    >>> series = [k + np.sin(np.arange(T) / 2) for k, T in enumerate(range(60, 100))]
+    >>> model = LSTMForecaster(16, horizon=5, random_state=0).fit(series)
+    >>> model.predict(series).shape
+    (40, 5)
+    >>> model.score(series) > 0.8
+    True
+
+    What is known ahead, and intervals:
+
+    >>> rng = np.random.default_rng(0)
+    >>> X = []
+    >>> for T in range(60, 100):
+    ...     price = rng.uniform(1, 2, T)
+    ...     X.append(np.c_[100 / price, price])
+    >>> model = LSTMForecaster(
+    ...     16, horizon=3, future_features=[1], quantile=[0.1, 0.5, 0.9], random_state=0
+    ... ).fit(X)
+    >>> low, middle, high = model.predict(X[:1], [[[1.1], [1.5], [1.9]]])[0].T
+    >>> bool((np.diff(middle) < 0).all() and (low <= high).all())
+    True
+    """
 
     _build = staticmethod(window_network)
     _found = FittedWindows
@@ -182,6 +258,8 @@ class RecurrentForecaster(CellByName, RecurrentCore):
             asked = self._asked_windows(features_of(self), X)
             self._windows = {**asked, **_units_of_features(X, sample_weight, asked)}
             self.target_columns_ = asked["targets"]
+            self.future_columns_ = asked["future"]
+            self.static_columns_ = asked["static"]
         else:
             self._check_same_windows()
         windows, given = self._windows, (X, None, sample_weight)

@@ -1458,6 +1458,12 @@ class LSTMClassifier(RecurrentClassifier):
 class LSTMForecaster(RecurrentForecaster):
     """Forecasts of many series with one recurrent network.
 
+    The network reads what is known of a series, its context, and then the steps of the
+    horizon, at which the target is absent and the features known ahead are there: one
+    pass gives the forecasts of all of them. It is trained on contexts that end anywhere
+    in the series. It has no memory of the series of the fit: :meth:`predict` forecasts
+    what comes after the end of the series that it is given.
+
     Parameters
     ----------
     hidden_layer_sizes : int or tuple of int, default=(64,)
@@ -1678,6 +1684,34 @@ class LSTMForecaster(RecurrentForecaster):
 
     Attributes
     ----------
+    n_outputs_ : int
+        Outputs of the head at a step of the horizon: with a list of quantiles one for
+        each of them and each target.
+
+    target_columns_ : tuple of int
+        Columns of X that are forecast.
+
+    future_columns_ : tuple of int
+        Columns of X that are known ahead and given as `X_future`.
+
+    static_columns_ : tuple of int
+        Columns of X that do not change in a series.
+
+    levels_ : tuple of float or None
+        Levels of the quantiles that are forecast, where there is an axis of them.
+
+    loss_ : float
+        Mean loss of the last epoch over the steps with a target, in units of the
+        standardised target of a window.
+
+    validation_scores_ : list of float or None
+        Minus the loss on the last horizon of each series, which training does not see,
+        after each epoch. None without early stopping.
+
+    out_activation_ : str
+        The inverse of the link: "exp" for "poisson", "softplus_increments" for a list
+        of several quantiles, otherwise "identity".
+
     weights_ : dict of str to ndarray
         The recurrent layers have ``weight_ih_l0`` (G H, F), ``weight_hh_l0`` (G H, H),
         ``bias_ih_l0`` (G H,), ``bias_hh_l0`` (G H,) and so on for each layer, which
@@ -1728,6 +1762,18 @@ class LSTMForecaster(RecurrentForecaster):
 
     Notes
     -----
+    Features are standardised inside, by the mean and standard deviation of all steps of
+    the fit, and targets by the units of each window (see `scale`). So neither needs to
+    be scaled before, and nothing has to be scaled back.
+
+    A window begins at least one horizon, or one season and a step, behind the beginning
+    of its series, and ends with a whole horizon. A series too short for that is cut in
+    its second half, whatever is behind; the steps that its horizon has not have no
+    loss.
+
+    With `early_stopping` the last horizon of each series that is longer than two of
+    them is held out, and no window that is trained on reaches into it.
+
     Training is back-propagation through time over minibatches of whole sequences;
     nothing is padded. The prediction for a sequence does not depend, to the bit, on the
     sequences beside it. Where one minibatch holds all samples, identical ones are
@@ -1774,6 +1820,28 @@ class LSTMForecaster(RecurrentForecaster):
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from sklstm import LSTMForecaster
+    >>> series = [k + np.sin(np.arange(T) / 2) for k, T in enumerate(range(60, 100))]
+    >>> model = LSTMForecaster(16, horizon=5, random_state=0).fit(series)
+    >>> model.predict(series).shape
+    (40, 5)
+    >>> model.score(series) > 0.8
+    True
+
+    What is known ahead, and intervals:
+
+    >>> rng = np.random.default_rng(0)
+    >>> X = []
+    >>> for T in range(60, 100):
+    ...     price = rng.uniform(1, 2, T)
+    ...     X.append(np.c_[100 / price, price])
+    >>> model = LSTMForecaster(
+    ...     16, horizon=3, future_features=[1], quantile=[0.1, 0.5, 0.9], random_state=0
+    ... ).fit(X)
+    >>> low, middle, high = model.predict(X[:1], [[[1.1], [1.5], [1.9]]])[0].T
+    >>> bool((np.diff(middle) < 0).all() and (low <= high).all())
+    True
     """
 
     hidden_layer_sizes: int | Sequence[int]
@@ -1815,6 +1883,14 @@ class LSTMForecaster(RecurrentForecaster):
     dtype: DTypeLike
     random_state: int | np.random.RandomState | None
     verbose: bool | int
+    n_outputs_: int
+    target_columns_: tuple of int
+    future_columns_: tuple of int
+    static_columns_: tuple of int
+    levels_: tuple of float or None
+    loss_: float
+    validation_scores_: list[float] | None
+    out_activation_: str
     weights_: dict[str, np.ndarray]
     n_features_in_: int
     feature_names_in_: np.ndarray
