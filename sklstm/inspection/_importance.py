@@ -14,7 +14,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from .._targets.reading import check_one_each, read_values
 from .._targets.step_reading import is_nested
 from .._typing import ArrayLike, SequencesLike
-from ..sequences import SequenceArray, check_sequences
+from ..sequences import check_sequences
 
 
 def sequence_permutation_importance(
@@ -232,4 +232,4 @@ def _shuffled(X, axis, from_end, k, rng):
         rows = X.offsets[1:] - 1 - k if from_end else X.offsets[:-1] + k
         rows = rows[X.lengths > k]
         data[rows] = data[rng.permutation(rows)]
-    return SequenceArray(data, X.offsets, X.feature_names, X.vocabulary)
+    return X._with_data(data)

@@ -6,6 +6,7 @@ import numpy as np
 
 from ._columns import as_numbers, columns_as_matrix, doubled, is_missing
 from ._foreign import DATES, refuse_foreign
+from ._keys import as_objects
 from ._peers import package_of
 from ._stacking import as_offsets
 
@@ -70,7 +71,14 @@ def stack_long(
     way_out = f"Encode it first, or name it in 'by' or 'sort'. {DATES}"
     features = [as_numbers(frame[name], name, way_out) for name in names]
     data = columns_as_matrix(features, order)
-    return data, as_offsets(np.bincount(code)), tuple(map(str, names))
+    offsets = as_offsets(np.bincount(code))
+    first = order[offsets[:-1]]  # a row of each sequence
+    ids = [_key(frame, column)[first] for column in by]
+    ids = (
+        ids[0] if len(ids) == 1 else as_objects(list(zip(*map(np.ndarray.tolist, ids))))
+    )
+    times = _key(frame, sort[0])[order] if len(sort) == 1 else None
+    return data, offsets, tuple(map(str, names)), None, ids, times
 
 
 def count_by_first_row(code):  # (n_rows,)
