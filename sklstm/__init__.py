@@ -10,7 +10,14 @@ from ._version import __version__
 from .sequences import SequenceArray
 
 if _TYPE_CHECKING:  # for editors, which run no code: what there is in the end
-    from . import datasets, export, inspection, preprocessing, utils  # noqa: F401
+    from . import (  # noqa: F401
+        datasets,
+        export,
+        forecasting,
+        inspection,
+        preprocessing,
+        utils,
+    )
     from ._estimators.public import (
         GRUClassifier,
         GRURegressor,
@@ -41,6 +48,7 @@ _TASKS = {
 _SUBMODULES = (
     "datasets",
     "export",
+    "forecasting",
     "inspection",
     "preprocessing",
     "sequences",

@@ -11,7 +11,8 @@ import pytest
 import sklstm
 
 SUBMODULES = (
-    "datasets", "export", "inspection", "preprocessing", "sequences", "utils",
+    "datasets", "export", "forecasting", "inspection", "preprocessing", "sequences",
+    "utils",
 )  # fmt: skip
 
 

@@ -1,0 +1,248 @@
+"""The seasonal naive forecast, with which every other one is compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral
+
+import numpy as np
+from scipy.special import ndtri
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_scalar
+from sklearn.utils.validation import check_is_fitted
+
+from .._typing import SequencesLike
+from ..sequences import check_sequences
+from ._series import columns_named
+
+
+class SeasonalNaive(BaseEstimator):
+    """Forecast that the last season comes again; with a season of one, the last value.
+
+    What every forecaster has to beat. It has the face of
+    :class:`~sklstm.LSTMForecaster` and can stand beside it in :func:`backtest`.
+
+    Parameters
+    ----------
+    horizon : int, default=1
+        The number of rows to forecast.
+
+    season_length : int, default=1
+        Rows of a season: 12 with months, 24 with hours of the day. 1 is persistence.
+
+    target : int, str or list of them, default=0
+        The column to forecast, by index or name, or several.
+
+    quantile : float or list of float, default=None
+        Levels of quantiles. They are normal around the forecast, with the variance of
+        the errors over one season times the number of seasons ahead
+        [Hyndman2021]_. None is a point forecast.
+
+    Attributes
+    ----------
+    target_columns_ : tuple of int
+        The columns of the targets.
+
+    future_columns_ : tuple
+        Empty: it looks at nothing but the target.
+
+    levels_ : tuple of float or None
+        The levels of quantiles.
+
+    error_scale_ : ndarray of shape (n_targets,)
+        The root of the mean squared error over one season, in all series of fit.
+
+    n_features_in_ : int
+        Number of columns of X.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, if X has any.
+
+    See Also
+    --------
+    backtest : Compare it with other forecasters.
+
+    Notes
+    -----
+    A missing value is stood for by the last one of its place in the season that is
+    there, else by the last one of the series; a series shorter than a season repeats
+    what it has. A series without a pair of values one season apart has `error_scale_`,
+    any other its own.
+
+    References
+    ----------
+    .. [Hyndman2021] R. J. Hyndman and G. Athanasopoulos, "Forecasting: Principles and
+       Practice", 3rd edition, OTexts, 2021, section 5.5.
+
+    Examples
+    --------
+    >>> from sklstm.forecasting import SeasonalNaive
+    >>> naive = SeasonalNaive(4, season_length=3).fit([[1, 2, 3, 4, 5, 6]])
+    >>> naive.predict([[1, 2, 3], [7, 8, 9, 10]])
+    array([[ 1.,  2.,  3.,  1.],
+           [ 8.,  9., 10.,  8.]])
+    """
+
+    def __init__(
+        self,
+        horizon: int = 1,
+        *,
+        season_length: int = 1,
+        target: int | str | Sequence[int | str] = 0,
+        quantile: float | Sequence[float] | None = None,
+    ) -> None:
+        self.horizon = horizon
+        self.season_length = season_length
+        self.target = target
+        self.quantile = quantile
+
+    def fit(self, X: SequencesLike, y: None = None) -> SeasonalNaive:
+        """Measure the errors over one season.
+
+        Parameters
+        ----------
+        X : SequenceArray, list of arrays or DataFrames, or array
+            The series, of any lengths.
+
+        y : None
+            Not used; the target is a column of X.
+
+        Returns
+        -------
+        self : SeasonalNaive
+            The fitted forecaster.
+
+        Raises
+        ------
+        TypeError
+            If a parameter is of a wrong type.
+        ValueError
+            If a parameter is out of its range, or X is not valid.
+        """
+        check_scalar(self.horizon, "horizon", Integral, min_val=1)
+        check_scalar(self.season_length, "season_length", Integral, min_val=1)
+        levels = _valid_levels(self.quantile)
+        X = check_sequences(X, allow_nan=True)
+        targets = columns_named(self.target, X, "target")
+        squares, counts = self._squared_errors(X, targets)
+        total = counts.sum(axis=0)
+        scale = np.full(len(targets), np.nan)
+        np.sqrt(squares.sum(axis=0) / np.maximum(total, 1), out=scale, where=total > 0)
+        self.target_columns_, self.future_columns_ = targets, ()
+        self.levels_, self.error_scale_ = levels, scale
+        self.n_features_in_ = X.n_features
+        if X.feature_names is not None:
+            self.feature_names_in_ = np.array(X.feature_names, dtype=object)
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+        return self
+
+    def predict(
+        self, X: SequencesLike, X_future: SequencesLike | None = None
+    ) -> np.ndarray:
+        """Forecast what comes after the end of each series.
+
+        Parameters
+        ----------
+        X : SequenceArray, list of arrays or DataFrames, or array
+            The series, of any lengths, with the columns of fit.
+
+        X_future : None
+            Not looked at.
+
+        Returns
+        -------
+        forecasts : ndarray of shape (n, horizon[, n_targets][, n_levels])
+            Without the axes of what is not a list. NaN where a series has no value.
+
+        Raises
+        ------
+        NotFittedError
+            If the forecaster is not fitted.
+        ValueError
+            If X is not valid, or has other columns than in fit.
+        """
+        check_is_fitted(self)
+        X = check_sequences(X, allow_nan=True)
+        names = tuple(getattr(self, "feature_names_in_", X.feature_names or ()))
+        if X.n_features != self.n_features_in_:
+            raise ValueError(
+                f"X has {X.n_features} features, but {type(self).__name__} is "
+                f"expecting {self.n_features_in_} features as input."
+            )
+        if X.feature_names is not None and names != X.feature_names:
+            raise ValueError(
+                f"X has the columns {list(X.feature_names)}, but "
+                f"{type(self).__name__} was fitted on {list(names)}, in this order."
+            )
+        targets = self.target_columns_
+        ahead = np.arange(self.horizon)
+        season = np.minimum(self.season_length, np.maximum(X.lengths, 1))[:, np.newaxis]
+        step = X.lengths[:, np.newaxis] - season + ahead % season
+        forecasts = _last_observed(X, targets, step, season)
+        if self.levels_ is not None:
+            squares, counts = self._squared_errors(X, targets)
+            own = np.sqrt(squares / np.maximum(counts, 1))
+            scale = np.where(counts > 0, own, self.error_scale_)[:, np.newaxis]
+            seasons = 1 + ahead // self.season_length
+            spread = scale * np.sqrt(seasons)[:, np.newaxis]
+            normal = ndtri(np.array(self.levels_))
+            forecasts = forecasts[..., np.newaxis] + spread[..., np.newaxis] * normal
+            if np.ndim(self.quantile) == 0:
+                forecasts = forecasts[..., 0]
+        if not isinstance(self.target, (list, tuple, np.ndarray)):
+            forecasts = forecasts[:, :, 0]
+        return np.ascontiguousarray(forecasts, dtype=X.dtype)
+
+    def _squared_errors(self, X, targets):
+        """Sums of squared errors over one season and their number, each (n, K)."""
+        n, lag = len(X), self.season_length
+        sample = np.repeat(np.arange(n), X.lengths)
+        rows = np.flatnonzero(np.arange(len(sample)) - X.offsets[sample] >= lag)
+        sums, counts = np.zeros((2, n, len(targets)))
+        for k, column in enumerate(targets):
+            values = X.data[:, column].astype(np.float64)
+            errors = values[rows] - values[rows - lag]
+            there = ~np.isnan(errors)
+            where = sample[rows][there]
+            sums[:, k] = np.bincount(where, errors[there] ** 2, minlength=n)
+            counts[:, k] = np.bincount(where, minlength=n)
+        return sums, counts
+
+
+def _last_observed(
+    X,
+    targets,  # K columns
+    step,  # (n, horizon) the step of each series that is looked at first
+    season,  # (n, 1) steps to go back for another one of the same place
+):
+    """Values at steps (n, horizon, K), in place of missing ones the last before."""
+    values = np.full((*step.shape, len(targets)), np.nan)
+    start = X.offsets[:-1, np.newaxis]
+    for k, column in enumerate(targets):
+        data = X.data[:, column].astype(np.float64)
+        back = np.where(X.lengths[:, np.newaxis] > 0, step, -1)
+        while (looking := (back >= 0) & np.isnan(values[..., k])).any():
+            values[..., k][looking] = data[(start + back)[looking]]
+            back = back - season
+        for i in np.flatnonzero(np.isnan(values[..., k]).any(axis=1)):
+            own = data[X.offsets[i] : X.offsets[i + 1]]
+            own = own[~np.isnan(own)]
+            if len(own):
+                values[i, np.isnan(values[i, :, k]), k] = own[-1]
+    return values
+
+
+def _valid_levels(quantile):
+    """Levels of quantiles as a tuple of float, or None."""
+    if quantile is None:
+        return None
+    levels = np.atleast_1d(np.asarray(quantile, dtype=np.float64))
+    if levels.ndim != 1 or not len(levels) or not ((levels > 0) & (levels < 1)).all():
+        raise ValueError(
+            "quantile must be a level between 0 and 1 or a list of such, got "
+            f"{quantile!r}."
+        )
+    if len(np.unique(levels)) < len(levels):
+        raise ValueError(f"quantile={quantile!r} has a level twice.")
+    return tuple(levels.tolist())
