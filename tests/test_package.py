@@ -23,7 +23,7 @@ print(*sys.modules)
 sklstm.inspection.GateDisplay
 sklstm.utils
 from sklstm import datasets
-import sklstm.export
+import sklstm.export, sklstm.forecasting
 print(*sys.modules)
 """
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from numbers import Integral
+
 import numpy as np
+from sklearn.utils import check_scalar
 
 from .._network.build import window_network
 from .._sklearn.warn import warn
+from .._targets.conformal import conformal_margins, conformed
 from .._targets.horizon import HorizonReader, WindowTarget, horizon_of
 from .._targets.numbers import make_loss
 from .._training.feeds import Draws
@@ -39,8 +44,19 @@ from .parameters import (
 LARGEST = 1e150
 
 
+@dataclass(frozen=True, eq=False)
 class FittedWindows(Fitted):
     """What a fit on windows has found: their rows are filled before they are cut."""
+
+    # (horizon[, K], Q), how far quantiles are moved, in units of the window.
+    margins: np.ndarray | None = None
+
+    @property
+    def state(self):
+        return {**super().state, "margins": self.margins}
+
+    def with_parameters(self, parameters):
+        return replace(self, parameters=parameters, margins=None)
 
     def read(self, X, seen=None):
         return X
@@ -523,7 +539,11 @@ class RecurrentForecaster(CellByName, RecurrentCore):
         with fitted.network() as network:
             raw = network.predict(*samples.X._as_rows()).astype(np.float64)
         warn_if_not_finite(raw, "forecast", offsets=y.offsets)
-        return fitted.target.predict(raw, y)
+        forecasts = fitted.target.predict(raw, y)
+        if fitted.margins is None:
+            return forecasts
+        scale = _scale_of(fitted, y)
+        return conformed(forecasts, fitted.margins, fitted.target.levels, scale)
 
     def _check_future(self, X_future, X, fitted):
         """Features known ahead (n, horizon, those of `future`), or None."""
@@ -677,6 +697,79 @@ class RecurrentForecaster(CellByName, RecurrentCore):
         weight = np.broadcast_to(weight[samples.X.series][:, np.newaxis], ratio.shape)
         return 1 - float(np.average(ratio[scored], weights=weight[scored]))
 
+    def calibrate(
+        self: Estimator,
+        X: SequencesLike,
+        y: None = None,
+        *,
+        n_windows: int = 1,
+        step: int | None = None,
+    ) -> Estimator:
+        """Let intervals cover what they should, by series that were not fitted on.
+
+        Split-conformal calibration of quantiles [Romano2019]_, at every step of the
+        horizon of its own: each pair of levels that lie as far from 0 as from 1 moves
+        outwards or inwards, by so many units of the window (see `scale`) that it would
+        have covered its share of the last horizon of the series given. If these are
+        exchangeable with the series to come, so will it theirs. Levels without a
+        counterpart, such as the median, stay. A fit forgets it.
+
+        Parameters
+        ----------
+        X : SequenceArray, list of arrays or array of shape (n_series, n_steps, \
+                n_features) or (n_series, n_steps)
+            Series that the fit has not seen, at least their last steps: n windows make
+            intervals of up to ``n / (n + 1)``, so that 80 % needs at least 4, and
+            more to be near it.
+
+        y : None
+            Not used.
+
+        n_windows : int, default=1
+            Windows of each series, the last ones that end with a whole horizon.
+
+        step : int, default=None
+            Steps from one of these to the next; None is a horizon.
+
+        Returns
+        -------
+        self : object
+            The calibrated estimator.
+
+        Raises
+        ------
+        ValueError
+            If there are no two levels that make an interval, or too few windows.
+        """
+        fitted = fitted_of(self)
+        windows, levels = fitted.architecture["windows"], fitted.target.levels
+        if levels is None:
+            raise ValueError(
+                f"calibrate is for intervals, but quantile={self.quantile!r}. Fit with "
+                "quantile=[0.1, 0.5, 0.9], for example."
+            )
+        n_windows = check_scalar(n_windows, "n_windows", Integral, min_val=1)
+        step = windows["horizon"] if step is None else step
+        step = check_scalar(step, "step", Integral, min_val=1)
+        X = self._check_series(
+            X, reset=False, features=fitted.features, missing=fitted.missing
+        )
+        data, begins = _matrix(X, windows, fitted.missing)
+        series = np.repeat(np.arange(len(X)), n_windows)
+        back = np.tile(step * np.arange(n_windows), len(X))
+        cuts = X.lengths[series] - windows["horizon"] - back
+        there = cuts > 0
+        samples = _samples(data, begins, series[there], cuts[there], windows, None)
+        samples = samples.at(samples.y.counts > 0)
+        y = samples.y
+        truth = y.y[:, :, 0] if fitted.target.single else y.y
+        fitted = replace(fitted, margins=None)
+        forecasts = self._forecast(fitted, samples)
+        scale = _scale_of(fitted, y)
+        margins = conformal_margins(forecasts, truth, levels, scale)
+        self._fitted = replace(fitted, margins=margins)
+        return self
+
     @property
     def levels_(self) -> tuple[float, ...] | None:
         """Levels of the quantiles that are forecast, or None."""
@@ -687,6 +780,11 @@ class RecurrentForecaster(CellByName, RecurrentCore):
         tags.target_tags.required = False
         tags.input_tags.allow_nan = True  # in targets
         return tags
+
+
+def _scale_of(fitted, y):
+    """Units of windows (n,) or, with an axis of targets, (n, K)."""
+    return y.scale[:, 0] if fitted.target.single else y.scale
 
 
 def _in_order_of(ids, found):
