@@ -22,6 +22,7 @@ if _TYPE_CHECKING:  # for editors, which run no code: what there is in the end
         GRUClassifier,
         GRURegressor,
         LSTMClassifier,
+        LSTMForecaster,
         LSTMRegressor,
         LSTMStepRegressor,
         LSTMTagger,
@@ -39,7 +40,11 @@ else:
     )
 
 # Imported when they are first asked for: estimators, each with its module, and folders.
-_TASKS = {"LSTMStepRegressor": "step_regressor", "LSTMTagger": "tagger"}
+_TASKS = {
+    "LSTMForecaster": "forecaster",
+    "LSTMStepRegressor": "step_regressor",
+    "LSTMTagger": "tagger",
+}
 _SUBMODULES = (
     "datasets",
     "export",
@@ -54,6 +59,7 @@ __all__ = [
     "GRUClassifier",
     "GRURegressor",
     "LSTMClassifier",
+    "LSTMForecaster",
     "LSTMRegressor",
     "LSTMStepRegressor",
     "LSTMTagger",

@@ -11,7 +11,8 @@ import pytest
 import sklstm
 
 SUBMODULES = (
-    "datasets", "export", "inspection", "preprocessing", "sequences", "utils",
+    "datasets", "export", "forecasting", "inspection", "preprocessing", "sequences",
+    "utils",
 )  # fmt: skip
 
 
@@ -22,7 +23,7 @@ print(*sys.modules)
 sklstm.inspection.GateDisplay
 sklstm.utils
 from sklstm import datasets
-import sklstm.export
+import sklstm.export, sklstm.forecasting
 print(*sys.modules)
 """
 

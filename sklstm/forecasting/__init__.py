@@ -21,11 +21,14 @@ def __dir__():
 
 
 def __getattr__(name):
-    if name == "SktimeForecaster":  # which imports sktime
-        from ..sequences._peers import import_peer
+    if name != "SktimeForecaster":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:  # the one name that needs another package
+        import sktime  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            f"sklstm.forecasting.{name} needs sktime: pip install sktime"
+        ) from error
+    from ._sktime import SktimeForecaster
 
-        import_peer("sktime", "forecasting.SktimeForecaster")
-        from ._sktime import SktimeForecaster
-
-        return SktimeForecaster
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return SktimeForecaster

@@ -190,11 +190,15 @@ def _by_frequency(last, horizon, freq):
     except ImportError as error:
         raise TypeError("pandas, which may know it, is not installed") from error
     offset = pandas.tseries.frequencies.to_offset(freq)
-    found = np.empty((len(last), horizon), dtype=last.dtype)
-    for i, time in enumerate(last):
-        start = pandas.Timestamp(time) + offset
-        found[i] = _of_index(pandas.date_range(start, periods=horizon, freq=offset))
-    return found
+    starts = [pandas.Timestamp(time) + offset for time in last]
+    found = [pandas.date_range(t, periods=horizon, freq=offset) for t in starts]
+    return _in_type(np.stack([_of_index(dates) for dates in found]), last.dtype)
+
+
+def _in_type(times, dtype):
+    """Times in this type, if it has a place for all of them."""
+    found = times.astype(dtype)
+    return found if (found == times).all() else times
 
 
 def _by_pandas(times, horizon):
@@ -203,13 +207,12 @@ def _by_pandas(times, horizon):
         return None
     try:
         pandas = import_module("pandas")
-        index = pandas.DatetimeIndex(times)
-        freq = pandas.infer_freq(index)
+        index = pandas.DatetimeIndex(times, freq="infer")
     except (ImportError, TypeError, ValueError):
         return None
-    if freq is None:
+    if index.freq is None:
         return None
-    dates = pandas.date_range(index[-1], periods=horizon + 1, freq=freq)[1:]
+    dates = pandas.date_range(index[-1], periods=horizon + 1, freq=index.freq)[1:]
     return _of_index(dates)
 
 

@@ -203,11 +203,11 @@ def make_windows(
 
 def _sequences(frame, by, sort):
     """Series of a long table, or what are series already."""
-    if not is_frame(frame):
-        if by is not None or sort is not None:
+    if by is None and not is_frame(frame):
+        if sort is not None:
             raise TypeError(
-                f"by={by!r} and sort={sort!r} are for a table of pandas or polars; "
-                f"frame is {type(frame).__name__}."
+                f"sort={sort!r} is for a table of pandas or polars, and for others "
+                f"with by; frame is {type(frame).__name__}."
             )
         return frame
     if by is None:
