@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 from sklearn.base import clone
-from sktime.datatypes import get_cutoff, update_data
+from sktime.datatypes import update_data
 from sktime.forecasting.base import BaseForecaster, ForecastingHorizon
 
 from .. import LSTMForecaster
@@ -94,6 +94,10 @@ class SktimeForecaster(BaseForecaster):
         "X-y-must-have-same-index": True,
     }
 
+    # What was seen is kept below; sktime need not keep it too, nor warn that it does.
+    _config = {"remember_data": False}
+    _y = _X = None
+
     def __init__(self, forecaster: LSTMForecaster | None = None) -> None:
         self.forecaster = forecaster
         super().__init__()
@@ -103,14 +107,14 @@ class SktimeForecaster(BaseForecaster):
     # ---- what sktime calls -------------------------------------------------------
 
     def _fit(self, y, X, fh):
-        self._seen_y, self._seen_X = y, X
+        self._y, self._X = y, X  # sktime's names of them
         self._fit_seen()
         return self
 
     def _update(self, y, X=None, update_params=True):
-        self._seen_y = update_data(self._seen_y, y)
+        self._y = update_data(self._y, y)
         if X is not None:
-            self._seen_X = update_data(self._seen_X, X)
+            self._X = update_data(self._X, X)
         if update_params:
             self._fit_seen()
         return self
@@ -126,7 +130,7 @@ class SktimeForecaster(BaseForecaster):
             middle = float(np.clip(0.5, min(levels), max(levels)))
             forecasts = _at_levels(forecasts, levels, [middle])[..., 0]
         rows = [forecasts[i, s] for i, s in enumerate(steps)]
-        return pd.DataFrame(np.concatenate(rows), index, self._seen_y.columns)
+        return pd.DataFrame(np.concatenate(rows), index, self._y.columns)
 
     def _predict_quantiles(self, fh, X, alpha):
         forecasts, steps, index = self._forecast(X)
@@ -149,7 +153,12 @@ class SktimeForecaster(BaseForecaster):
         params : list of dict
             Parameters of small networks.
         """
-        small = {"hidden_layer_sizes": 3, "max_iter": 2, "random_state": 0}
+        small = {
+            "hidden_layer_sizes": 2,
+            "max_iter": 1,
+            "windows_per_epoch": 8,
+            "random_state": 0,
+        }
         quantile = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99]
         return [
             {"forecaster": LSTMForecaster(quantile=quantile, **small)},
@@ -163,11 +172,11 @@ class SktimeForecaster(BaseForecaster):
         forecaster = self.forecaster
         if forecaster is None:
             forecaster = LSTMForecaster(quantile=list(LEVELS))
-        keys, series = _series_of(self._seen_y)
-        steps = [self._steps_after(y) for y in series]
+        keys, series = _series_of(self._y)
+        steps, _ = self._steps_after(series)
         horizon = int(max(s.max() for s in steps)) + 1
         sequences = self._sequences(keys, series)
-        K = self._seen_y.shape[1]
+        K = self._y.shape[1]
         known = {}
         for name in ("future_features", "static_features"):
             asked = getattr(forecaster, name)
@@ -185,7 +194,7 @@ class SktimeForecaster(BaseForecaster):
 
     def _columns_of_X(self, asked, name):
         """Columns of X that a parameter names, where they are in the sequences."""
-        K, X = self._seen_y.shape[1], self._seen_X
+        K, X = self._y.shape[1], self._X
         if X is None:
             raise ValueError(f"The forecaster has {name}={asked!r}, but X is None.")
         names = [str(column) for column in X.columns]
@@ -196,37 +205,43 @@ class SktimeForecaster(BaseForecaster):
         """The columns of y and X side by side, sequence by sequence."""
         lengths = [len(y) for y in series]
         data = np.concatenate([y.to_numpy(dtype=np.float64) for y in series])
-        if self._seen_X is not None:
-            known = _rows_of(self._seen_X, keys, [y.index for y in series])
+        if self._X is not None:
+            known = _rows_of(self._X, keys, [y.index for y in series])
             data = np.concatenate([data, np.concatenate(known)], axis=1)
         return SequenceArray(data, as_offsets(np.array(lengths)))
 
-    def _steps_after(self, y):
-        """The steps that are asked for after the end of a series, from 0."""
-        cutoff = self._cutoff_of(y)
-        steps = self.fh.to_relative(cutoff).to_pandas().to_numpy()
-        if steps.dtype.kind not in "iu":
-            raise NotImplementedError(
-                f"fh={self.fh} is no number of steps. Pass steps or times."
-            )
-        if steps.min() < 1:
-            raise NotImplementedError(
-                f"fh asks for step {steps.min()} of a series that ends at {cutoff[0]}, "
-                "but SktimeForecaster can not perform in-sample prediction."
-            )
-        return steps - 1
+    def _steps_after(self, series):
+        """The steps asked for after the end of each series, from 0; and its cutoff."""
+        cutoffs, by_time = [self._cutoff_of(y.index) for y in series], {}
+        for cutoff in cutoffs:
+            if cutoff[0] in by_time:
+                continue
+            steps = self.fh.to_relative(cutoff).to_pandas().to_numpy()
+            if steps.dtype.kind not in "iu":
+                raise NotImplementedError(
+                    f"fh={self.fh} is no number of steps. Pass steps or times."
+                )
+            if steps.min() < 1:
+                raise NotImplementedError(
+                    f"fh asks for step {steps.min()} of a series that ends at "
+                    f"{cutoff[0]}, but SktimeForecaster can not perform in-sample "
+                    "prediction."
+                )
+            by_time[cutoff[0]] = steps - 1
+        return [by_time[cutoff[0]] for cutoff in cutoffs], cutoffs
 
-    def _cutoff_of(self, y):
-        """The last time of a series, with the frequency of all."""
-        cutoff = get_cutoff(y, return_index=True)
-        if getattr(cutoff, "freq", "") is None:
-            cutoff.freq = getattr(self._cutoff, "freq", None)
+    def _cutoff_of(self, index):
+        """The last time of a series as index, with a frequency."""
+        cutoff = index[-1:]
+        if isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex)):
+            freq = index.freq or getattr(self._cutoff, "freq", None)
+            cutoff.freq = pd.infer_freq(index) if freq is None else freq
         return cutoff
 
     def _forecast(self, X):
         """Forecasts (n, horizon, K, Q), which steps are asked for, and their index."""
-        keys, series = _series_of(self._seen_y)
-        steps = [self._steps_after(y) for y in series]
+        keys, series = _series_of(self._y)
+        steps, cutoffs = self._steps_after(series)
         horizon = self.forecaster_.horizon
         too_far = max(int(s.max()) for s in steps) + 1
         if too_far > horizon:
@@ -235,7 +250,8 @@ class SktimeForecaster(BaseForecaster):
                 f"forecaster was fitted for {horizon}. Fit it again, or use "
                 "update(..., update_params=True)."
             )
-        K, future = self._seen_y.shape[1], None
+        ahead = _times_after(cutoffs, horizon)
+        K, future = self._y.shape[1], None
         columns = [j - K for j in self.forecaster_.future_columns_]
         if columns:
             if X is None:
@@ -243,22 +259,25 @@ class SktimeForecaster(BaseForecaster):
                     "X is None, but its columns are known ahead: pass X of the "
                     f"{horizon} steps after the end of each series."
                 )
-            ahead = [self._times_ahead(y, horizon) for y in series]
             future = _rows_of(X.iloc[:, columns], keys, ahead)
         sequences = self._sequences(keys, series)
         forecasts = self.forecaster_.predict(sequences, future)
         forecasts = forecasts.reshape(len(series), horizon, K, -1)
-        names = self._seen_y.index.names
+        names = self._y.index.names
         parts = [
-            _with_key(key, self._times_ahead(y, horizon)[s], names)
-            for key, y, s in zip(keys, series, steps, strict=True)
+            _with_key(key, times[s], names)
+            for key, times, s in zip(keys, ahead, steps, strict=True)
         ]
         index = parts[0].append(parts[1:]) if len(parts) > 1 else parts[0]
         return forecasts, steps, index
 
-    def _times_ahead(self, y, horizon):
-        steps = ForecastingHorizon(np.arange(1, horizon + 1), is_relative=True)
-        return steps.to_absolute_index(self._cutoff_of(y))
+
+def _times_after(cutoffs, horizon):
+    """The times of all steps after each cutoff."""
+    steps = ForecastingHorizon(np.arange(1, horizon + 1), is_relative=True)
+    by_time = {cutoff[0]: cutoff for cutoff in cutoffs}
+    found = {time: steps.to_absolute_index(cutoff) for time, cutoff in by_time.items()}
+    return [found[cutoff[0]] for cutoff in cutoffs]
 
 
 def _series_of(table):

@@ -11,8 +11,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
-from .._typing import ArrayLike, Axes, SequencesLike
 from .._targets.conformal import symmetric_pairs
+from .._typing import ArrayLike, Axes, SequencesLike
 from ..forecasting._forecasters import predict
 from ..forecasting._series import as_times, read_series
 from ..forecasting._times import next_times
