@@ -14,7 +14,7 @@ def naive_units(context, scaling):
         None: (0.0, 1.0),
         "mean": (0.0, size),
         "std": (known.mean(), known.std()),
-        "last": (last, np.abs(known - last).mean()),
+        "last": (last, np.abs(np.diff(known)).sum() / max(len(known) - 1, 1)),
     }[scaling]
     if not scale > 1e-12 * size:
         scale = size

@@ -381,7 +381,8 @@ class RecurrentForecaster(CellByName, RecurrentCore):
             )
         context = self.context_length
         if context == "auto":
-            context = max(3 * self.horizon, 3 * (self.seasonal_lag or 0), 64)
+            lag, horizon = self.seasonal_lag, self.horizon
+            context = max(3 * horizon, 64) if lag is None else max(3 * lag, horizon)
         return {
             "horizon": int(self.horizon),
             "targets": targets,
@@ -466,14 +467,14 @@ class RecurrentForecaster(CellByName, RecurrentCore):
             )
         return samples
 
-    def _samples_an_epoch(self, n_samples):
+    def _samples_an_epoch(self, X):
         asked = self.windows_per_epoch
         if asked == "auto":
-            asked = 1024
-        return n_samples if asked is None else min(asked, n_samples)
+            asked = max(512, len(np.unique(X.series)))
+        return len(X) if asked is None else min(asked, len(X))
 
     def _feed(self, data, batch_size, X):
-        n = self._samples_an_epoch(data.n_samples)
+        n = self._samples_an_epoch(X)
         return Draws(data, batch_size, X.series, n, shuffle=self.shuffle)
 
     # ---- forecasts -------------------------------------------------------------
