@@ -596,3 +596,10 @@ class Forecast:
         all of them, and so is a number that there are not. A window is a context that
         ends anywhere in a series, and the horizon behind it.
         """)
+
+    categorical_features = Parameter(None, SOME_COLUMNS | NONE).means("""
+        Columns of X that are ids, such as those of shops or of weekdays, where others
+        are numbers: their indices, their names or a mask. The network reads their rows
+        side by side, and behind them the numbers. At the steps of the horizon a column
+        that is not known ahead has row 0.
+        """)
