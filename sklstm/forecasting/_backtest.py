@@ -147,7 +147,7 @@ def backtest(
             check_is_fitted(one)
     horizon = common_horizon(forecasters)
     series = read_series(X)
-    targets = common_targets(forecasters, series.sequences)
+    targets = common_targets(forecasters, series.sequences, anew=bool(refit))
 
     which, window, cutoff = _cutoffs(
         series, targets, horizon, n_windows, step or horizon

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._typing import SequencesLike
 from ..sequences import check_sequences
-from ._series import columns_named
+from ._series import columns_named, is_one
 
 
 class SeasonalNaive(BaseEstimator):
@@ -47,7 +47,7 @@ class SeasonalNaive(BaseEstimator):
         Empty: it looks at nothing but the target.
 
     levels_ : tuple of float or None
-        The levels of quantiles.
+        The levels of quantiles, where there is an axis of them.
 
     error_scale_ : ndarray of shape (n_targets,)
         The root of the mean squared error over one season, in all series of fit.
@@ -124,12 +124,15 @@ class SeasonalNaive(BaseEstimator):
         levels = _valid_levels(self.quantile)
         X = check_sequences(X, allow_nan=True)
         targets = columns_named(self.target, X, "target")
+        if not targets:
+            raise ValueError("target is an empty list. Name a column of X.")
         squares, counts = self._squared_errors(X, targets)
         total = counts.sum(axis=0)
         scale = np.full(len(targets), np.nan)
         np.sqrt(squares.sum(axis=0) / np.maximum(total, 1), out=scale, where=total > 0)
         self.target_columns_, self.future_columns_ = targets, ()
-        self.levels_, self.error_scale_ = levels, scale
+        self.levels_ = None if np.ndim(self.quantile) == 0 else levels
+        self.error_scale_ = scale
         self.n_features_in_ = X.n_features
         if X.feature_names is not None:
             self.feature_names_in_ = np.array(X.feature_names, dtype=object)
@@ -180,17 +183,18 @@ class SeasonalNaive(BaseEstimator):
         season = np.minimum(self.season_length, np.maximum(X.lengths, 1))[:, np.newaxis]
         step = X.lengths[:, np.newaxis] - season + ahead % season
         forecasts = _last_observed(X, targets, step, season)
-        if self.levels_ is not None:
+        levels = _valid_levels(self.quantile)
+        if levels is not None:
             squares, counts = self._squared_errors(X, targets)
             own = np.sqrt(squares / np.maximum(counts, 1))
             scale = np.where(counts > 0, own, self.error_scale_)[:, np.newaxis]
             seasons = 1 + ahead // self.season_length
             spread = scale * np.sqrt(seasons)[:, np.newaxis]
-            normal = ndtri(np.array(self.levels_))
+            normal = ndtri(np.array(levels))
             forecasts = forecasts[..., np.newaxis] + spread[..., np.newaxis] * normal
-            if np.ndim(self.quantile) == 0:
+            if self.levels_ is None:
                 forecasts = forecasts[..., 0]
-        if not isinstance(self.target, (list, tuple, np.ndarray)):
+        if is_one(self.target):
             forecasts = forecasts[:, :, 0]
         return np.ascontiguousarray(forecasts, dtype=X.dtype)
 
