@@ -333,6 +333,15 @@ def test_forecasters_stand_side_by_side():
         assert table[list(alone.columns)].equals(alone)
 
 
+def test_targets_and_joined_ids_in_polars():
+    pytest.importorskip("polars")
+    X = series([9, 6], 3, ids=[("b", 1), ("a", 1)], names=["x", "y", "z"])
+    model = Looking(2, target=["z", "x"]).fit(X)
+    mine, theirs = (backtest(model, X, library=name) for name in ("pandas", "polars"))
+    assert theirs.to_dict(as_series=False) == mine.to_dict("list")
+    assert mine["target"].tolist() == ["z", "z", "x", "x"] * 2
+
+
 def test_polars():
     pl = pytest.importorskip("polars")
     times = np.tile(np.arange("2024-01", "2024-10", dtype="datetime64[M]"), 2)
@@ -391,7 +400,10 @@ def test_numbers_keep_their_type():
             {"a": SeasonalNaive(2), "b": SeasonalNaive(2, target=1)},
             r"the same targets; got columns {'a': \(0,\), 'b': \(1,\)}",
         ),
-        (SeasonalNaive(2, target="x"), "there is no column 'x' among the 2 columns"),
+        (
+            SeasonalNaive(2, target="x"),
+            "target of SeasonalNaive names 'x', but X has no",
+        ),
         (
             {"a": SeasonalNaive(2, quantile=[0.1, 0.9]), "a-lo-80": SeasonalNaive(2)},
             "Two forecasts would be in column 'a-lo-80'",
@@ -413,6 +425,31 @@ def test_the_way_out_of_a_pipeline_and_a_search():
     search.best_estimator_ = SeasonalNaive(2)
     with pytest.raises(TypeError, match="Pass its best_estimator_"):
         backtest(search, series([9]))
+
+
+def test_a_single_quantile_is_named_by_its_level():
+    X = series([40, 30])
+    for model in (
+        LSTMForecaster((3,), horizon=2, quantile=0.9, max_iter=1, random_state=0),
+        SeasonalNaive(2, quantile=0.9),
+    ):
+        name = type(model).__name__
+        assert model.fit(X).levels_ is None
+        assert backtest(model, X).columns[-1] == f"{name}-ql0.9"
+        model.set_params(quantile=0.5).fit(X)
+        assert backtest(model, X).columns[-1] == name
+
+
+def test_targets_are_columns_of_these_series():
+    X = series([9], names=["a", "b"])
+    model = SeasonalNaive(2, target="b").fit(X)
+    with pytest.raises(ValueError, match="X has 1 features, but .* forecasts column 1"):
+        backtest(model, series([9], 1))
+    # which a clone may find in another place
+    other = series([9], names=["b", "a"])
+    table = backtest(model, other, refit=True)
+    assert table["y"].tolist() == other.data[-2:, 0].tolist()
+    assert table["SeasonalNaive"].tolist() == [other.data[-3, 0]] * 2
 
 
 def test_one_that_is_not_fitted_is_refused():
@@ -474,8 +511,11 @@ def test_utilsforecast_evaluates_the_table(library):
         scores = evaluation.evaluate(
             table, metrics=[losses.mae, losses.coverage], level=[80]
         )
-    mine = table.to_pandas() if library == "polars" else table
-    theirs = scores.to_pandas() if library == "polars" else scores
+    mine, theirs = table, scores
+    if library == "polars":
+        mine, theirs = (
+            pd.DataFrame(t.to_dict(as_series=False)) for t in (mine, theirs)
+        )
     theirs = theirs[theirs["metric"] == "mae"].set_index(["unique_id", "cutoff"])
     assert len(theirs) == 6
     for key, rows in mine.groupby(["unique_id", "cutoff"]):

@@ -9,6 +9,7 @@ from scipy.stats import norm
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
+from sklstm import LSTMForecaster
 from sklstm.forecasting import SeasonalNaive
 
 NAN = np.nan
@@ -89,6 +90,58 @@ def test_quantiles_are_normal_and_widen_with_the_season():
     )
 
 
+def mase(x, horizon, season):
+    past, truth = x[:-horizon], x[-horizon:]
+    lag = min(season, len(past))
+    forecast = np.array([past[len(past) - lag + h % lag] for h in range(horizon)])
+    scale = np.nanmean(np.abs(past[season:] - past[:-season]))
+    return np.nanmean(np.abs(truth - forecast)) / scale
+
+
+@pytest.mark.parametrize("quantile", [None, 0.5, [0.9, 0.5, 0.1]])
+@pytest.mark.parametrize("season", [1, 3])
+def test_the_score_is_the_skill_on_the_last_horizon(season, quantile):
+    X = series([9, 2, 12, 7, 4, 0, 3])
+    data = X.data.copy()
+    data[14, 0] = NAN
+    data[X.offsets[3] : X.offsets[4], :] = 1.0  # constant: no scale
+    X = with_data(X, data)
+    model = SeasonalNaive(3, season_length=season, quantile=quantile).fit(X)
+    scored = [0, 2]
+    errors = [mase(X[i][:, 0], 3, season) for i in scored]
+    assert model.score(X) == pytest.approx(1 - np.mean(errors))
+    weight = np.array([1.0, 5, 3, 5, 5, 5, 5])
+    weighted = 1 - np.average(errors, weights=weight[scored])
+    assert model.score(X, sample_weight=weight) == pytest.approx(weighted)
+    both = SeasonalNaive(3, season_length=season, target=[0, 1]).fit(X)
+    errors += [mase(X[i][:, 1], 3, season) for i in scored]
+    assert both.score(X) == pytest.approx(1 - np.mean(errors))
+
+
+def test_the_score_is_that_of_the_lstm():
+    """Both divide by the same scale: their errors are as their scores."""
+    X = series([40, 30, 50], 1)
+    lstm = LSTMForecaster((3,), horizon=4, seasonal_lag=6, max_iter=1, random_state=0)
+    naive = SeasonalNaive(4, season_length=6).fit(X)
+    lstm.fit(X)
+    past = [x[:-4] for x in X]
+    truth = np.stack([x[-4:, 0] for x in X])
+    scale = [np.abs(x[6:] - x[:-6]).mean() for x in past]
+    for model in (lstm, naive):
+        errors = np.abs(model.predict(past) - truth).mean(axis=1) / scale
+        assert model.score(X) == pytest.approx(1 - errors.mean())
+
+
+def test_series_that_cannot_be_scored():
+    model = SeasonalNaive(3, season_length=2).fit([[1.0, 2, 3]])
+    for x in ([1.0, 2], [1.0] * 9, [1.0, 2, 3, 4, 5]):
+        message = rf"it takes more than 5 rows .* longest has {len(x)} rows"
+        with pytest.raises(ValueError, match=message):
+            model.score([np.array(x)])
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        model.score([np.arange(9.0)], sample_weight=[1, 2])
+
+
 def test_random_walks_are_covered():
     X = np.random.default_rng(0).standard_normal((4000, 60)).cumsum(axis=1)
     model = SeasonalNaive(10, quantile=[0.1, 0.9]).fit(X[:, :50])
@@ -135,12 +188,13 @@ def test_a_fit_that_fails_leaves_an_earlier_one():
     [
         ({"horizon": 0}, "horizon == 0"),
         ({"season_length": 0}, "season_length == 0"),
-        ({"target": 2}, "target=2: 2 is no index of a column; X has 2"),
-        ({"target": -3}, "-3 is no index"),
-        ({"target": "c"}, r"no column 'c' among the 2 columns of X, \['a', 'b'\]"),
-        ({"target": ["a", 0]}, "names a column twice"),
-        ({"target": 0.5}, "indices or names of columns, got float"),
-        ({"target": True}, "got bool"),
+        ({"target": 2}, "target has column 2, but the columns of X are 0 to 1"),
+        ({"target": -3}, "target has column -3"),
+        ({"target": "c"}, r"target names 'c', .* features of X, \['a', 'b'\]"),
+        ({"target": ["a", 0]}, "has column 0 twice"),
+        ({"target": 0.5}, "names or indices of columns, got 0.5"),
+        ({"target": True}, "got True"),
+        ({"target": []}, "an empty list"),
         ({"quantile": 0}, "between 0 and 1 or a list of such, got 0"),
         ({"quantile": [0.1, 1]}, r"got \[0.1, 1\]"),
         ({"quantile": []}, r"got \[\]"),

@@ -22,6 +22,7 @@ import sklstm
 print(*sys.modules)
 sklstm.inspection.GateDisplay
 sklstm.utils
+sklstm.forecasting.backtest
 from sklstm import datasets
 import sklstm.export, sklstm.forecasting
 print(*sys.modules)

@@ -14,7 +14,7 @@ def naive_units(context, scaling):
         None: (0.0, 1.0),
         "mean": (0.0, size),
         "std": (known.mean(), known.std()),
-        "last": (last, np.abs(known - last).mean()),
+        "last": (last, np.abs(np.diff(known)).sum() / max(len(known) - 1, 1)),
     }[scaling]
     if not scale > 1e-12 * size:
         scale = size
@@ -56,6 +56,7 @@ def naive_inputs(window, horizon, *, targets, known, scaling, lag, centre, sprea
             seasons.append((naive_season(window[:, k], context, lag) - m) / s)
     columns = [np.nan_to_num(y) for y in parts] + [np.isnan(y) for y in parts]
     columns += [np.nan_to_num(y) for y in seasons] + [np.isnan(y) for y in seasons]
+    columns.append(np.maximum(np.arange(len(window)) - context + 1, 0) / horizon)
     for j in range(window.shape[1]):
         if j % len(centre) in targets:
             continue
@@ -65,5 +66,4 @@ def naive_inputs(window, horizon, *, targets, known, scaling, lag, centre, sprea
         if j % len(centre) not in known:
             x[context:] = 0
         columns.append(np.nan_to_num(x))
-    ahead = np.maximum(np.arange(len(window)) - context + 1, 0) / horizon
-    return np.column_stack([*columns, ahead])
+    return np.column_stack(columns)

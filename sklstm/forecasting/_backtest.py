@@ -111,7 +111,8 @@ def backtest(
     Notes
     -----
     Columns are named as in Nixtla's packages: ``utilsforecast.evaluation.evaluate`` of
-    the table compares forecasters.
+    the table compares forecasters. Of a table of several targets it takes the rows of
+    one, without the column ``target``.
 
     The forecasts of a call are those that ``predict`` makes of one window at a time, to
     the bit. Cutoffs are counted from the end of each series. Where series end at
@@ -120,8 +121,26 @@ def backtest(
 
     Examples
     --------
+    A network beside the naive forecast, on what neither has seen:
+
     >>> import numpy as np
+    >>> from sklstm import LSTMForecaster
     >>> from sklstm.forecasting import SeasonalNaive, backtest
+    >>> X = [k + np.sin(np.arange(T) / 2) for k, T in enumerate(range(60, 100))]
+    >>> levels = [0.1, 0.5, 0.9]
+    >>> models = {
+    ...     "LSTM": LSTMForecaster(16, horizon=5, quantile=levels, random_state=0),
+    ...     "naive": SeasonalNaive(5, quantile=levels),
+    ... }
+    >>> table = backtest(models, X, n_windows=4, refit=4)
+    >>> list(table.columns)[:7]
+    ['unique_id', 'ds', 'cutoff', 'y', 'LSTM-lo-80', 'LSTM', 'LSTM-hi-80']
+    >>> errors = table[["LSTM", "naive"]].sub(table["y"], axis=0).abs().mean()
+    >>> bool(errors["LSTM"] < 0.2 * errors["naive"])
+    True
+
+    Where the cutoffs are:
+
     >>> X = [np.arange(8.0), np.array([3.0, 1, 3, 1, 3, 1, 3])]
     >>> naive = {"last": SeasonalNaive(2), "season": SeasonalNaive(2, season_length=2)}
     >>> backtest(naive, X, n_windows=2, refit=True)
@@ -147,7 +166,7 @@ def backtest(
             check_is_fitted(one)
     horizon = common_horizon(forecasters)
     series = read_series(X)
-    targets = common_targets(forecasters, series.sequences)
+    targets = common_targets(forecasters, series.sequences, anew=bool(refit))
 
     which, window, cutoff = _cutoffs(
         series, targets, horizon, n_windows, step or horizon

@@ -98,7 +98,7 @@ def forecast_table(
         check_is_fitted(one)
     horizon = common_horizon(forecasters)
     series = read_series(X)
-    targets = common_targets(forecasters, series.sequences)
+    targets = common_targets(forecasters, series.sequences, anew=False)
     if X_future is not None:
         X_future = check_sequences(X_future, allow_nan=True)
         X_future = _in_order(X_future, series, horizon)

@@ -6,6 +6,7 @@ A forecaster is whatever has the face of :class:`sklstm.LSTMForecaster`: `horizo
 """
 
 from collections.abc import Mapping
+from numbers import Real
 
 import numpy as np
 
@@ -60,14 +61,20 @@ def common_horizon(forecasters):
     return next(iter(horizons.values()))
 
 
-def common_targets(forecasters, sequences):
-    """Columns of the targets, which all forecasters have; of those not fitted too."""
-    targets = {}
+def common_targets(forecasters, sequences, *, anew):
+    """Columns of the targets, which all forecasters have; `anew` if they are fitted on
+    these sequences, and not before."""
+    F, targets = sequences.n_features, {}
     for name, one in forecasters.items():
-        columns = getattr(one, "target_columns_", None)
-        if columns is None:
-            columns = columns_named(one.target, sequences, f"target of {name}")
-        targets[name] = tuple(map(int, columns))
+        if anew:
+            targets[name] = columns_named(one.target, sequences, f"target of {name}")
+            continue
+        targets[name] = tuple(map(int, one.target_columns_))
+        if max(targets[name]) >= F:
+            raise ValueError(
+                f"X has {F} features, but {name} forecasts column "
+                f"{max(targets[name])}. Pass the columns that it was fitted on."
+            )
     first, *others = targets.values()
     if any(columns != first for columns in others):
         raise ValueError(
@@ -82,6 +89,8 @@ def predict(forecaster, X, X_future, n_targets):
     known = len(forecaster.future_columns_) > 0
     predicted = np.asarray(forecaster.predict(X, X_future if known else None))
     levels, horizon = forecaster.levels_, int(forecaster.horizon)
+    if levels is None and isinstance(getattr(forecaster, "quantile", None), Real):
+        levels = (forecaster.quantile,)
     n_levels = 1 if levels is None else len(levels)
     whole = (len(X), horizon, n_targets, n_levels)
     if predicted.shape[:2] != whole[:2] or predicted.size != np.prod(whole):

@@ -8,12 +8,12 @@ from numbers import Integral
 import numpy as np
 from scipy.special import ndtri
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_scalar
+from sklearn.utils import check_consistent_length, check_scalar
 from sklearn.utils.validation import check_is_fitted
 
-from .._typing import SequencesLike
+from .._typing import ArrayLike, SequencesLike
 from ..sequences import check_sequences
-from ._series import columns_named
+from ._series import Series, columns_named, is_one, windows_of
 
 
 class SeasonalNaive(BaseEstimator):
@@ -47,7 +47,7 @@ class SeasonalNaive(BaseEstimator):
         Empty: it looks at nothing but the target.
 
     levels_ : tuple of float or None
-        The levels of quantiles.
+        The levels of quantiles, where there is an axis of them.
 
     error_scale_ : ndarray of shape (n_targets,)
         The root of the mean squared error over one season, in all series of fit.
@@ -124,12 +124,15 @@ class SeasonalNaive(BaseEstimator):
         levels = _valid_levels(self.quantile)
         X = check_sequences(X, allow_nan=True)
         targets = columns_named(self.target, X, "target")
-        squares, counts = self._squared_errors(X, targets)
+        if not targets:
+            raise ValueError("target is an empty list. Name a column of X.")
+        squares, counts = self._errors(X, targets, 2)
         total = counts.sum(axis=0)
         scale = np.full(len(targets), np.nan)
         np.sqrt(squares.sum(axis=0) / np.maximum(total, 1), out=scale, where=total > 0)
         self.target_columns_, self.future_columns_ = targets, ()
-        self.levels_, self.error_scale_ = levels, scale
+        self.levels_ = None if np.ndim(self.quantile) == 0 else levels
+        self.error_scale_ = scale
         self.n_features_in_ = X.n_features
         if X.feature_names is not None:
             self.feature_names_in_ = np.array(X.feature_names, dtype=object)
@@ -162,6 +165,98 @@ class SeasonalNaive(BaseEstimator):
         ValueError
             If X is not valid, or has other columns than in fit.
         """
+        X = self._checked(X)
+        targets = self.target_columns_
+        ahead = np.arange(self.horizon)
+        season = np.minimum(self.season_length, np.maximum(X.lengths, 1))[:, np.newaxis]
+        step = X.lengths[:, np.newaxis] - season + ahead % season
+        forecasts = _last_observed(X, targets, step, season)
+        levels = _valid_levels(self.quantile)
+        if levels is not None:
+            squares, counts = self._errors(X, targets, 2)
+            own = np.sqrt(squares / np.maximum(counts, 1))
+            scale = np.where(counts > 0, own, self.error_scale_)[:, np.newaxis]
+            seasons = 1 + ahead // self.season_length
+            spread = scale * np.sqrt(seasons)[:, np.newaxis]
+            normal = ndtri(np.array(levels))
+            forecasts = forecasts[..., np.newaxis] + spread[..., np.newaxis] * normal
+            if self.levels_ is None:
+                forecasts = forecasts[..., 0]
+        if is_one(self.target):
+            forecasts = forecasts[:, :, 0]
+        return np.ascontiguousarray(forecasts, dtype=X.dtype)
+
+    def score(
+        self,
+        X: SequencesLike,
+        y: None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> float:
+        """Forecast skill on the last horizon of each series: 1 - MASE.
+
+        The same as :meth:`LSTMForecaster.score <sklstm.LSTMForecaster.score>` with its
+        `seasonal_lag` as `season_length`. It is below 0 where the horizon is longer
+        than a season, and errors grow with it.
+
+        Parameters
+        ----------
+        X : SequenceArray, list of arrays or DataFrames, or array
+            The series, with the rows to be forecast.
+
+        y : None
+            Not used; the target is a column of X.
+
+        sample_weight : array-like of shape (n_series,), default=None
+            Weights of the series.
+
+        Returns
+        -------
+        score : float
+            One minus the mean of the scaled errors over series and targets. Series
+            without a scale, constant or too short, are left out.
+
+        Raises
+        ------
+        NotFittedError
+            If the forecaster is not fitted.
+        ValueError
+            If X is not valid, or no series can be scored.
+        """
+        X = self._checked(X)
+        targets, horizon = list(self.target_columns_), self.horizon
+        which = np.flatnonzero(X.lengths > horizon)
+        stop = X.lengths[which] - horizon
+        past = windows_of(Series(X, X.ids, X.times), which, np.zeros_like(stop), stop)
+        rows = (X.offsets[which] + stop)[:, np.newaxis] + np.arange(horizon)
+        truth = X.data[rows][..., targets].astype(np.float64)
+        forecasts = np.zeros(truth.shape)
+        if len(which):
+            forecasts = self.predict(past)
+        if self.levels_ is not None:
+            middle = np.argmin(np.abs(np.array(self.levels_) - 0.5))
+            forecasts = forecasts[..., middle]
+        errors = np.abs(truth - forecasts.reshape(truth.shape))
+        there = ~np.isnan(errors)
+        total = np.where(there, errors, 0).sum(axis=1)
+        sums, counts = self._errors(past, targets, 1)
+        scale = there.sum(axis=1) * sums / np.maximum(counts, 1)
+        scored = scale > 0
+        if not scored.any():
+            raise ValueError(
+                f"No series of X can be scored: it takes more than "
+                f"{horizon + self.season_length} rows with a target that is not "
+                f"constant before the last {horizon}; the longest has "
+                f"{X.lengths.max(initial=0)} rows."
+            )
+        weight = np.ones(len(X))
+        if sample_weight is not None:
+            weight = np.asarray(sample_weight, dtype=np.float64)
+            check_consistent_length(X, weight)
+        weight = np.broadcast_to(weight[which][:, np.newaxis], scale.shape)[scored]
+        return 1 - float(np.average(total[scored] / scale[scored], weights=weight))
+
+    def _checked(self, X):
+        """Valid series with the columns of fit."""
         check_is_fitted(self)
         X = check_sequences(X, allow_nan=True)
         names = tuple(getattr(self, "feature_names_in_", X.feature_names or ()))
@@ -175,37 +270,20 @@ class SeasonalNaive(BaseEstimator):
                 f"X has the columns {list(X.feature_names)}, but "
                 f"{type(self).__name__} was fitted on {list(names)}, in this order."
             )
-        targets = self.target_columns_
-        ahead = np.arange(self.horizon)
-        season = np.minimum(self.season_length, np.maximum(X.lengths, 1))[:, np.newaxis]
-        step = X.lengths[:, np.newaxis] - season + ahead % season
-        forecasts = _last_observed(X, targets, step, season)
-        if self.levels_ is not None:
-            squares, counts = self._squared_errors(X, targets)
-            own = np.sqrt(squares / np.maximum(counts, 1))
-            scale = np.where(counts > 0, own, self.error_scale_)[:, np.newaxis]
-            seasons = 1 + ahead // self.season_length
-            spread = scale * np.sqrt(seasons)[:, np.newaxis]
-            normal = ndtri(np.array(self.levels_))
-            forecasts = forecasts[..., np.newaxis] + spread[..., np.newaxis] * normal
-            if np.ndim(self.quantile) == 0:
-                forecasts = forecasts[..., 0]
-        if not isinstance(self.target, (list, tuple, np.ndarray)):
-            forecasts = forecasts[:, :, 0]
-        return np.ascontiguousarray(forecasts, dtype=X.dtype)
+        return X
 
-    def _squared_errors(self, X, targets):
-        """Sums of squared errors over one season and their number, each (n, K)."""
+    def _errors(self, X, targets, power):
+        """Sums of errors over one season to a power, and their number, each (n, K)."""
         n, lag = len(X), self.season_length
         sample = np.repeat(np.arange(n), X.lengths)
         rows = np.flatnonzero(np.arange(len(sample)) - X.offsets[sample] >= lag)
         sums, counts = np.zeros((2, n, len(targets)))
         for k, column in enumerate(targets):
             values = X.data[:, column].astype(np.float64)
-            errors = values[rows] - values[rows - lag]
+            errors = np.abs(values[rows] - values[rows - lag])
             there = ~np.isnan(errors)
             where = sample[rows][there]
-            sums[:, k] = np.bincount(where, errors[there] ** 2, minlength=n)
+            sums[:, k] = np.bincount(where, errors[there] ** power, minlength=n)
             counts[:, k] = np.bincount(where, minlength=n)
         return sums, counts
 

@@ -1,12 +1,13 @@
 """Series: sequences with ids and times, and windows of their rows."""
 
 from datetime import date, datetime
-from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
 
+from .._estimators.columns import columns_of
 from ..sequences import SequenceArray, check_sequences
+from ..sequences._check import Features
 from ..sequences._keys import as_objects
 from ..sequences._stacking import as_offsets
 
@@ -111,28 +112,10 @@ def columns_named(
 ):
     """Columns by their indices or names as a tuple of indices."""
     names, F = sequences.feature_names, sequences.n_features
-    several = isinstance(columns, (list, tuple, np.ndarray))
-    found = []
-    for column in columns if several else [columns]:
-        if isinstance(column, str):
-            if names is None or column not in names:
-                there = "which have no names" if names is None else f"{list(names)}"
-                raise ValueError(
-                    f"{what}={columns!r}: there is no column {column!r} among the "
-                    f"{F} columns of X, {there}."
-                )
-            found.append(names.index(column))
-        elif isinstance(column, Integral) and not isinstance(column, (bool, np.bool_)):
-            if not -F <= column < F:
-                raise ValueError(
-                    f"{what}={columns!r}: {column} is no index of a column; X has {F}."
-                )
-            found.append(int(column) % F)
-        else:
-            raise TypeError(
-                f"{what}={columns!r}: expected indices or names of columns, got "
-                f"{type(column).__name__}."
-            )
-    if len(set(found)) < len(found):
-        raise ValueError(f"{what}={columns!r} names a column twice.")
-    return tuple(found)
+    features = Features(F, F, None, names)
+    return columns_of([columns] if is_one(columns) else columns, what, features)
+
+
+def is_one(columns):
+    """Whether a parameter names one column, and not a list of them."""
+    return isinstance(columns, str) or np.ndim(columns) == 0

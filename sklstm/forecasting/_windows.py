@@ -14,7 +14,7 @@ from .._typing import DataFrame, SequencesLike
 from ..sequences import SequenceArray
 from ..sequences._columns import is_frame
 from ..sequences._peers import package_of
-from ._series import columns_named, read_series
+from ._series import columns_named, is_one, read_series
 
 
 class Windows(NamedTuple):
@@ -169,7 +169,7 @@ def make_windows(
         check_scalar(value, name, Integral, min_val=1)
     series = read_series(_sequences(frame, by, sort))
     sequences = series.sequences
-    if isinstance(target, (list, tuple, np.ndarray)):
+    if not is_one(target):
         raise TypeError(
             f"target={target!r}: a window has one target. Make windows for each, or "
             "use LSTMForecaster."

@@ -11,9 +11,10 @@ class Windows(Layer):
     """A context of any length and `horizon` steps behind it, where targets are absent.
 
     A step has, of each target, its value in the units of the window, and whether it is
-    absent; with a `lag` the same of the season before; then the features, standardised
-    by `centre` and `spread` (F,), behind the context those alone that are known ahead,
-    `future` and `static`; and how far ahead it is. What is missing is 0.
+    absent; with a `lag` the same of the season before; how far ahead it is; and then
+    the features, standardised by `centre` and `spread` (F,), behind the context those
+    alone that are known ahead, `future` and `static`. What is missing is 0. Features
+    that are `ids` stand last, as they are.
 
     The data are float64, whatever the precision of the network, which is that of
     differences from the centre.
@@ -23,13 +24,14 @@ class Windows(Layer):
 
     def __init__(
         self, name, n_inputs, dtype, *, horizon, targets, future, static, scaling, lag,
-        centre, spread, context_length=None,
+        centre, spread, ids=(), context_length=None,
     ):  # fmt: skip
         self.horizon, self.scaling, self.lag = horizon, scaling, lag
         self.targets = np.array(targets, dtype=np.intp)
         F, K = len(centre), len(targets)
         # behind the features of X there may be indicators of what is missing of them
-        others = [j for j in range(n_inputs) if j % F not in targets]
+        others = [j for j in range(n_inputs) if j % F not in targets and j not in ids]
+        others += ids
         self.others = np.array(others, dtype=np.intp)
         self.hidden = np.array(
             [j % F not in (*future, *static) for j in others], dtype=bool
@@ -64,14 +66,14 @@ class Windows(Layer):
                 season_before(data, self.targets, rows, time, context, self.lag),
             )
             begin += 2 * K
+        out[:, begin] = np.maximum(ahead, 0) / self.horizon
         if len(self.others):
             values = data[rows[:, np.newaxis], self.others]
             values -= self.centre
             values /= self.spread
             values[np.isnan(values)] = 0
             values[np.ix_(ahead > 0, self.hidden)] = 0
-            out[:, begin:-1] = values
-        out[:, -1] = np.maximum(ahead, 0) / self.horizon
+            out[:, begin + 1 :] = values
         return Steps(out, np.arange(len(rows)), x.schedule), None
 
     def backward(self, d_y, tape, d_weights):
