@@ -135,8 +135,6 @@ def test_levels_and_units_do_not_matter():
         times = [1024.0 * x for x in X]
         assert_array_equal(model.predict(times), 1024 * y)
         assert_array_equal(fitted({"scale": scale}, times).predict(times), 1024 * y)
-        if scale != "mean":
-            assert_allclose(model.predict([x + 50 for x in X]), y + 50, rtol=1e-5)
 
 
 def test_what_is_known_ahead_is_used_and_nothing_else():

@@ -1555,8 +1555,8 @@ class LSTMForecaster(RecurrentForecaster):
 
     scale : {"mean", "std", "last"} or None, default="std"
         Units in which the network sees the targets of a window, taken of its context
-        alone, so that small and large series are alike. Forecasts come back in the
-        units of X.
+        alone, so that small and large series are alike. It is told beside how large the
+        values are in these units. Forecasts come back in the units of X.
 
         - "mean": divided by the mean of the absolute values [Salinas2020]_;
         - "std": standardised by mean and standard deviation;

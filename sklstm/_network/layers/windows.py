@@ -11,10 +11,11 @@ class Windows(Layer):
     """A context of any length and `horizon` steps behind it, where targets are absent.
 
     A step has, of each target, its value in the units of the window, and whether it is
-    absent; with a `lag` the same of the season before; how far ahead it is; and then
-    the features, standardised by `centre` and `spread` (F,), behind the context those
-    alone that are known ahead, `future` and `static`. What is missing is 0. Features
-    that are `ids` stand last, as they are.
+    absent; with a `lag` the same of the season before; log(1 + size / scale) / 2, by
+    which a network that sees differences knows their share; how far ahead it is; and
+    then the features, standardised by `centre` and `spread` (F,), behind the context
+    those alone that are known ahead, `future` and `static`. What is missing is 0.
+    Features that are `ids` stand last, as they are.
 
     The data are float64, whatever the precision of the network, which is that of
     differences from the centre.
@@ -38,7 +39,7 @@ class Windows(Layer):
         )
         self.centre = np.array([centre[j] if j < F else 0.0 for j in others])
         self.spread = np.array([spread[j] if j < F else 1.0 for j in others])
-        n_outputs = K * (2 if lag is None else 4) + len(others) + 1
+        n_outputs = K * (3 if lag is None else 5) + len(others) + 1
         super().__init__(name, n_inputs, n_outputs, dtype)
 
     def forward(self, x, run):
@@ -66,6 +67,9 @@ class Windows(Layer):
                 season_before(data, self.targets, rows, time, context, self.lag),
             )
             begin += 2 * K
+        share = np.log1p(units.size / units.scale) / 2
+        out[:, begin : begin + K] = share[window]
+        begin += K
         out[:, begin] = np.maximum(ahead, 0) / self.horizon
         if len(self.others):
             values = data[rows[:, np.newaxis], self.others]
