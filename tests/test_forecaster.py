@@ -305,13 +305,20 @@ def test_early_stopping_holds_the_last_horizon_out():
     a, b = fitted(options, X), fitted(options, changed)
     assert a.loss_curve_ == b.loss_curve_
     assert a.validation_scores_ != b.validation_scores_
+    # a tenth of the longest is its last horizon, a half is more
+    for x in changed[:2]:
+        x[-3 * HORIZON : -HORIZON, 0] *= 3
+    options["validation_fraction"] = 0.5
+    a, b = fitted(options, X[:2]), fitted(options, changed[:2])
+    assert a.loss_curve_ == b.loss_curve_
+    assert a.validation_scores_ != b.validation_scores_
     own = fitted({"early_stopping": False, "max_iter": 1}, X)
     assert own.loss_curve_ != a.loss_curve_
     val = LSTMForecaster(6, **FIT, early_stopping=True).fit(X, X_val=X[:1])
     assert len(val.validation_scores_) == val.n_iter_
     with pytest.raises(ValueError, match="In X_val: no series has more than 4 steps"):
         LSTMForecaster(6, **FIT, early_stopping=True).fit(X, X_val=[X[0][:4]])
-    with pytest.raises(ValueError, match="no series has the 12 steps.*longest has 8"):
+    with pytest.raises(ValueError, match="the 8 steps before it.*longest has 8 in"):
         fitted({"early_stopping": True}, [x[:8] for x in X])
     with pytest.raises(ValueError, match="X_val.* while early_stopping=False"):
         LSTMForecaster(6, **FIT).fit(X, X_val=X)

@@ -603,3 +603,15 @@ class Forecast:
         side by side, and behind them the numbers. At the steps of the horizon a column
         that is not known ahead has row 0.
         """)
+
+    early_stopping = Parameter(False, FLAG).means("""
+        Whether to hold the last part of each series out, to stop when neither the score
+        on it (see `validation_scores_`) nor the loss improves, and to keep the weights
+        that scored best. Not for "lbfgs".
+        """)
+
+    validation_fraction = Parameter(0.1, number(0, 1, closed="neither")).means("""
+        The part of each series, its last steps, that is held out with `early_stopping`,
+        and at least a horizon; of a series that is too short nothing is. With `X_val`
+        passed to :meth:`fit` it is the last horizon of those.
+        """)

@@ -1580,6 +1580,16 @@ class LSTMForecaster(RecurrentForecaster):
         all of them, and so is a number that there are not. A window is a context that
         ends anywhere in a series, and the horizon behind it.
 
+    early_stopping : bool, default=False
+        Whether to hold the last part of each series out, to stop when neither the score
+        on it (see `validation_scores_`) nor the loss improves, and to keep the weights
+        that scored best. Not for "lbfgs".
+
+    validation_fraction : float, default=0.1
+        The part of each series, its last steps, that is held out with `early_stopping`,
+        and at least a horizon; of a series that is too short nothing is. With `X_val`
+        passed to :meth:`fit` it is the last horizon of those.
+
     huber_delta : float, default=1.0
         Where ``loss="huber"`` becomes linear, in robust standard deviations of y
         (interquartile range / 1.35, see Notes): the `delta` of ``torch.nn.HuberLoss``
@@ -1671,12 +1681,6 @@ class LSTMForecaster(RecurrentForecaster):
         loss that stops it, the weights are those between the two epochs in a row whose
         mean loss is lowest. No effect with "cosine" unless with `early_stopping`.
 
-    early_stopping : bool, default=False
-        Whether to set a part of the samples aside, to stop when neither the score on
-        them (see `validation_scores_`) nor the loss improves, and to keep the weights
-        that scored best. With `groups` passed to :meth:`fit`, whole groups are set
-        aside. Not for "lbfgs".
-
     warm_start : bool, default=False
         Whether :meth:`fit` goes on from the last fit, optimizer included, instead of
         starting anew. "lbfgs" goes on from the weights alone. y needs the classes or
@@ -1737,7 +1741,7 @@ class LSTMForecaster(RecurrentForecaster):
         standardised target of a window.
 
     validation_scores_ : list of float or None
-        Minus the loss on the last horizon of each series, which training does not see,
+        Minus the loss on the last part of each series, which training does not see,
         after each epoch. None without early stopping.
 
     out_activation_ : str
@@ -1803,8 +1807,9 @@ class LSTMForecaster(RecurrentForecaster):
     its second half, whatever is behind; the steps that its horizon has not have no
     loss.
 
-    With `early_stopping` the last horizon of each series that is long enough for a
-    window before it is held out, and no window that is trained on reaches into it.
+    With `early_stopping` the last part of each series that is long enough for a window
+    before it is held out (`validation_fraction`), and no window that is trained on
+    reaches into it.
 
     Training is back-propagation through time over minibatches of whole sequences;
     nothing is padded. The prediction for a sequence does not depend, to the bit, on the
@@ -1897,6 +1902,8 @@ class LSTMForecaster(RecurrentForecaster):
     seasonal_lag: int | None
     context_length: int | Literal["auto"] | None
     windows_per_epoch: int | Literal["auto"] | None
+    early_stopping: bool
+    validation_fraction: float
     huber_delta: float
     solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"]
     alpha: float
@@ -1915,7 +1922,6 @@ class LSTMForecaster(RecurrentForecaster):
     max_fun: int
     tol: float
     n_iter_no_change: int | float
-    early_stopping: bool
     warm_start: bool
     missing: Literal["error", "ffill", "indicator"]
     dtype: DTypeLike
@@ -1961,6 +1967,8 @@ class LSTMForecaster(RecurrentForecaster):
         seasonal_lag: int | None = None,
         context_length: int | Literal["auto"] | None = "auto",
         windows_per_epoch: int | Literal["auto"] | None = "auto",
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
         huber_delta: float = 1.0,
         solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"] = "adam",
         alpha: float = 0.0,
@@ -1979,7 +1987,6 @@ class LSTMForecaster(RecurrentForecaster):
         max_fun: int = 15000,
         tol: float = 0.0001,
         n_iter_no_change: int | float = 10,
-        early_stopping: bool = False,
         warm_start: bool = False,
         missing: Literal["error", "ffill", "indicator"] = "error",
         dtype: DTypeLike = "float32",
