@@ -119,6 +119,24 @@ def test_forms_of_what_is_known_ahead():
     assert_array_equal(model.predict(without[::-1], backwards), wanted[::-1])
 
 
+def test_windows_of_one_series_keep_their_order():
+    """As a backtest passes them: an id that comes again is the next window of it."""
+    X, future = named(), [f + 0.1 * i for i, f in enumerate(future_of(make_series()))]
+    model = fitted({"future_features": ["season"]}, X)
+    wanted = model.predict(X, future)
+    assert (wanted[0] != model.predict(X, future[::-1])[0]).any()
+    ids = ["a", "b", "a", "a", "b", "c"]
+    again = named(ids=ids)
+    given = of_columns(future, ["season"], ids=ids)
+    assert_array_equal(model.predict(again, given), wanted)
+    order = [1, 0, 4, 5, 2, 3]  # those of one id in turn
+    given = of_columns([future[i] for i in order], ["season"], [ids[i] for i in order])
+    assert_array_equal(model.predict(again, given), wanted)
+    given = of_columns(future, ["season"], ids=["a", "b", "a", "d", "b", "c"])
+    with pytest.raises(ValueError, match=r"no series 'a' \(3 times\).*series 3 of X"):
+        model.predict(again, given)
+
+
 @pytest.mark.parametrize(
     "change, message",
     [

@@ -1,5 +1,7 @@
 """Series as a forecaster reads them: what is valid, one matrix, windows in it."""
 
+from collections import Counter
+
 import numpy as np
 
 from .._targets.horizon import WindowTarget
@@ -101,15 +103,23 @@ def scale_of(fitted, y):
 
 
 def _in_order_of(ids, found):
-    """Where each of the ids is among those found."""
-    place = {name: i for i, name in enumerate(found)}
+    """Where each of the ids is among those found; one that comes more than once, as
+    with several windows of a series, is taken in the order in which it comes."""
+    places = {}
+    for i, name in enumerate(found):
+        places.setdefault(name, []).append(i)
+    taken, order = Counter(), []
     for i, name in enumerate(ids):
-        if name not in place:
+        there = places.get(name, ())
+        if taken[name] == len(there):
+            more = "" if not there else f" ({taken[name] + 1} times)"
             raise ValueError(
-                f"X_future has no series {name!r}, which is series {i} of X. Pass the "
-                "features known ahead of each series of X."
+                f"X_future has no series {name!r}{more}, which is series {i} of X. "
+                "Pass the features known ahead of each series of X."
             )
-    return [place[name] for name in ids]
+        order.append(there[taken[name]])
+        taken[name] += 1
+    return order
 
 
 def refuse_missing(X, others, features, name):
