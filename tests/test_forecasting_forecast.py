@@ -219,6 +219,13 @@ def test_frequencies_of_hours_numbers_and_zones():
     found = dates_after(days("2024-01-31"), freq=np.timedelta64(12, "h"))
     assert found == ["2024-01-31 12:00:00 2024-02-01 2024-02-01 12:00:00"]
     assert dates_after(days("2024-01-31"), freq="12h") == found
+    for unit, step, expected in (
+        ("M", np.timedelta64(2, "M"), "2024-03-01 2024-05-01 2024-07-01"),
+        ("M", np.timedelta64(1, "Y"), "2025-01-01 2026-01-01 2027-01-01"),
+        ("Y", np.timedelta64(2, "Y"), "2026-01-01 2028-01-01 2030-01-01"),
+    ):
+        last = np.array(["2024-01"], f"M8[{unit}]")
+        assert dates_after(last, freq=step) == [expected]
     assert goes_on([7], freq=2) == [[9, 11, 13]]
     assert goes_on([0.5], freq=0.25) == [[0.75, 1.0, 1.25]]
     whole = pd.date_range("2024-03-30", periods=4, freq="D", tz="Europe/Berlin")
