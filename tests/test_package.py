@@ -24,7 +24,7 @@ sklstm.inspection.GateDisplay
 sklstm.utils
 sklstm.forecasting.backtest
 from sklstm import datasets
-import sklstm.export
+import sklstm.export, sklstm.forecasting
 print(*sys.modules)
 """
 

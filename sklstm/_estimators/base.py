@@ -382,9 +382,9 @@ class RecurrentCore(CallbackSupport, Versioned, BaseEstimator):
         self._sides = sides
         return given, held_out
 
-    def _samples_an_epoch(self, n_samples):
-        """How many of so many samples an epoch has."""
-        return n_samples
+    def _samples_an_epoch(self, X):
+        """How many of the samples, of which X are the sequences, an epoch has."""
+        return len(X)
 
     def _feed(self, data, batch_size, X):
         """How the samples, of which X are the sequences, come to the training loop."""

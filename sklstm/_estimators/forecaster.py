@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from numbers import Integral
+
 import numpy as np
+from sklearn.utils import check_scalar
 
 from .._network.build import window_network
 from .._sklearn.warn import warn
+from .._targets.conformal import conformal_margins, conformed
 from .._targets.horizon import HorizonReader, WindowTarget, horizon_of
+from .._targets.numbers import make_loss
 from .._training.feeds import Draws
 from .._training.samples import Samples, check_sample_weight
 from .._training.split import nothing_seen
@@ -38,8 +44,19 @@ from .parameters import (
 LARGEST = 1e150
 
 
+@dataclass(frozen=True, eq=False)
 class FittedWindows(Fitted):
     """What a fit on windows has found: their rows are filled before they are cut."""
+
+    # (horizon[, K], Q), how far quantiles are moved, in units of the window.
+    margins: np.ndarray | None = None
+
+    @property
+    def state(self):
+        return {**super().state, "margins": self.margins}
+
+    def with_parameters(self, parameters):
+        return replace(self, parameters=parameters, margins=None)
 
     def read(self, X, seen=None):
         return X
@@ -95,8 +112,8 @@ class RecurrentForecaster(CellByName, RecurrentCore):
     its second half, whatever is behind; the steps that its horizon has not have no
     loss.
 
-    With `early_stopping` the last horizon of each series that is longer than two of
-    them is held out, and no window that is trained on reaches into it.
+    With `early_stopping` the last horizon of each series that is long enough for a
+    window before it is held out, and no window that is trained on reaches into it.
 
     Examples
     --------
@@ -205,7 +222,8 @@ class RecurrentForecaster(CellByName, RecurrentCore):
         UserWarning
             If a series has nothing to learn from, or if training was interrupted.
         """
-        self._commit(X, y, sample_weight, validation=(X_val, X_val, None))
+        has_own = X_val is None  # whether it is X that early stopping scores on
+        self._commit(X, has_own, sample_weight, validation=(X_val, X_val, None))
         return self
 
     @with_minibatches
@@ -242,12 +260,18 @@ class RecurrentForecaster(CellByName, RecurrentCore):
         ValueError
             As :meth:`fit`; also with ``early_stopping=True``.
         """
-        self._commit(X, y, sample_weight, incremental=True)
+        self._commit(X, False, sample_weight, incremental=True)
         return self
 
     def _read(self, X, y, sample_weight, groups=None, *, reset):
-        """Windows of valid series."""
+        """Windows of valid series to train on; y is whether the last ones of these are
+        held out for early stopping."""
         X = self._check_series(X, reset=reset)
+        targets = columns_of(self._target_list, "target", features_of(self))
+        make_loss(*self._reader().loss).check(
+            X._data[:, list(targets)],
+            lambda row: "series {}, step {}".format(*place_of(row, X._offsets)),
+        )
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, len(X), self)
             if not sample_weight.any():
@@ -263,10 +287,9 @@ class RecurrentForecaster(CellByName, RecurrentCore):
         else:
             self._check_same_windows()
         windows, given = self._windows, (X, None, sample_weight)
-        horizon, context = windows["horizon"], windows["context_length"]
+        horizon = windows["horizon"]
         data, begins = _matrix(X, windows, self.missing)
-        least = min(max(horizon, 2, (windows["lag"] or 0) + 1), context or len(data))
-        series, cuts = cuts_of(X.lengths, horizon, least)
+        series, cuts = cuts_of(X.lengths, horizon, self._least)
         samples = _samples(data, begins, series, cuts, windows, given)
         samples = samples.at(samples.y.counts > 0)
         learnt_of = np.zeros(len(X), dtype=bool)
@@ -275,7 +298,19 @@ class RecurrentForecaster(CellByName, RecurrentCore):
             samples = samples._replace(weight=sample_weight[samples.X.series])
             learnt_of[sample_weight == 0] = True
         self._say_what_is_unused(X, learnt_of)
-        return samples.of_some_weight()
+        samples = samples.of_some_weight()
+        if y and self.early_stopping:
+            samples, self._held_out = self._without_last(samples)
+        return samples
+
+    @property
+    def _least(self):
+        """Steps of the shortest context that is trained on, in series of enough."""
+        horizon, lag, context = (
+            self._windows[name] for name in ("horizon", "lag", "context_length")
+        )
+        least = max(horizon, 2, (lag or 0) + 1)
+        return least if context is None else min(least, context)
 
     def _say_what_is_unused(self, X, learnt_of):
         unused = np.flatnonzero(~learnt_of)
@@ -346,7 +381,8 @@ class RecurrentForecaster(CellByName, RecurrentCore):
             )
         context = self.context_length
         if context == "auto":
-            context = max(3 * self.horizon, 3 * (self.seasonal_lag or 0), 64)
+            lag, horizon = self.seasonal_lag, self.horizon
+            context = max(3 * horizon, 64) if lag is None else max(3 * lag, horizon)
         return {
             "horizon": int(self.horizon),
             "targets": targets,
@@ -386,31 +422,34 @@ class RecurrentForecaster(CellByName, RecurrentCore):
             self._build, architecture, features_of(self), target, self.missing
         )
 
-    def _set_aside(self, given, validation, target, rng, incremental):
-        self._sides = nothing_seen()
-        if not self.early_stopping:
-            return given, None
-        if validation[0] is not None:
-            try:
-                return given, self._last_windows(validation[0])
-            except ValueError as error:
-                raise ValueError(f"In X_val: {error}") from error
-        # what training sees ends where the horizon that is held out begins
-        lengths, horizon = given.X.given[0].lengths, self.horizon
-        left = lengths[given.X.series] - (given.X.steps + horizon)
-        held_out = given.at(left == 0)
-        training = given.at(left >= horizon)
-        has_both = np.intersect1d(training.X.series, held_out.X.series)
+    def _without_last(self, samples):
+        """Windows to train on, which end where the last horizon of their series begins,
+        and that of each series that is long enough."""
+        X, horizon = samples.X, self.horizon
+        lengths = X.given[0].lengths
+        left = lengths[X.series] - (X.steps + horizon)
+        has_both = np.intersect1d(X.series[left == 0], X.series[left >= horizon])
         if not len(has_both):
             raise ValueError(
                 "early_stopping=True holds the last horizon of each series out, but no "
-                f"series has {2 * horizon + 1} steps, which it takes to learn of the "
-                f"rest; the longest has {lengths.max()}. Pass X_val, or use "
-                "early_stopping=False."
+                f"series has the {2 * horizon + self._least} steps that it takes to "
+                f"learn of the rest; the longest has {lengths.max()}. Pass X_val, or "
+                "use early_stopping=False."
             )
-        held_out = held_out.at(np.isin(held_out.X.series, has_both))
-        alone = ~np.isin(given.X.series, has_both)
-        return given.at(alone | (left >= horizon)), held_out
+        has_both = np.isin(X.series, has_both)
+        return samples.at(~has_both | (left >= horizon)), samples.at(
+            has_both & (left == 0)
+        )
+
+    def _set_aside(self, given, validation, target, rng, incremental):
+        self._sides = nothing_seen()
+        held_out = vars(self).pop("_held_out", None)
+        if validation[0] is not None:
+            try:
+                held_out = self._last_windows(validation[0])
+            except ValueError as error:
+                raise ValueError(f"In X_val: {error}") from error
+        return given, held_out
 
     def _last_windows(self, X):
         """The last horizon of each series of X that is longer."""
@@ -428,14 +467,14 @@ class RecurrentForecaster(CellByName, RecurrentCore):
             )
         return samples
 
-    def _samples_an_epoch(self, n_samples):
+    def _samples_an_epoch(self, X):
         asked = self.windows_per_epoch
         if asked == "auto":
-            asked = 1024
-        return n_samples if asked is None else min(asked, n_samples)
+            asked = max(512, len(np.unique(X.series)))
+        return len(X) if asked is None else min(asked, len(X))
 
     def _feed(self, data, batch_size, X):
-        n = self._samples_an_epoch(data.n_samples)
+        n = self._samples_an_epoch(X)
         return Draws(data, batch_size, X.series, n, shuffle=self.shuffle)
 
     # ---- forecasts -------------------------------------------------------------
@@ -459,7 +498,8 @@ class RecurrentForecaster(CellByName, RecurrentCore):
             The features known ahead at the `horizon` steps behind the end of each
             series, and perhaps at more: as many series as X, either with the
             `future_features` alone, in their order, or with all columns of X, of which
-            the others are not looked at. Where it has names columns go by these.
+            the others are not looked at. Where it has names columns go by these, and
+            where X too has ids (:attr:`SequenceArray.ids`) series go by theirs.
 
         Returns
         -------
@@ -500,7 +540,11 @@ class RecurrentForecaster(CellByName, RecurrentCore):
         with fitted.network() as network:
             raw = network.predict(*samples.X._as_rows()).astype(np.float64)
         warn_if_not_finite(raw, "forecast", offsets=y.offsets)
-        return fitted.target.predict(raw, y)
+        forecasts = fitted.target.predict(raw, y)
+        if fitted.margins is None:
+            return forecasts
+        scale = _scale_of(fitted, y)
+        return conformed(forecasts, fitted.margins, fitted.target.levels, scale)
 
     def _check_future(self, X_future, X, fitted):
         """Features known ahead (n, horizon, those of `future`), or None."""
@@ -521,12 +565,18 @@ class RecurrentForecaster(CellByName, RecurrentCore):
                 "X_future is given, but without future_features nothing of it is "
                 "looked at. Name the features that are known ahead, or leave it out."
             )
-        future = check_sequences(X_future, dtype=np.float64, allow_nan=True)
+        try:
+            future = check_sequences(X_future, dtype=np.float64, allow_nan=True)
+        except (TypeError, ValueError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"In X_future: {error}") from error
         if len(future) != len(X):
             raise ValueError(
                 f"X_future has {len(future)} series, but X has {len(X)}. Pass one for "
                 "each, in the same order."
             )
+        if X.ids is not None and future.ids is not None:
+            future = future[_in_order_of(X.ids, future.ids)]
         short = np.flatnonzero(future.lengths < horizon)
         if len(short):
             i = short[0]
@@ -648,6 +698,79 @@ class RecurrentForecaster(CellByName, RecurrentCore):
         weight = np.broadcast_to(weight[samples.X.series][:, np.newaxis], ratio.shape)
         return 1 - float(np.average(ratio[scored], weights=weight[scored]))
 
+    def calibrate(
+        self: Estimator,
+        X: SequencesLike,
+        y: None = None,
+        *,
+        n_windows: int = 1,
+        step: int | None = None,
+    ) -> Estimator:
+        """Let intervals cover what they should, by series that were not fitted on.
+
+        Split-conformal calibration of quantiles [Romano2019]_, at every step of the
+        horizon of its own: each pair of levels that lie as far from 0 as from 1 moves
+        outwards or inwards, by so many units of the window (see `scale`) that it would
+        have covered its share of the last horizon of the series given. If these are
+        exchangeable with the series to come, so will it theirs. Levels without a
+        counterpart, such as the median, stay. A fit forgets it.
+
+        Parameters
+        ----------
+        X : SequenceArray, list of arrays or array of shape (n_series, n_steps, \
+                n_features) or (n_series, n_steps)
+            Series that the fit has not seen, at least their last steps: n windows make
+            intervals of up to ``n / (n + 1)``, so that 80 % needs at least 4, and
+            more to be near it.
+
+        y : None
+            Not used.
+
+        n_windows : int, default=1
+            Windows of each series, the last ones that end with a whole horizon.
+
+        step : int, default=None
+            Steps from one of these to the next; None is a horizon.
+
+        Returns
+        -------
+        self : object
+            The calibrated estimator.
+
+        Raises
+        ------
+        ValueError
+            If there are no two levels that make an interval, or too few windows.
+        """
+        fitted = fitted_of(self)
+        windows, levels = fitted.architecture["windows"], fitted.target.levels
+        if levels is None:
+            raise ValueError(
+                f"calibrate is for intervals, but quantile={self.quantile!r}. Fit with "
+                "quantile=[0.1, 0.5, 0.9], for example."
+            )
+        n_windows = check_scalar(n_windows, "n_windows", Integral, min_val=1)
+        step = windows["horizon"] if step is None else step
+        step = check_scalar(step, "step", Integral, min_val=1)
+        X = self._check_series(
+            X, reset=False, features=fitted.features, missing=fitted.missing
+        )
+        data, begins = _matrix(X, windows, fitted.missing)
+        series = np.repeat(np.arange(len(X)), n_windows)
+        back = np.tile(step * np.arange(n_windows), len(X))
+        cuts = X.lengths[series] - windows["horizon"] - back
+        there = cuts > 0
+        samples = _samples(data, begins, series[there], cuts[there], windows, None)
+        samples = samples.at(samples.y.counts > 0)
+        y = samples.y
+        truth = y.y[:, :, 0] if fitted.target.single else y.y
+        fitted = replace(fitted, margins=None)
+        forecasts = self._forecast(fitted, samples)
+        scale = _scale_of(fitted, y)
+        margins = conformal_margins(forecasts, truth, levels, scale)
+        self._fitted = replace(fitted, margins=margins)
+        return self
+
     @property
     def levels_(self) -> tuple[float, ...] | None:
         """Levels of the quantiles that are forecast, or None."""
@@ -658,6 +781,23 @@ class RecurrentForecaster(CellByName, RecurrentCore):
         tags.target_tags.required = False
         tags.input_tags.allow_nan = True  # in targets
         return tags
+
+
+def _scale_of(fitted, y):
+    """Units of windows (n,) or, with an axis of targets, (n, K)."""
+    return y.scale[:, 0] if fitted.target.single else y.scale
+
+
+def _in_order_of(ids, found):
+    """Where each of the ids is among those found."""
+    place = {name: i for i, name in enumerate(found)}
+    for i, name in enumerate(ids):
+        if name not in place:
+            raise ValueError(
+                f"X_future has no series {name!r}, which is series {i} of X. Pass the "
+                "features known ahead of each series of X."
+            )
+    return [place[name] for name in ids]
 
 
 def _refuse_missing(X, others, features, name):
@@ -682,7 +822,8 @@ def _units_of_features(X, sample_weight, asked):
     if sample_weight is not None:
         X, sample_weight = X[sample_weight > 0], sample_weight[sample_weight > 0]
     centre = observed_mean(X, sample_weight)
-    spread = np.sqrt(observed_mean(X._with_data((X._data - centre) ** 2)))
+    squares = X._with_data((X._data - centre) ** 2)
+    spread = np.sqrt(observed_mean(squares, sample_weight))
     # a constant says nothing, but a spread of its rounding would say it loudly
     spread[spread <= 1e-12 * np.abs(centre)] = 1.0
     targets = list(asked["targets"])

@@ -574,7 +574,7 @@ class Forecast:
         - "mean": divided by the mean of the absolute values [Salinas2020]_;
         - "std": standardised by mean and standard deviation;
         - "last": the difference from the last value, divided by the mean absolute
-          difference from it;
+          difference of a value from the one before;
         - None: as they are.
         """)
 
@@ -586,13 +586,13 @@ class Forecast:
 
     context_length = Parameter("auto", integer() | options("auto") | NONE).means("""
         Steps of a series, the last ones, that a forecast is made of; None for all of
-        the past. "auto" is three horizons or three seasons, whichever is longer, and at
-        least 64.
+        the past. "auto" is three seasons where there is a `seasonal_lag`, but at least
+        a horizon, else three horizons, but at least 64 steps.
         """)
 
     windows_per_epoch = Parameter("auto", integer() | options("auto") | NONE).means("""
         Windows of an epoch, drawn anew for each: from every series about as many,
-        spread over its time. "auto" is 1024, or 4 of each series where that is more;
-        None, and a number that there are not, is all windows. A window is a context
-        that ends anywhere in a series, and the horizon behind it.
+        spread over its time. "auto" is 512, but at least one of each series. None is
+        all of them, and so is a number that there are not. A window is a context that
+        ends anywhere in a series, and the horizon behind it.
         """)

@@ -1771,8 +1771,8 @@ class LSTMForecaster(RecurrentForecaster):
     its second half, whatever is behind; the steps that its horizon has not have no
     loss.
 
-    With `early_stopping` the last horizon of each series that is longer than two of
-    them is held out, and no window that is trained on reaches into it.
+    With `early_stopping` the last horizon of each series that is long enough for a
+    window before it is held out, and no window that is trained on reaches into it.
 
     Training is back-propagation through time over minibatches of whole sequences;
     nothing is padded. The prediction for a sequence does not depend, to the bit, on the

@@ -45,6 +45,8 @@ REFERENCES = """
    Series Forecasting", AISTATS 2022.
 .. [Pascanu2013] R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training
    recurrent neural networks", ICML 2013.
+.. [Romano2019] Y. Romano, E. Patterson and E. Candès, "Conformalized Quantile
+   Regression", NeurIPS 2019.
 .. [Salinas2020] D. Salinas, V. Flunkert, J. Gasthaus and T. Januschowski, "DeepAR:
    Probabilistic Forecasting with Autoregressive Recurrent Networks", International
    Journal of Forecasting 36(3), 2020.

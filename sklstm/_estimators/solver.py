@@ -45,7 +45,7 @@ class Solver:
         self.network = network = fitted.make_network(
             dropout=estimator.dropout, recurrent_dropout=estimator.recurrent_dropout
         )
-        n_samples = estimator._samples_an_epoch(data.n_samples)
+        n_samples = estimator._samples_an_epoch(samples.X)
         batch_size = batch_size_of(estimator, data, network, n_samples)
         self.max_iter = 1
         if not incremental:

@@ -51,7 +51,12 @@ def _units(y, window, n, scaling):
         scale = np.sqrt(mean((y - centre[window]) ** 2))
     elif scaling == "last":
         centre = last
-        scale = mean(np.abs(y - last[window]))
+        order = np.argsort(window, kind="stable")
+        y, window = y[order], window[order]
+        same = window[1:] == window[:-1]
+        steps, window = np.abs(np.diff(y))[same], window[1:][same]
+        count = np.maximum(count - 1, 1)
+        scale = mean(steps)
     scale = np.where(scale > NEGLIGIBLE * size, scale, size)
     return centre, np.where(scale > 0, scale, 1.0), last
 

@@ -34,16 +34,14 @@ class WindowArray:
         return self.data, self.starts, self.lengths
 
 
-def cuts_of(lengths, horizon, least, kept=0):
+def cuts_of(lengths, horizon, least):
     """Where contexts may end in series of these lengths: the series and the number of
     steps before the cut, for each.
 
     Behind a cut there is a whole horizon, and before it at least `least` steps, where
     the series is long enough; a shorter one is cut in its second half, whatever is
-    behind. Of each series the last `kept` steps are not looked at; one that is not
-    longer is cut as without them.
+    behind.
     """
-    lengths = np.where(lengths > kept, lengths - kept, lengths)
     last = lengths - horizon
     first = np.minimum(least, last)
     short = last < 1

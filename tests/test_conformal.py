@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sklstm.forecasting._conformal import (
+from sklstm._targets.conformal import (
     conformal_margins,
     conformed,
     symmetric_pairs,
