@@ -151,7 +151,7 @@ def test_series_that_are_too_short_are_said():
         ({"known_future": ["a", "b"]}, "target='a' is among known_future"),
         ({"known_future": "b", "window": 2}, "must be at least horizon=3"),
         ({"by": "a"}, "Expected a .* got SequenceArray"),
-        ({"sort": "a"}, "sort='a' is for a table .* frame is SequenceArray"),
+        ({"sort": "a"}, "sort='a' is for a table, but frame is SequenceArray"),
     ],
 )
 def test_parameters_out_of_range(parameters, message):
