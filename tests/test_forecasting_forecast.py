@@ -318,10 +318,25 @@ def test_a_future_that_does_not_fit():
     model, X, future = with_future([5, 20], n=1)
     with pytest.raises(ValueError, match="1 rows of series 'a', but the horizon is 2"):
         forecast_table(model, X, future)
-    model, X, future = with_future([5, 6, 9, 30])
-    message = "X_future of series 'b' begins at 9, .* its last time in X, 9. Pass"
-    with pytest.raises(ValueError, match=message):
-        forecast_table(model, X, future)
+    for times, first in (([5, 6, 9, 30], "'b' begins at 9"), ([3, 6, 9, 30], "'a'")):
+        model, X, future = with_future(times)
+        message = (
+            f"X_future of series {first}.* not after its last time in X, .[.] Pass"
+        )
+        with pytest.raises(ValueError, match=message):
+            forecast_table(model, X, future)
+
+
+def test_what_is_missing_in_the_future_is_the_forecasters_to_judge():
+    model, X, future = with_future(None)
+    data = future.data.copy()
+    data[0] = np.nan
+    table = forecast_table(model, X, SequenceArray(data, future.offsets, ["p"]))
+    assert table["Looking"].notna().all()
+    lstm = LSTMForecaster((2,), horizon=2, future_features=["p"], max_iter=1)
+    lstm.fit(series([9], names=["y", "p"]))
+    with pytest.raises(ValueError, match="X_future contains NaN: series 0, step 0"):
+        forecast_table(lstm, X, SequenceArray(data, future.offsets, ["p"]))
 
 
 def test_one_with_known_features_stands_beside_one_without():
