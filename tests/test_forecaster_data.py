@@ -287,3 +287,61 @@ def test_units_of_features_are_those_of_the_fit():
     assert_allclose(windows["spread"][1:], data[:, 1:].std(axis=0))
     constant = [np.c_[x[:, :2], np.full(len(x), 0.1)] for x in X]
     assert fitted({}, constant)._fitted.architecture["windows"]["spread"][2] == 1
+
+
+# ---- ids ---------------------------------------------------------------------------
+
+
+def test_ids_of_series():
+    """What cannot be known of a short context is known of the shop."""
+    rng = np.random.default_rng(0)
+    X, ids = [], rng.permutation(np.arange(40) % 4 + 1)
+    for shop in ids:
+        y = rng.standard_normal(12) + np.where(np.arange(12) % 6 >= 4, 5.0 * shop, 0)
+        X.append(np.c_[y, np.full(12, shop)])
+    options = {"static_features": [1], "scale": None, "max_iter": 60, "horizon": 2}
+    options |= {"windows_per_epoch": None, "context_length": 4}
+    table = fitted({"embedding_dim": 3, "categorical_features": [1], **options}, X)
+    assert table.weights_["embedding"].shape == (5, 3)
+    y = table.predict(X)
+    for i, x in enumerate(X):
+        assert_array_equal(table.predict([x])[0], y[i])
+    assert not table.weights_["embedding"][0].any()
+    # an id that was never seen is that of nobody
+    unknown = [np.c_[x[:, 0], np.zeros(12)] for x in X]
+    beyond = [np.c_[x[:, 0], np.full(12, 9)] for x in X]
+    assert_array_equal(table.predict(unknown), table.predict(beyond))
+    assert table.score(X) > fitted(options | {"static_features": None}, X).score(X)
+
+
+def test_ids_known_ahead_and_not():
+    X = named([np.c_[x[:, 0], np.arange(len(x)) % 5, x[:, 1]] for x in make_series()])
+    X = SequenceArray(X.data, X.offsets, ["y", "weekday", "price"])
+    given = {"embedding_dim": 2, "categorical_features": ["weekday"]}
+    ahead = fitted(given | {"future_features": ["weekday"]}, X)
+    future = [(n + np.arange(HORIZON))[:, None] % 5 for n in X.lengths]
+    y = ahead.predict(X, future)
+    assert not np.array_equal(ahead.predict(X, [f * 0 for f in future]), y)
+    with pytest.raises(ValueError, match="holds 0.5 at series 2, step 1.*'weekday'"):
+        future[2] = future[2] + np.array([[0], [0.5], [0], [0]]) - future[2] * 1.0
+        ahead.predict(X, future)
+    hidden = fitted(given, X)
+    assert hidden.predict(X).shape == (6, HORIZON)
+    rows = np.arange(10.0).reshape(5, 2)
+    fixed = fitted(given | {"embedding_weights": rows, "embedding_trainable": False}, X)
+    assert_allclose(fixed.weights_["embedding"], rows)
+
+
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        ({"embedding_dim": 2}, "X has 3 features, but with embedding_dim alone"),
+        ({"embedding_dim": 2, "categorical_features": [0]}, "Column 0 is the target"),
+        ({"embedding_dim": 2, "categorical_features": [1]}, "X holds .* column of ids"),
+        ({"categorical_features": [1]}, "with embedding_dim=None"),
+        ({"embedding_dim": 2, "categorical_features": "from_dtype"}, "'categorical_f"),
+    ],
+)  # fmt: skip
+def test_ids_that_are_none(given, message):
+    with pytest.raises(ValueError, match=message):
+        LSTMForecaster(4, **FIT, **given).fit(make_series())

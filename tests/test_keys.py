@@ -249,3 +249,47 @@ def test_keys_are_copied():
 def test_bad_keys(keys, error, message):
     with pytest.raises(error, match=message):
         made(**keys)
+
+
+# ---- into tables and back ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_long_tables_and_back(library):
+    pytest.importorskip(library)
+    X = made(feature_names=["u", "v"])
+    table = X.to_long(by="who", step="day", library=library)
+    assert table["who"].to_list() == ["ann"] * 3 + ["bob"] + ["cy"] * 2
+    np.testing.assert_array_equal(table["day"].to_numpy().astype(TIMES.dtype), TIMES)
+    back = SequenceArray.from_long(table, by="who", sort="day")
+    assert back == X
+    assert back.ids.tolist() == IDS
+    np.testing.assert_array_equal(back.times, TIMES)
+    counted = X.to_long(ids=range(3), library=library)["sequence"]
+    assert counted.to_list() == [0, 0, 0, 1, 2, 2]
+    ids = [("a", 1), ("a", 2), ("b", 1)]
+    X = made(ids, feature_names=["u", "v"])
+    table = X.to_long(by=["site", "run"], step="day", library=library)
+    assert list(table.columns) == ["site", "run", "day", "u", "v"]
+    back = SequenceArray.from_long(table, by=["site", "run"], sort="day")
+    assert back.ids.tolist() == ids
+    for by in (["site", "run", "day"], ["site", "day"]):
+        with pytest.raises(ValueError, match="no tuple of as many|both 'day'"):
+            X.to_long(by=by, step="day" if len(by) == 2 else "t", library=library)
+    with pytest.raises(ValueError, match="X.ids has 'ann' more than once.*range"):
+        made()[[0, 0]].to_long(library=library)
+
+
+def test_sktime_and_back():
+    X = made(feature_names=["u", "v"])
+    frame = X.to_sktime()
+    assert frame.index.get_level_values(0).unique().tolist() == IDS
+    back = SequenceArray.from_sktime(frame)
+    assert back == X
+    assert back.ids.tolist() == IDS
+    np.testing.assert_array_equal(back.times, TIMES)
+    there = frame.index.levels[1].tz_localize("UTC").tz_convert("Asia/Tokyo")
+    frame.index = frame.index.set_levels(there, level=1)
+    np.testing.assert_array_equal(SequenceArray.from_sktime(frame).times, TIMES)
+    with pytest.raises(ValueError, match="X.ids has 'cy' more than once"):
+        X[[2, 2]].to_sktime()

@@ -72,7 +72,7 @@ def test_indicators_of_missing_features_stand_behind():
         centre=CENTRE, spread=SPREAD,
     )  # fmt: skip
     assert_allclose(read(layer, data)[2], wanted, rtol=1e-12)
-    assert layer.n_outputs == 2 * 2 + 2 * 2 + 1
+    assert layer.n_outputs == 3 * 2 + 2 * 2 + 1
 
 
 @every_scaling

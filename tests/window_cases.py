@@ -4,21 +4,20 @@ import numpy as np
 
 
 def naive_units(context, scaling):
-    """Centre, scale and last value of one target."""
+    """Centre, scale, last value and mean size of one target."""
     known = context[~np.isnan(context)]
     if not len(known):
-        return 0.0, 1.0, 0.0
-    last = known[-1]
-    size = 0.0 if scaling is None else np.abs(known).mean()
+        return 0.0, 1.0, 0.0, 0.0
+    last, size = known[-1], np.abs(known).mean()
     centre, scale = {
         None: (0.0, 1.0),
         "mean": (0.0, size),
         "std": (known.mean(), known.std()),
         "last": (last, np.abs(np.diff(known)).sum() / max(len(known) - 1, 1)),
     }[scaling]
-    if not scale > 1e-12 * size:
+    if scaling is not None and not scale > 1e-12 * size:
         scale = size
-    return centre, scale if scale > 0 else 1.0, last
+    return centre, scale if scale > 0 else 1.0, last, size
 
 
 def naive_season(y, context, lag):
@@ -35,7 +34,7 @@ def naive_season(y, context, lag):
 
 def naive_base(y, context, scaling, lag):
     """What forecasts of one target are differences from, and their scale."""
-    centre, scale, last = naive_units(y[:context], scaling)
+    centre, scale, last, _ = naive_units(y[:context], scaling)
     base = np.full(len(y) - context, centre)
     if lag is not None:
         base = naive_season(y, context, lag)[context:]
@@ -46,9 +45,10 @@ def naive_base(y, context, scaling, lag):
 def naive_inputs(window, horizon, *, targets, known, scaling, lag, centre, spread):
     """What the network reads of one window (T + horizon, F)."""
     context = len(window) - horizon
-    parts, seasons = [], []
+    parts, seasons, shares = [], [], []
     for k in targets:
-        m, s, _ = naive_units(window[:context, k], scaling)
+        m, s, _, size = naive_units(window[:context, k], scaling)
+        shares.append(np.full(len(window), np.log1p(size / s) / 2))
         y = window[:, k].copy()
         y[context:] = np.nan
         parts.append((y - m) / s)
@@ -56,6 +56,8 @@ def naive_inputs(window, horizon, *, targets, known, scaling, lag, centre, sprea
             seasons.append((naive_season(window[:, k], context, lag) - m) / s)
     columns = [np.nan_to_num(y) for y in parts] + [np.isnan(y) for y in parts]
     columns += [np.nan_to_num(y) for y in seasons] + [np.isnan(y) for y in seasons]
+    columns += shares
+    columns.append(np.maximum(np.arange(len(window)) - context + 1, 0) / horizon)
     for j in range(window.shape[1]):
         if j % len(centre) in targets:
             continue
@@ -65,5 +67,4 @@ def naive_inputs(window, horizon, *, targets, known, scaling, lag, centre, sprea
         if j % len(centre) not in known:
             x[context:] = 0
         columns.append(np.nan_to_num(x))
-    ahead = np.maximum(np.arange(len(window)) - context + 1, 0) / horizon
-    return np.column_stack([*columns, ahead])
+    return np.column_stack(columns)

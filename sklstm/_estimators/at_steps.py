@@ -105,6 +105,14 @@ class StepEstimator(CellByName):
         UserWarning
             If training was interrupted from the keyboard; the estimator is fitted with
             the weights of that moment.
+
+        Notes
+        -----
+        Where X is a SequenceArray with `ids`, a Series or DataFrame of pandas whose
+        index holds these ids is put in the order of X, and one that holds others is an
+        error: targets, weights and groups alike, here and in `score`. Without ids the
+        order counts, and so it does under an index of numbers of rows, as a new Series
+        has it and as ``train_test_split`` leaves it; see the user guide.
         """
         validation = (X_val, y_val, sample_weight_val)
         self._commit(X, y, sample_weight, validation=validation, groups=groups)

@@ -20,6 +20,7 @@ from .._network.build import whole_sequence_network
 from .._sklearn.callbacks import CallbackSupport, observer_of, with_callbacks
 from .._sklearn.persistence import Versioned, plain
 from .._sklearn.warn import warn
+from .._targets.aligning import aligned
 from .._targets.reading import check_one_each
 from .._training.feeds import Minibatches
 from .._training.samples import Samples, check_groups, check_sample_weight
@@ -229,6 +230,12 @@ class RecurrentCore(CallbackSupport, Versioned, BaseEstimator):
         every epoch ("lbfgs": iteration) and may end training, without a warning; the
         weights are those of that moment, with `early_stopping` the best ones. See the
         user guide.
+
+        Where X is a SequenceArray with `ids`, a Series or DataFrame of pandas whose
+        index holds these ids is put in the order of X, and one that holds others is an
+        error: targets, weights and groups alike, here and in `score`. Without ids the
+        order counts, and so it does under an index of numbers of rows, as a new Series
+        has it and as ``train_test_split`` leaves it; see the user guide.
         """
         validation = (X_val, y_val, sample_weight_val)
         self._commit(X, y, sample_weight, validation=validation, groups=groups)
@@ -284,6 +291,9 @@ class RecurrentCore(CallbackSupport, Versioned, BaseEstimator):
     def _read(self, X, y, sample_weight, groups=None, *, reset):
         """Valid samples, without those whose weight is zero."""
         table = X
+        y, sample_weight, groups = aligned(
+            X, y=y, sample_weight=sample_weight, groups=groups
+        )
         if isinstance(self.categorical_features, str):  # "from_dtype"
             X, self._categories = coded(X, self._categories)
         X = validate_sequences(

@@ -37,8 +37,10 @@ from .parameters import (
     Optimizer,
     Regression,
     Stopping,
+    Tokens,
     but,
 )
+from .tokens import are_no_ids, asked_embedding, check_ids, table_rows
 
 # Numbers whose squares are numbers too.
 LARGEST = 1e150
@@ -146,7 +148,6 @@ class RecurrentForecaster(CellByName, RecurrentCore):
     _target_of = staticmethod(horizon_of)
     # Choices of networks that read whole sequences.
     bidirectional, tbptt, validation_fraction = False, None, None
-    embedding_dim = embedding_weights = categorical_features = None
 
     def _reader(self):
         quantile = self.quantile
@@ -280,7 +281,10 @@ class RecurrentForecaster(CellByName, RecurrentCore):
                 )
         if reset:
             asked = self._asked_windows(features_of(self), X)
-            self._windows = {**asked, **_units_of_features(X, sample_weight, asked)}
+            embedding = asked_embedding(self, features_of(self))
+            as_they_are = [*asked["targets"], *(embedding or {}).get("columns", ())]
+            units = _units_of_features(X, sample_weight, as_they_are)
+            self._windows = {**asked, **units}
             self.target_columns_ = asked["targets"]
             self.future_columns_ = asked["future"]
             self.static_columns_ = asked["static"]
@@ -333,13 +337,28 @@ class RecurrentForecaster(CellByName, RecurrentCore):
             f"first is {first}. {why} They are not used in this fit."
         )
 
-    def _check_series(self, X, *, reset, features=None, missing=None):
-        """Valid series in float64; features, unlike targets, complete or filled."""
+    def _check_series(self, X, *, reset=False, fitted=None):
+        """Valid series in float64, for a fit or for what a fit has found; features,
+        unlike targets, are complete, or `missing` says how to fill them."""
         X = validate_sequences(
-            self, X, reset=reset, dtype=np.float64, allow_nan=True, features=features
-        )
-        features = features_of(self) if features is None else features
-        targets = columns_of(self._target_list, "target", features)
+            self, X, reset=reset, dtype=np.float64, allow_nan=True,
+            features=None if fitted is None else fitted.features,
+        )  # fmt: skip
+        if fitted is None:
+            features, missing = features_of(self), self.missing
+            targets = columns_of(self._target_list, "target", features)
+            embedding = asked_embedding(self, features)
+            for column in () if embedding is None else embedding["columns"]:
+                if column in targets:
+                    raise ValueError(
+                        f"Column {column} is the target and holds ids (embedding_dim). "
+                        "Name the columns of ids: categorical_features=[...]."
+                    )
+            check_ids(X, embedding)
+        else:
+            features, missing = fitted.features, fitted.missing
+            targets = fitted.architecture["windows"]["targets"]
+            check_ids(X, fitted.embedding)
         y = X._data[:, list(targets)]
         absurd = np.abs(y) > LARGEST
         if absurd.any():
@@ -349,7 +368,7 @@ class RecurrentForecaster(CellByName, RecurrentCore):
                 f"The target of series {i} is {y[row, k]:g} at step {step}: too large "
                 "to be squared. Scale X."
             )
-        if (self.missing if missing is None else missing) == "error":
+        if missing == "error":
             others = [j for j in range(X.n_features) if j not in targets]
             _refuse_missing(X, others, features, type(self).__name__)
         return X
@@ -417,10 +436,14 @@ class RecurrentForecaster(CellByName, RecurrentCore):
         }
 
     def _untrained(self, target, samples=None, rows=None):
+        features = features_of(self)
         architecture = {**self._asked_architecture(), "windows": self._windows}
-        return self._found(
-            self._build, architecture, features_of(self), target, self.missing
-        )
+        embedding = asked_embedding(self, features)
+        if embedding is not None:
+            if samples is not None:
+                rows = table_rows(self, features, samples.X.given[0])
+            architecture["embedding"] = {**embedding, "rows": rows}
+        return self._found(self._build, architecture, features, target, self.missing)
 
     def _without_last(self, samples):
         """Windows to train on, which end where the last horizon of their series begins,
@@ -453,7 +476,7 @@ class RecurrentForecaster(CellByName, RecurrentCore):
 
     def _last_windows(self, X):
         """The last horizon of each series of X that is longer."""
-        X = self._check_series(X, reset=False)
+        X = self._check_series(X)
         data, begins = _matrix(X, self._windows, self.missing)
         series = np.flatnonzero(X.lengths > self.horizon)
         cuts = X.lengths[series] - self.horizon
@@ -515,9 +538,7 @@ class RecurrentForecaster(CellByName, RecurrentCore):
         """
         fitted = fitted_of(self)
         windows = fitted.architecture["windows"]
-        X = self._check_series(
-            X, reset=False, features=fitted.features, missing=fitted.missing
-        )
+        X = self._check_series(X, fitted=fitted)
         future = self._check_future(X_future, X, fitted)
         data, begins = _matrix(X, windows, fitted.missing, future)
         everything = np.arange(len(X))
@@ -588,6 +609,17 @@ class RecurrentForecaster(CellByName, RecurrentCore):
         of_future = self._columns_of_future(future, wanted, columns, features)
         rows = future._offsets[:-1, np.newaxis] + np.arange(horizon)
         values = future._data[rows[..., np.newaxis], of_future]
+        for k, column in enumerate(columns):
+            if fitted.embedding is None or column not in fitted.embedding["columns"]:
+                continue
+            bad = are_no_ids(values[..., k])
+            if bad.any():
+                i, step = np.argwhere(bad)[0]
+                raise ValueError(
+                    f"X_future holds {values[i, step, k]:g} at series {i}, step {step},"
+                    f" feature {wanted[k]!r}, which is a column of ids: integers from "
+                    "0 on, of which 0 stands for what is not known."
+                )
         missing = np.isnan(values)
         if fitted.missing == "error" and missing.any():
             i, step, k = np.argwhere(missing)[0]
@@ -657,9 +689,7 @@ class RecurrentForecaster(CellByName, RecurrentCore):
         """
         fitted = fitted_of(self)
         windows = fitted.architecture["windows"]
-        X = self._check_series(
-            X, reset=False, features=fitted.features, missing=fitted.missing
-        )
+        X = self._check_series(X, fitted=fitted)
         data, begins = _matrix(X, windows, fitted.missing)
         horizon, lag = windows["horizon"], windows["lag"] or 1
         series = np.flatnonzero(X.lengths > horizon)
@@ -752,9 +782,7 @@ class RecurrentForecaster(CellByName, RecurrentCore):
         n_windows = check_scalar(n_windows, "n_windows", Integral, min_val=1)
         step = windows["horizon"] if step is None else step
         step = check_scalar(step, "step", Integral, min_val=1)
-        X = self._check_series(
-            X, reset=False, features=fitted.features, missing=fitted.missing
-        )
+        X = self._check_series(X, fitted=fitted)
         data, begins = _matrix(X, windows, fitted.missing)
         series = np.repeat(np.arange(len(X)), n_windows)
         back = np.tile(step * np.arange(n_windows), len(X))
@@ -817,8 +845,8 @@ def _refuse_missing(X, others, features, name):
     )
 
 
-def _units_of_features(X, sample_weight, asked):
-    """Centre and spread (F,) of what is observed of each feature."""
+def _units_of_features(X, sample_weight, as_they_are):
+    """Centre and spread (F,) of what is observed of each feature, 0 and 1 of some."""
     if sample_weight is not None:
         X, sample_weight = X[sample_weight > 0], sample_weight[sample_weight > 0]
     centre = observed_mean(X, sample_weight)
@@ -826,8 +854,7 @@ def _units_of_features(X, sample_weight, asked):
     spread = np.sqrt(observed_mean(squares, sample_weight))
     # a constant says nothing, but a spread of its rounding would say it loudly
     spread[spread <= 1e-12 * np.abs(centre)] = 1.0
-    targets = list(asked["targets"])
-    centre[targets], spread[targets] = 0.0, 1.0
+    centre[as_they_are], spread[as_they_are] = 0.0, 1.0
     return {"centre": tuple(centre.tolist()), "spread": tuple(spread.tolist())}
 
 
@@ -876,7 +903,7 @@ def _samples(data, begins, series, cuts, windows, given):
 
 
 @declared(
-    but(Network, "bidirectional", "pooling"), AnyCell, Forecast,
+    but(Network, "bidirectional", "pooling"), Tokens, AnyCell, Forecast,
     but(Regression, "loss", "quantile"), but(Optimizer, "tbptt"),
     but(Stopping, "validation_fraction"), Data,
 )  # fmt: skip

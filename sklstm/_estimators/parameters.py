@@ -568,8 +568,8 @@ class Forecast:
 
     scale = Parameter("std", SCALINGS | NONE).means("""
         Units in which the network sees the targets of a window, taken of its context
-        alone, so that small and large series are alike. Forecasts come back in the
-        units of X.
+        alone, so that small and large series are alike. It is told beside how large the
+        values are in these units. Forecasts come back in the units of X.
 
         - "mean": divided by the mean of the absolute values [Salinas2020]_;
         - "std": standardised by mean and standard deviation;
@@ -595,4 +595,11 @@ class Forecast:
         spread over its time. "auto" is 512, but at least one of each series. None is
         all of them, and so is a number that there are not. A window is a context that
         ends anywhere in a series, and the horizon behind it.
+        """)
+
+    categorical_features = Parameter(None, SOME_COLUMNS | NONE).means("""
+        Columns of X that are ids, such as those of shops or of weekdays, where others
+        are numbers: their indices, their names or a mask. The network reads their rows
+        side by side, and behind them the numbers. At the steps of the horizon a column
+        that is not known ahead has row 0.
         """)

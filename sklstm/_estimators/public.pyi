@@ -1481,6 +1481,38 @@ class LSTMForecaster(RecurrentForecaster):
         same ones at all steps of a sequence [Gal2016]_. The rest is divided by
         ``1 - recurrent_dropout``.
 
+    embedding_dim : int or list of int or None, default=None
+        Length of the row of numbers that stands for each id, where X is ids of tokens
+        or has columns of ids [Bengio2003]_. The rows are trained with the network,
+        which reads them in the place of the ids: X of one column is ids then, as
+        :class:`~sklstm.preprocessing.TokenEncoder` makes them, integers from 0 on. None
+        reads all of X as numbers. With `categorical_features` a list may have a length
+        for each of these columns.
+
+        Each column has a table of its own, with as many rows as X has tokens in its
+        vocabulary, else as `embedding_weights` has, else up to the largest id in X of
+        the first fit. Row 0 stands for what is not known: it begins at zero and is
+        trained where X has id 0, and every id beyond the table has it. The other rows
+        begin at random, small. In a minibatch only rows that it has are trained, and
+        neither they nor the moments of others move: those of "adam" are
+        ``torch.optim.SparseAdam``'s. `alpha` does not reach the tables.
+
+    embedding_weights : array-like, dict or list of these or None, default=None
+        Where the rows begin: a table of shape (n_rows, embedding_dim), whose row 0
+        stands for what is not known, or a dict of tokens and their rows, of which those
+        are taken that X has in its vocabulary; without a vocabulary keys are ids.
+        Tokens that are not in the dict begin as without it. With several columns a list
+        of these, or of None, one for each of `categorical_features`.
+
+    embedding_trainable : bool, default=True
+        Whether the rows are trained, or stay where they begin.
+
+    categorical_features : list of these or None, default=None
+        Columns of X that are ids, such as those of shops or of weekdays, where others
+        are numbers: their indices, their names or a mask. The network reads their rows
+        side by side, and behind them the numbers. At the steps of the horizon a column
+        that is not known ahead has row 0.
+
     cell : {"lstm", "lstm_peephole", "gru", "rnn_tanh", "rnn_relu"}, default="lstm"
         What the recurrent layers are made of: long short-term memory [Hochreiter1997]_,
         the same with peepholes [Gers2000b]_, gated recurrent units [Cho2014]_, or a
@@ -1523,13 +1555,13 @@ class LSTMForecaster(RecurrentForecaster):
 
     scale : {"mean", "std", "last"} or None, default="std"
         Units in which the network sees the targets of a window, taken of its context
-        alone, so that small and large series are alike. Forecasts come back in the
-        units of X.
+        alone, so that small and large series are alike. It is told beside how large the
+        values are in these units. Forecasts come back in the units of X.
 
         - "mean": divided by the mean of the absolute values [Salinas2020]_;
         - "std": standardised by mean and standard deviation;
         - "last": the difference from the last value, divided by the mean absolute
-          difference from it;
+          difference of a value from the one before;
         - None: as they are.
 
     seasonal_lag : int or None, default=None
@@ -1539,14 +1571,14 @@ class LSTMForecaster(RecurrentForecaster):
 
     context_length : int or "auto" or None, default="auto"
         Steps of a series, the last ones, that a forecast is made of; None for all of
-        the past. "auto" is three horizons or three seasons, whichever is longer, and at
-        least 64.
+        the past. "auto" is three seasons where there is a `seasonal_lag`, but at least
+        a horizon, else three horizons, but at least 64 steps.
 
     windows_per_epoch : int or "auto" or None, default="auto"
         Windows of an epoch, drawn anew for each: from every series about as many,
-        spread over its time. "auto" is 1024, or 4 of each series where that is more;
-        None, and a number that there are not, is all windows. A window is a context
-        that ends anywhere in a series, and the horizon behind it.
+        spread over its time. "auto" is 512, but at least one of each series. None is
+        all of them, and so is a number that there are not. A window is a context that
+        ends anywhere in a series, and the horizon behind it.
 
     huber_delta : float, default=1.0
         Where ``loss="huber"`` becomes linear, in robust standard deviations of y
@@ -1785,6 +1817,8 @@ class LSTMForecaster(RecurrentForecaster):
        Networks from Overfitting", Journal of Machine Learning Research 15, 2014.
     .. [Gal2016] Y. Gal and Z. Ghahramani, "A Theoretically Grounded Application of Dropout
        in Recurrent Neural Networks", NIPS 2016.
+    .. [Bengio2003] Y. Bengio, R. Ducharme, P. Vincent and C. Jauvin, "A Neural
+       Probabilistic Language Model", Journal of Machine Learning Research 3, 2003.
     .. [Hochreiter1997] S. Hochreiter and J. Schmidhuber, "Long Short-Term Memory", Neural
        Computation 9(8), 1997.
     .. [Gers2000b] F. A. Gers and J. Schmidhuber, "Recurrent Nets that Time and Count",
@@ -1847,6 +1881,10 @@ class LSTMForecaster(RecurrentForecaster):
     hidden_layer_sizes: int | Sequence[int]
     dropout: float
     recurrent_dropout: float
+    embedding_dim: int | Sequence[int] | None
+    embedding_weights: ArrayLike | dict | Sequence[ArrayLike | dict | None] | None
+    embedding_trainable: bool
+    categorical_features: Sequence[int] | Sequence[str] | None
     cell: Literal["lstm", "lstm_peephole", "gru", "rnn_tanh", "rnn_relu"]
     forget_bias: float | Literal["auto", "chrono"]
     horizon: int
@@ -1907,6 +1945,10 @@ class LSTMForecaster(RecurrentForecaster):
         *,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
+        embedding_dim: int | Sequence[int] | None = None,
+        embedding_weights: ArrayLike | dict | Sequence[ArrayLike | dict | None] | None = None,
+        embedding_trainable: bool = True,
+        categorical_features: Sequence[int] | Sequence[str] | None = None,
         cell: Literal["lstm", "lstm_peephole", "gru", "rnn_tanh", "rnn_relu"] = "lstm",
         forget_bias: float | Literal["auto", "chrono"] = "auto",
         horizon: int = 1,

@@ -52,7 +52,10 @@ class Solver:
             self.max_iter = planned_epochs(estimator, n_samples, batch_size)
         # constant outputs, with which the first fit began
         start = estimator._start if going_on else None
-        constant = self.loss.start(data.target, data.weight) if start is None else start
+        typical = data.typical()
+        constant = start
+        if start is None:
+            constant = self.loss.start(typical.target, typical.weight)
         if going_on:
             self.parameters, optimizer_state, best_loss = begin_where_it_was(
                 estimator, fitted, network, change
@@ -69,7 +72,7 @@ class Solver:
         )
         self.penalty = penalty_of(estimator, network)
         self.monitor.start = losses_at_start(
-            self.loss, constant, network, self.parameters, data, self.penalty,
+            self.loss, constant, network, self.parameters, typical, self.penalty,
             batch_size, incremental,
         )  # fmt: skip
         self.progress = Progress(

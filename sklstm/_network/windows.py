@@ -12,11 +12,13 @@ NEGLIGIBLE = 1e-12
 
 
 class Units(NamedTuple):
-    """Of each window and target (B, K): z = (y - centre) / scale, and the last y."""
+    """Of each window and target (B, K): z = (y - centre) / scale, the last y, and the
+    mean of |y|."""
 
     centre: np.ndarray
     scale: np.ndarray
     last: np.ndarray
+    size: np.ndarray
 
 
 def units_of(y, window, n_windows, scaling):
@@ -41,9 +43,9 @@ def _units(y, window, n, scaling):
 
     last = np.zeros(n)
     last[window] = y  # the last of each stays
-    centre, scale, size = np.zeros(n), np.ones(n), np.zeros(n)
-    if scaling is not None:
-        size = mean(np.abs(y))
+    centre, scale, size = np.zeros(n), np.ones(n), mean(np.abs(y))
+    if scaling is None:
+        return centre, scale, last, size
     if scaling == "mean":
         scale = size
     elif scaling == "std":
@@ -58,7 +60,7 @@ def _units(y, window, n, scaling):
         count = np.maximum(count - 1, 1)
         scale = mean(steps)
     scale = np.where(scale > NEGLIGIBLE * size, scale, size)
-    return centre, np.where(scale > 0, scale, 1.0), last
+    return centre, np.where(scale > 0, scale, 1.0), last, size
 
 
 def season_before(data, columns, rows, time, context, lag):

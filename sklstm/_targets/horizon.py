@@ -14,8 +14,8 @@ from ..sequences._stacking import as_offsets
 from .numbers import NumberReader, Numbers
 from .steps import StepTarget
 
-# Windows by which the units of all targets are found, and a part that is read at once.
-ENOUGH_WINDOWS = 20_000
+# Windows that tell what all are like, and a part that is read at once.
+ENOUGH_WINDOWS = 5000
 PART = 4096
 
 
@@ -49,12 +49,10 @@ class WindowTarget(StepTarget):
     def __getitem__(self, which):
         return self.replace(starts=self.starts[which], cuts=self.cuts[which])
 
-    def some(self):
-        """Enough windows to find the units of all, evenly spread."""
+    def evenly(self):
+        """Windows enough to tell what all are like, evenly spread."""
         n = len(self)
-        if n <= ENOUGH_WINDOWS:
-            return self
-        return self[np.linspace(0, n - 1, ENOUGH_WINDOWS).astype(np.intp)]
+        return np.linspace(0, n - 1, min(n, ENOUGH_WINDOWS)).astype(np.intp)
 
     @property
     def offsets(self):
@@ -214,10 +212,9 @@ class Horizon:
 
 def _labelled(y, sample_weight):
     """Values, weights and rows of the steps of enough windows that have a target."""
-    if sample_weight is not None and len(y) > ENOUGH_WINDOWS:
-        which = np.linspace(0, len(y) - 1, ENOUGH_WINDOWS).astype(np.intp)
-        return y[which].labelled(sample_weight[which])
-    return y.some().labelled(sample_weight)
+    which = y.evenly()
+    weight = None if sample_weight is None else sample_weight[which]
+    return y[which].labelled(weight)
 
 
 def horizon_of(single, **state):

@@ -61,6 +61,17 @@ class TrainingSet(NamedTuple):
     def n_losses(self):
         return self.n_samples if self.counts is None else int(self.counts.sum())
 
+    def typical(self):
+        """Samples enough to tell what all are like: of windows some, else all."""
+        few = getattr(self.target, "evenly", None)
+        if few is None or len(which := few()) == self.n_samples:
+            return self
+        weight = None if self.weight is None else self.weight[which]
+        return self._replace(
+            starts=self.starts[which], lengths=self.lengths[which],
+            target=self.target[which], weight=weight,
+        )  # fmt: skip
+
     def check_rows(self):
         """Say which sequence has rows that the data do not have: lengths are counted on
         before a kernel sees them."""

@@ -14,3 +14,21 @@ __all__ = [
     "forecast_table",
     "make_windows",
 ]
+
+
+def __dir__():
+    return [*__all__, "SktimeForecaster"]
+
+
+def __getattr__(name):
+    if name != "SktimeForecaster":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:  # the one name that needs another package
+        import sktime  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            f"sklstm.forecasting.{name} needs sktime: pip install sktime"
+        ) from error
+    from ._sktime import SktimeForecaster
+
+    return SktimeForecaster

@@ -11,6 +11,7 @@ from sklearn.metrics import check_scoring
 from sklearn.utils import Bunch, check_random_state, check_scalar
 from sklearn.utils.parallel import Parallel, delayed
 
+from .._targets.aligning import aligned
 from .._targets.reading import check_one_each, read_values
 from .._targets.step_reading import is_nested
 from .._typing import ArrayLike, SequencesLike
@@ -154,6 +155,7 @@ def sequence_permutation_importance(
             "0 to 2**32 - 1, a numpy.random.RandomState or None."
         ) from error
     X = check_sequences(X, allow_nan=True)
+    y, sample_weight = aligned(X, y=y, sample_weight=sample_weight)
     for what, values in (("y", y), ("sample_weight", sample_weight)):
         if values is not None:
             _check_values(X, values, what)

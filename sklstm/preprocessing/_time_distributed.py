@@ -21,6 +21,7 @@ from .._sklearn.callbacks import CallbackSupport, fit_task, with_callbacks
 from .._sklearn.persistence import Versioned
 from .._sklearn.private import HasMethods, validate_parameter_constraints
 from .._sklearn.set_output import SetOutputMixin, as_frame, check_output, output_of
+from .._targets.aligning import aligned
 from .._targets.step_reading import of_steps
 from .._typing import ArrayLike, Estimator, SequencesLike
 from ..sequences import SequenceArray, check_sequences
@@ -217,6 +218,7 @@ class TimeDistributed(
             caller_name=type(self).__name__,
         )
         sequences, n_steps = validate_layout(self, X, reset=True, allow_nan=True)
+        y, sample_weight = aligned(X, y=y, sample_weight=sample_weight)
         transformer = clone(self.transformer)
         lengths, params = sequences.lengths, {}
         given = {"X": sequences, "y": y}

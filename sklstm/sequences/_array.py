@@ -6,7 +6,7 @@ import sys
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
@@ -14,13 +14,13 @@ from .._kernels import digests
 from ._columns import FLOATS, doubled, float_dtype, read_numbers
 from ._foreign import refuse_masked, refuse_types
 from ._interop import ConversionsMixin
-from ._keys import taken, token_of, valid_keys
+from ._keys import frozen, taken, token_of, valid_keys
 from ._long import stack_long
 from ._stacking import as_offsets, stack_items
 from ._vocabulary import IDS, as_ids, filling, valid_vocabulary
 
 if TYPE_CHECKING:
-    from .._typing import ArrayLike, DataFrame, DTypeLike
+    from .._typing import ArrayLike, DTypeLike, Table
 
 
 class SequenceArray(ConversionsMixin):
@@ -346,46 +346,113 @@ class SequenceArray(ConversionsMixin):
             data = X[np.arange(T) < lengths[:, np.newaxis]]
         return cls._trusted(data, as_offsets(lengths.astype(np.intp)))
 
+    @overload
     @classmethod
     def from_long(
         cls,
-        frame: DataFrame,
+        frame: Table,
         *,
         by: str | Sequence[str],
         sort: str | Sequence[str] | None = None,
-    ) -> SequenceArray:
+        columns: str | Sequence[str] | None = None,
+        target: None = None,
+        groups: None = None,
+        target_at: Literal["sequence", "step"] = "sequence",
+        duplicates: Literal["error", "keep"] = "error",
+    ) -> SequenceArray: ...
+
+    @overload
+    @classmethod
+    def from_long(
+        cls,
+        frame: Table,
+        *,
+        by: str | Sequence[str],
+        sort: str | Sequence[str] | None = None,
+        columns: str | Sequence[str] | None = None,
+        target: str | Sequence[str] | None = None,
+        groups: str | None = None,
+        target_at: Literal["sequence", "step"] = "sequence",
+        duplicates: Literal["error", "keep"] = "error",
+    ) -> tuple[Any, ...]: ...
+
+    @classmethod
+    def from_long(
+        cls,
+        frame: Table,
+        *,
+        by: str | Sequence[str],
+        sort: str | Sequence[str] | None = None,
+        columns: str | Sequence[str] | None = None,
+        target: str | Sequence[str] | None = None,
+        groups: str | None = None,
+        target_at: Literal["sequence", "step"] = "sequence",
+        duplicates: Literal["error", "keep"] = "error",
+    ) -> SequenceArray | tuple[Any, ...]:
         """Make a SequenceArray of a long table with one row per step.
 
         Parameters
         ----------
-        frame : DataFrame
-            A pandas or polars DataFrame, or anything with ``columns`` and
-            ``frame[column]``.
+        frame : DataFrame, LazyFrame, Table or relation
+            Of pandas, polars, pyarrow or DuckDB, or any other table that narwhals
+            reads. Lazy ones are collected, with the columns that are asked for. What a
+            database gives has no order of rows: say `sort`.
 
         by : str or list of str
             Columns that name the sequence a row belongs to.
 
         sort : str or list of str, default=None
-            Columns that order the steps within a sequence, ascending; rows that are
-            equal in them keep their order. None keeps the order of the rows.
+            Columns that order the steps within a sequence, ascending. None keeps the
+            order of the rows.
+
+        columns : str or list of str, default=None
+            Columns that are features, in this order. None takes those that are left
+            beside `by`, `sort`, `target` and `groups`.
+
+        target : str or list of str, default=None
+            Columns of the target, or of several targets.
+
+        groups : str, default=None
+            Column that names the group of a sequence, such as the person, for
+            :class:`~sklearn.model_selection.GroupKFold` and for the `groups` of `fit`.
+            It must be constant within each sequence.
+
+        target_at : {"sequence", "step"}, default="sequence"
+            Whether the target is one for a sequence, and has to be constant within it,
+            or one for each step, as :class:`~sklstm.LSTMTagger` and
+            :class:`~sklstm.LSTMStepRegressor` take it.
+
+        duplicates : {"error", "keep"}, default="error"
+            What becomes of rows of one sequence that are equal in `sort`. "keep" has
+            them in the order of the rows.
 
         Returns
         -------
         X : SequenceArray of shape (n, None, F)
-            The remaining columns as features, with their names. Sequences come in
-            the order of their first row: the order of
-            ``frame[by].drop_duplicates()`` (pandas) and
-            ``frame[by].unique(maintain_order=True)`` (polars). Missing values are NaN.
+            The features with their names. Sequences come in the order of their first
+            row: that of ``frame[by].drop_duplicates()`` (pandas) and
+            ``frame[by].unique(maintain_order=True)`` (polars). ``X.ids`` are the values
+            of `by`, tuples where there are several columns, and ``X.times`` those of
+            `sort`, if that is one column; dates of a time zone become those of UTC.
+            Missing values are NaN.
+
+        y : ndarray of shape (n,) or (n, n_targets), or (n,) of ndarray
+            Only with `target`: the targets in the order of X; at steps an array of the
+            targets of each sequence, (n_steps_i,) or (n_steps_i, n_targets).
+
+        groups : ndarray of shape (n,)
+            Only with `groups`: the groups in the order of X.
 
         Raises
         ------
         TypeError
-            If ``frame`` is no DataFrame, or a lazy or grouped one.
+            If ``frame`` is no table, or a grouped one.
 
         ValueError
             If a column is missing, comes or is named twice, a feature is not numeric,
-            or a column of ``by`` or ``sort`` has missing values or such that cannot be
-            compared.
+            a column of ``by`` or ``sort`` has missing values or such that cannot be
+            compared, rows are equal in both, or a target or group varies within a
+            sequence. The message names the column and the rows.
 
         Examples
         --------
@@ -400,8 +467,24 @@ class SequenceArray(ConversionsMixin):
         >>> X[0]
         array([[70.],
                [80.]])
+        >>> X.ids
+        array(['b', 'a'], dtype=object)
+
+        With what is to be predicted:
+
+        >>> frame["died"] = [0, 1, 0]
+        >>> X, y = SequenceArray.from_long(
+        ...     frame, by="patient", sort="hour", target="died"
+        ... )
+        >>> y
+        array([0, 1])
         """
-        return cls._trusted(*stack_long(frame, by, sort))
+        parts, *others = stack_long(
+            frame, by, sort, columns, target, groups, target_at, duplicates
+        )
+        parts = *parts[:4], *map(frozen, parts[4:])
+        X, others = cls._trusted(*parts), [y for y in others if y is not None]
+        return (X, *others) if others else X
 
     @property
     def data(self) -> np.ndarray:

@@ -97,7 +97,9 @@ def _refuse_unhashable(ids):
 
 
 def frozen(keys):
-    """An array that nobody else has, which nobody can write to from now on."""
+    """An array that nobody else has, or None, to which nobody can write from now on."""
+    if keys is None:
+        return None
     keys.flags.writeable = False
     return keys
 

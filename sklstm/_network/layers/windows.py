@@ -11,9 +11,11 @@ class Windows(Layer):
     """A context of any length and `horizon` steps behind it, where targets are absent.
 
     A step has, of each target, its value in the units of the window, and whether it is
-    absent; with a `lag` the same of the season before; then the features, standardised
-    by `centre` and `spread` (F,), behind the context those alone that are known ahead,
-    `future` and `static`; and how far ahead it is. What is missing is 0.
+    absent; with a `lag` the same of the season before; log(1 + size / scale) / 2, by
+    which a network that sees differences knows their share; how far ahead it is; and
+    then the features, standardised by `centre` and `spread` (F,), behind the context
+    those alone that are known ahead, `future` and `static`. What is missing is 0.
+    Features that are `ids` stand last, as they are.
 
     The data are float64, whatever the precision of the network, which is that of
     differences from the centre.
@@ -23,20 +25,21 @@ class Windows(Layer):
 
     def __init__(
         self, name, n_inputs, dtype, *, horizon, targets, future, static, scaling, lag,
-        centre, spread, context_length=None,
+        centre, spread, ids=(), context_length=None,
     ):  # fmt: skip
         self.horizon, self.scaling, self.lag = horizon, scaling, lag
         self.targets = np.array(targets, dtype=np.intp)
         F, K = len(centre), len(targets)
         # behind the features of X there may be indicators of what is missing of them
-        others = [j for j in range(n_inputs) if j % F not in targets]
+        others = [j for j in range(n_inputs) if j % F not in targets and j not in ids]
+        others += ids
         self.others = np.array(others, dtype=np.intp)
         self.hidden = np.array(
             [j % F not in (*future, *static) for j in others], dtype=bool
         )
         self.centre = np.array([centre[j] if j < F else 0.0 for j in others])
         self.spread = np.array([spread[j] if j < F else 1.0 for j in others])
-        n_outputs = K * (2 if lag is None else 4) + len(others) + 1
+        n_outputs = K * (3 if lag is None else 5) + len(others) + 1
         super().__init__(name, n_inputs, n_outputs, dtype)
 
     def forward(self, x, run):
@@ -64,14 +67,17 @@ class Windows(Layer):
                 season_before(data, self.targets, rows, time, context, self.lag),
             )
             begin += 2 * K
+        share = np.log1p(units.size / units.scale) / 2
+        out[:, begin : begin + K] = share[window]
+        begin += K
+        out[:, begin] = np.maximum(ahead, 0) / self.horizon
         if len(self.others):
             values = data[rows[:, np.newaxis], self.others]
             values -= self.centre
             values /= self.spread
             values[np.isnan(values)] = 0
             values[np.ix_(ahead > 0, self.hidden)] = 0
-            out[:, begin:-1] = values
-        out[:, -1] = np.maximum(ahead, 0) / self.horizon
+            out[:, begin + 1 :] = values
         return Steps(out, np.arange(len(rows)), x.schedule), None
 
     def backward(self, d_y, tape, d_weights):
