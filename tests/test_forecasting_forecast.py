@@ -257,6 +257,19 @@ def test_without_pandas(monkeypatch):
         forecast_table(Looking(2).fit(X), X)
 
 
+def test_days_of_a_zone_that_a_long_table_has_in_utc():
+    whole = pd.date_range("2024-03-29", periods=8, freq="D", tz="Europe/Berlin")
+    frame = pd.DataFrame({"id": "a", "ds": whole[:5], "y": np.arange(5.0)})
+    X = SequenceArray.from_long(frame, by="id", sort="ds")
+    model = SeasonalNaive(3).fit(X)
+    with pytest.raises(ValueError, match="do not tell how they go on"):
+        forecast_table(model, X)
+    later = pd.DataFrame({"id": "a", "ds": whole[5:], "y": np.nan})
+    X_future = SequenceArray.from_long(later, by="id", sort="ds")
+    found = forecast_table(model, X, X_future)["ds"]
+    assert list(found) == list(whole[5:].tz_convert("UTC").tz_localize(None))
+
+
 # ---- the future ----------------------------------------------------------------------
 
 
