@@ -441,8 +441,9 @@ class SequenceArray(ConversionsMixin):
             Missing values are NaN.
 
         y : ndarray of shape (n,) or (n, n_targets), or (n,) of ndarray
-            Only with `target`: the targets in the order of X; at steps an array of the
-            targets of each sequence, (n_steps_i,) or (n_steps_i, n_targets).
+            Only with `target`: the targets in the order of X, of one column (n,); at
+            steps an array of the targets of each sequence, (n_steps_i,) or (n_steps_i,
+            n_targets).
 
         groups : ndarray of shape (n,)
             Only with `groups`: the groups in the order of X.
