@@ -130,7 +130,10 @@ def is_frame(X):
 def frame_as_matrix(
     frame,
     what,  # what it is, for messages
-    way_out=f"Encode it, or leave it out. {DATES}",
+    way_out=(
+        "Encode it, or leave it out. TimeDistributed(ColumnTransformer(...)) of "
+        f"sklstm.preprocessing takes such tables in a list and encodes them. {DATES}"
+    ),
 ):
     """A DataFrame of pandas or polars as a matrix, missing values as NaN."""
     if hasattr(frame, "iloc"):

@@ -62,8 +62,8 @@ def stack_long(frame, by, sort, columns, target, groups, target_at, duplicates):
     times = _values(sort[0].series)[order] if len(sort) == 1 else None
     return (
         (data, offsets, names, None, ids, times),
-        _belonging(roles["target"], target, "target", target_at, by, rows),
-        _belonging(roles["groups"], groups, "groups", "sequence", by, rows),
+        _belonging(roles["target"], "target", target_at, by, rows),
+        _belonging(roles["groups"], "groups", "sequence", by, rows),
     )
 
 
@@ -391,7 +391,7 @@ def _values(series):
 # ---- what belongs to sequences -------------------------------------------------------
 
 
-def _belonging(columns, given, what, at, by, rows):
+def _belonging(columns, what, at, by, rows):
     """Targets or groups of all sequences in their order, or of all of their steps."""
     if not columns:
         return None
@@ -404,9 +404,7 @@ def _belonging(columns, given, what, at, by, rows):
         else:
             values = values[rows.order]
         read.append(values)
-    read = (
-        read[0] if isinstance(given, str) or len(read) == 1 else np.column_stack(read)
-    )
+    read = read[0] if len(read) == 1 else np.column_stack(read)
     if at == "sequence":
         return read
     return as_objects(np.split(read, rows.offsets[1:-1])[: len(rows.first)])
