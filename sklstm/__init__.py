@@ -14,6 +14,7 @@ if _TYPE_CHECKING:  # for editors, which run no code: what there is in the end
     from ._estimators.public import (
         GRUClassifier,
         GRURegressor,
+        LSTMAnomalyDetector,
         LSTMClassifier,
         LSTMRegressor,
         LSTMStepRegressor,
@@ -32,7 +33,11 @@ else:
     )
 
 # Imported when they are first asked for: estimators, each with its module, and folders.
-_TASKS = {"LSTMStepRegressor": "step_regressor", "LSTMTagger": "tagger"}
+_TASKS = {
+    "LSTMAnomalyDetector": "anomaly_detector",
+    "LSTMStepRegressor": "step_regressor",
+    "LSTMTagger": "tagger",
+}
 _SUBMODULES = (
     "datasets",
     "export",
@@ -45,6 +50,7 @@ _SUBMODULES = (
 __all__ = [
     "GRUClassifier",
     "GRURegressor",
+    "LSTMAnomalyDetector",
     "LSTMClassifier",
     "LSTMRegressor",
     "LSTMStepRegressor",

@@ -144,6 +144,14 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
         """How the recurrent layers begin, beside their random weights."""
         return {}
 
+    @property
+    def _holds_out(self):
+        """Whether a fit sets samples aside, or is given some beside those of X."""
+        return self.early_stopping
+
+    def _finish(self, held_out):
+        """What a fit finds once it is trained, on what it has held out or None."""
+
     # ---- fit -------------------------------------------------------------------
 
     def fit(
@@ -269,7 +277,8 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
             fitted = replace(before, target=target)
         if held_out is not None:
             check_vocabulary(fitted.vocabulary, held_out.X, "X_val")
-        solver = Solver(self, fitted, samples, held_out, change, rng, incremental)
+        scored = held_out if self.early_stopping else None
+        solver = Solver(self, fitted, samples, scored, change, rng, incremental)
         # they grow while callbacks look at them
         self.loss_curve_ = solver.monitor.loss_curve
         self.validation_scores_ = solver.monitor.validation_scores
@@ -279,6 +288,7 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
         for message, category in solver.problems(outcome):
             warn(message, category)
         vars(self).update(solver.progress.attributes(parameters))
+        self._finish(held_out)
         observer.end_fit()
 
     def _read(self, X, y, sample_weight, groups=None, *, reset):
@@ -360,9 +370,9 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
     def _set_aside(self, given, validation, target, rng, incremental):
         """Samples to train on and those for early stopping or None; remember which."""
         held_out = None
-        remembers = not incremental and (self.early_stopping or self.warm_start)
-        remembers = remembers and (self._sides is not None or self.early_stopping)
-        draws = self.early_stopping and validation[0] is None
+        remembers = not incremental and (self._holds_out or self.warm_start)
+        remembers = remembers and (self._sides is not None or self._holds_out)
+        draws = self._holds_out and validation[0] is None
         if remembers:
             keys = sample_keys(given.X, target.identity(given.y))
             given = given._replace(keys=keys)
@@ -371,7 +381,7 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
             given, held_out = split(
                 given, self._sides, self.validation_fraction, stratify, rng
             )
-        elif self.early_stopping:
+        elif self._holds_out:
             held_out = self._read_validation(target, *validation)
             keys = sample_keys(held_out.X, target.identity(held_out.y))
             held_out = held_out._replace(keys=keys)
@@ -431,8 +441,8 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
                 state = check_state("initial_state", initial_state, network, kind)
             return read(network, self._check_X(fitted, X, state), state)
 
-    def _check_X(self, fitted, X, state=None):
-        """Valid X as the fitted network reads it, from a state on that is checked."""
+    def _valid_X(self, fitted, X):
+        """Valid X for what is fitted."""
         if fitted.categories is not None:
             X, _ = coded(X, fitted.categories)
         X = validate_sequences(
@@ -445,6 +455,11 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
         )
         check_ids(X, fitted.embedding)
         check_vocabulary(fitted.vocabulary, X)
+        return X
+
+    def _check_X(self, fitted, X, state=None):
+        """Valid X as the fitted network reads it, from a state on that is checked."""
+        X = self._valid_X(fitted, X)
         if state is None:
             return fitted.read(X)
         if state.n_sequences != len(X):

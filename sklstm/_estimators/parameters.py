@@ -524,3 +524,59 @@ class Data:
     verbose = Parameter(False, VERBOSE).means("""
         Whether to print a line for each epoch.
         """)
+
+
+WINDOW = integer() | options("auto")
+SHARE = Domain([Interval(Real, 0, 0.5, closed="right")], "float", "float")
+SHARE = options("auto") | SHARE
+
+
+class Anomalies:
+    """What a detector of anomalies has besides."""
+
+    method = Parameter("prediction", options("prediction", "reconstruction")).means("""
+        What the network has to do with a sequence, at whose errors the scores look:
+
+        - "prediction": predict the next steps from those so far [Malhotra2015]_. A
+          score needs one step before it, and no more work than a step of the network;
+        - "reconstruction": give back the window of steps that ends with the one that is
+          scored, through the last state of an encoder, which a decoder reads
+          [Malhotra2016]_. Each score takes two passes over a window.
+        """)
+
+    window = Parameter("auto", WINDOW).means("""
+        Steps of a window. For "prediction" training cuts longer sequences into parts of
+        so many steps, and scores know all steps so far whatever it is. For
+        "reconstruction" it is what is given back, and the first ``window - 1`` steps of
+        a sequence have no score. "auto" is 100, for "reconstruction" no more than the
+        shortest sequence has.
+        """)
+
+    n_ahead = Parameter(1, integer()).means("""
+        How many of the next steps "prediction" predicts at each. A step then has as
+        many errors as there were predictions of it.
+        """)
+
+    covariance = Parameter("full", options("full", "diagonal")).means("""
+        Which errors are normal: "full" knows how those of features, and those of
+        predictions from further back, go together; "diagonal" takes each for itself.
+        """)
+
+    aggregate = Parameter("mean", options("mean", "worst")).means("""
+        The score of a sequence: the mean over its steps, or that of its most unusual
+        one.
+        """)
+
+    contamination = Parameter("auto", SHARE).means("""
+        The share of what is held out that is flagged, which places `offset_` and
+        `step_offset_`. "auto" flags what is further out than one in a thousand would be
+        of a normal distribution, which the cube roots of such distances nearly have
+        [Wilson1931]_, with the median and the interquartile range of those held out.
+        """)
+
+    validation_fraction = Parameter(0.2, number(0, 1, closed="neither")).means("""
+        The part of X that is not trained on, where the distribution of the errors and
+        the thresholds come from, and the score of `early_stopping`. These are whole
+        sequences (with `groups` whole groups) where that makes two at the least, and
+        else the ends of all sequences. `X_val` takes its place.
+        """)

@@ -33,11 +33,10 @@ class Solver:
 
     def __init__(self, estimator, fitted, samples, held_out, change, rng, incremental):
         target, going_on = fitted.target, fitted.parameters is not None
-        X = fitted.read(samples.X)
+        rows, y, weight = fitted.examples(samples)
         data = TrainingSet(
-            *X._as_rows(), target.encode(samples.y), samples.weight,
-            mean_weight=1.0 if incremental else None,
-        )  # fmt: skip
+            *rows, target.encode(y), weight, mean_weight=1.0 if incremental else None
+        )
         data.check_rows()
         self.name, self.loss = estimator.solver, target.loss
         self.max_fun, self.tol = estimator.max_fun, estimator.tol
@@ -219,13 +218,13 @@ def optimizer_of(estimator, network, state):
 def held_out_score(fitted, held_out):
     """Parameters to the score and the loss on the samples that are held out."""
     network = fitted.make_network()
-    score_of = fitted.target.scorer(held_out.y, held_out.weight)
-    X = fitted.read(held_out.X)
+    rows, y, weight = fitted.examples(held_out)
+    score_of = fitted.target.scorer(y, weight)
 
     def score(parameters):
         network.load(parameters, backward=False)
         with np.errstate(over="ignore", invalid="ignore"):
-            raw = network.predict(*X._as_rows())
+            raw = network.predict(*rows)
             raw = raw.astype(np.float64)
         if not np.isfinite(raw).all():
             return np.nan, np.nan
