@@ -7,21 +7,21 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-from scipy.stats import norm
 from sklearn.base import OutlierMixin
 from sklearn.utils import check_scalar
 
 from .._network.build import own_steps_network
+from .._network.losses.statistics import distinct
+from .._targets.errors import ErrorDistribution
 from .._targets.own_steps import OwnSteps, OwnStepsReader, steps_of
-from .._targets.units import Seen, units_of
 from .._training.samples import check_sample_weight
+from .._training.split import sample_keys
 from .._typing import ArrayLike, Estimator, SequencesLike
 from ..sequences._stacking import as_offsets
 from .at_steps import FORGET_BIAS
 from .base import BaseRecurrent
 from .declaration import declared
 from .fitted import fitted_of
-from .overflow import warn_if_not_finite
 from .parameters import (
     Anomalies,
     AnyCell,
@@ -35,11 +35,10 @@ from .scoring import DetectorState, scorer_of
 from .state import State, check_state
 from .streaming import read_step
 
-# "auto" flags what lies beyond so many standard deviations: one in a thousand.
-FAR = norm.isf(1e-3)
-# Scores of held-out sequences that tell where the usual ones end; of fewer sequences
-# they are those of so many parts.
-PARTS = 20
+# The shares of sequences and of steps that "auto" flags of what is held out.
+AUTO_SHARE, AUTO_STEP_SHARE = 0.01, 0.001
+# Of fewer sequences that are held out the scores of so many parts are looked at.
+FEW, PARTS = 5, 20
 # Steps of the part that is held out of a sequence, at the least, beside its context.
 LEAST_STEPS = 2
 
@@ -254,28 +253,36 @@ class RecurrentDetector(OutlierMixin, BaseRecurrent):
         return True
 
     def _set_aside(self, given, validation, target, rng, incremental):
-        if validation[0] is not None or self._has_whole_ones(given):
-            return super()._set_aside(given, validation, target, rng, incremental)
-        return self._set_ends_aside(given, target)
+        if validation[0] is None and given.groups is None:
+            # copies of a sequence are on the same side
+            keys = sample_keys(given.X, given.y)
+            n = len(np.unique(keys))
+            if np.ceil(self.validation_fraction * n) < 2:
+                ends = self._ends(given.X.lengths, target)
+                if ends.any():
+                    return self._set_ends_aside(given, ends)
+                if n == len(keys):
+                    self._raise_too_short(given.X.lengths, target)
+            given = given._replace(groups=keys)
+        return super()._set_aside(given, validation, target, rng, incremental)
 
-    def _has_whole_ones(self, given):
-        """Whether the share that is held out makes two whole sequences."""
-        if given.groups is not None:
-            return True
-        return np.ceil(self.validation_fraction * len(given.X)) >= 2
-
-    def _set_ends_aside(self, given, target):
-        """The beginnings of all sequences to train on, and their ends."""
-        lengths, offsets = given.X.lengths, given.X._offsets
+    def _ends(self, lengths, target):
+        """How many steps are held out of each of a few sequences."""
         least = target.n_before + LEAST_STEPS
         ends = np.ceil(self.validation_fraction * lengths).astype(np.intp)
-        ends = np.where(lengths >= 2 * least, np.maximum(ends, least), 0)
-        if not ends.any():
-            raise ValueError(
-                f"What is held out of {len(lengths)} sequence(s) are their ends, but "
-                f"the longest has {lengths.max()} steps and {2 * least} are needed. "
-                "Pass longer sequences or more of them, or X_val."
-            )
+        return np.where(lengths >= 2 * least, np.maximum(ends, least), 0)
+
+    def _raise_too_short(self, lengths, target):
+        raise ValueError(
+            f"What is held out of {len(lengths)} sample(s) are their ends, but the "
+            f"longest has {lengths.max()} steps and "
+            f"{2 * (target.n_before + LEAST_STEPS)} are needed. Pass longer sequences "
+            "or more of them, or X_val."
+        )
+
+    def _set_ends_aside(self, given, ends):
+        """The beginnings of all sequences to train on, and their ends."""
+        lengths, offsets = given.X.lengths, given.X._offsets
         begins, there = lengths - ends, np.flatnonzero(ends)
         starts = offsets[:-1] + begins
         training = _parts(given.X, offsets[:-1], begins)
@@ -290,40 +297,48 @@ class RecurrentDetector(OutlierMixin, BaseRecurrent):
         fitted = self._fitted
         values, X = held_out.X._data, fitted.read(held_out.X)
         with fitted.network() as network:
-            errors = scorer_of(fitted).held_out_errors(network, values, X)
-        warn_if_not_finite(np.nan_to_num(errors, posinf=np.inf), "prediction")
-        target = replace(
-            fitted.target,
-            errors=type(fitted.target.errors).fit(errors, self.covariance == "full"),
+            errors, sequence = scorer_of(fitted).held_out_errors(network, values, X)
+        weight = held_out.weight
+        errors = ErrorDistribution.fit(
+            errors,
+            None if weight is None else weight[sequence],
+            self.covariance == "full",
         )
-        fitted = replace(fitted, target=target)
+        fitted = replace(fitted, target=replace(fitted.target, errors=errors))
         with fitted.network() as network:
             distances = scorer_of(fitted).distances(network, values, X)
         if np.isnan(distances).all():
+            n_before = fitted.target.n_before
             raise ValueError(
-                f"No step of what is held out ({len(held_out.X)} sequence(s) of up to "
-                f"{held_out.X.lengths.max()} steps) has a score, which needs "
-                f"{target.n_before} before it. Pass longer sequences or X_val"
-                + (", or use a smaller window." if target.n_before > 1 else ".")
+                f"No step of what is held out ({len(X)} sequence(s) of up to "
+                f"{X.lengths.max()} steps) has a score, which needs {n_before} before "
+                "it. Pass longer sequences or X_val"
+                + (", or use a smaller window." if n_before > 1 else ".")
             )
-        of_parts = self._of_held_out(distances, X._offsets)
+        there = ~np.isnan(distances)
+        of_steps = None if weight is None else np.repeat(weight, X.lengths)[there]
+        of_parts = self._of_held_out(distances, X._offsets, weight)
         target = replace(
-            target,
-            offset=self._threshold(of_parts),
-            step_offset=self._threshold(distances[~np.isnan(distances)]),
+            fitted.target,
+            offset=self._threshold(*of_parts, AUTO_SHARE),
+            step_offset=self._threshold(distances[there], of_steps, AUTO_STEP_SHARE),
         )
         self._fitted = replace(fitted, target=target)
         self.offset_, self.step_offset_ = target.offset, target.step_offset
         self.window_ = target.window
 
-    def _of_held_out(self, distances, offsets):
-        """Distances of the sequences that are held out, or of parts of a few."""
-        parts = [part[~np.isnan(part)] for part in _split(distances, offsets)]
-        parts = [part for part in parts if len(part)]
-        if len(parts) < PARTS:
-            n = -(-PARTS // len(parts))
-            parts = [p for part in parts for p in np.array_split(part, n) if len(p)]
-        return np.array([self._of_sequence(part) for part in parts])
+    def _of_held_out(self, distances, offsets, weight):
+        """Distances of the sequences that are held out, or of parts of a few, and the
+        weights of these or None."""
+        parts, n = _split(distances, offsets), 1
+        found = np.array([self._of_sequence(part) for part in parts])
+        n_distinct = len(np.unique(found[~np.isnan(found)]))
+        if n_distinct < FEW:
+            n = -(-PARTS // n_distinct)
+            parts = [p for part in parts for p in np.array_split(part, n)]
+            found = np.array([self._of_sequence(part) for part in parts])
+        there = ~np.isnan(found)
+        return found[there], None if weight is None else np.repeat(weight, n)[there]
 
     def _of_sequence(self, distances):
         """The distance of a sequence of those of its steps."""
@@ -332,13 +347,16 @@ class RecurrentDetector(OutlierMixin, BaseRecurrent):
             return np.nan
         return there.max() if self.aggregate == "worst" else there.mean()
 
-    def _threshold(self, distances):
-        """Minus the distance beyond which there are outliers."""
+    def _threshold(self, distances, weight, share):
+        """Minus the distance beyond which this share lies, at the least: half the way
+        to the next one."""
         if self.contamination != "auto":
-            return float(-np.quantile(distances, 1 - self.contamination))
-        roots = np.cbrt(distances)
-        centre, scale = units_of(*Seen.of(roots, None)[:2], True)
-        return float(-((centre + FAR * scale) ** 3))
+            share = self.contamination
+        values, weight = distinct(distances, weight)
+        above = weight.sum() - weight.cumsum()
+        enough = np.flatnonzero(above >= share * weight.sum() * (1 - 1e-9))
+        k = enough[-1] if len(enough) else len(values) - 1
+        return float(-values[k : k + 2].mean())
 
     # ---- scores of whole sequences ------------------------------------------------
 

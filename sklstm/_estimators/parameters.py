@@ -568,10 +568,9 @@ class Anomalies:
         """)
 
     contamination = Parameter("auto", SHARE).means("""
-        The share of what is held out that is flagged, which places `offset_` and
-        `step_offset_`. "auto" flags what is further out than one in a thousand would be
-        of a normal distribution, which the cube roots of such distances nearly have
-        [Wilson1931]_, with the median and the interquartile range of those held out.
+        The share of what is held out that is flagged, of its sequences and of its
+        steps, which places `offset_` and `step_offset_`. "auto" flags one in a hundred
+        of the sequences and one in a thousand of the steps.
         """)
 
     validation_fraction = Parameter(0.2, number(0, 1, closed="neither")).means("""

@@ -61,8 +61,10 @@ class Prediction:
         self.fitted, self.target = fitted, fitted.target
 
     def held_out_errors(self, network, values, X):
-        """Errors (M, D) by which their distribution is known."""
-        return self._errors(network, values, X)
+        """Errors (M, D) by which their distribution is known, and the sequence of each
+        (M,)."""
+        errors = self._errors(network, values, X)
+        return errors, np.repeat(np.arange(len(X)), X.lengths)
 
     def distances(self, network, values, X):
         """Of each step (N,) how unusual it is, NaN where that is not known."""
@@ -96,9 +98,17 @@ class Prediction:
         )
 
     def step(self, network, x, values, state):
-        """Distances (n,) of a step, the state of the network after it, and what is kept
+        """Distances (n,) of a step, the state of the layers after it, and what is kept
         then. The network reads x (n, .), whose values are (n, F)."""
         (before,) = state.kept
+        raw, layers, _ = network.step(x, state.network.layers, None)
+        target = self.target
+        if before.size == 1 and target.line is not None:
+            # Python has the bits of one number sooner than NumPy.
+            centre, scale = target.line
+            error = (values.item() - centre) / scale - before.item()
+            distances = np.array([target.errors.distance_of(error)])
+            return distances, layers, (raw[:, np.newaxis],)
         z = self.target.standardized(values)
         n, F = z.shape
         if self.target.ahead == 1:
@@ -109,7 +119,6 @@ class Prediction:
                 part = slice(k * F, (k + 1) * F)
                 errors[:, part] = z - before[:, k, part]
         distances = self.target.errors.distances(errors)
-        raw, layers, _ = network.step(x, state.network.layers, None)
         raw = raw[:, np.newaxis]
         kept = raw if self.target.ahead == 1 else np.hstack([raw, before[:, :-1]])
         return distances, layers, (kept,)
@@ -123,9 +132,11 @@ class Reconstruction:
         self.fitted, self.target = fitted, fitted.target
 
     def held_out_errors(self, network, values, X):
-        starts, _, _ = self.target.windows(X._offsets)
+        starts, _, sequence = self.target.windows(X._offsets)
         errors = [part for _, part in self._errors(network, values, X, starts)]
-        return np.concatenate(errors).reshape(-1, values.shape[1])
+        nothing = np.empty((0, 1, values.shape[1]))
+        errors = np.concatenate(errors or [nothing]).reshape(-1, values.shape[1])
+        return errors, np.repeat(sequence, self.target.window)
 
     def distances(self, network, values, X):
         distances = np.full(len(values), np.nan)

@@ -1,11 +1,13 @@
 """Errors of a network on what it has not been fitted to: their normal distribution."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
-from scipy.stats import norm, rankdata
+from scipy.stats import norm
 
-from .units import Seen, units_of
+from .._network.losses.statistics import distinct
+from .units import units_of
 
 # Least scale of an error, in scales of the feature: below it are differences that
 # rounding makes.
@@ -33,31 +35,34 @@ class ErrorDistribution:
         return cls(np.zeros(n), np.ones(n))
 
     @classmethod
-    def fit(cls, errors, correlated):
-        """The one of errors (M, D), NaN where there is none.
+    def fit(cls, errors, weight, correlated):
+        """The one of errors (M, D), NaN where there is none, of these weights or None.
 
         Location and scale are the median and the interquartile range, and correlations
-        those of the normal scores of ranks (Boudt et al. 2012): half of the errors may
-        be outliers. A share D / (M + D) of the correlations is left out, without which
-        those of few errors could not be inverted.
+        those of the normal scores of ranks (Boudt et al. 2012), which a few outliers
+        hardly move. Of M distinct errors a share D / (M + D) of the correlations is
+        left out, without which those of a few could not be inverted.
         """
         units = []
         for column in errors.T:
-            column = column[~np.isnan(column)]
-            seen = Seen.of(column, None)
-            units.append(units_of(*seen[:2], True) if len(column) else (0.0, 1.0))
-        location, scale = np.array(units).T
+            there = ~np.isnan(column)
+            values = column[there], None if weight is None else weight[there]
+            units.append(
+                units_of(*distinct(*values), True) if there.any() else (0.0, 1.0)
+            )
+        location, scale = np.array(units).T.copy()
         scale = np.maximum(scale, LEAST_SCALE)
-        D = errors.shape[1]
-        if not correlated or D == 1:
+        D, there = errors.shape[1], ~np.isnan(errors).any(axis=1)
+        if not correlated or D == 1 or not there.any():
             return cls(location, scale)
-        errors = errors[~np.isnan(errors).any(axis=1)]
-        if len(errors) < 2:
-            return cls(location, scale)
-        scores = norm.ppf(rankdata(errors, axis=0) / (len(errors) + 1))
-        spread = np.sqrt((scores**2).mean(axis=0))
-        scores /= np.where(spread > 0, spread, 1.0)
-        correlation = (scores.T @ scores) / (len(errors) + D)
+        errors = errors[there]
+        weight = np.ones(len(errors)) if weight is None else weight[there]
+        scores = np.stack([_normal_scores(column, weight) for column in errors.T])
+        correlation = (scores * weight) @ scores.T
+        spread = np.sqrt(np.diag(correlation))
+        spread[spread == 0] = 1.0
+        M = len(np.unique(errors[:, 0]))
+        correlation *= M / (M + D) / np.outer(spread, spread)
         np.fill_diagonal(correlation, 1.0)
         return cls(location, scale, correlation)
 
@@ -90,6 +95,16 @@ class ErrorDistribution:
         those of the fit; NaN where no component is there."""
         return total(self.contributions(errors))
 
+    def distance_of(self, error):
+        """The distance of a lone error of one component, which Python has sooner."""
+        location, scale = self._line
+        z = (error - location) / scale
+        return z * z / 1
+
+    @cached_property
+    def _line(self):
+        return self.location.item(), self.scale.item()
+
     def _by_inverse(self, z, there):
         """z (N, D) times the inverse of the correlations of these components."""
         if self.correlation is None:
@@ -112,6 +127,14 @@ class ErrorDistribution:
                 part = part[np.ix_(there, there)]
             inverse = self.inverses[key] = np.linalg.inv(part)
         return inverse
+
+
+def _normal_scores(column, weight):
+    """Where a normal distribution has the ranks of the values of a column."""
+    values, inverse = np.unique(column, return_inverse=True)
+    of_values = np.bincount(inverse, weights=weight, minlength=len(values))
+    middle = of_values.cumsum() - of_values / 2
+    return norm.ppf(middle / of_values.sum())[inverse]
 
 
 def total(parts):

@@ -4,7 +4,8 @@
 of the features and, once it is trained, the distribution of its errors.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -61,12 +62,10 @@ class OwnStepsReader:
         if longest < needed:
             raise ValueError(
                 f"{self.name} with method={self.method!r} needs sequences of at least "
-                f"{needed} steps, but the longest has {longest} "
-                f"{'step' if longest == 1 else 'steps'}. Pass longer ones, or use "
-                f"{'a smaller window' if not self.ahead else 'a smaller n_ahead'}. Of "
-                "a 2-D X each row is a sequence of one feature (n_features = its "
-                "steps): pass one long sequence x of shape (n_steps, n_features) as "
-                "X = [x]."
+                f"{needed} steps, but the longest has {longest}. Pass longer ones, or "
+                f"use a smaller {'n_ahead' if self.ahead else 'window'}. Each row of a "
+                f"2-D X is a sequence, of as many steps as columns (n_features = "
+                f"{longest}): pass a long sequence x as X = [x]."
             )
         weight = y.weights(sample_weight)
         units = np.array([_units(column, weight) for column in y.values.T])
@@ -187,6 +186,13 @@ class OwnSteps:
             return y.replace(values=z[backward])
         return y.replace(values=self.later(z, y.offsets))
 
+    @cached_property
+    def line(self):
+        """Centre and scale of the only feature, or None."""
+        if len(self.centre) > 1:
+            return None
+        return self.centre.item(), self.scale.item()
+
     def later(self, z, offsets):
         """Of each step the next ones (N, ahead F), NaN behind the end."""
         F = z.shape[1]
@@ -215,10 +221,6 @@ class OwnSteps:
             return parts
         columns = [total(parts[:, k::F]) for k in range(F)]
         return np.stack(columns, axis=1)
-
-    def with_errors(self, **found):
-        """The target of a network that is trained."""
-        return replace(self, **found)
 
     # ---- what every target is asked ----------------------------------------------
 
