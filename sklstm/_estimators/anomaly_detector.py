@@ -373,12 +373,8 @@ class RecurrentDetector(OutlierMixin, BaseRecurrent):
         -------
         scores : ndarray of shape (n_samples,)
             By `aggregate` the mean or the lowest of the scores of the steps that have
-            one.
-
-        Raises
-        ------
-        ValueError
-            If a sequence is so short that none of its steps has a score.
+            one. A sequence in which none has, since it is too short, has the score
+            `offset_`, which says nothing: it is no outlier.
         """
         return self._score_samples(fitted_of(self), X)
 
@@ -386,15 +382,7 @@ class RecurrentDetector(OutlierMixin, BaseRecurrent):
         distances, offsets = self._over_steps(fitted, X, "distances")
         parts = _split(distances, offsets)
         scores = np.array([-self._of_sequence(part) for part in parts])
-        nothing = np.flatnonzero(np.isnan(scores))
-        if len(nothing):
-            i, needed = nothing[0], fitted.target.n_before + 1
-            raise ValueError(
-                f"Sample {i} has {len(parts[i])} step(s), of which none has a score: "
-                f"that needs {fitted.target.n_before} step(s) before it, and a value "
-                f"that is not missing. Pass sequences of {needed} steps at the least, "
-                "or use score_steps, which has NaN for such steps."
-            )
+        scores[np.isnan(scores)] = fitted.target.offset  # says nothing
         return scores
 
     def decision_function(self, X: SequencesLike) -> np.ndarray:

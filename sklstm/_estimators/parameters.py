@@ -549,7 +549,7 @@ class Anomalies:
         so many steps, and scores know all steps so far whatever it is. For
         "reconstruction" it is what is given back, and the first ``window - 1`` steps of
         a sequence have no score. "auto" is 100, for "reconstruction" no more than the
-        shortest sequence has.
+        shortest sequence of 10 steps or more has.
         """)
 
     n_ahead = Parameter(1, integer()).means("""

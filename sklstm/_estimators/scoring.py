@@ -11,7 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from .._targets.errors import total
+from .._targets.own_steps import LARGEST
 from ..sequences._stacking import as_offsets
+from .overflow import warn_if_not_finite
 from .state import State
 
 # Row-steps of windows that are reconstructed at a time.
@@ -79,6 +81,7 @@ class Prediction:
         """Errors (N, ahead F) at the steps of X, which the network reads and which has
         these values, NaN where some are missing."""
         raw = network.predict(*X._as_rows()).astype(np.float64)
+        warn_if_not_finite(raw, "prediction", offsets=X._offsets)
         z = self.target.standardized(values)
         return self.target.prediction_errors(z, raw, X._offsets)
 
@@ -102,11 +105,13 @@ class Prediction:
         then. The network reads x (n, .), whose values are (n, F)."""
         (before,) = state.kept
         raw, layers, _ = network.step(x, state.network.layers, None)
+        warn_if_not_finite(raw, "prediction")
         target = self.target
         if before.size == 1 and target.line is not None:
             # Python has the bits of one number sooner than NumPy.
             centre, scale = target.line
-            error = (values.item() - centre) / scale - before.item()
+            z = (values.item() - centre) / scale
+            error = max(-LARGEST, min(z, LARGEST)) - before.item()
             distances = np.array([target.errors.distance_of(error)])
             return distances, layers, (raw[:, np.newaxis],)
         z = self.target.standardized(values)
@@ -175,6 +180,9 @@ class Reconstruction:
             part = np.ascontiguousarray(starts[begin : begin + size])
             rows = part[:, np.newaxis] + np.arange(W - 1, -1, -1)
             raw = network.predict(data, part, np.full(len(part), W, part.dtype))
+            raw = raw.astype(np.float64)
+            sequence = np.searchsorted(offsets, part, side="right") - 1
+            _warn(raw, np.repeat(sequence, W))
             yield part + W - 1, z[rows] - raw.reshape(*rows.shape, -1)
 
     def begin(self, n):
@@ -210,8 +218,16 @@ class Reconstruction:
             starts = as_offsets(np.full(n, W))
             raw = network.predict(
                 read.reshape(n * W, F), starts[:-1], np.full(n, W, np.intp)
-            )
+            ).astype(np.float64)
+            _warn(raw, np.repeat(np.arange(n), W))
             z = self.target.standardized(had)[:, ::-1]
             distances = self._of_windows(z - raw.reshape(z.shape))
             read, had = read[:, 1:], had[:, 1:]
         return distances, state.network.layers, (read, had)
+
+
+def _warn(raw, sequence):
+    """Say which sequence has outputs (N, F) that are not finite, of those each is of."""
+    if not np.isfinite(np.vdot(raw, raw)):
+        offsets = np.append(0, np.bincount(sequence).cumsum())
+        warn_if_not_finite(raw, "reconstruction", offsets=offsets)

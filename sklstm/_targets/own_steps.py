@@ -15,8 +15,12 @@ from .errors import ErrorDistribution, total
 from .steps import StepTarget
 from .units import Seen, units_of
 
-# Most steps of the windows of "auto".
-AUTO_WINDOW = 100
+# Most steps of the windows of "auto", and the least of sequences it looks at.
+AUTO_WINDOW, LEAST_AUTO_WINDOW = 100, 10
+
+
+# Largest standardised value: its square is a number.
+LARGEST = 1e100
 
 
 class OwnStepsLoss(AtSteps):
@@ -57,7 +61,9 @@ class OwnStepsReader:
         if window == "auto":
             window = AUTO_WINDOW
             if self.method == "reconstruction":
-                window = max(1, min(window, int(y.lengths.min())))
+                whole = y.lengths[y.lengths >= LEAST_AUTO_WINDOW]
+                whole = y.lengths if not len(whole) else whole
+                window = max(1, min(window, int(whole.min())))
         needed = window if self.method == "reconstruction" else self.ahead + 1
         if longest < needed:
             raise ValueError(
@@ -153,7 +159,9 @@ class OwnSteps:
 
     def standardized(self, values):
         """Features (N, F) in units in which they are about one, in float64."""
-        return (values - self.centre) / self.scale
+        with np.errstate(over="ignore"):
+            z = (values - self.centre) / self.scale
+        return np.clip(z, -LARGEST, LARGEST, out=z)
 
     def windows(self, offsets, stride=None):
         """First rows and lengths of the parts of sequences that a fit takes as samples,
@@ -167,7 +175,7 @@ class OwnSteps:
             stride = W - self.ahead
             counts = np.maximum(-(-(lengths - self.ahead) // stride), 0)
         else:
-            stride = stride or max(1, W // 4)
+            stride = stride or max(1, W // 2)
             counts = np.where(lengths < W, 0, -(-(lengths - W) // stride) + 1)
         sequence = np.repeat(np.arange(len(lengths)), counts)
         number = np.arange(len(sequence)) - np.repeat(as_offsets(counts)[:-1], counts)

@@ -1,9 +1,12 @@
-"""Inputs in units of their own: (x - centre) / scale."""
+"""Inputs in units of their own: (x - centre) / scale, within bounds."""
 
 import numpy as np
 
 from ..steps import Steps
 from .layer import Layer
+
+# What is further out is as unusual for the network, and leaves its numbers finite.
+FAR = 100
 
 
 class Standardize(Layer):
@@ -24,6 +27,7 @@ class Standardize(Layer):
         np.take(x.values, x.rows, axis=0, out=values, mode="clip")
         values -= self.centre
         values /= self.scale
+        np.clip(values, -FAR, FAR, out=values)
         return Steps(values, np.arange(N), x.schedule, x.ends), None
 
     def backward(self, d_y, tape, d_weights):
@@ -32,6 +36,8 @@ class Standardize(Layer):
     def step(self, x, state):
         x = x - self.centre
         x /= self.scale
+        np.maximum(x, -FAR, out=x)
+        np.minimum(x, FAR, out=x)
         return x, None
 
     def n_elements(self, n_sequences, n_steps):
