@@ -111,7 +111,7 @@ class Prediction:
             # Python has the bits of one number sooner than NumPy.
             centre, scale = target.line
             z = (values.item() - centre) / scale
-            error = max(-LARGEST, min(z, LARGEST)) - before.item()
+            error = min(max(z, -LARGEST), LARGEST) - before.item()
             distances = np.array([target.errors.distance_of(error)])
             return distances, layers, (raw[:, np.newaxis],)
         z = self.target.standardized(values)
@@ -227,7 +227,7 @@ class Reconstruction:
 
 
 def _warn(raw, sequence):
-    """Say which sequence has outputs (N, F) that are not finite, of those each is of."""
+    """Say which sequence has outputs (N, F) that are not finite, by that of each."""
     if not np.isfinite(np.vdot(raw, raw)):
         offsets = np.append(0, np.bincount(sequence).cumsum())
         warn_if_not_finite(raw, "reconstruction", offsets=offsets)
