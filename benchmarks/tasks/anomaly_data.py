@@ -36,9 +36,9 @@ class Heartbeats(NamedTuple):
 
 
 def heartbeats(cache, seed):
-    """ECG5000 as in the tutorial of curiousily, "Time Series Anomaly Detection using LSTM
-    Autoencoders with PyTorch": both parts together, 85 % of the normal class to fit, and
-    of the rest two thirds for validation and one for the test, 145 heartbeats.
+    """ECG5000 as in curiousily's tutorial "Time Series Anomaly Detection using LSTM
+    Autoencoders with PyTorch": both parts together, 85 % of the normal class to fit,
+    and of the rest two thirds for validation and one for the test, 145 heartbeats.
     """
     split = data.load("ECG5000", cache=cache)
     X = np.concatenate([split.X_train.to_padded(), split.X_test.to_padded()])
@@ -50,8 +50,8 @@ def heartbeats(cache, seed):
 
 
 class Series(NamedTuple):
-    """A long series: values (n,), whether a step is in a window with an anomaly, and how
-    many steps there are to fit."""
+    """A long series: values (n,), whether a step is in a window with an anomaly, and
+    how many steps there are to fit."""
 
     name: str
     values: np.ndarray
