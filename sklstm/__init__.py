@@ -34,6 +34,7 @@ else:
 
 # Imported when they are first asked for: estimators, each with its module, and folders.
 _TASKS = {
+    "DetectorState": "scoring",
     "LSTMAnomalyDetector": "anomaly_detector",
     "LSTMStepRegressor": "step_regressor",
     "LSTMTagger": "tagger",
@@ -48,6 +49,7 @@ _SUBMODULES = (
 )
 
 __all__ = [
+    "DetectorState",
     "GRUClassifier",
     "GRURegressor",
     "LSTMAnomalyDetector",

@@ -70,6 +70,10 @@ class RecurrentDetector(OutlierMixin, BaseRecurrent):
     window_ : int
         Steps of a window.
 
+    weights_ : dict of str to ndarray
+        Here the lowest layer reads standardised features, and the head is in units of
+        X. The layers of a decoder come behind those of the encoder.
+
     out_activation_ : str
         "identity".
 
@@ -116,6 +120,7 @@ class RecurrentDetector(OutlierMixin, BaseRecurrent):
     # Choices that a network which reads no further than a step does not have.
     bidirectional, pooling, tbptt = False, None, None
     embedding_dim = embedding_weights = categorical_features = None
+    _exchanged = False
     # As of LocalOutlierFactor: `predict` is for sequences that are new.
     novelty = True
 

@@ -118,6 +118,8 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
     _start = None
     # Categories of the columns of X, of a fit that finds them by dtype.
     _categories = None
+    # Whether other libraries can have the network.
+    _exchanged = True
 
     def set_params(self: Estimator, **params: Any) -> Estimator:
         """Set parameters of the estimator.

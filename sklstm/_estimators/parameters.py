@@ -534,6 +534,35 @@ SHARE = options("auto") | SHARE
 class Anomalies:
     """What a detector of anomalies has besides."""
 
+    hidden_layer_sizes = Parameter((64,), integer() | SIZES).means("""
+        Hidden units of each layer. Several layers are stacked: each reads the hidden
+        states of the one below. With ``method="reconstruction"`` the encoder has these
+        layers, and the decoder the same in the other order.
+        """)
+
+    dropout = Parameter(0.0, number(0, 1)).means("""
+        Share of what each layer hands on to the next, or to the head, that is set to
+        zero in training [Srivastava2014]_: at random for every step. The rest is
+        divided by ``1 - dropout``; scores drop nothing.
+        """)
+
+    alpha = Parameter(0.0, number(0)).means("""
+        Strength of the L2 penalty on the weights, not the biases. For "adamw" the rate
+        of decay; for the other solvers a term ``alpha / 2 * |W|**2`` in the loss,
+        divided by the windows of the minibatch times the mean weight of all (with
+        "lbfgs" by the weight of all).
+        """)
+
+    batch_size = Parameter("auto", integer() | options("auto")).means("""
+        Windows in a minibatch, at the most all of them. "auto" is a sixteenth of them,
+        but 8 to 32; up to 32 windows are not divided.
+        """)
+
+    early_stopping = Parameter(False, FLAG).means("""
+        Whether to stop when the loss on what is held out no longer improves, and to
+        keep the weights of the lowest. Not for "lbfgs".
+        """)
+
     method = Parameter("prediction", options("prediction", "reconstruction")).means("""
         What the network has to do with a sequence, at whose errors the scores look:
 

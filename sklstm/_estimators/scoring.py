@@ -36,6 +36,17 @@ class DetectorState(NamedTuple):
         With ``method="prediction"`` what the network predicted at the last steps, with
         "reconstruction" the steps that the next window begins with: as the network
         reads them, and as they were.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklstm import LSTMAnomalyDetector
+    >>> x = np.sin(np.arange(300) / 3)[:, np.newaxis]
+    >>> model = LSTMAnomalyDetector(8, max_iter=10, random_state=0).fit([x])
+    >>> state = model.initial_state(n_sequences=2)
+    >>> scores, state = model.score_step([[0.1], [0.2]], state)
+    >>> state.n_sequences
+    2
     """
 
     network: State

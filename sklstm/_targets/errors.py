@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from scipy.stats import norm
 
 from .._network.losses.statistics import distinct
 from .units import units_of
@@ -12,6 +11,8 @@ from .units import units_of
 # Least scale of an error, in scales of the feature: below it are differences that
 # rounding makes.
 LEAST_SCALE = 1e-3
+# Scales beyond which an error says nothing of how components go together.
+FAR = 3
 # Rows of which there are products of features at a time.
 ROWS = 4096
 
@@ -39,9 +40,9 @@ class ErrorDistribution:
         """The one of errors (M, D), NaN where there is none, of these weights or None.
 
         Location and scale are the median and the interquartile range, and correlations
-        those of the normal scores of ranks (Boudt et al. 2012), which a few outliers
-        hardly move. Of M distinct errors a share D / (M + D) of the correlations is
-        left out, without which those of a few could not be inverted.
+        those of the errors with no component beyond FAR scales, so that a few outliers
+        move nothing by much. Of M distinct errors a share D / (M + D) of the
+        correlations is left out, without which those of a few could not be inverted.
         """
         units = []
         for column in errors.T:
@@ -52,16 +53,19 @@ class ErrorDistribution:
             )
         location, scale = np.array(units).T.copy()
         scale = np.maximum(scale, LEAST_SCALE)
-        D, there = errors.shape[1], ~np.isnan(errors).any(axis=1)
-        if not correlated or D == 1 or not there.any():
+        D = errors.shape[1]
+        if not correlated or D == 1:
             return cls(location, scale)
-        errors = errors[there]
-        weight = np.ones(len(errors)) if weight is None else weight[there]
-        scores = np.stack([_normal_scores(column, weight) for column in errors.T])
-        correlation = (scores * weight) @ scores.T
+        z = (errors - location) / scale
+        there = (np.abs(z) <= FAR).all(axis=1)  # nor is any missing
+        if not there.any():
+            return cls(location, scale)
+        z, weight = z[there], None if weight is None else weight[there]
+        z -= np.average(z, axis=0, weights=weight)
+        correlation = (z if weight is None else z * weight[:, np.newaxis]).T @ z
         spread = np.sqrt(np.diag(correlation))
         spread[spread == 0] = 1.0
-        M = len(np.unique(errors[:, 0]))
+        M = len(np.unique(z[:, 0]))
         correlation *= M / (M + D) / np.outer(spread, spread)
         np.fill_diagonal(correlation, 1.0)
         return cls(location, scale, correlation)
@@ -127,14 +131,6 @@ class ErrorDistribution:
                 part = part[np.ix_(there, there)]
             inverse = self.inverses[key] = np.linalg.inv(part)
         return inverse
-
-
-def _normal_scores(column, weight):
-    """Where a normal distribution has the ranks of the values of a column."""
-    values, inverse = np.unique(column, return_inverse=True)
-    of_values = np.bincount(inverse, weights=weight, minlength=len(values))
-    middle = of_values.cumsum() - of_values / 2
-    return norm.ppf(middle / of_values.sum())[inverse]
 
 
 def total(parts):

@@ -20,14 +20,16 @@ class Standardize(Layer):
         n_kept = n_inputs - len(centre)
         self.centre = np.append(centre, np.zeros(n_kept)).astype(self.dtype)
         self.scale = np.append(scale, np.ones(n_kept)).astype(self.dtype)
+        self.least, self.most = -FAR * self.scale, FAR * self.scale
 
     def forward(self, x, run):
         N = len(x.rows)
         values = run.workspace().array("values", N, self.n_inputs)
         np.take(x.values, x.rows, axis=0, out=values, mode="clip")
-        values -= self.centre
+        with np.errstate(over="ignore"):
+            values -= self.centre
+        np.clip(values, self.least, self.most, out=values)
         values /= self.scale
-        np.clip(values, -FAR, FAR, out=values)
         return Steps(values, np.arange(N), x.schedule, x.ends), None
 
     def backward(self, d_y, tape, d_weights):
@@ -35,9 +37,9 @@ class Standardize(Layer):
 
     def step(self, x, state):
         x = x - self.centre
+        np.maximum(x, self.least, out=x)
+        np.minimum(x, self.most, out=x)
         x /= self.scale
-        np.maximum(x, -FAR, out=x)
-        np.minimum(x, FAR, out=x)
         return x, None
 
     def n_elements(self, n_sequences, n_steps):
