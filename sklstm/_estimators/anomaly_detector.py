@@ -7,6 +7,7 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
+from scipy.stats import norm
 from sklearn.base import OutlierMixin
 from sklearn.utils import check_scalar
 
@@ -14,6 +15,7 @@ from .._network.build import own_steps_network
 from .._network.losses.statistics import distinct
 from .._targets.errors import ErrorDistribution
 from .._targets.own_steps import OwnSteps, OwnStepsReader, steps_of
+from .._targets.units import units_of
 from .._training.samples import check_sample_weight
 from .._training.split import sample_keys
 from .._typing import ArrayLike, Estimator, SequencesLike
@@ -354,10 +356,16 @@ class RecurrentDetector(OutlierMixin, BaseRecurrent):
 
     def _threshold(self, distances, weight, share):
         """Minus the distance beyond which this share lies, at the least: half the way
-        to the next one."""
+        to the next one. Where "auto" has too few distances for that, it is where their
+        cube roots, which are nearly normal, would have it.
+        """
+        values, weight = distinct(distances, weight)
         if self.contamination != "auto":
             share = self.contamination
-        values, weight = distinct(distances, weight)
+        elif len(values) * share < 0.5:
+            centre, scale = units_of(np.cbrt(values), weight, True)
+            if scale > 0:
+                return float(-((centre + norm.isf(share) * scale) ** 3))
         above = weight.sum() - weight.cumsum()
         enough = np.flatnonzero(above >= share * weight.sum() * (1 - 1e-9))
         k = enough[-1] if len(enough) else len(values) - 1

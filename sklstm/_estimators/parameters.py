@@ -599,7 +599,9 @@ class Anomalies:
     contamination = Parameter("auto", SHARE).means("""
         The share of what is held out that is flagged, of its sequences and of its
         steps, which places `offset_` and `step_offset_`. "auto" flags one in a hundred
-        of the sequences and one in a thousand of the steps.
+        of the sequences and one in a thousand of the steps; where less than half a
+        sequence or step would be left, it goes by a normal distribution of the cube
+        roots [Wilson1931]_ of the distances, with their median and interquartile range.
         """)
 
     validation_fraction = Parameter(0.2, number(0, 1, closed="neither")).means("""

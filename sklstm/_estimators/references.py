@@ -57,6 +57,8 @@ REFERENCES = """
    Networks for Machine Learning, 2012.
 .. [Williams1990] R. J. Williams and J. Peng, "An Efficient Gradient-Based Algorithm for
    On-Line Training of Recurrent Network Trajectories", Neural Computation 2(4), 1990.
+.. [Wilson1931] E. B. Wilson and M. M. Hilferty, "The Distribution of Chi-Square",
+   Proceedings of the National Academy of Sciences 17(12), 1931.
 .. [Zhou2016] P. Zhou et al., "Attention-Based Bidirectional Long Short-Term Memory
    Networks for Relation Classification", ACL 2016.
 .. [Zhu1997] C. Zhu, R. H. Byrd, P. Lu and J. Nocedal, "Algorithm 778: L-BFGS-B", ACM
