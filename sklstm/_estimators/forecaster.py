@@ -48,6 +48,8 @@ from .series import (
 )
 from .tokens import asked_embedding, check_ids, table_rows
 
+# How often a horizon of the series is seen in training; many more are learnt by heart.
+TIMES_SEEN = 20
 # Numbers whose squares are numbers too.
 LARGEST = 1e150
 
@@ -289,7 +291,9 @@ class RecurrentForecaster(CellByName, RecurrentCore):
         if reset:
             asked = self._asked_windows(features_of(self), X)
             embedding = asked_embedding(self, features_of(self))
-            as_they_are = [*asked["targets"], *(embedding or {}).get("columns", ())]
+            as_they_are = [*(embedding or {}).get("columns", ())]
+            if self.scale is not None:
+                as_they_are += asked["targets"]
             units = units_of_features(X, sample_weight, as_they_are)
             self._windows = {**asked, **units}
             self.target_columns_ = asked["targets"]
@@ -501,14 +505,22 @@ class RecurrentForecaster(CellByName, RecurrentCore):
             )
         return samples
 
-    def _samples_an_epoch(self, X):
+    def _samples_an_epoch(self, n_samples, X):
         asked = self.windows_per_epoch
         if asked == "auto":
             asked = max(512, len(np.unique(X.series)))
         return len(X) if asked is None else min(asked, len(X))
 
+    def _epochs_of_plan(self, n_samples, batch_size, X):
+        """Windows of one series overlap: no more than that each of its horizons without
+        an overlap is seen some times."""
+        n_steps = X.given[0].lengths[np.unique(X.series)].sum()
+        most = TIMES_SEEN * n_steps / (self.horizon * n_samples)
+        epochs = super()._epochs_of_plan(n_samples, batch_size, X)
+        return int(np.clip(np.ceil(most), 10, max(epochs, 10)))
+
     def _feed(self, data, batch_size, X):
-        n = self._samples_an_epoch(X)
+        n = self._samples_an_epoch(len(X), X)
         return Draws(data, batch_size, X.series, n, shuffle=self.shuffle)
 
     # ---- forecasts -------------------------------------------------------------
@@ -743,7 +755,7 @@ class RecurrentForecaster(CellByName, RecurrentCore):
 @declared(
     but(Network, "bidirectional", "pooling"), Tokens, AnyCell, Forecast,
     but(Regression, "loss", "quantile"), but(Optimizer, "tbptt"),
-    but(Stopping, "early_stopping", "validation_fraction"), Data,
+    but(Stopping, "max_iter", "early_stopping", "validation_fraction"), Data,
 )  # fmt: skip
 class LSTMForecaster(RecurrentForecaster):
     """Forecasts of many series with one recurrent network.
