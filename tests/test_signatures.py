@@ -30,6 +30,7 @@ ESTIMATORS = [
     for task in ("Classifier", "Regressor")
 ]
 ESTIMATORS += [sklstm.LSTMTagger, sklstm.LSTMStepRegressor]
+ESTIMATORS += [sklstm.LSTMAnomalyDetector]
 every_estimator = pytest.mark.parametrize("Estimator", ESTIMATORS)
 
 
@@ -103,7 +104,10 @@ def test_annotations_are_types(Estimator):
     assert list(hints) == list(inspect.signature(Estimator).parameters)
     assert hints["hidden_layer_sizes"] == int | Sequence[int]
     assert hints["max_grad_norm"] == float | None
-    for name in ("fit", "partial_fit", "predict", "predict_step", "transform", "score"):
+    names = ["fit", "partial_fit", "predict", "predict_step", "transform", "score"]
+    if Estimator is sklstm.LSTMAnomalyDetector:  # has no y
+        names = ["fit", "predict", "score_steps", "score_step", "transform"]
+    for name in names:
         hints = get_type_hints(getattr(Estimator, name))
         assert {"X", "return"} <= hints.keys(), name
 

@@ -118,6 +118,8 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
     _start = None
     # Categories of the columns of X, of a fit that finds them by dtype.
     _categories = None
+    # Samples that a validation score needs.
+    _least_held_out = 2
     # Whether other libraries can have the network.
     _exchanged = True
 
@@ -323,7 +325,7 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
         try:
             held_out = self._read(X_val, y_val, weight_val, reset=False)
             self._reader().check_same(target, held_out.y)
-            if len(held_out.X) < 2:
+            if len(held_out.X) < self._least_held_out:
                 raise ValueError(
                     "there is one sample of a weight above zero; a validation score "
                     "needs at least 2."

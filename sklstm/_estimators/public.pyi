@@ -1014,14 +1014,14 @@ class LSTMAnomalyDetector(RecurrentDetector):
     Parameters
     ----------
     hidden_layer_sizes : int or tuple of int, default=(64,)
-        Hidden units of each layer, with ``bidirectional=True`` of each direction.
-        Several layers are stacked: each reads the hidden states of the one below.
+        Hidden units of each layer. Several layers are stacked: each reads the hidden
+        states of the one below. With ``method="reconstruction"`` the encoder has these
+        layers, and the decoder the same in the other order.
 
     dropout : float, default=0.0
-        Share of what each layer hands on that is set to zero in training
-        [Srivastava2014]_: at random for every step to the layer above, after `pooling`
-        to the head, of `embedding_dim` the rows of tokens, but not the numbers beside
-        them. The rest is divided by ``1 - dropout``; predictions drop nothing.
+        Share of what each layer hands on to the next, or to the head, that is set to
+        zero in training [Srivastava2014]_: at random for every step. The rest is
+        divided by ``1 - dropout``; scores drop nothing.
 
     recurrent_dropout : float, default=0.0
         Share of the hidden units that the recurrent weights do not see in training, the
@@ -1050,16 +1050,14 @@ class LSTMAnomalyDetector(RecurrentDetector):
         `early_stopping`, dropout or `tbptt`, and leaves no :meth:`partial_fit`.
 
     alpha : float, default=0.0
-        Strength of the L2 penalty on the weights (not the biases, nor the rows of
-        tokens). For "adamw" the rate
+        Strength of the L2 penalty on the weights, not the biases. For "adamw" the rate
         of decay; for the other solvers a term ``alpha / 2 * |W|**2`` in the loss,
-        divided by the samples of the minibatch times the mean weight of all samples
-        (with "lbfgs" by the weight of all samples).
+        divided by the windows of the minibatch times the mean weight of all (with
+        "lbfgs" by the weight of all).
 
     batch_size : int or "auto", default="auto"
-        Sequences in a minibatch, at the most all of them. "auto" is a sixteenth of
-        them, but 8 to 32, so that few sequences too make several updates an epoch; up
-        to 32 sequences are not divided.
+        Windows in a minibatch, at the most all of them. "auto" is a sixteenth of them,
+        but 8 to 32; up to 32 windows are not divided.
 
     shuffle : bool, default=True
         Whether to take the samples in another order in each epoch.
@@ -1127,10 +1125,8 @@ class LSTMAnomalyDetector(RecurrentDetector):
         mean loss is lowest. No effect with "cosine" unless with `early_stopping`.
 
     early_stopping : bool, default=False
-        Whether to set a part of the samples aside, to stop when neither the score on
-        them (see `validation_scores_`) nor the loss improves, and to keep the weights
-        that scored best. With `groups` passed to :meth:`fit`, whole groups are set
-        aside. Not for "lbfgs".
+        Whether to stop when the loss on what is held out no longer improves, and to
+        keep the weights of the lowest. Not for "lbfgs".
 
     validation_fraction : float, default=0.2
         The part of X that is not trained on, where the distribution of the errors and
@@ -1206,7 +1202,9 @@ class LSTMAnomalyDetector(RecurrentDetector):
     contamination : "auto" or float, default="auto"
         The share of what is held out that is flagged, of its sequences and of its
         steps, which places `offset_` and `step_offset_`. "auto" flags one in a hundred
-        of the sequences and one in a thousand of the steps.
+        of the sequences and one in a thousand of the steps; where less than half a
+        sequence or step would be left, it goes by a normal distribution of the cube
+        roots [Wilson1931]_ of the distances, with their median and interquartile range.
 
     Attributes
     ----------
@@ -1220,17 +1218,10 @@ class LSTMAnomalyDetector(RecurrentDetector):
     window_ : int
         Steps of a window.
 
-    out_activation_ : str
-        "identity".
-
-    loss_ : float
-        Mean loss of the last epoch: Huber's, of standardised features.
-
-    validation_scores_ : list of float or None
-        Minus the loss on what is held out after each epoch; None without early
-        stopping.
-
     weights_ : dict of str to ndarray
+        Here the lowest layer reads standardised features, and the head is in units of
+        X. The layers of a decoder come behind those of the encoder.
+
         The recurrent layers have ``weight_ih_l0`` (G H, F), ``weight_hh_l0`` (G H, H),
         ``bias_ih_l0`` (G H,), ``bias_hh_l0`` (G H,) and so on for each layer, which
         reads the H (of two directions 2 H) outputs of the one below, with the suffix
@@ -1244,6 +1235,16 @@ class LSTMAnomalyDetector(RecurrentDetector):
         ``head_weight`` (K, H), of two directions (K, 2 H), and ``head_bias`` (K,), with
         K the number of outputs, as in ``torch.nn.Linear``. Copies, read-only;
         :func:`~sklstm.export.from_torch` takes them back.
+
+    out_activation_ : str
+        "identity".
+
+    loss_ : float
+        Mean loss of the last epoch: Huber's, of standardised features.
+
+    validation_scores_ : list of float or None
+        Minus the loss on what is held out after each epoch; None without early
+        stopping.
 
     n_features_in_ : int
         Features per step; for 2-D X the number of columns.
@@ -1331,6 +1332,8 @@ class LSTMAnomalyDetector(RecurrentDetector):
        Networks for Anomaly Detection in Time Series", ESANN 2015.
     .. [Malhotra2016] P. Malhotra et al., "LSTM-based Encoder-Decoder for Multi-sensor
        Anomaly Detection", ICML 2016 Anomaly Detection Workshop, arXiv:1607.00148.
+    .. [Wilson1931] E. B. Wilson and M. M. Hilferty, "The Distribution of Chi-Square",
+       Proceedings of the National Academy of Sciences 17(12), 1931.
 
     Examples
     --------
@@ -1388,10 +1391,10 @@ class LSTMAnomalyDetector(RecurrentDetector):
     offset_: float
     step_offset_: float
     window_: int
+    weights_: dict[str, np.ndarray]
     out_activation_: str
     loss_: float
     validation_scores_: list[float] | None
-    weights_: dict[str, np.ndarray]
     n_features_in_: int
     feature_names_in_: np.ndarray
     n_iter_: int
