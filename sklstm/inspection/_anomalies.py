@@ -21,7 +21,8 @@ FLAGGED = "#d55e00"
 class AnomalyDisplay:
     """A sequence, the scores of its steps, and those below the threshold.
 
-    What is flagged has a band behind it in both. Made by :meth:`from_estimator`. All parameters are stored as attributes.
+    What is flagged has a band behind it in both. Made by :meth:`from_estimator`. All
+    parameters are stored as attributes.
 
     Parameters
     ----------
