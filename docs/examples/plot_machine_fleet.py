@@ -2,10 +2,9 @@
 Anomalies in a fleet of machines
 ================================
 
-Forty machines, each with three sensors, have been recorded for some days while they were
-well. A detector learns what is normal from some of them, finds its thresholds on others,
-and then looks at a week in which some machines break: which ones, when, and at which
-sensor.
+Forty machines, each with three sensors, have been recorded while they were well. A
+detector learns what is normal from some of them, finds its thresholds on others, and
+then looks at a week in which some machines break: which, when, and at which sensor.
 """
 
 # %%
@@ -39,8 +38,14 @@ def machine(n_steps):
 
 recordings = [machine(rng.integers(150, 300)) for _ in range(80)]
 machines = np.repeat(np.arange(40), 2)  # two recordings of each machine
-X = SequenceArray.from_list(recordings)
-X = SequenceArray(X.data, X.offsets, feature_names=SENSORS)
+
+
+def named(sequences):
+    sequences = SequenceArray.from_list(sequences)
+    return SequenceArray(sequences.data, sequences.offsets, feature_names=SENSORS)
+
+
+X = named(recordings)
 
 # %%
 # With ``groups``, all recordings of a machine are on the same side: the thresholds come
@@ -63,32 +68,28 @@ for k, x in enumerate(week[:10]):
         x[100:, 1] += 12 * (1 - np.exp(-np.arange(n_after) / 20))
     else:
         x[100:, 2] += 0.15
+week = named(week)
 is_broken = np.arange(20) < 10
 labels = model.predict(week)
-print(
-    f"found {np.sum(labels[:10] == -1)} of 10, flagged {np.sum(labels[10:] == -1)} of "
-    f"10 that are well; ROC AUC {roc_auc_score(~is_broken, model.score_samples(week)):.3f}"
-)
+area = roc_auc_score(~is_broken, model.score_samples(week))
+found, false_alarms = np.sum(labels[:10] == -1), np.sum(labels[10:] == -1)
+print(f"found {found} of 10, false alarms {false_alarms} of 10; ROC AUC {area:.3f}")
 
 # %%
 # When: the first step that is flagged after the break. Where: the sensor that has most
 # of the scores from there on.
 
+labels = model.predict_steps(week[:4])
+contributions = model.feature_contributions(week[:4])
 for k in range(4):
-    flagged = np.flatnonzero(model.predict_steps([week[k]])[0][100:] == -1)
-    if not len(flagged):
-        print(f"machine {k}: not found")
-        continue
-    parts = model.feature_contributions([week[k]])[0][100:]
-    share = np.nansum(parts, axis=0) / np.nansum(parts)
-    sensor = SENSORS[share.argmax()]
-    print(f"machine {k}: found {flagged[0]} steps after it broke, {sensor}")
+    flagged = np.flatnonzero(labels[k][100:] == -1)
+    share = np.sum(contributions[k][100:], axis=0)
+    sensor = SENSORS[share.argmin()]  # scores are negative
+    print(f"machine {k}: {flagged[0]} steps after it broke, {sensor}")
 
 # %%
 # One of them, with the steps that are flagged. Each value for itself would be normal at
 # another time.
 
-display = AnomalyDisplay.from_estimator(model, SequenceArray.from_list(week[:1]))
-display.feature_names = SENSORS
-display.plot()
+AnomalyDisplay.from_estimator(model, week).plot()
 plt.show()

@@ -9,8 +9,8 @@ over a few steps, and the threshold of the average comes from normal streams.
 """
 
 # %%
-# What is normal: a wave whose period wanders. One long series is enough to fit; its last
-# fifth is held out, and the thresholds are found there.
+# What is normal: a wave whose period wanders. One long series is enough to fit; its
+# last fifth is held out, and the thresholds are found there.
 
 from time import perf_counter
 
