@@ -30,6 +30,7 @@ if _TYPE_CHECKING:  # for editors, which run no code: what there is in the end
         RNNClassifier,
         RNNRegressor,
     )
+    from ._estimators.scoring import DetectorState
 else:
     from ._estimators.families import (
         GRUClassifier,

@@ -236,7 +236,8 @@ def test_what_is_broken_is_found(method):
     model = small(method, max_iter=60, hidden_layer_sizes=16).fit(X)
     assert (model.predict(test) == 1).mean() >= 0.8
     assert (model.predict(broken) == -1).mean() >= 0.9
-    worst = [int(np.nanargmin(scores)) for scores in model.score_steps(broken)]
+    # behind the first steps, at which a network does not know the phase
+    worst = [4 + np.nanargmin(scores[4:]) for scores in model.score_steps(broken)]
     assert np.mean(np.array(worst) >= 20) >= 0.9
     shares = [
         parts[t] / parts[t].sum()

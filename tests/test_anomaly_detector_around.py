@@ -11,6 +11,7 @@ import sklstm
 from sklstm import DetectorState, LSTMAnomalyDetector, LSTMStepRegressor
 from sklstm.export import from_torch, to_keras, to_onnx, to_torch
 from sklstm.inspection import AnomalyDisplay, GateDisplay, LossCurveDisplay
+from sklstm.utils import PyODAdapter
 
 
 def test_it_is_imported_when_it_is_asked_for():
@@ -171,6 +172,31 @@ def test_callbacks_see_an_estimator_that_scores():
         Listener(lambda estimator, context: context.task_name == "epoch")
     )
     assert stopped.fit(X).n_iter_ == 1 and np.isfinite(stopped.offset_)
+
+
+# ---- with the signs of PyOD --------------------------------------------------------
+
+
+@every_method
+def test_pyod(method):
+    x = np.concatenate(machines(12))
+    x[200] = 30.0
+    model = PyODAdapter(small(method), contamination=0.05).fit(x)
+    scores = model.detector_.score_steps([x])[0]
+    there = ~np.isnan(scores)
+    assert_array_equal(model.decision_scores_[there], -scores[there])
+    assert (model.decision_scores_[~there] == model.threshold_).all()
+    assert_array_equal(model.labels_, model.decision_scores_ > model.threshold_)
+    assert abs(model.labels_.sum() / there.sum() - 0.05) < 0.01
+    assert model.labels_[200] == 1 and set(model.labels_) == {0, 1}
+    assert_array_equal(model.decision_function(x[:, 0]), model.decision_scores_)
+    assert_array_equal(model.predict(x), model.labels_)
+    assert not hasattr(model.detector, "offset_")
+    for several in (machines(), np.zeros((2, 3, 1))):
+        with pytest.raises(ValueError, match="one series is needed"):
+            model.fit(several)
+    with pytest.raises(ValueError, match="contamination"):
+        PyODAdapter(small(), contamination=0.7).fit(x)
 
 
 # ---- the display -------------------------------------------------------------------

@@ -220,7 +220,7 @@ def noisy_wave(n):
 
 def print_speed(arguments, parallel):
     """Fit beside PyOD's at its settings, in turn; a step at a time."""
-    x = noisy_wave(2000)
+    x = noisy_wave(1000)
     if LSTMAD is None:
         skip("fit beside PyOD's LSTMAD", "PyOD is not installed")
     else:

@@ -122,7 +122,7 @@ class RecurrentDetector(CellByName, OutlierMixin, BaseRecurrent):
     # Choices that a network which reads no further than a step does not have.
     bidirectional, pooling, tbptt = False, None, None
     embedding_dim = embedding_weights = categorical_features = None
-    _exchanged = False
+    _exchanged, _least_held_out = False, 1
     # As of LocalOutlierFactor: `predict` is for sequences that are new.
     novelty = True
 
@@ -359,7 +359,7 @@ class RecurrentDetector(CellByName, OutlierMixin, BaseRecurrent):
     # ---- scores of whole sequences ------------------------------------------------
 
     def score_samples(self, X: SequencesLike) -> np.ndarray:
-        """Scores of sequences: the higher, the more normal.
+        """Score sequences: the higher, the more normal.
 
         Parameters
         ----------
@@ -384,7 +384,7 @@ class RecurrentDetector(CellByName, OutlierMixin, BaseRecurrent):
         return scores
 
     def decision_function(self, X: SequencesLike) -> np.ndarray:
-        """Scores of sequences, above the threshold positive.
+        """Score sequences, positive where they are above the threshold.
 
         Parameters
         ----------
@@ -419,7 +419,7 @@ class RecurrentDetector(CellByName, OutlierMixin, BaseRecurrent):
     # ---- scores of steps -------------------------------------------------------------
 
     def score_steps(self, X: SequencesLike) -> np.ndarray:
-        """Scores of all steps: the higher, the more normal.
+        """Score all steps: the higher, the more normal.
 
         Parameters
         ----------

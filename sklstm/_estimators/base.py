@@ -120,6 +120,8 @@ class RecurrentCore(CallbackSupport, Versioned, BaseEstimator):
     _categories = None
     # What a fit has found.
     _found = Fitted
+    # Samples that a validation score needs.
+    _least_held_out = 2
     # Whether other libraries can have the network.
     _exchanged = True
 
@@ -334,7 +336,7 @@ class RecurrentCore(CallbackSupport, Versioned, BaseEstimator):
         try:
             held_out = self._read(X_val, y_val, weight_val, reset=False)
             self._reader().check_same(target, held_out.y)
-            if len(held_out.X) < 2:
+            if len(held_out.X) < self._least_held_out:
                 raise ValueError(
                     "there is one sample of a weight above zero; a validation score "
                     "needs at least 2."

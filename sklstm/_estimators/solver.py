@@ -155,7 +155,7 @@ def batch_size_of(estimator, samples, network, n_samples):
     return batch_size
 
 
-def planned_epochs(estimator, n_samples, batch_size, X):
+def planned_epochs(estimator, n_samples, batch_size, X=None):
     """How many epochs a fit may make."""
     if estimator.max_iter != "auto":
         return estimator.max_iter

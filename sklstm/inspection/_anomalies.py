@@ -19,10 +19,10 @@ FLAGGED = "#d55e00"
 
 
 class AnomalyDisplay:
-    """A sequence, the scores of its steps and the threshold, with the steps that are
-    flagged.
+    """A sequence, the scores of its steps, and those below the threshold.
 
-    Made by :meth:`from_estimator`. All parameters are stored as attributes.
+    What is flagged has a band behind it in both. Made by :meth:`from_estimator`. All
+    parameters are stored as attributes.
 
     Parameters
     ----------
@@ -75,8 +75,9 @@ class AnomalyDisplay:
     >>> import numpy as np
     >>> from sklstm import LSTMAnomalyDetector
     >>> from sklstm.inspection import AnomalyDisplay
-    >>> x = np.sin(np.arange(600) / 3)[:, np.newaxis]
-    >>> model = LSTMAnomalyDetector(8, max_iter=20, random_state=0).fit([x])
+    >>> noise = np.random.default_rng(0).normal(0, 0.05, 2000)
+    >>> x = (np.sin(np.arange(2000) / 3) + noise)[:, np.newaxis]
+    >>> model = LSTMAnomalyDetector(16, random_state=0).fit([x])
     >>> broken = x[:100].copy()
     >>> broken[60:] = 0.5
     >>> display = AnomalyDisplay.from_estimator(model, [broken])
