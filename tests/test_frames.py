@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -135,6 +135,41 @@ def test_a_column_that_is_text_in_one_table_alone():
     frames = [pd.DataFrame({"x": [np.nan, np.nan]}), pd.DataFrame({"x": ["u", "v"]})]
     result = TimeDistributed(OneHotEncoder(sparse_output=False)).fit_transform(frames)
     assert np.concatenate(result).sum(axis=1).tolist() == [1] * 4
+
+
+@pytest.mark.parametrize(
+    "columns",
+    ["pulse", ["pulse"], make_column_selector("pulse"), slice("pulse", "pulse")],
+)
+@pytest.mark.parametrize("in_pipeline", [False, True])
+def test_names_of_numbers(columns, in_pipeline):
+    """Of sequences with names, without text, and without set_output."""
+    flat = ColumnTransformer([("s", Reshaping(), columns)])
+    model = TimeDistributed(make_pipeline(flat) if in_pipeline else flat)
+    frame = TABLE[["id", "pulse"]].assign(beat=1.0)[["id", "beat", "pulse"]]
+    X = SequenceArray.from_long(frame, by="id")
+    assert_array_equal(model.fit_transform(X).data[:, 0], frame["pulse"])
+    assert_array_equal(model.transform(X[2:]).data[:, 0], frame["pulse"][6:])
+    assert model.fit_transform(X).ids.tolist() == X.ids.tolist()
+    parts = parts_of(frame, columns=["beat", "pulse"])
+    assert_array_equal(np.concatenate(model.fit_transform(parts))[:, 0], frame["pulse"])
+    # without names
+    with pytest.raises(ValueError, match="columns using strings|can only be applied"):
+        model.fit(SequenceArray(X.data, X.offsets))
+
+
+class Reshaping(TransformerMixin, BaseEstimator):
+    """One column, also where it is given a Series."""
+
+    def fit(self, X, y=None):
+        self.n_columns_ = 1
+        return self
+
+    def transform(self, X):
+        return np.asarray(X).reshape(len(X), -1)
+
+    def get_feature_names_out(self, names=None):
+        return np.array(["pulse"], dtype=object)
 
 
 def test_numbers_alone_are_arrays_as_before():

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from numbers import Number
 from typing import Any
 
 import numpy as np
+from sklearn.compose import ColumnTransformer, make_column_selector
+from sklearn.pipeline import Pipeline
 
 from ..sequences._check import Features, check_features, features_of, record_features
 from ..sequences._columns import is_frame, is_missing, objects_as_floats
@@ -82,6 +86,30 @@ def _has_words(frame):
             if not name.startswith(("decimal", "null")):
                 return True
     return False
+
+
+def takes_names(transformer):
+    """Whether it is a ColumnTransformer, or begins with one, that chooses by name."""
+    while isinstance(transformer, Pipeline) and transformer.steps:
+        transformer = transformer.steps[0][1]
+    if not isinstance(transformer, ColumnTransformer):
+        return False
+    return any(_are_names(columns) for _, _, columns in transformer.transformers)
+
+
+def _are_names(columns):
+    if isinstance(columns, (str, make_column_selector)):
+        return True
+    if isinstance(columns, slice):
+        return isinstance(columns.start, str) or isinstance(columns.stop, str)
+    return isinstance(columns, Iterable) and any(isinstance(c, str) for c in columns)
+
+
+def library_for(X):
+    """Whose DataFrame gives names to numbers: that of the tables in X, else pandas."""
+    if isinstance(X, (list, tuple)) and is_frame(X[0]):
+        return package_of(X[0])
+    return "pandas" if find_spec("pandas") else "default"
 
 
 def validate_frames(estimator, frames, *, reset):
