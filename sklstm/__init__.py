@@ -10,11 +10,19 @@ from ._version import __version__
 from .sequences import SequenceArray
 
 if _TYPE_CHECKING:  # for editors, which run no code: what there is in the end
-    from . import datasets, export, inspection, preprocessing, utils  # noqa: F401
+    from . import (  # noqa: F401
+        datasets,
+        export,
+        forecasting,
+        inspection,
+        preprocessing,
+        utils,
+    )
     from ._estimators.public import (
         GRUClassifier,
         GRURegressor,
         LSTMClassifier,
+        LSTMForecaster,
         LSTMRegressor,
         LSTMStepRegressor,
         LSTMTagger,
@@ -32,10 +40,15 @@ else:
     )
 
 # Imported when they are first asked for: estimators, each with its module, and folders.
-_TASKS = {"LSTMStepRegressor": "step_regressor", "LSTMTagger": "tagger"}
+_TASKS = {
+    "LSTMForecaster": "forecaster",
+    "LSTMStepRegressor": "step_regressor",
+    "LSTMTagger": "tagger",
+}
 _SUBMODULES = (
     "datasets",
     "export",
+    "forecasting",
     "inspection",
     "preprocessing",
     "sequences",
@@ -46,6 +59,7 @@ __all__ = [
     "GRUClassifier",
     "GRURegressor",
     "LSTMClassifier",
+    "LSTMForecaster",
     "LSTMRegressor",
     "LSTMStepRegressor",
     "LSTMTagger",

@@ -10,34 +10,17 @@ from .._network.build import every_step_network
 from .._targets.step_reading import pair_steps, split_weight
 from .._training.samples import check_sample_weight
 from .._typing import ArrayLike, Estimator, SequencesLike
+from .cell_by_name import CellByName
 from .fitted import fitted_of
 from .overflow import warn_if_not_finite
 
-# Where the bias of the gate that remembers starts.
-FORGET_BIAS = {"lstm": 1.0, "lstm_peephole": 1.0, "gru": 0.0}
 
-
-class StepEstimator:
+class StepEstimator(CellByName):
     """Sequences in, something for each of their steps out."""
 
     _build = staticmethod(every_step_network)
     # All steps have a loss: these choices are of networks that read the last.
     pooling = tbptt = None
-
-    @property
-    def _cell(self):
-        return self.cell
-
-    @staticmethod
-    def _cell_parameters(cell):
-        """The parameters by which this cell was chosen."""
-        return {"cell": cell}
-
-    def _initial_options(self, lengths):
-        forget_bias = self.forget_bias
-        if forget_bias == "auto":
-            forget_bias = FORGET_BIAS.get(self.cell, 0.0)
-        return {"forget_bias": forget_bias, "longest": int(lengths.max())}
 
     def _asked_architecture(self):
         architecture = super()._asked_architecture()

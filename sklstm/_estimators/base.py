@@ -22,6 +22,7 @@ from .._sklearn.persistence import Versioned, plain
 from .._sklearn.warn import warn
 from .._targets.aligning import aligned
 from .._targets.reading import check_one_each
+from .._training.feeds import Minibatches
 from .._training.samples import Samples, check_groups, check_sample_weight
 from .._training.split import nothing_seen, remember, sample_keys, split
 from .._typing import ArrayLike, Estimator, SequencesLike
@@ -46,11 +47,8 @@ from .tokens import (
 from .transform import HiddenStates
 
 
-class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEstimator):
-    """Base class of the recurrent estimators.
-
-    A fitted network can also be fed a step at a time (:meth:`predict_step`) and give
-    its hidden states as features (:meth:`transform`).
+class RecurrentCore(CallbackSupport, Versioned, BaseEstimator):
+    """What has recurrent layers: its fit, and the way to its outputs.
 
     Attributes
     ----------
@@ -119,6 +117,8 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
     _start = None
     # Categories of the columns of X, of a fit that finds them by dtype.
     _categories = None
+    # What a fit has found.
+    _found = Fitted
 
     def set_params(self: Estimator, **params: Any) -> Estimator:
         """Set parameters of the estimator.
@@ -356,7 +356,7 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
                 first_value = observed_mean(samples.X, samples.weight)
             if embedding is not None:  # what is not known
                 first_value[list(embedding["columns"])] = 0
-        return Fitted(
+        return self._found(
             self._build,
             architecture,
             features,
@@ -392,6 +392,14 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
         self._sides = sides
         return given, held_out
 
+    def _samples_an_epoch(self, X):
+        """How many of the samples, of which X are the sequences, an epoch has."""
+        return len(X)
+
+    def _feed(self, data, batch_size, X):
+        """How the samples, of which X are the sequences, come to the training loop."""
+        return Minibatches(data, batch_size, shuffle=self.shuffle)
+
     def _asked_architecture(self):
         """What the parameters say of the network, as `Network` takes it."""
         return {
@@ -419,7 +427,7 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
         super().__setstate__(state)
         state = vars(self).get("_fitted")
         if state is not None:
-            self._fitted = Fitted.of(
+            self._fitted = self._found.of(
                 self._build, state, features_of(self), self._target_of
             )
 
@@ -472,6 +480,18 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
         tags.input_tags.two_d_array = True
         tags.input_tags.three_d_array = True
         tags.input_tags.allow_nan = self.missing != "error"
+        return tags
+
+
+class BaseRecurrent(HiddenStates, Streaming, RecurrentCore):
+    """Base class of the recurrent estimators that read sequences as they come.
+
+    A fitted network can also be fed a step at a time (:meth:`predict_step`) and give
+    its hidden states as features (:meth:`transform`).
+    """
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []  # `dtype` says which it is
         return tags
 

@@ -1,9 +1,10 @@
 """Looking into fitted networks: gates over time, how far gradients reach, loss curves,
-which features and steps a prediction needs, and tags in colour.
+which features and steps a prediction needs, tags in colour, and forecasts.
 
 The displays need matplotlib, which is imported when they draw.
 """
 
+from ._forecasts import ForecastDisplay
 from ._gates import GateDisplay
 from ._gradients import GradientNormsDisplay, gradient_norms
 from ._importance import sequence_permutation_importance
@@ -11,6 +12,7 @@ from ._loss_curves import LossCurveDisplay
 from ._tags import TagDisplay
 
 __all__ = [
+    "ForecastDisplay",
     "GateDisplay",
     "GradientNormsDisplay",
     "LossCurveDisplay",
