@@ -14,6 +14,7 @@ from sklearn.preprocessing import (
     FunctionTransformer,
     OneHotEncoder,
     OrdinalEncoder,
+    PolynomialFeatures,
     StandardScaler,
     TargetEncoder,
 )
@@ -218,6 +219,13 @@ def test_errors_of_transform(X):
         model.transform([x[["ward", "pulse"]] for x in X])
     with pytest.raises(ValueError, match="unknown categor"):
         model.transform([pd.DataFrame({"pulse": [1.0], "ward": ["z"], "level": [1]})])
+    for numbers, what in (
+        ([np.ones((2, 3))], "a list of ndarray"),
+        (SequenceArray(np.ones((2, 3)), [0, 2], COLUMNS), "of type SequenceArray"),
+        (np.ones((1, 2, 3)), "of type ndarray"),
+    ):
+        with pytest.raises(ValueError, match=f"fitted on .*'ward'.*X is {what}"):
+            model.transform(numbers)
     # not fitted on tables
     numbers = TimeDistributed(StandardScaler()).fit([x[["pulse"]] for x in X])
     with pytest.raises(ValueError, match="Column 'ward'.* is not numeric"):
@@ -233,6 +241,34 @@ def test_text_that_is_left_is_told(X):
         model.fit_transform(X)
     with pytest.raises(ValueError, match=message):
         model.fit(X).transform(X)
+
+
+def test_missing_numbers_are_placed(X):
+    steps = [x.copy() if hasattr(x, "copy") else x.clone() for x in X]
+    if hasattr(steps[2], "iloc"):
+        steps[2].iloc[1, 0] = np.nan
+    else:
+        pl = pytest.importorskip("polars")
+        steps[2] = steps[2].with_columns(pulse=pl.Series([6.0, np.nan, 8.0]))
+    columns = [("p", PolynomialFeatures(), ["pulse"]), ("w", OneHotEncoder(), ["ward"])]
+    model = TimeDistributed(ColumnTransformer(columns))
+    message = r"'pulse' \(sample 2, step 1\)\. Input X contains NaN"
+    with pytest.raises(ValueError, match=message):
+        model.fit(steps)
+    with pytest.raises(ValueError, match=message):
+        model.fit(X).transform(steps)
+
+
+def test_sequences_of_no_steps(X):
+    model = TimeDistributed(encoder()).fit(X)
+    assert [x.shape for x in model.transform([X[0][:0]] * 2)] == [(0, 5)] * 2
+
+
+def test_tables_of_two_packages():
+    pytest.importorskip("polars")
+    frames = [parts_of(TABLE)[0], parts_of(TABLE, "polars")[0]]
+    with pytest.raises(TypeError, match="tables in X are of pandas and polars"):
+        TimeDistributed(encoder()).fit(frames)
 
 
 def test_names_that_come_twice():

@@ -15,8 +15,9 @@ from sklearn.pipeline import Pipeline
 
 from ..sequences._check import Features, check_features, features_of, record_features
 from ..sequences._columns import is_frame, is_missing, objects_as_floats
+from ..sequences._long import missing_in
 from ..sequences._peers import package_of
-from ..sequences._stacking import as_offsets, common_columns
+from ..sequences._stacking import as_offsets, common_columns, place_of
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def frames_of(X, always=False):
     ):
         return None
     packages = {package_of(x) if is_frame(x) else None for x in X}
-    if len(packages) != 1 or packages == {None}:
+    if not packages or None in packages:
         return None
     if not always and not any(map(_has_words, X)):
         return None
@@ -61,6 +62,11 @@ def frames_of(X, always=False):
         raise ValueError(
             f"The tables have the columns {list(X[0].columns)}. Columns of text, "
             "categories or dates need names that are text, each of its own."
+        )
+    if len(packages) > 1:
+        raise TypeError(
+            f"The tables in X are of {' and '.join(sorted(packages))}. Make all of "
+            "them DataFrames of one package."
         )
     (package,) = packages
     concat = import_module(package).concat
@@ -120,6 +126,19 @@ def validate_frames(estimator, frames, *, reset):
         record_features(estimator, Features(n, n, None, names))
     else:
         check_features(type(estimator).__name__, features_of(estimator), frames)
+
+
+def places_of_missing(frames):
+    """The first missing value of each column that has one, in a sentence."""
+    import narwhals.stable.v2 as nw
+
+    places = []
+    for series in nw.from_native(frames.data).iter_columns():
+        missing = missing_in(series)
+        if missing.any():
+            sample, step = place_of(int(missing.argmax()), frames._offsets)
+            places.append(f"{series.name!r} (sample {sample}, step {step})")
+    return f"Columns with missing values, and the first of each: {', '.join(places)}."
 
 
 def as_numeric(

@@ -34,6 +34,7 @@ from ._frames import (
     as_numeric,
     frames_of,
     library_for,
+    places_of_missing,
     takes_names,
     validate_frames,
 )
@@ -319,6 +320,12 @@ class TimeDistributed(
             if frames is not None:
                 validate_frames(self, frames, reset=reset)
                 return frames, None
+            if not reset:
+                raise ValueError(
+                    f"{type(self).__name__} was fitted on a list of DataFrames with "
+                    f"the columns {self.feature_names_in_.tolist()}, and X is "
+                    f"{_what(X)}. Pass such a list, of one DataFrame for one sequence."
+                )
         return validate_layout(self, X, reset=reset, allow_nan=True)
 
     def _transform_steps(self, sequences):
@@ -439,6 +446,12 @@ class TimeDistributed(
         return tags
 
 
+def _what(X):
+    if isinstance(X, (list, tuple)) and len(X):
+        return f"a {type(X).__name__} of {type(X[0]).__name__}"
+    return f"of type {type(X).__name__}"
+
+
 def _as_input(data, names, library):
     """Return steps as the transformer is given them."""
     if library == "default" or is_frame(data):
@@ -448,6 +461,9 @@ def _as_input(data, names, library):
 
 def _call(method, sequences, as_input=np.asarray):
     """Return the matrix a method of the transformer makes of all steps."""
+    names_out = getattr(method.__self__, "get_feature_names_out", None)
+    if isinstance(sequences, Frames) and names_out and not len(sequences._data):
+        return np.empty((0, len(names_out())))
     if len(sequences._data) or isinstance(sequences, Frames):
         result = method(as_input(sequences.data))
         return _as_matrix(result, sequences, method.__self__)
@@ -479,8 +495,10 @@ def _naming_nan(transformer, sequences, n_steps):
     try:
         yield
     except ValueError as error:
-        if "NaN" not in str(error) or isinstance(sequences, Frames):
+        if "NaN" not in str(error):
             raise
+        if isinstance(sequences, Frames):
+            raise ValueError(f"{places_of_missing(sequences)} {error}") from error
         X = sequences
         if n_steps is not None:
             X = sequences.data.reshape(len(sequences), n_steps)

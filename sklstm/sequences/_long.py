@@ -248,7 +248,7 @@ def _way_out(by):
 
 def _refuse_missing(column):
     """Raise for a column of ``by`` or ``sort`` that is not complete."""
-    missing = _missing(column.series)
+    missing = missing_in(column.series)
     if missing.any():
         raise ValueError(
             f"Column {column.name!r} has a missing value in row "
@@ -256,7 +256,7 @@ def _refuse_missing(column):
         )
 
 
-def _missing(series):
+def missing_in(series):
     """Which values are None, NaN, NaT or NA."""
     missing = series.is_null().to_numpy()
     if series.dtype.is_float():
@@ -436,7 +436,7 @@ def _numbers_or_labels(column, what):
 
 def _refuse_varying(column, what, by, values, rows):
     """Raise where a sequence has several values."""
-    missing = _missing(column.series)
+    missing = missing_in(column.series)
     head = rows.first[rows.code]  # the first row of each row's sequence
     both = ~missing & ~missing[head]
     differ = missing != missing[head]
