@@ -217,7 +217,7 @@ def test_errors_of_transform(X):
         model.transform([x[["ward", "pulse", "level"]] for x in X])
     with pytest.raises(ValueError, match="X has 2 features, but TimeDistributed is"):
         model.transform([x[["ward", "pulse"]] for x in X])
-    with pytest.raises(ValueError, match="unknown categor"):
+    with pytest.raises(ValueError, match="unknown categories"):
         model.transform([pd.DataFrame({"pulse": [1.0], "ward": ["z"], "level": [1]})])
     for numbers, what in (
         ([np.ones((2, 3))], "a list of ndarray"),
