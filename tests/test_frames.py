@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -14,6 +14,7 @@ from sklearn.preprocessing import (
     FunctionTransformer,
     OneHotEncoder,
     OrdinalEncoder,
+    PolynomialFeatures,
     StandardScaler,
     TargetEncoder,
 )
@@ -137,6 +138,41 @@ def test_a_column_that_is_text_in_one_table_alone():
     assert np.concatenate(result).sum(axis=1).tolist() == [1] * 4
 
 
+@pytest.mark.parametrize(
+    "columns",
+    ["pulse", ["pulse"], make_column_selector("pulse"), slice("pulse", "pulse")],
+)
+@pytest.mark.parametrize("in_pipeline", [False, True])
+def test_names_of_numbers(columns, in_pipeline):
+    """Of sequences with names, without text, and without set_output."""
+    flat = ColumnTransformer([("s", Reshaping(), columns)])
+    model = TimeDistributed(make_pipeline(flat) if in_pipeline else flat)
+    frame = TABLE[["id", "pulse"]].assign(beat=1.0)[["id", "beat", "pulse"]]
+    X = SequenceArray.from_long(frame, by="id")
+    assert_array_equal(model.fit_transform(X).data[:, 0], frame["pulse"])
+    assert_array_equal(model.transform(X[2:]).data[:, 0], frame["pulse"][6:])
+    assert model.fit_transform(X).ids.tolist() == X.ids.tolist()
+    parts = parts_of(frame, columns=["beat", "pulse"])
+    assert_array_equal(np.concatenate(model.fit_transform(parts))[:, 0], frame["pulse"])
+    # without names
+    with pytest.raises(ValueError, match="columns using strings|can only be applied"):
+        model.fit(SequenceArray(X.data, X.offsets))
+
+
+class Reshaping(TransformerMixin, BaseEstimator):
+    """One column, also where it is given a Series."""
+
+    def fit(self, X, y=None):
+        self.n_columns_ = 1
+        return self
+
+    def transform(self, X):
+        return np.asarray(X).reshape(len(X), -1)
+
+    def get_feature_names_out(self, names=None):
+        return np.array(["pulse"], dtype=object)
+
+
 def test_numbers_alone_are_arrays_as_before():
     seen = []
 
@@ -181,8 +217,15 @@ def test_errors_of_transform(X):
         model.transform([x[["ward", "pulse", "level"]] for x in X])
     with pytest.raises(ValueError, match="X has 2 features, but TimeDistributed is"):
         model.transform([x[["ward", "pulse"]] for x in X])
-    with pytest.raises(ValueError, match="unknown categor"):
+    with pytest.raises(ValueError, match="unknown categories"):
         model.transform([pd.DataFrame({"pulse": [1.0], "ward": ["z"], "level": [1]})])
+    for numbers, what in (
+        ([np.ones((2, 3))], "a list of ndarray"),
+        (SequenceArray(np.ones((2, 3)), [0, 2], COLUMNS), "of type SequenceArray"),
+        (np.ones((1, 2, 3)), "of type ndarray"),
+    ):
+        with pytest.raises(ValueError, match=f"fitted on .*'ward'.*X is {what}"):
+            model.transform(numbers)
     # not fitted on tables
     numbers = TimeDistributed(StandardScaler()).fit([x[["pulse"]] for x in X])
     with pytest.raises(ValueError, match="Column 'ward'.* is not numeric"):
@@ -198,6 +241,34 @@ def test_text_that_is_left_is_told(X):
         model.fit_transform(X)
     with pytest.raises(ValueError, match=message):
         model.fit(X).transform(X)
+
+
+def test_missing_numbers_are_placed(X):
+    steps = [x.copy() if hasattr(x, "copy") else x.clone() for x in X]
+    if hasattr(steps[2], "iloc"):
+        steps[2].iloc[1, 0] = np.nan
+    else:
+        pl = pytest.importorskip("polars")
+        steps[2] = steps[2].with_columns(pulse=pl.Series([6.0, np.nan, 8.0]))
+    columns = [("p", PolynomialFeatures(), ["pulse"]), ("w", OneHotEncoder(), ["ward"])]
+    model = TimeDistributed(ColumnTransformer(columns))
+    message = r"'pulse' \(sample 2, step 1\)\. Input X contains NaN"
+    with pytest.raises(ValueError, match=message):
+        model.fit(steps)
+    with pytest.raises(ValueError, match=message):
+        model.fit(X).transform(steps)
+
+
+def test_sequences_of_no_steps(X):
+    model = TimeDistributed(encoder()).fit(X)
+    assert [x.shape for x in model.transform([X[0][:0]] * 2)] == [(0, 5)] * 2
+
+
+def test_tables_of_two_packages():
+    pytest.importorskip("polars")
+    frames = [parts_of(TABLE)[0], parts_of(TABLE, "polars")[0]]
+    with pytest.raises(TypeError, match="tables in X are of pandas and polars"):
+        TimeDistributed(encoder()).fit(frames)
 
 
 def test_names_that_come_twice():

@@ -10,6 +10,7 @@ from sklearn.utils import check_scalar
 
 from .._network.build import window_network
 from .._sklearn.warn import warn
+from .._targets.aligning import aligned
 from .._targets.conformal import conformal_margins, conformed
 from .._targets.horizon import HorizonReader, horizon_of
 from .._targets.numbers import make_loss
@@ -276,6 +277,7 @@ class RecurrentForecaster(CellByName, RecurrentCore):
     def _read(self, X, y, sample_weight, groups=None, *, reset):
         """Windows of valid series to train on; y is whether the last ones of these are
         held out for early stopping."""
+        (sample_weight,) = aligned(X, sample_weight=sample_weight)
         X = self._check_series(X, reset=reset)
         targets = columns_of(self._target_list, "target", features_of(self))
         make_loss(*self._reader().loss).check(
@@ -630,6 +632,7 @@ class RecurrentForecaster(CellByName, RecurrentCore):
         """
         fitted = fitted_of(self)
         windows = fitted.architecture["windows"]
+        (sample_weight,) = aligned(X, sample_weight=sample_weight)
         X = self._check_series(X, fitted=fitted)
         data, begins = matrix_of(X, windows, fitted.missing)
         horizon, lag = windows["horizon"], windows["lag"] or 1

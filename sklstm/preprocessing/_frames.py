@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from numbers import Number
 from typing import Any
 
 import numpy as np
+from sklearn.compose import ColumnTransformer, make_column_selector
+from sklearn.pipeline import Pipeline
 
 from ..sequences._check import Features, check_features, features_of, record_features
 from ..sequences._columns import is_frame, is_missing, objects_as_floats
+from ..sequences._long import missing_in
 from ..sequences._peers import package_of
-from ..sequences._stacking import as_offsets, common_columns
+from ..sequences._stacking import as_offsets, common_columns, place_of
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ def frames_of(X, always=False):
     ):
         return None
     packages = {package_of(x) if is_frame(x) else None for x in X}
-    if len(packages) != 1 or packages == {None}:
+    if not packages or None in packages:
         return None
     if not always and not any(map(_has_words, X)):
         return None
@@ -57,6 +62,11 @@ def frames_of(X, always=False):
         raise ValueError(
             f"The tables have the columns {list(X[0].columns)}. Columns of text, "
             "categories or dates need names that are text, each of its own."
+        )
+    if len(packages) > 1:
+        raise TypeError(
+            f"The tables in X are of {' and '.join(sorted(packages))}. Make all of "
+            "them DataFrames of one package."
         )
     (package,) = packages
     concat = import_module(package).concat
@@ -84,6 +94,30 @@ def _has_words(frame):
     return False
 
 
+def takes_names(transformer):
+    """Whether it is a ColumnTransformer, or begins with one, that chooses by name."""
+    while isinstance(transformer, Pipeline) and transformer.steps:
+        transformer = transformer.steps[0][1]
+    if not isinstance(transformer, ColumnTransformer):
+        return False
+    return any(_are_names(columns) for _, _, columns in transformer.transformers)
+
+
+def _are_names(columns):
+    if isinstance(columns, (str, make_column_selector)):
+        return True
+    if isinstance(columns, slice):
+        return isinstance(columns.start, str) or isinstance(columns.stop, str)
+    return isinstance(columns, Iterable) and any(isinstance(c, str) for c in columns)
+
+
+def library_for(X):
+    """Whose DataFrame gives names to numbers: that of the tables in X, else pandas."""
+    if isinstance(X, (list, tuple)) and is_frame(X[0]):
+        return package_of(X[0])
+    return "pandas" if find_spec("pandas") else "default"
+
+
 def validate_frames(estimator, frames, *, reset):
     """Let the estimator remember the columns, or compare them with those of fit."""
     n, names = frames.n_features, frames.feature_names
@@ -92,6 +126,19 @@ def validate_frames(estimator, frames, *, reset):
         record_features(estimator, Features(n, n, None, names))
     else:
         check_features(type(estimator).__name__, features_of(estimator), frames)
+
+
+def places_of_missing(frames):
+    """The first missing value of each column that has one, in a sentence."""
+    import narwhals.stable.v2 as nw
+
+    places = []
+    for series in nw.from_native(frames.data).iter_columns():
+        missing = missing_in(series)
+        if missing.any():
+            sample, step = place_of(int(missing.argmax()), frames._offsets)
+            places.append(f"{series.name!r} (sample {sample}, step {step})")
+    return f"Columns with missing values, and the first of each: {', '.join(places)}."
 
 
 def as_numeric(

@@ -29,7 +29,15 @@ from ..sequences._check import validate_layout
 from ..sequences._columns import is_frame
 from ..sequences._peers import package_of
 from ._containers import deliver, is_array, names_in, restore
-from ._frames import Frames, as_numeric, frames_of, validate_frames
+from ._frames import (
+    Frames,
+    as_numeric,
+    frames_of,
+    library_for,
+    places_of_missing,
+    takes_names,
+    validate_frames,
+)
 
 
 def _transformer_has(method):
@@ -65,8 +73,9 @@ class TimeDistributed(
     ----------
     transformer : estimator
         A transformer for matrices, such as StandardScaler, PCA or a ColumnTransformer
-        with columns given by number (by name: see Notes), or for tables, where X is a
-        list of DataFrames with other columns than numbers. Its parameters are searched
+        with columns given by number, or by name where X has names, or for tables, where
+        X is a list of DataFrames with other columns than numbers; see Notes. Its
+        parameters are searched
         as ``timedistributed__transformer__n_components``.
 
     Attributes
@@ -95,11 +104,12 @@ class TimeDistributed(
     impute them (SimpleImputer), ignore them (StandardScaler) or refuse them (PCA). In
     a 3-D array trailing steps whose features are all NaN are padding and stay so.
 
-    The transformer is given arrays, with two exceptions. In a list of DataFrames with
+    The transformer is given arrays, with three exceptions. In a list of DataFrames with
     columns of text, categories or dates it is given these as one DataFrame, and what it
-    makes of them must be numbers. Where ``set_output(transform="pandas")`` or "polars"
-    was called before `fit` and X has names, it is given DataFrames too. So columns can
-    be chosen by name. Its own ``set_output`` is called with the same, as
+    makes of them must be numbers. A ColumnTransformer, or a Pipeline that begins with
+    one, whose columns are chosen by name is given a DataFrame where X has names, and so
+    is every transformer where ``set_output(transform="pandas")`` or "polars" was called
+    before `fit`. Its own ``set_output`` is called with the same, as
     in a Pipeline. Sparse results of the transformer are made dense, DataFrames are
     made arrays.
 
@@ -126,8 +136,7 @@ class TimeDistributed(
     >>> columns = make_column_transformer(
     ...     (StandardScaler(), ["pulse"]), verbose_feature_names_out=False
     ... )
-    >>> model = TimeDistributed(columns).set_output(transform="pandas")
-    >>> model.fit_transform(X).feature_names
+    >>> TimeDistributed(columns).fit_transform(X).feature_names
     ('pulse',)
 
     Text in a list of DataFrames:
@@ -261,6 +270,8 @@ class TimeDistributed(
         library = "default" if names is None else output_of(self)
         if isinstance(sequences, Frames):
             library = package_of(sequences.data)
+        elif library == "default" and names is not None and takes_names(transformer):
+            library = library_for(X)
         steps = _as_input(sequences.data, names, library)
         with fit_task(self, transformer, **given) as subtask:
             with (
@@ -309,6 +320,12 @@ class TimeDistributed(
             if frames is not None:
                 validate_frames(self, frames, reset=reset)
                 return frames, None
+            if not reset:
+                raise ValueError(
+                    f"{type(self).__name__} was fitted on a list of DataFrames with "
+                    f"the columns {self.feature_names_in_.tolist()}, and X is "
+                    f"{_what(X)}. Pass such a list, of one DataFrame for one sequence."
+                )
         return validate_layout(self, X, reset=reset, allow_nan=True)
 
     def _transform_steps(self, sequences):
@@ -429,6 +446,12 @@ class TimeDistributed(
         return tags
 
 
+def _what(X):
+    if isinstance(X, (list, tuple)) and len(X):
+        return f"a {type(X).__name__} of {type(X[0]).__name__}"
+    return f"of type {type(X).__name__}"
+
+
 def _as_input(data, names, library):
     """Return steps as the transformer is given them."""
     if library == "default" or is_frame(data):
@@ -438,6 +461,9 @@ def _as_input(data, names, library):
 
 def _call(method, sequences, as_input=np.asarray):
     """Return the matrix a method of the transformer makes of all steps."""
+    names_out = getattr(method.__self__, "get_feature_names_out", None)
+    if isinstance(sequences, Frames) and names_out and not len(sequences._data):
+        return np.empty((0, len(names_out())))
     if len(sequences._data) or isinstance(sequences, Frames):
         result = method(as_input(sequences.data))
         return _as_matrix(result, sequences, method.__self__)
@@ -469,8 +495,10 @@ def _naming_nan(transformer, sequences, n_steps):
     try:
         yield
     except ValueError as error:
-        if "NaN" not in str(error) or isinstance(sequences, Frames):
+        if "NaN" not in str(error):
             raise
+        if isinstance(sequences, Frames):
+            raise ValueError(f"{places_of_missing(sequences)} {error}") from error
         X = sequences
         if n_steps is not None:
             X = sequences.data.reshape(len(sequences), n_steps)
