@@ -13,7 +13,7 @@ class Windows(Layer):
     A step has, of each target, its value in the units of the window, without these in
     those of a feature, and whether it is absent; with a `lag` the same of the season
     before; log(1 + size / scale) / 2, by which a network that sees differences knows
-    their share; how far ahead it is; and then the features, standardised by `centre`
+    their share (0 without units); how far ahead it is; and then the features, standardised by `centre`
     and `spread` (F,), behind the context those alone that are known ahead, `future` and
     `static`. What is missing is 0. Features that are `ids` stand last, as they are.
 
@@ -56,7 +56,8 @@ class Windows(Layer):
                 **{
                     name: np.broadcast_to(value, units.scale.shape)
                     for name, value in zip(("centre", "scale"), self.units)
-                }
+                },
+                size=np.zeros_like(units.size),  # the level is told by z
             )
         centre, scale = units.centre[window], units.scale[window]
         out = run.workspace().array("y", len(rows), self.n_outputs)
