@@ -13,9 +13,10 @@ class Windows(Layer):
     A step has, of each target, its value in the units of the window, without these in
     those of a feature, and whether it is absent; with a `lag` the same of the season
     before; log(1 + size / scale) / 2, by which a network that sees differences knows
-    their share (0 without units); how far ahead it is; and then the features, standardised by `centre`
-    and `spread` (F,), behind the context those alone that are known ahead, `future` and
-    `static`. What is missing is 0. Features that are `ids` stand last, as they are.
+    their share (0 without units); how far ahead it is; and then the features,
+    standardised by `centre` and `spread` (F,), behind the context those alone that are
+    known ahead, `future` and `static`. What is missing is 0. Features that are `ids`
+    stand last, as they are.
 
     The data are float64, whatever the precision of the network, which is that of
     differences from the centre.
