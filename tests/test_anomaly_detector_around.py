@@ -8,7 +8,12 @@ from numpy.testing import assert_array_equal
 from test_anomaly_detector import every_method, machines, small
 
 import sklstm
-from sklstm import DetectorState, LSTMAnomalyDetector, LSTMStepRegressor
+from sklstm import (
+    DetectorState,
+    LSTMAnomalyDetector,
+    LSTMStepRegressor,
+    SequenceArray,
+)
 from sklstm.export import from_torch, to_keras, to_onnx, to_torch
 from sklstm.inspection import AnomalyDisplay, GateDisplay, LossCurveDisplay
 from sklstm.utils import PyODAdapter
@@ -68,6 +73,39 @@ def test_x_val_is_looked_at():
         ValueError, match="groups are passed to fit together with X_val"
     ):
         small().fit(machines(), X_val=machines(), groups=np.arange(30))
+
+
+def test_what_is_no_data_for_a_detector():
+    tokens = SequenceArray(np.ones((60, 1)), [0, 30, 60], vocabulary=["?", "a"])
+    with pytest.raises(ValueError, match="ids of a vocabulary of 2 tokens"):
+        small().fit(tokens)
+    with pytest.raises(ValueError, match="All samples are of one group, groups='a'"):
+        small().fit(machines(), groups=["a"] * 30)
+    with pytest.raises(ValueError, match="Negative values in sample_weight"):
+        small().fit(machines(), sample_weight=-np.ones(30))
+    with pytest.raises(ValueError, match="sample_weight has shape"):
+        small().fit(machines(), sample_weight=[np.ones(len(x)) for x in machines()][0])
+
+
+def test_a_feature_that_is_never_there():
+    X = [np.c_[x, np.full(len(x), np.nan)] for x in machines()]
+    for missing in ("ffill", "indicator"):
+        model = small(missing=missing).fit(X)
+        scores = model.score_steps(X[:2])
+        assert np.isfinite(scores[0][1:]).all()
+        assert np.isnan(model.feature_contributions(X[:1])[0][:, 1]).all()
+        # it has come to life
+        other = model.score_steps([np.c_[X[0][:, 0], np.ones(len(X[0]))]])[0]
+        assert np.isfinite(other[1:]).all()
+
+
+def test_features_that_stand_still():
+    X = [np.c_[x, np.full(len(x), 5.0), x] for x in machines()]
+    model = small().fit(X)
+    assert np.isfinite(model.score_samples(X)).all()
+    moved = X[0].copy()
+    moved[20, 1] = 6.0
+    assert model.predict_steps([moved])[0][20] == -1
 
 
 def test_a_fit_that_fails_leaves_the_one_before():

@@ -137,6 +137,12 @@ class RecurrentDetector(CellByName, OutlierMixin, BaseRecurrent):
         )
 
     def _pair(self, table, X, y, sample_weight):
+        if X.vocabulary is not None:
+            raise ValueError(
+                f"X is ids of a vocabulary of {len(X.vocabulary)} tokens, between "
+                f"which there are no distances: {type(self).__name__} needs numbers. "
+                "Pass features of the tokens, such as rows of an embedding."
+            )
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, len(X), self)
         return steps_of(X), sample_weight
@@ -168,15 +174,15 @@ class RecurrentDetector(CellByName, OutlierMixin, BaseRecurrent):
             Not used, present for API consistency.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the sequences in training. A sequence of weight zero is not
-            there.
+            Weights of the sequences, in training and for the thresholds. A sequence of
+            weight zero is not there.
 
         X_val : as X, default=None
             Normal sequences for the thresholds, and for early stopping, instead of a
             part of X.
 
         sample_weight_val : array-like, default=None
-            Weights of `X_val` in early stopping.
+            Weights of `X_val`.
 
         groups : array-like of shape (n_samples,), default=None
             The group of each sequence, for example the machine that it is of. What is
@@ -256,6 +262,12 @@ class RecurrentDetector(CellByName, OutlierMixin, BaseRecurrent):
                 if n == len(keys):
                     self._raise_too_short(given.X.lengths, target)
             given = given._replace(groups=keys)
+        elif validation[0] is None and len(np.unique(given.groups)) == 1:
+            raise ValueError(
+                f"All samples are of one group, groups={given.groups.tolist()[0]!r}, "
+                "and a part of the groups is held out for the thresholds. Leave groups "
+                "out, or pass X_val."
+            )
         return super()._set_aside(given, validation, target, rng, incremental)
 
     def _ends(self, lengths, target):
