@@ -80,6 +80,8 @@ EXAMPLES = [
     "plot_quantile_forecast.py",
     "plot_entities.py",
     "plot_activity.py",
+    "plot_machine_fleet.py",
+    "plot_online_alarms.py",
     "plot_text.py",
     "plot_music.py",
     "plot_missing_values.py",

@@ -175,6 +175,20 @@ def test_static_features_hold():
     assert not np.array_equal(static.predict(X), fitted({}, X).predict(X))
 
 
+def test_weights_by_id():
+    pd = pytest.importorskip("pandas")
+    X = named(ids=list("abcdef"))
+    weights = pd.Series(np.arange(1.0, 7), index=list("abcdef"))
+    plain = LSTMForecaster(4, **FIT).fit(X, sample_weight=weights.to_numpy())
+    other = LSTMForecaster(4, **FIT).fit(X, sample_weight=weights[::-1])
+    assert_array_equal(other.predict(X), plain.predict(X))
+    assert other.score(X, sample_weight=weights[::-1]) == plain.score(
+        X, sample_weight=weights.to_numpy()
+    )
+    with pytest.raises(ValueError, match="sample_weight"):
+        LSTMForecaster(4, **FIT).fit(X, sample_weight=weights.rename({"a": "z"}))
+
+
 # ---- missing values ----------------------------------------------------------------
 
 

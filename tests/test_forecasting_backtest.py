@@ -138,10 +138,10 @@ def test_windows_go_in_pieces_that_are_not_too_large(monkeypatch):
     X = series([9, 7], 3)
     model = Looking(2).fit(X)
     expected = backtest(model, X, n_windows=2)
-    monkeypatch.setattr("sklstm.forecasting._backtest.PIECE", 20)
+    monkeypatch.setattr("sklstm.forecasting._backtest.PIECE", 30)
     model.calls_.clear()
     assert backtest(model, X, n_windows=2).equals(expected)
-    assert [past.lengths.tolist() for past, _ in model.calls_] == [[5], [7], [3], [5]]
+    assert [past.lengths.tolist() for past, _ in model.calls_] == [[5], [7, 3], [5]]
 
 
 @pytest.mark.parametrize("ids", [None, [0, 1, 2], [2, 0, 1]])
@@ -465,6 +465,7 @@ def test_one_that_is_not_fitted_is_refused():
         {"step": 0},
         {"refit": 0.5},
         {"refit": -1},
+        {"refit": 0},
         {"n_windows": 1.0},
         {"library": "numpy"},
     ],
@@ -472,7 +473,7 @@ def test_one_that_is_not_fitted_is_refused():
 def test_parameters_out_of_range(parameters):
     (name,) = parameters
     with pytest.raises((TypeError, ValueError), match=f"{name} "):
-        backtest(SeasonalNaive(2), series([9]), **{"refit": True, **parameters})
+        backtest(SeasonalNaive(2).fit(series([9])), series([9]), **parameters)
 
 
 def test_a_shape_that_is_none_of_a_forecaster_is_refused():
