@@ -333,7 +333,8 @@ def test_its_example(adapter):
     finder = doctest.DocTestFinder(recurse=False)
     (example,) = finder.find(adapter, "SktimeForecaster", globs={})
     flags = doctest.NORMALIZE_WHITESPACE
-    assert doctest.DocTestRunner(optionflags=flags).run(example) == (0, 9)
+    result = doctest.DocTestRunner(optionflags=flags).run(example)
+    assert result.failed == 0 and result.attempted == 10
 
 
 def test_a_failed_fit_says_why(adapter):
