@@ -64,8 +64,7 @@ DetectorState.__module__ = "sklstm"
 
 def scorer_of(fitted):
     """What scores the steps of sequences for this network."""
-    kinds = {"prediction": Prediction, "reconstruction": Reconstruction}
-    return kinds[fitted.target.method](fitted)
+    return _SCORERS[fitted.target.method](fitted)
 
 
 class Prediction:
@@ -239,6 +238,9 @@ class Reconstruction:
             distances = self._of_windows(z - raw.reshape(z.shape))
             read, had = read[:, 1:], had[:, 1:]
         return distances, state.network.layers, (read, had)
+
+
+_SCORERS = {"prediction": Prediction, "reconstruction": Reconstruction}
 
 
 def _finite(raw, what, offsets=None):
