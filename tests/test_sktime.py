@@ -1,5 +1,6 @@
 """SktimeForecaster: sktime's own checks, and the same numbers as LSTMForecaster."""
 
+import doctest
 import pickle
 import sys
 
@@ -204,7 +205,7 @@ def test_what_x_lacks(adapter):
         forecaster.predict(X=short)
     with pytest.raises(ValueError, match="X has no rows of series 's1'"):
         forecaster.predict(X=X_later.drop(index="s1", level=0))
-    with pytest.raises(ValueError, match=r"future_features=\['weather'\].*no column"):
+    with pytest.raises(ValueError, match="future_features.*'weather'.*'price'"):
         adapter(network(future_features=["weather"])).fit(y, X=X, fh=[1])
     with pytest.raises(ValueError, match=r"static_features=\['price'\], but X is None"):
         adapter(network(static_features=["price"])).fit(y, fh=[1])
@@ -326,6 +327,14 @@ def test_parameters_and_copies(adapter):
     again = forecaster.clone()
     again.set_params(forecaster__random_state=1)
     assert (again.fit(y, fh=[1, 2]).predict() != want).all().all()
+
+
+def test_its_example(adapter):
+    finder = doctest.DocTestFinder(recurse=False)
+    (example,) = finder.find(adapter, "SktimeForecaster", globs={})
+    flags = doctest.NORMALIZE_WHITESPACE
+    result = doctest.DocTestRunner(optionflags=flags).run(example)
+    assert result.failed == 0 and result.attempted == 10
 
 
 def test_a_failed_fit_says_why(adapter):

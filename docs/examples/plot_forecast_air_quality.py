@@ -9,7 +9,9 @@ forecasts that cost next to nothing:
 - persistence: what was measured last;
 - a ridge regression on the 24 × 11 values of the window.
 
-Such baselines belong beside every forecast.
+Such baselines belong beside every forecast. For whole horizons, with what is known
+ahead, there is :class:`~sklstm.LSTMForecaster`:
+:doc:`/auto_examples/plot_future_covariates`.
 """
 
 # %%

@@ -477,7 +477,7 @@ class ForecastDisplay:
             ax.set_ylabel(self.target_name)
         if self.name is not None:
             ax.set_title(self.name, parse_math=False)
-        ax.legend(loc="upper left")
+        ax.legend()
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
