@@ -75,6 +75,41 @@ def test_x_val_is_looked_at():
         small().fit(machines(), X_val=machines(), groups=np.arange(30))
 
 
+@every_method
+def test_an_output_that_overflows_is_an_anomaly(method):
+    X = machines()
+    model = small(method, cell="rnn_relu", window=25).fit(X)
+    parameters = model._fitted.parameters.copy()
+    parameters[:] = np.abs(parameters) + 10.0  # states grow beyond all bounds
+    model._fitted = model._fitted.with_parameters(parameters)
+    long = np.tile(X[1], (3, 1))
+    with pytest.warns(RuntimeWarning, match=f"{method} of sequence 1 is not finite"):
+        scores = model.score_steps([X[0][:10], long])[1]
+    assert not np.isnan(scores[25:]).any() and scores[-1] < -1e100
+    state = model.initial_state()
+    with pytest.warns(RuntimeWarning, match="of sequence 0 is not finite"):
+        for t, x in enumerate(long):
+            try:
+                score, state = model.score_step(x, state)
+            except ValueError as error:  # of the state after it
+                assert "begin the sequence anew" in str(error)
+                break
+            assert np.array_equal(score, scores[t : t + 1], equal_nan=True)
+
+
+def test_thresholds_can_be_set():
+    X = machines()
+    model = small().fit(X)
+    scores = model.score_samples(X)
+    model.offset_ = np.median(scores)
+    assert_array_equal(model.predict(X) == -1, scores < model.offset_)
+    model.step_offset_ = -1.0
+    steps = model.score_steps(X)[0]
+    assert_array_equal(model.predict_steps(X)[0] == -1, steps < -1)
+    assert AnomalyDisplay.from_estimator(model, X).threshold == -1
+    assert model.predict_step(X[0][0], model.initial_state())[0].tolist() == [1]
+
+
 def test_what_is_no_data_for_a_detector():
     tokens = SequenceArray(np.ones((60, 1)), [0, 30, 60], vocabulary=["?", "a"])
     with pytest.raises(ValueError, match="ids of a vocabulary of 2 tokens"):

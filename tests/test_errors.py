@@ -210,9 +210,9 @@ def test_contributions_to_several_steps_are_those_of_features():
 
 
 def test_state():
-    own = target(offset=-2.0, step_offset=-3.0)
+    own = target(window=7)
     again = OwnSteps.of(**own.state)
-    assert again.state.keys() == own.state.keys() and again.offset == -2.0
+    assert again.state.keys() == own.state.keys() and again.window == 7
     assert_array_equal(again.errors.scale, own.errors.scale)
 
 

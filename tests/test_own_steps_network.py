@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from sklstm._network.build import own_steps_network
 from sklstm._network.layers.dropout import Masks
+from sklstm._network.layers.standardize import Standardize
 
 LENGTHS = np.array([4, 0, 1, 6, 3])
 STARTS = np.cumsum(LENGTHS) - LENGTHS
@@ -125,6 +126,18 @@ def test_the_layers_say_how_much_they_hold():
         Problem(hidden=(9,)).network.training_bytes(2, steps) for steps in (10, 1000)
     )
     assert large > 50 * (small - 9 * 8 * Problem(hidden=(9,)).network.layout.size)
+
+
+@every_dtype
+def test_one_number_has_the_bits_of_many(dtype):
+    rng = np.random.default_rng(0)
+    x = np.exp(20 * rng.standard_normal((2000, 1))) * rng.choice([-1, 1], (2000, 1))
+    x = np.vstack([x, [[0.0], [1e30], [-1e30], [0.3]]]).astype(dtype)
+    for centre, scale in rng.standard_normal((20, 2)):
+        layer = Standardize("standardize", 1, dtype, [centre], [abs(scale) / 3])
+        together, _ = layer.step(x, None)
+        lone = [layer.step(one[np.newaxis], None)[0][0] for one in x]
+        assert_array_equal(lone, together)
 
 
 def test_values_far_out_are_clipped():

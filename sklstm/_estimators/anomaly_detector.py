@@ -10,6 +10,7 @@ import numpy as np
 from scipy.stats import norm
 from sklearn.base import OutlierMixin
 from sklearn.utils import check_scalar
+from sklearn.utils.validation import check_is_fitted
 
 from .._network.build import own_steps_network
 from .._network.losses.statistics import distinct
@@ -64,10 +65,10 @@ class RecurrentDetector(CellByName, OutlierMixin, BaseRecurrent):
     ----------
     offset_ : float
         Threshold of :meth:`score_samples`: ``decision_function = score_samples -
-        offset_``, and a sequence below is an outlier.
+        offset_``, and a sequence below is an outlier. It may be set to another.
 
     step_offset_ : float
-        Threshold of :meth:`score_steps`.
+        Threshold of :meth:`score_steps`. It may be set to another.
 
     window_ : int
         Steps of a window.
@@ -322,14 +323,9 @@ class RecurrentDetector(CellByName, OutlierMixin, BaseRecurrent):
         there = ~np.isnan(distances)
         of_steps = None if weight is None else np.repeat(weight, X.lengths)[there]
         of_parts = self._of_held_out(distances, X._offsets, weight)
-        target = replace(
-            fitted.target,
-            offset=self._threshold(*of_parts, AUTO_SHARE),
-            step_offset=self._threshold(distances[there], of_steps, AUTO_STEP_SHARE),
-        )
-        self._fitted = replace(fitted, target=target)
-        self.offset_, self.step_offset_ = target.offset, target.step_offset
-        self.window_ = target.window
+        self._fitted, self.window_ = fitted, fitted.target.window
+        self.offset_ = self._threshold(*of_parts, AUTO_SHARE)
+        self.step_offset_ = self._threshold(distances[there], of_steps, AUTO_STEP_SHARE)
 
     def _of_held_out(self, distances, offsets, weight):
         """Distances of the sequences that are held out, or of parts of a few, and the
@@ -386,13 +382,20 @@ class RecurrentDetector(CellByName, OutlierMixin, BaseRecurrent):
             one. A sequence in which none has, since it is too short, has the score
             `offset_`, which says nothing: it is no outlier.
         """
-        return self._score_samples(fitted_of(self), X)
+        return self._score_samples(*self._with("offset_"), X)
 
-    def _score_samples(self, fitted, X):
+    def _with(self, name):
+        """What is fitted, and a threshold of the same fit, unless it was set anew."""
+        found = vars(self)  # of one moment
+        if "_fitted" not in found:
+            check_is_fitted(self)
+        return found["_fitted"], found.get(name, -np.inf)
+
+    def _score_samples(self, fitted, offset, X):
         distances, offsets = self._over_steps(fitted, X, "distances")
         parts = _split(distances, offsets)
         scores = np.array([-self._of_sequence(part) for part in parts])
-        scores[np.isnan(scores)] = fitted.target.offset  # says nothing
+        scores[np.isnan(scores)] = offset  # says nothing
         return scores
 
     def decision_function(self, X: SequencesLike) -> np.ndarray:
@@ -409,8 +412,8 @@ class RecurrentDetector(CellByName, OutlierMixin, BaseRecurrent):
         scores : ndarray of shape (n_samples,)
             ``score_samples(X) - offset_``; negative for outliers.
         """
-        fitted = fitted_of(self)
-        return self._score_samples(fitted, X) - fitted.target.offset
+        fitted, offset = self._with("offset_")
+        return self._score_samples(fitted, offset, X) - offset
 
     def predict(self, X: SequencesLike) -> np.ndarray:
         """Label sequences.
@@ -463,9 +466,9 @@ class RecurrentDetector(CellByName, OutlierMixin, BaseRecurrent):
             For each sequence (n_steps_i,): -1 where the score of a step is below
             `step_offset_`, and 1 where it is not or where there is none.
         """
-        fitted = fitted_of(self)
+        fitted, offset = self._with("step_offset_")
         distances, offsets = self._over_steps(fitted, X, "distances")
-        labels = _labels(-distances - fitted.target.step_offset)
+        labels = _labels(-distances - offset)
         return _as_objects(labels, offsets)
 
     def feature_contributions(self, X: SequencesLike) -> np.ndarray:
@@ -567,7 +570,9 @@ class RecurrentDetector(CellByName, OutlierMixin, BaseRecurrent):
         >>> np.array_equal(scores, model.score_steps([x[:50]])[0], equal_nan=True)
         True
         """
-        fitted = fitted_of(self)
+        return self._score_step(fitted_of(self), X, state)
+
+    def _score_step(self, fitted, X, state):
         scorer = scorer_of(fitted)
         if type(state) is not DetectorState:
             raise TypeError(
@@ -610,8 +615,9 @@ class RecurrentDetector(CellByName, OutlierMixin, BaseRecurrent):
         state : DetectorState
             The state after the step.
         """
-        scores, state = self.score_step(X, state)
-        return _labels(scores - fitted_of(self).target.step_offset), state
+        fitted, offset = self._with("step_offset_")
+        scores, state = self._score_step(fitted, X, state)
+        return _labels(scores - offset), state
 
 
 def _labels(decision):

@@ -1202,10 +1202,10 @@ class LSTMAnomalyDetector(RecurrentDetector):
     ----------
     offset_ : float
         Threshold of :meth:`score_samples`: ``decision_function = score_samples -
-        offset_``, and a sequence below is an outlier.
+        offset_``, and a sequence below is an outlier. It may be set to another.
 
     step_offset_ : float
-        Threshold of :meth:`score_steps`.
+        Threshold of :meth:`score_steps`. It may be set to another.
 
     window_ : int
         Steps of a window.

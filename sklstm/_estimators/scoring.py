@@ -6,6 +6,7 @@ sequences read step by step, whose scores are the same bits.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -63,8 +64,7 @@ DetectorState.__module__ = "sklstm"
 
 def scorer_of(fitted):
     """What scores the steps of sequences for this network."""
-    kinds = {"prediction": Prediction, "reconstruction": Reconstruction}
-    return kinds[fitted.target.method](fitted)
+    return _SCORERS[fitted.target.method](fitted)
 
 
 class Prediction:
@@ -92,7 +92,7 @@ class Prediction:
         """Errors (N, ahead F) at the steps of X, which the network reads and which has
         these values, NaN where some are missing."""
         raw = network.predict(*X._as_rows()).astype(np.float64)
-        warn_if_not_finite(raw, "prediction", offsets=X._offsets)
+        raw = _finite(raw, "prediction", X._offsets)
         z = self.target.standardized(values)
         return self.target.prediction_errors(z, raw, X._offsets)
 
@@ -116,7 +116,7 @@ class Prediction:
         then. The network reads x (n, .), whose values are (n, F)."""
         (before,) = state.kept
         raw, layers, _ = network.step(x, state.network.layers, None)
-        warn_if_not_finite(raw, "prediction")
+        raw = _finite(raw, "prediction")
         target = self.target
         if before.size == 1 and target.line is not None:
             # Python has the bits of one number sooner than NumPy.
@@ -191,9 +191,10 @@ class Reconstruction:
             part = np.ascontiguousarray(starts[begin : begin + size])
             rows = part[:, np.newaxis] + np.arange(W - 1, -1, -1)
             raw = network.predict(data, part, np.full(len(part), W, part.dtype))
-            raw = raw.astype(np.float64)
-            sequence = np.searchsorted(offsets, part, side="right") - 1
-            _warn(raw, np.repeat(sequence, W))
+            windows = np.bincount(np.searchsorted(offsets, part, side="right") - 1)
+            raw = _finite(
+                raw.astype(np.float64), "reconstruction", W * as_offsets(windows)
+            )
             yield part + W - 1, z[rows] - raw.reshape(*rows.shape, -1)
 
     def begin(self, n):
@@ -229,16 +230,24 @@ class Reconstruction:
             starts = as_offsets(np.full(n, W))
             raw = network.predict(
                 read.reshape(n * W, F), starts[:-1], np.full(n, W, np.intp)
-            ).astype(np.float64)
-            _warn(raw, np.repeat(np.arange(n), W))
+            )
+            raw = _finite(
+                raw.astype(np.float64), "reconstruction", as_offsets(np.full(n, W))
+            )
             z = self.target.standardized(had)[:, ::-1]
             distances = self._of_windows(z - raw.reshape(z.shape))
             read, had = read[:, 1:], had[:, 1:]
         return distances, state.network.layers, (read, had)
 
 
-def _warn(raw, sequence):
-    """Say which sequence has outputs (N, F) that are not finite, by that of each."""
-    if not np.isfinite(np.vdot(raw, raw)):
-        offsets = np.append(0, np.bincount(sequence).cumsum())
-        warn_if_not_finite(raw, "reconstruction", offsets=offsets)
+_SCORERS = {"prediction": Prediction, "reconstruction": Reconstruction}
+
+
+def _finite(raw, what, offsets=None):
+    """Outputs, of which those that are not finite are as wrong as can be, with a
+    warning."""
+    one = raw.size == 1
+    if math.isfinite(raw.item() if one else np.vdot(raw, raw)):
+        return raw
+    warn_if_not_finite(raw, what, offsets=offsets)
+    return np.nan_to_num(raw, nan=LARGEST, posinf=LARGEST, neginf=-LARGEST)

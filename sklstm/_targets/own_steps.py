@@ -120,8 +120,6 @@ class OwnSteps:
     centre: np.ndarray  # (F,)
     scale: np.ndarray  # (F,)
     errors: ErrorDistribution | None = None
-    offset: float = -np.inf
-    step_offset: float = -np.inf
 
     def __post_init__(self):
         if self.errors is None:
@@ -139,7 +137,7 @@ class OwnSteps:
     @property
     def state(self):
         """Plain types, of which `of` makes the target again."""
-        names = "method", "window", "ahead", "centre", "scale", "offset", "step_offset"
+        names = "method", "window", "ahead", "centre", "scale"
         state = {name: getattr(self, name) for name in names}
         return {**state, "errors": self.errors.state}
 

@@ -9,7 +9,6 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_scalar
 
 from .._estimators.anomaly_detector import RecurrentDetector
-from .._estimators.fitted import fitted_of
 from .._typing import ArrayLike, SequencesLike
 from ..sequences._check import check_sequences
 from ._common import last_step, pyplot, recurrent_input
@@ -177,7 +176,7 @@ class AnomalyDisplay:
         return cls(
             values=one[0],
             scores=detector.score_steps(one)[0],
-            threshold=fitted_of(detector).target.step_offset,
+            threshold=detector.step_offset_,
             contributions=detector.feature_contributions(one)[0],
             feature_names=None if names is None else list(names),
         )

@@ -21,6 +21,10 @@ class Standardize(Layer):
         self.centre = np.append(centre, np.zeros(n_kept)).astype(self.dtype)
         self.scale = np.append(scale, np.ones(n_kept)).astype(self.dtype)
         self.least, self.most = -FAR * self.scale, FAR * self.scale
+        units = self.centre, self.scale, self.least, self.most
+        self._one = None
+        if n_inputs == 1:
+            self._one = tuple(part.item() for part in units)
 
     def forward(self, x, run):
         N = len(x.rows)
@@ -36,6 +40,13 @@ class Standardize(Layer):
         """None reads the data."""
 
     def step(self, x, state):
+        if x.size == 1 and self._one is not None:
+            # Python has the bits of one number sooner than NumPy: what is computed in
+            # float64 and rounded is what is computed in float32.
+            centre, scale, least, most = self._one
+            difference = float(self.dtype.type(x.item() - centre))
+            value = min(max(difference, least), most) / scale
+            return np.array([[value]], self.dtype), None
         x = x - self.centre
         np.maximum(x, self.least, out=x)
         np.minimum(x, self.most, out=x)
