@@ -31,10 +31,8 @@ from .overflow import warn_if_not_finite
 from .parameters import (
     AnyCell,
     Data,
-    Forecast,
     Network,
     Optimizer,
-    Regression,
     Stopping,
     Tokens,
     but,
@@ -47,6 +45,7 @@ from .series import (
     units_of_features,
     windows_of,
 )
+from .task_parameters import Forecast, Regression
 from .tokens import asked_embedding, check_ids, table_rows
 
 # How often a horizon of the series is seen in training; many more are learnt by heart.
