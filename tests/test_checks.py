@@ -18,7 +18,9 @@ from task_cases import (
 import sklstm
 from sklstm import (
     GRURegressor,
+    LSTMAnomalyDetector,
     LSTMClassifier,
+    LSTMForecaster,
     LSTMRegressor,
     RNNClassifier,
     RNNRegressor,
@@ -114,19 +116,73 @@ def test_invalid_parameters_of_one_estimator():
             Estimator(3, max_iter=1, **{name: value}).fit(X, y)
 
 
+OF_FORECASTS = {
+    "horizon": (0, 1.5, None, "day"),
+    "target": (None, 1.5),
+    "future_features": (1, "price"),
+    "static_features": (1, "shop"),
+    "scale": ("max", 1),
+    "seasonal_lag": (0, 1.5, "year"),
+    "context_length": (0, 1.5, "all"),
+    "windows_per_epoch": (0, 1.5, "all"),
+    "quantile": (0.0, 1.0, "median"),
+    "loss": ("mape", None),
+    "huber_delta": (0, None),
+    "cell": ("elman", None),
+    "forget_bias": (None, "gers"),
+}
+OF_ANOMALIES = {
+    "method": ("forecast", None),
+    "window": (0, 1.5, None, "all"),
+    "n_ahead": (0, 1.5, None),
+    "covariance": ("robust", None),
+    "aggregate": ("max", None),
+    "contamination": (0.0, 0.6, None, "5 %"),
+    "cell": ("elman", None),
+    "forget_bias": (None, "gers"),
+}
+
+
+@pytest.mark.parametrize(
+    "Estimator, name, value",
+    [
+        (Estimator, name, value)
+        for Estimator, table in [
+            (LSTMForecaster, OF_FORECASTS), (LSTMAnomalyDetector, OF_ANOMALIES),
+        ]
+        for name, values in table.items()
+        for value in values
+    ],
+)  # fmt: skip
+def test_invalid_parameters_of_estimators_without_y(Estimator, name, value):
+    model = Estimator(3, max_iter=1, **{name: value})
+    before = dict(vars(model))
+    with pytest.raises((ValueError, TypeError), match=name):
+        model.fit([np.arange(40.0)[:, np.newaxis]] * 3)
+    assert vars(model) == before
+
+
 def test_every_parameter_has_a_constraint_and_an_invalid_value_here():
     own = {
         "class_weight", "loss", "quantile", "huber_delta", "forget_bias", "peephole",
-        "activation", "cell", "crf", "constraints", "unlabeled",
+        "activation", "cell", "crf", "constraints", "unlabeled", *OF_FORECASTS,
+        *OF_ANOMALIES,
     }  # fmt: skip
-    of_the_last_step = {"pooling", "tbptt"}
+    # choices of networks that read whole sequences
+    of_wholes = {"pooling", "tbptt", "bidirectional"}
+    of_ids = {name for name in LSTMClassifier().get_params() if "embedding" in name}
+    of_ids |= {"categorical_features"}
     values = [getattr(sklstm, name) for name in sklstm.__all__]
     public = [value for value in values if hasattr(value, "_parameter_constraints")]
-    assert len(public) == 8
+    assert len(public) == 10
     for estimator in public:
         names = set(estimator().get_params())
         assert names == set(estimator._parameter_constraints)
-        assert (names | of_the_last_step) - own == {name for name, _ in INVALID}
+        missing = {name for name, _ in INVALID} - names
+        assert names - own <= {name for name, _ in INVALID}
+        assert missing <= of_wholes | (
+            of_ids if estimator is LSTMAnomalyDetector else set()
+        )
 
 
 @pytest.mark.parametrize(

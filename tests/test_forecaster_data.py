@@ -308,6 +308,12 @@ def test_a_matrix_is_univariate_series():
     of_list = fitted({}, [x[:, np.newaxis] for x in X])
     assert_array_equal(model.predict(X), of_list.predict([x[:, None] for x in X]))
     assert model.predict(X).shape == (5, HORIZON)
+    message = r"X has 16 features, but .* is expecting 20 .*X\[:, :, np.newaxis\]"
+    with pytest.raises(ValueError, match=message):
+        model.predict(X[:, :16])
+    assert_array_equal(
+        model.predict(X[:, :16, np.newaxis]), of_list.predict([x[:16, None] for x in X])
+    )
 
 
 def test_units_of_features_are_those_of_the_fit():

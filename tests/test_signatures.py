@@ -12,6 +12,7 @@ import pytest
 
 import sklstm
 from sklstm._estimators import parameters as groups
+from sklstm._estimators import task_parameters
 from sklstm._estimators.declaration import declared
 from sklstm._estimators.families import LSTM
 from sklstm._estimators.parameters import (
@@ -122,7 +123,7 @@ def test_defaults_are_within_their_constraints(Estimator):
 def test_every_declaration_is_complete():
     found = {
         f"{group.__name__}.{name}": parameter
-        for group in vars(groups).values()
+        for group in [*vars(groups).values(), *vars(task_parameters).values()]
         if inspect.isclass(group)
         for name, parameter in parameters_of(group).items()
     }

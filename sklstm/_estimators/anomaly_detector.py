@@ -26,7 +26,6 @@ from .cell_by_name import CellByName
 from .declaration import declared
 from .fitted import fitted_of
 from .parameters import (
-    Anomalies,
     AnyCell,
     Data,
     Network,
@@ -37,6 +36,7 @@ from .parameters import (
 from .scoring import DetectorState, scorer_of
 from .state import State, check_state
 from .streaming import read_step
+from .task_parameters import Anomalies
 
 # The shares of sequences and of steps that "auto" flags of what is held out.
 AUTO_SHARE, AUTO_STEP_SHARE = 0.01, 0.001

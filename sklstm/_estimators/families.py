@@ -3,18 +3,17 @@
 from .classifier import RecurrentClassifier
 from .declaration import declared
 from .parameters import (
-    Classification,
     Data,
     GRUCell,
     LSTMCell,
     Network,
     Optimizer,
-    Regression,
     RNNCell,
     Stopping,
     Tokens,
 )
 from .regressor import RecurrentRegressor
+from .task_parameters import Classification, Regression
 
 TRAINING = Optimizer, Stopping, Data
 

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.utils import check_scalar
 
 from .._network.build import window_network
+from .._sklearn.turns import turn_to_fit
 from .._sklearn.warn import warn
 from .._targets.aligning import aligned
 from .._targets.conformal import conformal_margins, conformed
@@ -31,10 +32,8 @@ from .overflow import warn_if_not_finite
 from .parameters import (
     AnyCell,
     Data,
-    Forecast,
     Network,
     Optimizer,
-    Regression,
     Stopping,
     Tokens,
     but,
@@ -47,6 +46,7 @@ from .series import (
     units_of_features,
     windows_of,
 )
+from .task_parameters import Forecast, Regression
 from .tokens import asked_embedding, check_ids, table_rows
 
 # How often a horizon of the series is seen in training; many more are learnt by heart.
@@ -291,7 +291,7 @@ class RecurrentForecaster(CellByName, RecurrentCore):
                     "All sample weights are zero: there is nothing to fit."
                 )
         if reset:
-            asked = self._asked_windows(features_of(self), X)
+            asked = self._asked_windows(features_of(self))
             embedding = asked_embedding(self, features_of(self))
             as_they_are = [*(embedding or {}).get("columns", ())]
             if self.scale is not None:
@@ -353,10 +353,18 @@ class RecurrentForecaster(CellByName, RecurrentCore):
     def _check_series(self, X, *, reset=False, fitted=None):
         """Valid series in float64, for a fit or for what a fit has found; features,
         unlike targets, are complete, or `missing` says how to fill them."""
-        X = validate_sequences(
-            self, X, reset=reset, dtype=np.float64, allow_nan=True,
-            features=None if fitted is None else fitted.features,
-        )  # fmt: skip
+        try:
+            X = validate_sequences(
+                self, X, reset=reset, dtype=np.float64, allow_nan=True,
+                features=None if fitted is None else fitted.features,
+            )  # fmt: skip
+        except ValueError as error:
+            if getattr(X, "ndim", None) != 2 or "is expecting" not in str(error):
+                raise
+            raise ValueError(
+                f"{error} Univariate series of another number of steps than in the fit "
+                "go as a 3-D array, X[:, :, np.newaxis], or as a list of arrays."
+            ) from error
         if fitted is None:
             features, missing = features_of(self), self.missing
             targets = columns_of(self._target_list, "target", features)
@@ -390,7 +398,7 @@ class RecurrentForecaster(CellByName, RecurrentCore):
     def _target_list(self):
         return [self.target] if self._is_single else list(self.target)
 
-    def _asked_windows(self, features, X):
+    def _asked_windows(self, features):
         """What the parameters say of windows, as `Windows` takes it, but for units."""
         targets = columns_of(self._target_list, "target", features)
         if not targets:
@@ -428,7 +436,7 @@ class RecurrentForecaster(CellByName, RecurrentCore):
     def _check_same_windows(self):
         """Say when a fit that goes on would have other windows."""
         before = fitted_of(self).architecture["windows"]
-        asked = self._asked_windows(features_of(self), None)
+        asked = self._asked_windows(features_of(self))
         changed = [name for name in asked if asked[name] != before[name]]
         if changed:
             was, now = (
@@ -726,6 +734,11 @@ class RecurrentForecaster(CellByName, RecurrentCore):
         .. [Romano2019] Y. Romano, E. Patterson and E. Candès, "Conformalized Quantile
            Regression", NeurIPS 2019.
         """
+        with turn_to_fit(self):
+            self._calibrate(X, n_windows, step)
+        return self
+
+    def _calibrate(self, X, n_windows, step):
         fitted = fitted_of(self)
         windows, levels = fitted.architecture["windows"], fitted.target.levels
         if levels is None:
@@ -751,7 +764,6 @@ class RecurrentForecaster(CellByName, RecurrentCore):
         scale = scale_of(fitted, y)
         margins = conformal_margins(forecasts, truth, levels, scale)
         self._fitted = replace(fitted, margins=margins)
-        return self
 
     @property
     def levels_(self) -> tuple[float, ...] | None:

@@ -12,7 +12,6 @@ from typing import NamedTuple
 import numpy as np
 
 from .._sklearn.private import Interval, Options, StrOptions
-from .._targets import numbers
 
 
 class Domain(NamedTuple):
@@ -90,8 +89,6 @@ COLUMNS = Domain(
     'Sequence[int] | Sequence[str] | Sequence[bool] | Literal["from_dtype"]',
     'array-like of int, str or bool, or "from_dtype"',
 )
-LEVELS = number(0, 1, "neither")
-LEVELS |= Domain(["array-like"], "Sequence[float]", "list of float")
 INFINITE = Domain([Options(Real, {np.inf})], "float", "inf")
 VERBOSE = Domain(["verbose"], "bool | int", "bool")
 RANDOM_STATE = Domain(
@@ -101,23 +98,6 @@ RANDOM_STATE = Domain(
 )
 FLOATS = options("float32", "float64", "bfloat16")
 FLOATS = Domain([*FLOATS.constraints, type, np.dtype], "DTypeLike", FLOATS.words)
-CLASS_WEIGHT = Domain(
-    [dict, list, StrOptions({"balanced"}), None],
-    'dict | list[dict] | Literal["balanced"] | None',
-    'dict, "balanced" or None',
-)
-TAG_WEIGHT = Domain(
-    [dict, StrOptions({"balanced"}), None],
-    'dict | Literal["balanced"] | None',
-    'dict, "balanced" or None',
-)
-CONSTRAINTS = options("auto")
-CONSTRAINTS |= Domain(["array-like", set], "Sequence[tuple]", "list of pairs") | NONE
-ANYTHING = Domain([object], "Any", "object")
-LOSSES = options(*numbers.LOSSES)
-COLUMN = Domain([Integral, str], "int | str", "int or str")
-SOME_COLUMNS = Domain(["array-like"], "Sequence[int] | Sequence[str]", "list of these")
-SCALINGS = options("mean", "std", "last")
 SOLVERS = options("adam", "adamw", "sgd", "rmsprop", "lbfgs")
 SCHEDULES = options("constant", "invscaling", "adaptive", "cosine")
 
@@ -257,99 +237,6 @@ class AnyCell:
         [Gers2000]_, [Jozefowicz2015]_ and 0 for a GRU. "chrono" spreads the units over
         memories of 1 to as many steps as the longest training sequence has
         [Tallec2018]_. A plain recurrent network has no such gate.
-        """)
-
-
-class Tagging:
-    """What a tagger has besides."""
-
-    bidirectional = Parameter(True, FLAG).means("""
-        Whether each layer reads the sequences in both directions [Schuster1997]_,
-        [Graves2005]_: two networks of H units, one of which begins at each sequence's
-        own end. The layer above, or the head, gets both side by side: 2 H inputs.
-        """)
-
-    crf = Parameter(True, FLAG).means("""
-        Whether the labels of a sequence are those of a conditional random field on top
-        of the network [Lafferty2001]_, [Lample2016]_: beside the emissions of each step
-        it learns scores of transitions from a label to the next. The loss is that of
-        whole paths, predictions are the best path (Viterbi), probabilities exact
-        marginals. Without it every step is labelled for itself. Multilabel y has no
-        paths: there it has no effect.
-        """)
-
-    constraints = Parameter("auto", CONSTRAINTS).means("""
-        Which labels may follow each other with ``crf=True``; what is not allowed has no
-        probability in training and is never predicted.
-
-        - "auto": where the labels are tags of a scheme, IOB2 (BIO), BIOES, BILOU or
-          BMES, and y obeys it, what that allows: in IOB2 "I-X" only after "B-X" or
-          "I-X". Other labels may follow each other as they like;
-        - a list of pairs (label, next label): all that are allowed;
-        - None: everything is.
-        """)
-
-    class_weight = Parameter(None, TAG_WEIGHT).means("""
-        Weights of the labels; they multiply the weights of the steps that have them.
-        "balanced" gives every label the same total weight. With ``crf=True`` a sequence
-        has the mean weight of its labelled steps, and steps of weight zero count as
-        without label. Not for multilabel y.
-        """)
-
-    unlabeled = Parameter(None, ANYTHING).means("""
-        What stands in y for a step without label, beside None: it has no loss and does
-        not count in a score.
-        """)
-
-
-class Classification:
-    """What a classifier has besides."""
-
-    class_weight = Parameter(None, CLASS_WEIGHT).means("""
-        Weights of the classes; they multiply the sample weights. "balanced" gives every
-        class the same total weight.
-        """)
-
-    early_stopping = Parameter(False, FLAG).means("""
-        Whether to set a part of the samples aside, to stop when the score on them (see
-        `validation_scores_`) no longer improves, and to keep the weights that scored
-        best, of equal accuracy those of the lowest loss. Training also goes on while
-        the loss on them falls by `tol`: accuracy may not move for long where a class is
-        rare. The split is stratified, except for multilabel targets. With `groups`
-        passed to :meth:`fit`, whole groups are set aside, without stratification. Not
-        for "lbfgs".
-        """)
-
-
-class Regression:
-    """What a regressor has besides."""
-
-    loss = Parameter("squared_error", LOSSES).means("""
-        What is minimised, as the mean over samples and outputs. Names and links are
-        those of :class:`sklearn.ensemble.HistGradientBoostingRegressor`:
-
-        - "squared_error": half the squared difference; predictions are means;
-        - "absolute_error": the absolute difference; predictions are medians, which a
-          few outliers hardly move;
-        - "huber": half the squared difference up to `huber_delta`, linear beyond
-          [Huber1964]_;
-        - "poisson": half the Poisson deviance with a logarithmic link, for counts and
-          rates; predictions are means, always positive. y must be zero or more, with a
-          sum above zero;
-        - "quantile": the pinball loss [Koenker1978]_; predictions are the quantiles of
-          the levels `quantile`.
-        """)
-
-    quantile = Parameter(0.5, LEVELS).means("""
-        Level of the quantile for ``loss="quantile"``, between 0 and 1. With a list one
-        network predicts several quantiles, which never cross, and predictions have a
-        last axis for them in the order of the list.
-        """)
-
-    huber_delta = Parameter(1.0, number(0, closed="neither")).means("""
-        Where ``loss="huber"`` becomes linear, in robust standard deviations of y
-        (interquartile range / 1.35, see Notes): the `delta` of ``torch.nn.HuberLoss``
-        for standardised targets.
         """)
 
 
@@ -526,187 +413,4 @@ class Data:
 
     verbose = Parameter(False, VERBOSE).means("""
         Whether to print a line for each epoch.
-        """)
-
-
-class Forecast:
-    """What a forecaster has besides."""
-
-    horizon = Parameter(1, integer()).means("""
-        How many steps ahead: those behind the end of a series, or of a context.
-        """)
-
-    target = Parameter(0, COLUMN | SOME_COLUMNS).means("""
-        What is forecast: a column of X by its index or its name, or a list of columns.
-        NaN in them is a value that is not known: it has no loss.
-        """)
-
-    future_features = Parameter(None, SOME_COLUMNS | NONE).means("""
-        Columns of X that are known ahead, such as the calendar, holidays or prices. The
-        network sees them at the steps of the horizon, and :meth:`predict` is given them
-        as `X_future`. All others are known up to the end of the context only.
-        """)
-
-    static_features = Parameter(None, SOME_COLUMNS | NONE).means("""
-        Columns of X that do not change in a series: their last value holds for the
-        horizon too, without `X_future`.
-        """)
-
-    loss = Parameter("absolute_error", LOSSES).means("""
-        What is minimised, as the mean over the steps of the horizon, the targets and
-        the windows, in units of the window (see `scale`). The losses are those of
-        :class:`LSTMRegressor`: "absolute_error" forecasts medians, "squared_error"
-        means. With `quantile` it is the pinball loss, whatever this is. "poisson" needs
-        ``scale="mean"`` or None and no `seasonal_lag`.
-        """)
-
-    quantile = Parameter(None, LEVELS | NONE).means("""
-        Level of a quantile to forecast, between 0 and 1, or a list of levels: then
-        forecasts have a last axis for them, in the order of the list, along which they
-        never cross. None forecasts one number, as `loss` says.
-        """)
-
-    scale = Parameter("std", SCALINGS | NONE).means("""
-        Units in which the network sees the targets of a window, taken of its context
-        alone, so that small and large series are alike. It is told beside how large the
-        values are in these units. Forecasts come back in the units of X.
-
-        - "mean": divided by the mean of the absolute values [Salinas2020]_;
-        - "std": standardised by mean and standard deviation;
-        - "last": the difference from the last value, divided by the mean absolute
-          difference of a value from the one before;
-        - None: no units of its own. As a feature it is standardised by the mean and
-          standard deviation of all steps of the fit. For one long series, whose level
-          tells.
-        """)
-
-    seasonal_lag = Parameter(None, integer() | NONE).means("""
-        Steps of a season, 12 for months of years. The network then sees at each step
-        also the value one season before, and forecasts the difference from the last
-        value of the same season, which is the seasonal naive forecast.
-        """)
-
-    context_length = Parameter("auto", integer() | options("auto") | NONE).means("""
-        Steps of a series, the last ones, that a forecast is made of; None for all of
-        the past. "auto" is three seasons where there is a `seasonal_lag`, but at least
-        a horizon, else three horizons, but at least 64 steps.
-        """)
-
-    windows_per_epoch = Parameter("auto", integer() | options("auto") | NONE).means("""
-        Windows of an epoch, drawn anew for each: from every series about as many,
-        spread over its time. "auto" is 512, but at least one of each series. None is
-        all of them, and so is a number that there are not. A window is a context that
-        ends anywhere in a series, and the horizon behind it.
-        """)
-
-    max_iter = Parameter("auto", integer() | options("auto")).means("""
-        Epochs at the most, with "cosine" all that there are. With "lbfgs" iterations.
-        "auto" is 100, but with "cosine" fewer: as many as make 2500 updates, or as see
-        each step of the series 20 times in a horizon, and 10 at the least. Windows of
-        a long series overlap, and more epochs learn it by heart.
-        """)
-
-    categorical_features = Parameter(None, SOME_COLUMNS | NONE).means("""
-        Columns of X that are ids, such as those of shops or of weekdays, where others
-        are numbers: their indices, their names or a mask. The network reads their rows
-        side by side, and behind them the numbers. At the steps of the horizon a column
-        that is not known ahead has row 0.
-        """)
-
-    early_stopping = Parameter(False, FLAG).means("""
-        Whether to hold the last part of each series out, to stop when neither the score
-        on it (see `validation_scores_`) nor the loss improves, and to keep the weights
-        that scored best. Not for "lbfgs".
-        """)
-
-    validation_fraction = Parameter(0.1, number(0, 1, closed="neither")).means("""
-        The part of each series, its last steps, that is held out with `early_stopping`,
-        and at least a horizon; of a series that is too short nothing is. With `X_val`
-        passed to :meth:`fit` it is the last horizon of those.
-        """)
-
-
-WINDOW = integer() | options("auto")
-SHARE = Domain([Interval(Real, 0, 0.5, closed="right")], "float", "float")
-SHARE = options("auto") | SHARE
-
-
-class Anomalies:
-    """What a detector of anomalies has besides."""
-
-    hidden_layer_sizes = Parameter((64,), integer() | SIZES).means("""
-        Hidden units of each layer. Several layers are stacked: each reads the hidden
-        states of the one below. With ``method="reconstruction"`` the encoder has these
-        layers, and the decoder the same in the other order.
-        """)
-
-    dropout = Parameter(0.0, number(0, 1)).means("""
-        Share of what each layer hands on to the next, or to the head, that is set to
-        zero in training [Srivastava2014]_: at random for every step. The rest is
-        divided by ``1 - dropout``; scores drop nothing.
-        """)
-
-    alpha = Parameter(0.0, number(0)).means("""
-        Strength of the L2 penalty on the weights, not the biases. For "adamw" the rate
-        of decay; for the other solvers a term ``alpha / 2 * |W|**2`` in the loss,
-        divided by the windows of the minibatch times the mean weight of all (with
-        "lbfgs" by the weight of all).
-        """)
-
-    batch_size = Parameter("auto", integer() | options("auto")).means("""
-        Windows in a minibatch, at the most all of them. "auto" is a sixteenth of them,
-        but 8 to 32; up to 32 windows are not divided.
-        """)
-
-    early_stopping = Parameter(False, FLAG).means("""
-        Whether to stop when the loss on what is held out no longer improves, and to
-        keep the weights of the lowest. Not for "lbfgs".
-        """)
-
-    method = Parameter("prediction", options("prediction", "reconstruction")).means("""
-        What the network has to do with a sequence, at whose errors the scores look:
-
-        - "prediction": predict the next steps from those so far [Malhotra2015]_. A
-          score needs one step before it, and no more work than a step of the network;
-        - "reconstruction": give back the window of steps that ends with the one that is
-          scored, through the last state of an encoder, which a decoder reads
-          [Malhotra2016]_. Each score takes two passes over a window.
-        """)
-
-    window = Parameter("auto", WINDOW).means("""
-        Steps of a window. For "prediction" training cuts longer sequences into parts of
-        so many steps, and scores know all steps so far whatever it is. For
-        "reconstruction" it is what is given back, and the first ``window - 1`` steps of
-        a sequence have no score. "auto" is 100, for "reconstruction" no more than the
-        shortest sequence of 10 steps or more has.
-        """)
-
-    n_ahead = Parameter(1, integer()).means("""
-        How many of the next steps "prediction" predicts at each. A step then has as
-        many errors as there were predictions of it.
-        """)
-
-    covariance = Parameter("full", options("full", "diagonal")).means("""
-        Which errors are normal: "full" knows how those of features, and those of
-        predictions from further back, go together; "diagonal" takes each for itself.
-        """)
-
-    aggregate = Parameter("mean", options("mean", "worst")).means("""
-        The score of a sequence: the mean over its steps, or that of its most unusual
-        one.
-        """)
-
-    contamination = Parameter("auto", SHARE).means("""
-        The share of what is held out that is flagged, of its sequences and of its
-        steps, which places `offset_` and `step_offset_`. "auto" flags one in a hundred
-        of the sequences and one in a thousand of the steps; where less than half a
-        sequence or step would be left, it goes by a normal distribution of the cube
-        roots [Wilson1931]_ of the distances, with their median and interquartile range.
-        """)
-
-    validation_fraction = Parameter(0.2, number(0, 1, closed="neither")).means("""
-        The part of X that is not trained on, where the distribution of the errors and
-        the thresholds come from, and the score of `early_stopping`. These are whole
-        sequences (with `groups` whole groups) where that makes two at the least, and
-        else the ends of all sequences. `X_val` takes its place.
         """)

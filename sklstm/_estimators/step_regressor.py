@@ -28,12 +28,12 @@ from .parameters import (
     Data,
     Network,
     Optimizer,
-    Regression,
     Stopping,
     Tokens,
     but,
 )
 from .state import State
+from .task_parameters import Regression
 
 
 class RecurrentStepRegressor(StepEstimator, BaseRecurrent):

@@ -24,11 +24,11 @@ from .parameters import (
     Network,
     Optimizer,
     Stopping,
-    Tagging,
     Tokens,
     but,
 )
 from .state import State
+from .task_parameters import Tagging
 
 
 class RecurrentTagger(StepEstimator, BaseRecurrent):
