@@ -346,6 +346,7 @@ def test_series_as_a_list_of_tables():
         ({"features": ["hour", "hour"]}, "'hour' more than once"),
         ({"features": "hour"}, r"features=\['hour'\] is a list of one"),
         ({"features": []}, "features is empty"),
+        ({"features": 24}, "'auto' or a list of names, got 24"),
         ({"encoding": "onehot"}, "'cyclic' or 'ordinal', got 'onehot'"),
         ({"subdiv": "BY"}, "subdiv='BY' is a part of a country"),
     ],

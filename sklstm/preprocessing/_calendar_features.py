@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -328,6 +328,10 @@ class CalendarFeatures(Versioned, TransformerMixin, BaseEstimator):
                     "features: features=['elapsed']."
                 )
             return features
+        if not isinstance(asked, Iterable):
+            raise ValueError(
+                f"features must be 'auto' or a list of names, got {asked!r}."
+            )
         features = list(asked)
         for k, name in enumerate(features):
             if not isinstance(name, str) or name not in KINDS:
