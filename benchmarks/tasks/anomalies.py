@@ -99,12 +99,13 @@ class RollingDeviation:
     """How far a step is from the median of the window before it, in scales of that."""
 
     def fit(self, x):
+        self.least_scale = 1e-3 * (np.std(x) or 1.0)
         return self
 
     def score(self, x):
         before = np.lib.stride_tricks.sliding_window_view(x, WINDOW)[:-1]
         low, middle, high = np.quantile(before, [0.25, 0.5, 0.75], axis=1)
-        scale = np.maximum((high - low) / 1.35, 1e-3 * (np.std(x) or 1.0))
+        scale = np.maximum((high - low) / 1.35, self.least_scale)
         return np.r_[np.zeros(WINDOW), np.abs(x[WINDOW:] - middle) / scale]
 
 
