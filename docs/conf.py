@@ -74,6 +74,9 @@ suppress_warnings = ["myst.header"]
 EXAMPLES = [
     "plot_classify_speakers.py",
     "plot_forecast_air_quality.py",
+    "plot_future_covariates.py",
+    "plot_forecast_intervals.py",
+    "plot_many_series.py",
     "plot_quantile_forecast.py",
     "plot_entities.py",
     "plot_activity.py",

@@ -10,12 +10,20 @@ from ._version import __version__
 from .sequences import SequenceArray
 
 if _TYPE_CHECKING:  # for editors, which run no code: what there is in the end
-    from . import datasets, export, inspection, preprocessing, utils  # noqa: F401
+    from . import (  # noqa: F401
+        datasets,
+        export,
+        forecasting,
+        inspection,
+        preprocessing,
+        utils,
+    )
     from ._estimators.public import (
         GRUClassifier,
         GRURegressor,
         LSTMAnomalyDetector,
         LSTMClassifier,
+        LSTMForecaster,
         LSTMRegressor,
         LSTMStepRegressor,
         LSTMTagger,
@@ -37,12 +45,14 @@ else:
 _TASKS = {
     "DetectorState": "scoring",
     "LSTMAnomalyDetector": "anomaly_detector",
+    "LSTMForecaster": "forecaster",
     "LSTMStepRegressor": "step_regressor",
     "LSTMTagger": "tagger",
 }
 _SUBMODULES = (
     "datasets",
     "export",
+    "forecasting",
     "inspection",
     "preprocessing",
     "sequences",
@@ -55,6 +65,7 @@ __all__ = [
     "GRURegressor",
     "LSTMAnomalyDetector",
     "LSTMClassifier",
+    "LSTMForecaster",
     "LSTMRegressor",
     "LSTMStepRegressor",
     "LSTMTagger",

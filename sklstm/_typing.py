@@ -23,6 +23,7 @@ __all__ = [
     "Sequence",
     "SequenceArray",
     "SequencesLike",
+    "Table",
     "np",
 ]
 
@@ -38,5 +39,6 @@ if TYPE_CHECKING:
 else:
     Axes = MarkDecorator = ModelProto = Any
 DataFrame: TypeAlias = Any  # of pandas or polars
+Table: TypeAlias = Any  # that narwhals reads
 AwkwardArray: TypeAlias = Any
 ArrowArray: TypeAlias = Any  # or a chunked one

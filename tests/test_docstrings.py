@@ -7,6 +7,7 @@ import pytest
 import sklstm
 import sklstm.datasets
 import sklstm.export
+import sklstm.forecasting
 import sklstm.inspection
 import sklstm.preprocessing
 import sklstm.sequences
@@ -18,6 +19,7 @@ MODULES = (
     sklstm,
     sklstm.datasets,
     sklstm.export,
+    sklstm.forecasting,
     sklstm.inspection,
     sklstm.preprocessing,
     sklstm.sequences,

@@ -11,6 +11,7 @@ import pytest
 import sklstm
 import sklstm.datasets
 import sklstm.export
+import sklstm.forecasting
 import sklstm.inspection
 import sklstm.preprocessing
 import sklstm.sequences
@@ -21,6 +22,7 @@ MODULES = (
     sklstm,
     sklstm.datasets,
     sklstm.export,
+    sklstm.forecasting,
     sklstm.inspection,
     sklstm.preprocessing,
     sklstm.sequences,

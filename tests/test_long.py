@@ -47,7 +47,8 @@ def test_from_long_agrees_with_groupby(n):
         "hour": rng.integers(0, 3, n),
         "value": rng.normal(size=n),
     })  # fmt: skip
-    X = SequenceArray.from_long(frame, by=["site", "run"], sort=["day", "hour"])
+    options = {"by": ["site", "run"], "sort": ["day", "hour"]}
+    X = SequenceArray.from_long(frame, **options, duplicates="keep")
     groups = frame.groupby(["site", "run"], sort=False)
     expected = [
         g.sort_values(["day", "hour"], kind="stable")[["value"]].to_numpy()

@@ -11,7 +11,8 @@ import pytest
 import sklstm
 
 SUBMODULES = (
-    "datasets", "export", "inspection", "preprocessing", "sequences", "utils",
+    "datasets", "export", "forecasting", "inspection", "preprocessing", "sequences",
+    "utils",
 )  # fmt: skip
 
 
@@ -21,8 +22,9 @@ import sklstm
 print(*sys.modules)
 sklstm.inspection.GateDisplay
 sklstm.utils
+sklstm.forecasting.backtest
 from sklstm import datasets
-import sklstm.export
+import sklstm.export, sklstm.forecasting
 print(*sys.modules)
 """
 

@@ -34,7 +34,12 @@ from sklstm import (
     RNNRegressor,
     SequenceArray,
 )
-from sklstm.preprocessing import FrameStacker, TimeDistributed, TokenEncoder
+from sklstm.preprocessing import (
+    CalendarFeatures,
+    FrameStacker,
+    TimeDistributed,
+    TokenEncoder,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -391,6 +396,8 @@ def test_every_public_class_can_be_saved(fitted, saved_and_loaded):
     things = {type(estimator): estimator for estimator in fitted.values()}
     things[SequenceArray] = SequenceArray.from_list(X)
     things[sklstm.State] = fitted["adam"].initial_state()
+    hours = np.arange(3).astype("datetime64[h]")
+    things[CalendarFeatures] = CalendarFeatures().fit(hours)
     things[FrameStacker] = FrameStacker(2).fit(X)
     things[TimeDistributed] = TimeDistributed(StandardScaler()).fit(X)
     things[TokenEncoder] = TokenEncoder().fit([[1, "a"], ["a", 1]])
@@ -423,6 +430,7 @@ def test_pickles_name_public_places_alone(name, fitted, search):
     """So that whatever moves within the package, they are read."""
     things = [fitted[name], search.best_estimator_, FrameStacker(2).fit(X)]
     things.append(TokenEncoder(min_df=1).fit(["a b"]))
+    things.append(CalendarFeatures().fit(np.arange(3).astype("datetime64[h]")))
     if not fitted[name].bidirectional:
         things.append(fitted[name].initial_state())
     for thing in things:
@@ -448,6 +456,7 @@ SAVED = {
     "estimator": lambda: LSTMClassifier(**SMALL).fit(X, LABELS),
     "unfitted": lambda: RNNRegressor(),
     "TimeDistributed": lambda: TimeDistributed(StandardScaler()).fit(X),
+    "CalendarFeatures": lambda: CalendarFeatures(["hour"]),
     "FrameStacker": lambda: FrameStacker(),
     "TokenEncoder": lambda: TokenEncoder(min_df=1).fit(["a b"]),
     "pipeline": lambda: make_pipeline(FrameStacker(2), GRURegressor()),

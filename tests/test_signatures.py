@@ -29,7 +29,7 @@ ESTIMATORS = [
     for family in ("GRU", "LSTM", "RNN")
     for task in ("Classifier", "Regressor")
 ]
-ESTIMATORS += [sklstm.LSTMTagger, sklstm.LSTMStepRegressor]
+ESTIMATORS += [sklstm.LSTMTagger, sklstm.LSTMStepRegressor, sklstm.LSTMForecaster]
 ESTIMATORS += [sklstm.LSTMAnomalyDetector]
 every_estimator = pytest.mark.parametrize("Estimator", ESTIMATORS)
 
@@ -107,6 +107,8 @@ def test_annotations_are_types(Estimator):
     names = ["fit", "partial_fit", "predict", "predict_step", "transform", "score"]
     if Estimator is sklstm.LSTMAnomalyDetector:  # has no y
         names = ["fit", "predict", "score_steps", "score_step", "transform"]
+    if Estimator is sklstm.LSTMForecaster:  # has no state
+        names = ["fit", "partial_fit", "predict", "score"]
     for name in names:
         hints = get_type_hints(getattr(Estimator, name))
         assert {"X", "return"} <= hints.keys(), name

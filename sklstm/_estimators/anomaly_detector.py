@@ -21,8 +21,8 @@ from .._training.samples import check_sample_weight
 from .._training.split import sample_keys
 from .._typing import ArrayLike, Estimator, SequencesLike
 from ..sequences._stacking import as_offsets
-from .at_steps import FORGET_BIAS
 from .base import BaseRecurrent
+from .cell_by_name import CellByName
 from .declaration import declared
 from .fitted import fitted_of
 from .parameters import (
@@ -46,7 +46,7 @@ FEW, PARTS = 5, 20
 LEAST_STEPS = 2
 
 
-class RecurrentDetector(OutlierMixin, BaseRecurrent):
+class RecurrentDetector(CellByName, OutlierMixin, BaseRecurrent):
     """Scores of the steps of sequences, and of sequences, by a network that has learnt
     what is normal.
 
@@ -126,21 +126,6 @@ class RecurrentDetector(OutlierMixin, BaseRecurrent):
     _exchanged, _least_held_out = False, 1
     # As of LocalOutlierFactor: `predict` is for sequences that are new.
     novelty = True
-
-    @property
-    def _cell(self):
-        return self.cell
-
-    @staticmethod
-    def _cell_parameters(cell):
-        """The parameters by which this cell was chosen."""
-        return {"cell": cell}
-
-    def _initial_options(self, lengths):
-        forget_bias = self.forget_bias
-        if forget_bias == "auto":
-            forget_bias = FORGET_BIAS.get(self.cell, 0.0)
-        return {"forget_bias": forget_bias, "longest": int(lengths.max())}
 
     def _asked_architecture(self):
         architecture = super()._asked_architecture()
@@ -655,7 +640,7 @@ def _parts(X, starts, lengths):
     """Parts of sequences, one of each, as sequences."""
     offsets = as_offsets(lengths)
     rows = np.repeat(starts - offsets[:-1], lengths) + np.arange(offsets[-1])
-    return X._with_data(X._data[rows], offsets)
+    return X._part(X._data[rows], offsets, None, None)
 
 
 @declared(

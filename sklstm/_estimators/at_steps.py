@@ -10,34 +10,17 @@ from .._network.build import every_step_network
 from .._targets.step_reading import pair_steps, split_weight
 from .._training.samples import check_sample_weight
 from .._typing import ArrayLike, Estimator, SequencesLike
+from .cell_by_name import CellByName
 from .fitted import fitted_of
 from .overflow import warn_if_not_finite
 
-# Where the bias of the gate that remembers starts.
-FORGET_BIAS = {"lstm": 1.0, "lstm_peephole": 1.0, "gru": 0.0}
 
-
-class StepEstimator:
+class StepEstimator(CellByName):
     """Sequences in, something for each of their steps out."""
 
     _build = staticmethod(every_step_network)
     # All steps have a loss: these choices are of networks that read the last.
     pooling = tbptt = None
-
-    @property
-    def _cell(self):
-        return self.cell
-
-    @staticmethod
-    def _cell_parameters(cell):
-        """The parameters by which this cell was chosen."""
-        return {"cell": cell}
-
-    def _initial_options(self, lengths):
-        forget_bias = self.forget_bias
-        if forget_bias == "auto":
-            forget_bias = FORGET_BIAS.get(self.cell, 0.0)
-        return {"forget_bias": forget_bias, "longest": int(lengths.max())}
 
     def _asked_architecture(self):
         architecture = super()._asked_architecture()
@@ -122,6 +105,14 @@ class StepEstimator:
         UserWarning
             If training was interrupted from the keyboard; the estimator is fitted with
             the weights of that moment.
+
+        Notes
+        -----
+        Where X is a SequenceArray with `ids`, a Series or DataFrame of pandas whose
+        index holds these ids is put in the order of X, and one that holds others is an
+        error: targets, weights and groups alike, here and in `score`. Without ids the
+        order counts, and so it does under an index of numbers of rows, as a new Series
+        has it and as ``train_test_split`` leaves it; see the user guide.
         """
         validation = (X_val, y_val, sample_weight_val)
         self._commit(X, y, sample_weight, validation=validation, groups=groups)

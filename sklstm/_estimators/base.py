@@ -20,8 +20,11 @@ from .._network.build import whole_sequence_network
 from .._sklearn.callbacks import CallbackSupport, observer_of, with_callbacks
 from .._sklearn.persistence import Versioned, plain
 from .._sklearn.warn import warn
+from .._targets.aligning import aligned
 from .._targets.reading import check_one_each
+from .._training.feeds import Minibatches
 from .._training.samples import Samples, check_groups, check_sample_weight
+from .._training.schedules import auto_epochs
 from .._training.split import nothing_seen, remember, sample_keys, split
 from .._typing import ArrayLike, Estimator, SequencesLike
 from ..sequences._check import features_of, validate_sequences, warn_of_one_step
@@ -45,11 +48,8 @@ from .tokens import (
 from .transform import HiddenStates
 
 
-class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEstimator):
-    """Base class of the recurrent estimators.
-
-    A fitted network can also be fed a step at a time (:meth:`predict_step`) and give
-    its hidden states as features (:meth:`transform`).
+class RecurrentCore(CallbackSupport, Versioned, BaseEstimator):
+    """What has recurrent layers: its fit, and the way to its outputs.
 
     Attributes
     ----------
@@ -118,6 +118,8 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
     _start = None
     # Categories of the columns of X, of a fit that finds them by dtype.
     _categories = None
+    # What a fit has found.
+    _found = Fitted
     # Samples that a validation score needs.
     _least_held_out = 2
     # Whether other libraries can have the network.
@@ -241,6 +243,12 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
         every epoch ("lbfgs": iteration) and may end training, without a warning; the
         weights are those of that moment, with `early_stopping` the best ones. See the
         user guide.
+
+        Where X is a SequenceArray with `ids`, a Series or DataFrame of pandas whose
+        index holds these ids is put in the order of X, and one that holds others is an
+        error: targets, weights and groups alike, here and in `score`. Without ids the
+        order counts, and so it does under an index of numbers of rows, as a new Series
+        has it and as ``train_test_split`` leaves it; see the user guide.
         """
         validation = (X_val, y_val, sample_weight_val)
         self._commit(X, y, sample_weight, validation=validation, groups=groups)
@@ -298,6 +306,9 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
     def _read(self, X, y, sample_weight, groups=None, *, reset):
         """Valid samples, without those whose weight is zero."""
         table = X
+        y, sample_weight, groups = aligned(
+            X, y=y, sample_weight=sample_weight, groups=groups
+        )
         if isinstance(self.categorical_features, str):  # "from_dtype"
             X, self._categories = coded(X, self._categories)
         X = validate_sequences(
@@ -360,7 +371,7 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
                 first_value = observed_mean(samples.X, samples.weight)
             if embedding is not None:  # what is not known
                 first_value[list(embedding["columns"])] = 0
-        return Fitted(
+        return self._found(
             self._build,
             architecture,
             features,
@@ -396,6 +407,18 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
         self._sides = sides
         return given, held_out
 
+    def _samples_an_epoch(self, n_samples, X):
+        """How many an epoch has of so many samples, of which X are the sequences."""
+        return n_samples
+
+    def _epochs_of_plan(self, n_samples, batch_size, X):
+        """How many epochs are enough where the learning rate has a plan."""
+        return auto_epochs(n_samples, batch_size)
+
+    def _feed(self, data, batch_size, X):
+        """How the samples, of which X are the sequences, come to the training loop."""
+        return Minibatches(data, batch_size, shuffle=self.shuffle)
+
     def _asked_architecture(self):
         """What the parameters say of the network, as `Network` takes it."""
         return {
@@ -423,7 +446,7 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
         super().__setstate__(state)
         state = vars(self).get("_fitted")
         if state is not None:
-            self._fitted = Fitted.of(
+            self._fitted = self._found.of(
                 self._build, state, features_of(self), self._target_of
             )
 
@@ -481,6 +504,18 @@ class BaseRecurrent(HiddenStates, Streaming, CallbackSupport, Versioned, BaseEst
         tags.input_tags.two_d_array = True
         tags.input_tags.three_d_array = True
         tags.input_tags.allow_nan = self.missing != "error"
+        return tags
+
+
+class BaseRecurrent(HiddenStates, Streaming, RecurrentCore):
+    """Base class of the recurrent estimators that read sequences as they come.
+
+    A fitted network can also be fed a step at a time (:meth:`predict_step`) and give
+    its hidden states as features (:meth:`transform`).
+    """
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []  # `dtype` says which it is
         return tags
 

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 
+from .._targets.aligning import aligned
 from .._targets.labels import LabelReader, labels_of
 from .._targets.reading import check_one_each
 from .._training.samples import check_score_weight
@@ -231,6 +232,7 @@ class RecurrentClassifier(ClassifierMixin, BaseRecurrent):
             The share of samples, by weight, of which all labels are right.
         """
         predicted = self.predict(X)
+        y, sample_weight = aligned(X, y=y, sample_weight=sample_weight)
         y = self._reader().check(y, warn=False)
         check_one_each(X, y, "y")
         sample_weight = check_score_weight(sample_weight, y, self)

@@ -115,6 +115,9 @@ CONSTRAINTS = options("auto")
 CONSTRAINTS |= Domain(["array-like", set], "Sequence[tuple]", "list of pairs") | NONE
 ANYTHING = Domain([object], "Any", "object")
 LOSSES = options(*numbers.LOSSES)
+COLUMN = Domain([Integral, str], "int | str", "int or str")
+SOME_COLUMNS = Domain(["array-like"], "Sequence[int] | Sequence[str]", "list of these")
+SCALINGS = options("mean", "std", "last")
 SOLVERS = options("adam", "adamw", "sgd", "rmsprop", "lbfgs")
 SCHEDULES = options("constant", "invscaling", "adaptive", "cosine")
 
@@ -523,6 +526,103 @@ class Data:
 
     verbose = Parameter(False, VERBOSE).means("""
         Whether to print a line for each epoch.
+        """)
+
+
+class Forecast:
+    """What a forecaster has besides."""
+
+    horizon = Parameter(1, integer()).means("""
+        How many steps ahead: those behind the end of a series, or of a context.
+        """)
+
+    target = Parameter(0, COLUMN | SOME_COLUMNS).means("""
+        What is forecast: a column of X by its index or its name, or a list of columns.
+        NaN in them is a value that is not known: it has no loss.
+        """)
+
+    future_features = Parameter(None, SOME_COLUMNS | NONE).means("""
+        Columns of X that are known ahead, such as the calendar, holidays or prices. The
+        network sees them at the steps of the horizon, and :meth:`predict` is given them
+        as `X_future`. All others are known up to the end of the context only.
+        """)
+
+    static_features = Parameter(None, SOME_COLUMNS | NONE).means("""
+        Columns of X that do not change in a series: their last value holds for the
+        horizon too, without `X_future`.
+        """)
+
+    loss = Parameter("absolute_error", LOSSES).means("""
+        What is minimised, as the mean over the steps of the horizon, the targets and
+        the windows, in units of the window (see `scale`). The losses are those of
+        :class:`LSTMRegressor`: "absolute_error" forecasts medians, "squared_error"
+        means. With `quantile` it is the pinball loss, whatever this is. "poisson" needs
+        ``scale="mean"`` or None and no `seasonal_lag`.
+        """)
+
+    quantile = Parameter(None, LEVELS | NONE).means("""
+        Level of a quantile to forecast, between 0 and 1, or a list of levels: then
+        forecasts have a last axis for them, in the order of the list, along which they
+        never cross. None forecasts one number, as `loss` says.
+        """)
+
+    scale = Parameter("std", SCALINGS | NONE).means("""
+        Units in which the network sees the targets of a window, taken of its context
+        alone, so that small and large series are alike. It is told beside how large the
+        values are in these units. Forecasts come back in the units of X.
+
+        - "mean": divided by the mean of the absolute values [Salinas2020]_;
+        - "std": standardised by mean and standard deviation;
+        - "last": the difference from the last value, divided by the mean absolute
+          difference of a value from the one before;
+        - None: no units of its own. As a feature it is standardised by the mean and
+          standard deviation of all steps of the fit. For one long series, whose level
+          tells.
+        """)
+
+    seasonal_lag = Parameter(None, integer() | NONE).means("""
+        Steps of a season, 12 for months of years. The network then sees at each step
+        also the value one season before, and forecasts the difference from the last
+        value of the same season, which is the seasonal naive forecast.
+        """)
+
+    context_length = Parameter("auto", integer() | options("auto") | NONE).means("""
+        Steps of a series, the last ones, that a forecast is made of; None for all of
+        the past. "auto" is three seasons where there is a `seasonal_lag`, but at least
+        a horizon, else three horizons, but at least 64 steps.
+        """)
+
+    windows_per_epoch = Parameter("auto", integer() | options("auto") | NONE).means("""
+        Windows of an epoch, drawn anew for each: from every series about as many,
+        spread over its time. "auto" is 512, but at least one of each series. None is
+        all of them, and so is a number that there are not. A window is a context that
+        ends anywhere in a series, and the horizon behind it.
+        """)
+
+    max_iter = Parameter("auto", integer() | options("auto")).means("""
+        Epochs at the most, with "cosine" all that there are. With "lbfgs" iterations.
+        "auto" is 100, but with "cosine" fewer: as many as make 2500 updates, or as see
+        each step of the series 20 times in a horizon, and 10 at the least. Windows of
+        a long series overlap, and more epochs learn it by heart.
+        """)
+
+    categorical_features = Parameter(None, SOME_COLUMNS | NONE).means("""
+        Columns of X that are ids, such as those of shops or of weekdays, where others
+        are numbers: their indices, their names or a mask. The network reads their rows
+        side by side, and behind them the numbers. At the steps of the horizon a column
+        that is not known ahead has row 0.
+        """)
+
+    early_stopping = Parameter(False, FLAG).means("""
+        Whether to hold the last part of each series out, to stop when neither the score
+        on it (see `validation_scores_`) nor the loss improves, and to keep the weights
+        that scored best. Not for "lbfgs".
+        """)
+
+    validation_fraction = Parameter(0.1, number(0, 1, closed="neither")).means("""
+        The part of each series, its last steps, that is held out with `early_stopping`,
+        and at least a horizon; of a series that is too short nothing is. With `X_val`
+        passed to :meth:`fit` it is the last horizon of those.
         """)
 
 

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from .anomaly_detector import RecurrentDetector
 from .classifier import RecurrentClassifier
+from .forecaster import RecurrentForecaster
 from .regressor import RecurrentRegressor
 from .step_regressor import RecurrentStepRegressor
 from .tagger import RecurrentTagger
@@ -19,9 +20,6 @@ class GRUClassifier(RecurrentClassifier):
     know at its end, or on the whole way, goes through a linear head to class
     probabilities. Sequences may have any lengths, each its own. Training minimises the
     log loss.
-
-    A fitted network can also be fed a step at a time (:meth:`predict_step`) and give
-    its hidden states as features (:meth:`transform`).
 
     Parameters
     ----------
@@ -481,9 +479,6 @@ class GRURegressor(RecurrentRegressor):
     inside and predictions come back in their units, so the scale of y does not matter
     (with ``loss="poisson"`` targets stay as they are). Their centre and scale suit the
     loss: outliers do not set them where it is robust (see Notes).
-
-    A fitted network can also be fed a step at a time (:meth:`predict_step`) and give
-    its hidden states as features (:meth:`transform`).
 
     Parameters
     ----------
@@ -1008,9 +1003,6 @@ class LSTMAnomalyDetector(RecurrentDetector):
     normal, and a function of the steps of its own sequence up to there: not of later
     ones, of other sequences or of the number of threads.
 
-    A fitted network can also be fed a step at a time (:meth:`predict_step`) and give
-    its hidden states as features (:meth:`transform`).
-
     Parameters
     ----------
     hidden_layer_sizes : int or tuple of int, default=(64,)
@@ -1451,9 +1443,6 @@ class LSTMClassifier(RecurrentClassifier):
     know at its end, or on the whole way, goes through a linear head to class
     probabilities. Sequences may have any lengths, each its own. Training minimises the
     log loss.
-
-    A fitted network can also be fed a step at a time (:meth:`predict_step`) and give
-    its hidden states as features (:meth:`transform`).
 
     Parameters
     ----------
@@ -1914,6 +1903,547 @@ class LSTMClassifier(RecurrentClassifier):
         class_weight: dict | list[dict] | Literal["balanced"] | None = None,
     ) -> None: ...
 
+class LSTMForecaster(RecurrentForecaster):
+    """Forecasts of many series with one recurrent network.
+
+    The network reads what is known of a series, its context, and then the steps of the
+    horizon, at which the target is absent and the features known ahead are there: one
+    pass gives the forecasts of all of them. It is trained on contexts that end anywhere
+    in the series. It has no memory of the series of the fit: :meth:`predict` forecasts
+    what comes after the end of the series that it is given.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or tuple of int, default=(64,)
+        Hidden units of each layer, with ``bidirectional=True`` of each direction.
+        Several layers are stacked: each reads the hidden states of the one below.
+
+    dropout : float, default=0.0
+        Share of what each layer hands on that is set to zero in training
+        [Srivastava2014]_: at random for every step to the layer above, after `pooling`
+        to the head, of `embedding_dim` the rows of tokens, but not the numbers beside
+        them. The rest is divided by ``1 - dropout``; predictions drop nothing.
+
+    recurrent_dropout : float, default=0.0
+        Share of the hidden units that the recurrent weights do not see in training, the
+        same ones at all steps of a sequence [Gal2016]_. The rest is divided by
+        ``1 - recurrent_dropout``.
+
+    embedding_dim : int or list of int or None, default=None
+        Length of the row of numbers that stands for each id, where X is ids of tokens
+        or has columns of ids [Bengio2003]_. The rows are trained with the network,
+        which reads them in the place of the ids: X of one column is ids then, as
+        :class:`~sklstm.preprocessing.TokenEncoder` makes them, integers from 0 on. None
+        reads all of X as numbers. With `categorical_features` a list may have a length
+        for each of these columns.
+
+        Each column has a table of its own, with as many rows as X has tokens in its
+        vocabulary, else as `embedding_weights` has, else up to the largest id in X of
+        the first fit. Row 0 stands for what is not known: it begins at zero and is
+        trained where X has id 0, and every id beyond the table has it. The other rows
+        begin at random, small. In a minibatch only rows that it has are trained, and
+        neither they nor the moments of others move: those of "adam" are
+        ``torch.optim.SparseAdam``'s. `alpha` does not reach the tables.
+
+    embedding_weights : array-like, dict or list of these or None, default=None
+        Where the rows begin: a table of shape (n_rows, embedding_dim), whose row 0
+        stands for what is not known, or a dict of tokens and their rows, of which those
+        are taken that X has in its vocabulary; without a vocabulary keys are ids.
+        Tokens that are not in the dict begin as without it. With several columns a list
+        of these, or of None, one for each of `categorical_features`.
+
+    embedding_trainable : bool, default=True
+        Whether the rows are trained, or stay where they begin.
+
+    categorical_features : list of these or None, default=None
+        Columns of X that are ids, such as those of shops or of weekdays, where others
+        are numbers: their indices, their names or a mask. The network reads their rows
+        side by side, and behind them the numbers. At the steps of the horizon a column
+        that is not known ahead has row 0.
+
+    cell : {"lstm", "lstm_peephole", "gru", "rnn_tanh", "rnn_relu"}, default="lstm"
+        What the recurrent layers are made of: long short-term memory [Hochreiter1997]_,
+        the same with peepholes [Gers2000b]_, gated recurrent units [Cho2014]_, or a
+        plain recurrent network [Elman1990]_ with the activation tanh or ReLU.
+
+    forget_bias : float or {"auto", "chrono"}, default="auto"
+        Where the bias of the gate starts that says how much of its state a unit keeps:
+        the forget gate of an LSTM, the update gate of a GRU. "auto" is 1 for an LSTM
+        [Gers2000]_, [Jozefowicz2015]_ and 0 for a GRU. "chrono" spreads the units over
+        memories of 1 to as many steps as the longest training sequence has
+        [Tallec2018]_. A plain recurrent network has no such gate.
+
+    horizon : int, default=1
+        How many steps ahead: those behind the end of a series, or of a context.
+
+    target : int or str or list of these, default=0
+        What is forecast: a column of X by its index or its name, or a list of columns.
+        NaN in them is a value that is not known: it has no loss.
+
+    future_features : list of these or None, default=None
+        Columns of X that are known ahead, such as the calendar, holidays or prices. The
+        network sees them at the steps of the horizon, and :meth:`predict` is given them
+        as `X_future`. All others are known up to the end of the context only.
+
+    static_features : list of these or None, default=None
+        Columns of X that do not change in a series: their last value holds for the
+        horizon too, without `X_future`.
+
+    loss : {"squared_error", "absolute_error", "huber", "poisson", "quantile"}, default="absolute_error"
+        What is minimised, as the mean over the steps of the horizon, the targets and
+        the windows, in units of the window (see `scale`). The losses are those of
+        :class:`LSTMRegressor`: "absolute_error" forecasts medians, "squared_error"
+        means. With `quantile` it is the pinball loss, whatever this is. "poisson" needs
+        ``scale="mean"`` or None and no `seasonal_lag`.
+
+    quantile : float or list of float or None, default=None
+        Level of a quantile to forecast, between 0 and 1, or a list of levels: then
+        forecasts have a last axis for them, in the order of the list, along which they
+        never cross. None forecasts one number, as `loss` says.
+
+    scale : {"mean", "std", "last"} or None, default="std"
+        Units in which the network sees the targets of a window, taken of its context
+        alone, so that small and large series are alike. It is told beside how large the
+        values are in these units. Forecasts come back in the units of X.
+
+        - "mean": divided by the mean of the absolute values [Salinas2020]_;
+        - "std": standardised by mean and standard deviation;
+        - "last": the difference from the last value, divided by the mean absolute
+          difference of a value from the one before;
+        - None: no units of its own. As a feature it is standardised by the mean and
+          standard deviation of all steps of the fit. For one long series, whose level
+          tells.
+
+    seasonal_lag : int or None, default=None
+        Steps of a season, 12 for months of years. The network then sees at each step
+        also the value one season before, and forecasts the difference from the last
+        value of the same season, which is the seasonal naive forecast.
+
+    context_length : int or "auto" or None, default="auto"
+        Steps of a series, the last ones, that a forecast is made of; None for all of
+        the past. "auto" is three seasons where there is a `seasonal_lag`, but at least
+        a horizon, else three horizons, but at least 64 steps.
+
+    windows_per_epoch : int or "auto" or None, default="auto"
+        Windows of an epoch, drawn anew for each: from every series about as many,
+        spread over its time. "auto" is 512, but at least one of each series. None is
+        all of them, and so is a number that there are not. A window is a context that
+        ends anywhere in a series, and the horizon behind it.
+
+    max_iter : int or "auto", default="auto"
+        Epochs at the most, with "cosine" all that there are. With "lbfgs" iterations.
+        "auto" is 100, but with "cosine" fewer: as many as make 2500 updates, or as see
+        each step of the series 20 times in a horizon, and 10 at the least. Windows of
+        a long series overlap, and more epochs learn it by heart.
+
+    early_stopping : bool, default=False
+        Whether to hold the last part of each series out, to stop when neither the score
+        on it (see `validation_scores_`) nor the loss improves, and to keep the weights
+        that scored best. Not for "lbfgs".
+
+    validation_fraction : float, default=0.1
+        The part of each series, its last steps, that is held out with `early_stopping`,
+        and at least a horizon; of a series that is too short nothing is. With `X_val`
+        passed to :meth:`fit` it is the last horizon of those.
+
+    huber_delta : float, default=1.0
+        Where ``loss="huber"`` becomes linear, in robust standard deviations of y
+        (interquartile range / 1.35, see Notes): the `delta` of ``torch.nn.HuberLoss``
+        for standardised targets.
+
+    solver : {"adam", "adamw", "sgd", "rmsprop", "lbfgs"}, default="adam"
+        Optimizer: Adam [Kingma2015]_, Adam with decoupled weight decay
+        [Loshchilov2019]_, stochastic gradient descent with momentum, RMSProp
+        [Tieleman2012]_, or L-BFGS [Zhu1997]_. "lbfgs" takes all samples at once, which
+        suits small data: it has neither minibatches, learning rate nor clipping, so
+        that `batch_size`, `learning_rate`, `learning_rate_init`, `max_grad_norm`,
+        `shuffle` and `n_iter_no_change` have no effect, cannot be combined with
+        `early_stopping`, dropout or `tbptt`, and leaves no :meth:`partial_fit`.
+
+    alpha : float, default=0.0
+        Strength of the L2 penalty on the weights (not the biases, nor the rows of
+        tokens). For "adamw" the rate
+        of decay; for the other solvers a term ``alpha / 2 * |W|**2`` in the loss,
+        divided by the samples of the minibatch times the mean weight of all samples
+        (with "lbfgs" by the weight of all samples).
+
+    batch_size : int or "auto", default="auto"
+        Sequences in a minibatch, at the most all of them. "auto" is a sixteenth of
+        them, but 8 to 32, so that few sequences too make several updates an epoch; up
+        to 32 sequences are not divided.
+
+    shuffle : bool, default=True
+        Whether to take the samples in another order in each epoch.
+
+    learning_rate : {"constant", "invscaling", "adaptive", "cosine"}, default="cosine"
+        Schedule of the learning rate, for every solver but "lbfgs":
+
+        - "constant": `learning_rate_init`;
+        - "invscaling": ``learning_rate_init / (t + 1) ** power_t`` with t samples seen;
+        - "adaptive": divided by 5 whenever `n_iter_no_change` epochs brought no
+          improvement of `tol`, until it is below 1e-6;
+        - "cosine": from `learning_rate_init` down to 0 along half a cosine over
+          `max_iter` epochs [Loshchilov2017]_. A fit makes all of them, unless a
+          validation score stops it (`early_stopping`), and each fit with `warm_start`
+          begins a new half.
+
+        :meth:`partial_fit` sees no whole fits: "adaptive" and "cosine" are constant
+        there.
+
+    learning_rate_init : float, default=0.005
+        Learning rate at the start.
+
+    power_t : float, default=0.5
+        Exponent of "invscaling".
+
+    max_grad_norm : float or None, default=1.0
+        A gradient of a larger global norm is scaled down to it [Pascanu2013]_; None
+        does not clip.
+
+    momentum : float, default=0.9
+        Momentum of "sgd", the only solver that uses it.
+
+    nesterovs_momentum : bool, default=True
+        Whether "sgd" uses Nesterov's momentum.
+
+    beta_1 : float, default=0.9
+        Decay of the first moment in "adam" and "adamw".
+
+    beta_2 : float, default=0.999
+        Decay of the second moment, the mean of squared gradients, in "adam", "adamw"
+        and "rmsprop". "rmsprop" starts it at zero without a correction, so that its
+        first steps are ``1 / sqrt(1 - beta_2)`` times the learning rate; PyTorch has
+        0.99 for it, under the name of alpha.
+
+    epsilon : float, default=1e-8
+        Added to the root of the second moment in "adam", "adamw" and "rmsprop".
+
+    max_fun : int, default=15000
+        Passes over the samples after which "lbfgs" begins no other iteration.
+
+    tol : float, default=0.0001
+        Improvement of the loss (of the validation score with early stopping) that
+        counts as one. "lbfgs" stops where no component of the gradient is larger, or
+        where an iteration lowers the loss by no more than 2.2e-9 of it.
+
+    n_iter_no_change : int or inf, default=10
+        Epochs without such an improvement after which training stops. Where it is the
+        loss that stops it, the weights are those between the two epochs in a row whose
+        mean loss is lowest. No effect with "cosine" unless with `early_stopping`.
+
+    warm_start : bool, default=False
+        Whether :meth:`fit` goes on from the last fit, optimizer included, instead of
+        starting anew. "lbfgs" goes on from the weights alone. y needs the classes or
+        the number of outputs that it had before. With `early_stopping` what was trained
+        on is not validated on later, nor the other way round: the same samples are set
+        aside again, also among other ones.
+
+    missing : {"error", "ffill", "indicator"}, default="error"
+        What to do about missing values, which are the NaN in X that is no padding:
+
+        - "error": refuse them;
+        - "ffill": take the last value of the feature that was seen in the sequence.
+          Before the first, take the mean of the feature over all steps it was observed
+          at in training, each of the weight of its sample, or 0 if it never was; fits
+          that continue keep the mean of the first;
+        - "indicator": as "ffill", and let the network read F more features, which are 1
+          where a value was missing and else 0 [Lipton2016]_. It learns from what is
+          missing.
+
+    dtype : {"float32", "float64", "bfloat16"}, default="float32"
+        Precision of the network. X is converted to it.
+
+        With "bfloat16" the network is one of float32, of which the recurrent layers
+        round what they multiply to bfloat16: weights, inputs and states, and on the way
+        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
+        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        layers on processors that multiply bfloat16 numbers, where it is fast. See the
+        user guide.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines the initial weights, the order of the samples, what dropout drops and
+        the split for early stopping. The same int gives the same bits, whatever the
+        number of threads.
+
+    verbose : bool, default=False
+        Whether to print a line for each epoch.
+
+    Attributes
+    ----------
+    n_outputs_ : int
+        Outputs of the head at a step of the horizon: with a list of quantiles one for
+        each of them and each target.
+
+    target_columns_ : tuple of int
+        Columns of X that are forecast.
+
+    future_columns_ : tuple of int
+        Columns of X that are known ahead and given as `X_future`.
+
+    static_columns_ : tuple of int
+        Columns of X that do not change in a series.
+
+    levels_ : tuple of float or None
+        Levels of the quantiles that are forecast, where there is an axis of them.
+
+    loss_ : float
+        Mean loss of the last epoch over the steps with a target, in units of the
+        standardised target of a window.
+
+    validation_scores_ : list of float or None
+        Minus the loss on the last part of each series, which training does not see,
+        after each epoch. None without early stopping.
+
+    out_activation_ : str
+        The inverse of the link: "exp" for "poisson", "softplus_increments" for a list
+        of several quantiles, otherwise "identity".
+
+    weights_ : dict of str to ndarray
+        The recurrent layers have ``weight_ih_l0`` (G H, F), ``weight_hh_l0`` (G H, H),
+        ``bias_ih_l0`` (G H,), ``bias_hh_l0`` (G H,) and so on for each layer, which
+        reads the H (of two directions 2 H) outputs of the one below, with the suffix
+        ``_reverse`` for the direction that begins at the end. With
+        ``pooling="attention"`` there is also ``attention``, the vector w (H,) or
+        (2 H,). With ``missing="indicator"`` the lowest layer reads 2 F features: first
+        the values, then the indicators. With `embedding_dim` there is ``embedding`` (V,
+        E), as the weight of ``torch.nn.Embedding``, or of several columns
+        ``embedding_0`` and so on, by the number of the column; the lowest layer reads
+        the rows of all columns side by side and behind them the numbers. The head is
+        ``head_weight`` (K, H), of two directions (K, 2 H), and ``head_bias`` (K,), with
+        K the number of outputs, as in ``torch.nn.Linear``. Copies, read-only;
+        :func:`~sklstm.export.from_torch` takes them back.
+
+    n_features_in_ : int
+        Features per step; for 2-D X the number of columns.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X has them.
+
+    n_iter_ : int
+        Epochs of the last fit, with "lbfgs" iterations.
+
+    n_layers_ : int
+        Layers with the input and the output.
+
+    t_ : int
+        Samples seen in training, each epoch (with "lbfgs" each iteration) counted.
+
+    best_loss_ : float or None
+        Lowest mean loss of an epoch; None with early stopping.
+
+    loss_curve_ : list of float
+        Mean loss of each epoch, with "lbfgs" the loss after each iteration.
+
+    best_validation_score_ : float or None
+        The best validation score of the last fit, that of the weights kept; where the
+        fit went on from another one, perhaps that of the weights it began with. None
+        without early stopping.
+
+    See Also
+    --------
+    LSTMRegressor : Numbers for a whole sequence.
+    LSTMStepRegressor : Numbers for every step of a sequence.
+    sklstm.preprocessing.TimeDistributed : Scale or encode the features of every step.
+    sklstm.preprocessing.FrameStacker : Shorten long sequences by stacking steps.
+
+    Notes
+    -----
+    Features are standardised inside, by the mean and standard deviation of all steps of
+    the fit, and targets by the units of each window (see `scale`). So neither needs to
+    be scaled before, and nothing has to be scaled back.
+
+    A window begins at least one horizon, or one season and a step, behind the beginning
+    of its series, and ends with a whole horizon. A series too short for that is cut in
+    its second half, whatever is behind; the steps that its horizon has not have no
+    loss.
+
+    With `early_stopping` the last part of each series that is long enough for a window
+    before it is held out (`validation_fraction`), and no window that is trained on
+    reaches into it.
+
+    Training is back-propagation through time over minibatches of whole sequences;
+    nothing is padded. The prediction for a sequence does not depend, to the bit, on the
+    sequences beside it. Where one minibatch holds all samples, identical ones are
+    merged and their weights added, which is the same loss.
+
+    References
+    ----------
+    .. [Srivastava2014] N. Srivastava et al., "Dropout: A Simple Way to Prevent Neural
+       Networks from Overfitting", Journal of Machine Learning Research 15, 2014.
+    .. [Gal2016] Y. Gal and Z. Ghahramani, "A Theoretically Grounded Application of Dropout
+       in Recurrent Neural Networks", NIPS 2016.
+    .. [Bengio2003] Y. Bengio, R. Ducharme, P. Vincent and C. Jauvin, "A Neural
+       Probabilistic Language Model", Journal of Machine Learning Research 3, 2003.
+    .. [Hochreiter1997] S. Hochreiter and J. Schmidhuber, "Long Short-Term Memory", Neural
+       Computation 9(8), 1997.
+    .. [Gers2000b] F. A. Gers and J. Schmidhuber, "Recurrent Nets that Time and Count",
+       IJCNN 2000.
+    .. [Cho2014] K. Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder
+       for Statistical Machine Translation", EMNLP 2014.
+    .. [Elman1990] J. L. Elman, "Finding Structure in Time", Cognitive Science 14(2), 1990.
+    .. [Gers2000] F. A. Gers, J. Schmidhuber and F. Cummins, "Learning to Forget: Continual
+       Prediction with LSTM", Neural Computation 12(10), 2000.
+    .. [Jozefowicz2015] R. Jozefowicz, W. Zaremba and I. Sutskever, "An Empirical
+       Exploration of Recurrent Network Architectures", ICML 2015.
+    .. [Tallec2018] C. Tallec and Y. Ollivier, "Can Recurrent Neural Networks Warp Time?",
+       ICLR 2018.
+    .. [Salinas2020] D. Salinas, V. Flunkert, J. Gasthaus and T. Januschowski, "DeepAR:
+       Probabilistic Forecasting with Autoregressive Recurrent Networks", International
+       Journal of Forecasting 36(3), 2020.
+    .. [Kingma2015] D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization",
+       ICLR 2015.
+    .. [Loshchilov2019] I. Loshchilov and F. Hutter, "Decoupled Weight Decay
+       Regularization", ICLR 2019.
+    .. [Tieleman2012] T. Tieleman and G. Hinton, "Lecture 6.5: RMSProp", COURSERA: Neural
+       Networks for Machine Learning, 2012.
+    .. [Zhu1997] C. Zhu, R. H. Byrd, P. Lu and J. Nocedal, "Algorithm 778: L-BFGS-B", ACM
+       Transactions on Mathematical Software 23(4), 1997.
+    .. [Loshchilov2017] I. Loshchilov and F. Hutter, "SGDR: Stochastic Gradient Descent with
+       Warm Restarts", ICLR 2017.
+    .. [Pascanu2013] R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training
+       recurrent neural networks", ICML 2013.
+    .. [Lipton2016] Z. C. Lipton, D. C. Kale and R. Wetzel, "Modeling Missing Data in
+       Clinical Time Series with RNNs", MLHC 2016.
+    .. [Kalamkar2019] D. Kalamkar et al., "A Study of BFLOAT16 for Deep Learning Training",
+       arXiv:1905.12322, 2019.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklstm import LSTMForecaster
+    >>> series = [k + np.sin(np.arange(T) / 2) for k, T in enumerate(range(60, 100))]
+    >>> model = LSTMForecaster(16, horizon=5, random_state=0).fit(series)
+    >>> model.predict(series).shape
+    (40, 5)
+    >>> model.score(series) > 0.8
+    True
+
+    What is known ahead, and intervals:
+
+    >>> rng = np.random.default_rng(0)
+    >>> X = []
+    >>> for T in range(60, 100):
+    ...     price = rng.uniform(1, 2, T)
+    ...     X.append(np.c_[100 / price, price])
+    >>> model = LSTMForecaster(
+    ...     16, horizon=3, future_features=[1], quantile=[0.1, 0.5, 0.9], random_state=0
+    ... ).fit(X)
+    >>> low, middle, high = model.predict(X[:1], [[[1.1], [1.5], [1.9]]])[0].T
+    >>> bool((np.diff(middle) < 0).all() and (low <= high).all())
+    True
+    """
+
+    hidden_layer_sizes: int | Sequence[int]
+    dropout: float
+    recurrent_dropout: float
+    embedding_dim: int | Sequence[int] | None
+    embedding_weights: ArrayLike | dict | Sequence[ArrayLike | dict | None] | None
+    embedding_trainable: bool
+    categorical_features: Sequence[int] | Sequence[str] | None
+    cell: Literal["lstm", "lstm_peephole", "gru", "rnn_tanh", "rnn_relu"]
+    forget_bias: float | Literal["auto", "chrono"]
+    horizon: int
+    target: int | str | Sequence[int] | Sequence[str]
+    future_features: Sequence[int] | Sequence[str] | None
+    static_features: Sequence[int] | Sequence[str] | None
+    loss: Literal["squared_error", "absolute_error", "huber", "poisson", "quantile"]
+    quantile: float | Sequence[float] | None
+    scale: Literal["mean", "std", "last"] | None
+    seasonal_lag: int | None
+    context_length: int | Literal["auto"] | None
+    windows_per_epoch: int | Literal["auto"] | None
+    max_iter: int | Literal["auto"]
+    early_stopping: bool
+    validation_fraction: float
+    huber_delta: float
+    solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"]
+    alpha: float
+    batch_size: int | Literal["auto"]
+    shuffle: bool
+    learning_rate: Literal["constant", "invscaling", "adaptive", "cosine"]
+    learning_rate_init: float
+    power_t: float
+    max_grad_norm: float | None
+    momentum: float
+    nesterovs_momentum: bool
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    max_fun: int
+    tol: float
+    n_iter_no_change: int | float
+    warm_start: bool
+    missing: Literal["error", "ffill", "indicator"]
+    dtype: DTypeLike
+    random_state: int | np.random.RandomState | None
+    verbose: bool | int
+    n_outputs_: int
+    target_columns_: tuple of int
+    future_columns_: tuple of int
+    static_columns_: tuple of int
+    levels_: tuple of float or None
+    loss_: float
+    validation_scores_: list[float] | None
+    out_activation_: str
+    weights_: dict[str, np.ndarray]
+    n_features_in_: int
+    feature_names_in_: np.ndarray
+    n_iter_: int
+    n_layers_: int
+    t_: int
+    best_loss_: float | None
+    loss_curve_: list[float]
+    best_validation_score_: float | None
+
+    def __init__(
+        self,
+        hidden_layer_sizes: int | Sequence[int] = (64,),
+        *,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        embedding_dim: int | Sequence[int] | None = None,
+        embedding_weights: ArrayLike | dict | Sequence[ArrayLike | dict | None] | None = None,
+        embedding_trainable: bool = True,
+        categorical_features: Sequence[int] | Sequence[str] | None = None,
+        cell: Literal["lstm", "lstm_peephole", "gru", "rnn_tanh", "rnn_relu"] = "lstm",
+        forget_bias: float | Literal["auto", "chrono"] = "auto",
+        horizon: int = 1,
+        target: int | str | Sequence[int] | Sequence[str] = 0,
+        future_features: Sequence[int] | Sequence[str] | None = None,
+        static_features: Sequence[int] | Sequence[str] | None = None,
+        loss: Literal["squared_error", "absolute_error", "huber", "poisson", "quantile"] = "absolute_error",
+        quantile: float | Sequence[float] | None = None,
+        scale: Literal["mean", "std", "last"] | None = "std",
+        seasonal_lag: int | None = None,
+        context_length: int | Literal["auto"] | None = "auto",
+        windows_per_epoch: int | Literal["auto"] | None = "auto",
+        max_iter: int | Literal["auto"] = "auto",
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        huber_delta: float = 1.0,
+        solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"] = "adam",
+        alpha: float = 0.0,
+        batch_size: int | Literal["auto"] = "auto",
+        shuffle: bool = True,
+        learning_rate: Literal["constant", "invscaling", "adaptive", "cosine"] = "cosine",
+        learning_rate_init: float = 0.005,
+        power_t: float = 0.5,
+        max_grad_norm: float | None = 1.0,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-08,
+        max_fun: int = 15000,
+        tol: float = 0.0001,
+        n_iter_no_change: int | float = 10,
+        warm_start: bool = False,
+        missing: Literal["error", "ffill", "indicator"] = "error",
+        dtype: DTypeLike = "float32",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: bool | int = False,
+    ) -> None: ...
+
 class LSTMRegressor(RecurrentRegressor):
     """Regressor on sequences with an LSTM network [Hochreiter1997]_, [Gers2000]_.
 
@@ -1923,9 +2453,6 @@ class LSTMRegressor(RecurrentRegressor):
     inside and predictions come back in their units, so the scale of y does not matter
     (with ``loss="poisson"`` targets stay as they are). Their centre and scale suit the
     loss: outliers do not set them where it is robust (see Notes).
-
-    A fitted network can also be fed a step at a time (:meth:`predict_step`) and give
-    its hidden states as features (:meth:`transform`).
 
     Parameters
     ----------
@@ -2452,9 +2979,6 @@ class LSTMStepRegressor(RecurrentStepRegressor):
     Targets are standardised inside, as those of :class:`LSTMRegressor`, over all steps
     that have one, and predictions come back in their units.
 
-    A fitted network can also be fed a step at a time (:meth:`predict_step`) and give
-    its hidden states as features (:meth:`transform`).
-
     Parameters
     ----------
     hidden_layer_sizes : int or tuple of int, default=(64,)
@@ -2914,9 +3438,6 @@ class LSTMStepRegressor(RecurrentStepRegressor):
 
 class LSTMTagger(RecurrentTagger):
     """A label for every step of a sequence, with a recurrent network.
-
-    A fitted network can also be fed a step at a time (:meth:`predict_step`) and give
-    its hidden states as features (:meth:`transform`).
 
     Parameters
     ----------
@@ -3402,9 +3923,6 @@ class RNNClassifier(RecurrentClassifier):
     probabilities. Sequences may have any lengths, each its own. Training minimises the
     log loss.
 
-    A fitted network can also be fed a step at a time (:meth:`predict_step`) and give
-    its hidden states as features (:meth:`transform`).
-
     Parameters
     ----------
     hidden_layer_sizes : int or tuple of int, default=(64,)
@@ -3860,9 +4378,6 @@ class RNNRegressor(RecurrentRegressor):
     inside and predictions come back in their units, so the scale of y does not matter
     (with ``loss="poisson"`` targets stay as they are). Their centre and scale suit the
     loss: outliers do not set them where it is robust (see Notes).
-
-    A fitted network can also be fed a step at a time (:meth:`predict_step`) and give
-    its hidden states as features (:meth:`transform`).
 
     Parameters
     ----------

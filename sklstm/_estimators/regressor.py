@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.metrics import d2_pinball_score, r2_score
 
+from .._targets.aligning import aligned
 from .._targets.numbers import NumberReader, Numbers, read_targets
 from .._targets.reading import check_one_each
 from .._training.samples import check_score_weight
@@ -215,6 +216,7 @@ class RecurrentRegressor(RegressorMixin, BaseRecurrent):
             predicted = self.predict(X)
             if fitted_of(self).target is target:  # no other thread has fitted meanwhile
                 break
+        y, sample_weight = aligned(X, y=y, sample_weight=sample_weight)
         y = read_targets(y, type(self).__name__)
         check_one_each(X, y, "y")
         target.check_n_targets(y)

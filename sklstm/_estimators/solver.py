@@ -5,13 +5,13 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import gen_batches
 
 from .._network.layers.dropout import DropoutSeed
-from .._training.feeds import Minibatches, TrainingSet
+from .._training.feeds import TrainingSet
 from .._training.lbfgs import LBFGS_VECTORS, train_lbfgs
 from .._training.loop import LoopOptions, train
 from .._training.memory import WITHOUT_A_LOOK, available_memory, in_units
 from .._training.monitor import Monitor, Start
 from .._training.optimizers import SGD, Adam, RMSProp
-from .._training.schedules import LearningRate, auto_batch_size, auto_epochs
+from .._training.schedules import LearningRate, auto_batch_size
 from .going_on import begin_where_it_was
 from .progress import Progress
 from .tokens import initial_tables
@@ -44,13 +44,17 @@ class Solver:
         self.network = network = fitted.make_network(
             dropout=estimator.dropout, recurrent_dropout=estimator.recurrent_dropout
         )
-        batch_size = batch_size_of(estimator, data, network)
+        n_samples = estimator._samples_an_epoch(data.n_samples, samples.X)
+        batch_size = batch_size_of(estimator, data, network, n_samples)
         self.max_iter = 1
         if not incremental:
-            self.max_iter = planned_epochs(estimator, data.n_samples, batch_size)
+            self.max_iter = planned_epochs(estimator, n_samples, batch_size, samples.X)
         # constant outputs, with which the first fit began
         start = estimator._start if going_on else None
-        constant = self.loss.start(data.target, data.weight) if start is None else start
+        typical = data.typical()
+        constant = start
+        if start is None:
+            constant = self.loss.start(typical.target, typical.weight)
         if going_on:
             self.parameters, optimizer_state, best_loss = begin_where_it_was(
                 estimator, fitted, network, change
@@ -67,16 +71,16 @@ class Solver:
         )
         self.penalty = penalty_of(estimator, network)
         self.monitor.start = losses_at_start(
-            self.loss, constant, network, self.parameters, data, self.penalty,
+            self.loss, constant, network, self.parameters, typical, self.penalty,
             batch_size, incremental,
         )  # fmt: skip
         self.progress = Progress(
-            fitted, self.name, rng, self.monitor, start, data.n_samples, estimator.t_
+            fitted, self.name, rng, self.monitor, start, n_samples, estimator.t_
         )
         if self.name != "lbfgs":
             self.progress.optimizer = optimizer_of(estimator, network, optimizer_state)
             self.progress.dropout = dropout_of(estimator, rng)
-        self.feed = Minibatches(data, batch_size, shuffle=estimator.shuffle)
+        self.feed = estimator._feed(data, batch_size, samples.X)
         self.learning_rate = learning_rate_of(estimator, self.max_iter, incremental)
         self.options = LoopOptions(
             self.max_iter, estimator.max_grad_norm, self.penalty, self.progress.dropout,
@@ -115,15 +119,16 @@ class Solver:
             yield NO_SCORE, ConvergenceWarning
 
 
-def batch_size_of(estimator, samples, network):
-    """The batch size, cut to n; an error if the memory for it cannot be had."""
+def batch_size_of(estimator, samples, network, n_samples):
+    """The batch size, cut to the samples of an epoch; an error if the memory for it
+    cannot be had."""
     full = estimator.solver == "lbfgs"
     batch_size = estimator.batch_size
     if full:
-        batch_size = samples.n_samples
+        batch_size = n_samples
     elif batch_size == "auto":
-        batch_size = auto_batch_size(samples.n_samples)
-    batch_size = min(batch_size, samples.n_samples)
+        batch_size = auto_batch_size(n_samples)
+    batch_size = min(batch_size, n_samples)
     lengths = samples.lengths
     if estimator.tbptt is not None:
         lengths = np.minimum(lengths, estimator.tbptt)
@@ -150,12 +155,12 @@ def batch_size_of(estimator, samples, network):
     return batch_size
 
 
-def planned_epochs(estimator, n_samples, batch_size):
+def planned_epochs(estimator, n_samples, batch_size, X=None):
     """How many epochs a fit may make."""
     if estimator.max_iter != "auto":
         return estimator.max_iter
     if estimator.learning_rate == "cosine" and estimator.solver != "lbfgs":
-        return auto_epochs(n_samples, batch_size)
+        return estimator._epochs_of_plan(n_samples, batch_size, X)
     return 100
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import d2_pinball_score
 
+from .._targets.aligning import aligned
 from .._targets.step_numbers import (
     StepNumberReader,
     r2_at_steps,
@@ -187,6 +188,7 @@ class RecurrentStepRegressor(StepEstimator, BaseRecurrent):
         """
         target = fitted_of(self).target
         predicted = np.concatenate(list(self.predict(X)))
+        y, sample_weight = aligned(X, y=y, sample_weight=sample_weight)
         y = read_step_numbers(y, type(self).__name__)
         sequences = check_sequences(X, allow_nan=True)
         y, sample_weight = self._pair(X, sequences, y, sample_weight)

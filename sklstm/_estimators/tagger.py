@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.metrics import accuracy_score
 from sklearn.utils import check_scalar
 
+from .._targets.aligning import aligned
 from .._targets.tags import TagReader, tags_of
 from .._typing import ArrayLike, Estimator, SequencesLike
 from ..sequences._check import check_sequences
@@ -302,6 +303,7 @@ class RecurrentTagger(StepEstimator, BaseRecurrent):
         """
         predicted = self.predict(X)
         fitted = fitted_of(self)
+        y, sample_weight = aligned(X, y=y, sample_weight=sample_weight)
         y = self._reader().check(y)
         sequences = check_sequences(X, allow_nan=True)
         y, sample_weight = self._pair(X, sequences, y, sample_weight)

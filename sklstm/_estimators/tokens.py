@@ -323,7 +323,7 @@ def check_ids(X, embedding):
     """An error that names the first value of valid X which should be an id and is none;
     missing values are none of them."""
     for column in () if embedding is None else embedding["columns"]:
-        bad = _are_no_ids(X._data[:, column])
+        bad = are_no_ids(X._data[:, column])
         if bad.any():
             row = int(np.argmax(bad))
             sample, step = place_of(row, X._offsets)
@@ -343,7 +343,7 @@ def check_ids(X, embedding):
 def check_step_ids(x, embedding):
     """The same for one step of each sequence."""
     for column in () if embedding is None else embedding["columns"]:
-        bad = _are_no_ids(x[:, column])
+        bad = are_no_ids(x[:, column])
         if bad.any():
             row = int(np.argmax(bad))
             raise ValueError(
@@ -352,6 +352,7 @@ def check_step_ids(x, embedding):
             )
 
 
-def _are_no_ids(values):
+def are_no_ids(values):
+    """Where values are neither ids nor missing."""
     with np.errstate(invalid="ignore"):
         return (values < 0) | ((values != np.floor(values)) & ~np.isnan(values))

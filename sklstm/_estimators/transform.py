@@ -10,6 +10,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from .._sklearn.set_output import as_frame, output_of
 from .._typing import SequencesLike
 from ..sequences import SequenceArray
+from ..sequences._array import keys_of
 from .fitted import fitted_of
 from .overflow import warn_if_not_finite
 from .state import State
@@ -102,10 +103,11 @@ class HiddenStates(
         if output == "gates":
             for name, values in found.items():
                 warn_if_not_finite(values, name.replace("_", " "), offsets=offsets)
-            return {name: SequenceArray(a, offsets) for name, a in found.items()}
+            keys = keys_of(X)
+            return {n: SequenceArray(a, offsets, **keys) for n, a in found.items()}
         warn_if_not_finite(found, "hidden state", offsets=offsets)
         if output == "sequence":
-            return SequenceArray(found, offsets, names)
+            return SequenceArray(found, offsets, names, **keys_of(X))
         if names is None:
             return found
         index = X.index if hasattr(X, "iloc") else None

@@ -10,6 +10,7 @@ from .layers.pooling import Last, Pooling
 from .layers.recurrent import Recurrent
 from .layers.repeat import Repeat
 from .layers.standardize import Standardize
+from .layers.windows import LastSteps, Windows
 from .network import Network
 
 
@@ -109,6 +110,36 @@ def every_step_network(
     if crf:
         end.append(CRF("crf", n_outputs, dtype, allowed))
     return Network([*body, *end])
+
+
+def window_network(
+    n_features, hidden_layer_sizes, n_outputs, dtype, cell="lstm", dropout=0.0,
+    recurrent_dropout=0.0, embedding=None, *, windows,
+):  # fmt: skip
+    """Recurrent layers that read a context and the steps to forecast, and a dense head
+    that reads each of the latter.
+
+    `windows` is as in `Windows`, `embedding` as in `input_layers`, with columns of X.
+    """
+    ids = () if embedding is None else embedding["columns"]
+    lowest = Windows("windows", n_features, dtype, ids=ids, **windows)
+    n_inputs = lowest.n_outputs
+    if embedding is not None:
+        embedding = {**embedding, "columns": range(n_inputs - len(ids), n_inputs)}
+    below, n_inputs = input_layers(n_inputs, dtype, embedding, dropout)
+    body = recurrent_layers(
+        n_inputs, hidden_layer_sizes, dtype, cell, dropout=dropout,
+        recurrent_dropout=recurrent_dropout,
+        reads_data=embedding is None or not embedding["trainable"],
+    )  # fmt: skip
+    width = body[-1].n_outputs
+    if dropout:
+        body.append(StepDropout("head.dropout", width, dtype, dropout))
+    end = [
+        LastSteps("horizon", width, dtype, lowest.horizon),
+        Dense("head", width, n_outputs, dtype, at_steps=True),
+    ]
+    return Network([lowest, *below, *body, *end])
 
 
 def own_steps_network(

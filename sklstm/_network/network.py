@@ -55,7 +55,7 @@ class Network:
             for key, shape in layer.shapes.items()
         }
         self.layout = Layout(shapes)
-        self.tables = layers[0] if layers[0].has_tables else None
+        self.tables = next((part for part in self.body if part.has_tables), None)
         n_in_tables = self.tables and sum(map(math.prod, self.tables.shapes.values()))
         self.dense = slice(n_in_tables or 0, None)
         widest = max(

@@ -12,7 +12,6 @@ from typing import NoReturn
 import numpy as np
 import sklearn
 
-from .._targets.steps import StepTarget
 from .turns import turn_to_fit
 
 try:
@@ -96,12 +95,9 @@ class Epochs(Observer):
         self.estimator = estimator
         self.progress = progress
         # ScoringMonitor hands all metadata on to its scorers: nothing else fits in.
-        y, weight = samples.y, samples.weight
-        if isinstance(y, StepTarget):
-            of_steps = y.weights_as_given()
-            y, weight = y.as_given(), weight if of_steps is None else of_steps
+        X, y, weight = samples.as_given()
         metadata = None if weight is None else {"sample_weight": weight}
-        self.given = {"X": samples.X, "y": y, "metadata": metadata}
+        self.given = {"X": X, "y": y, "metadata": metadata}
         self.epoch = None
         self.fit = estimator._init_callback_context(
             task_name=task_name, max_subtasks=n_epochs

@@ -61,6 +61,17 @@ class TrainingSet(NamedTuple):
     def n_losses(self):
         return self.n_samples if self.counts is None else int(self.counts.sum())
 
+    def typical(self):
+        """Samples enough to tell what all are like: of windows some, else all."""
+        few = getattr(self.target, "evenly", None)
+        if few is None or len(which := few()) == self.n_samples:
+            return self
+        weight = None if self.weight is None else self.weight[which]
+        return self._replace(
+            starts=self.starts[which], lengths=self.lengths[which],
+            target=self.target[which], weight=weight,
+        )  # fmt: skip
+
     def check_rows(self):
         """Say which sequence has rows that the data do not have: lengths are counted on
         before a kernel sees them."""
@@ -110,13 +121,22 @@ class Minibatches:
         if self.batch_size == samples.n_samples:
             self._whole = in_order_of_content(samples)
 
+    @property
+    def n_samples(self):
+        """Samples of an epoch."""
+        return self.samples.n_samples
+
+    def order(self, rng):
+        """The samples of an epoch, one after the other."""
+        n = self.samples.n_samples
+        return rng.permutation(n) if self.shuffle else np.arange(n)
+
     def epoch(self, rng):
         """All samples once, minibatch by minibatch."""
         if self._whole is not None:
             yield self._whole
             return
-        n, samples = self.samples.n_samples, self.samples
-        order = rng.permutation(n) if self.shuffle else np.arange(n)
+        n, samples, order = self.n_samples, self.samples, self.order(rng)
         # What is gathered once for the epoch costs a slice for the minibatch.
         starts, lengths, target = (
             part[order] for part in (samples.starts, samples.lengths, samples.target)
@@ -135,6 +155,39 @@ class Minibatches:
                 samples.data, starts[batch], lengths[batch], target[batch], weight,
                 total, float(max(n_losses, 1) * one), order[batch],
             )  # fmt: skip
+
+
+class Draws(Minibatches):
+    """Some of the samples in each epoch, drawn anew for each.
+
+    Samples of a series, `series` (n,) rising, are drawn evenly over their order, and
+    from every series about as many. Without a random state they are the same ones in
+    each epoch.
+    """
+
+    def __init__(self, samples, batch_size, series, n_drawn, *, shuffle=True):
+        self.samples, self.shuffle = samples, shuffle
+        self.n_drawn = n_drawn
+        self.batch_size = min(batch_size, n_drawn)
+        self._whole = None
+        if self.batch_size == samples.n_samples:
+            self._whole = in_order_of_content(samples)
+        # where each sample ends on a line on which every series is as long
+        _, place, counts = np.unique(series, return_inverse=True, return_counts=True)
+        self._ends = np.cumsum((1 / counts)[place])
+
+    @property
+    def n_samples(self):
+        return self.n_drawn
+
+    def order(self, rng):
+        n, drawn = self.n_drawn, np.arange(self.n_drawn)
+        if n < self.samples.n_samples:
+            # one in each of n parts of the line
+            within = 0.5 if rng is None else rng.random_sample(n)
+            places = (drawn + within) / n * self._ends[-1]
+            drawn = np.searchsorted(self._ends[:-1], places, side="right")
+        return drawn if rng is None or not self.shuffle else rng.permutation(drawn)
 
 
 def in_order_of_content(samples, ids=None):
@@ -167,6 +220,8 @@ def in_order_of_content(samples, ids=None):
 def content_of(data, starts, lengths, target):
     """Samples as bytes, as `digests` takes them: those of their steps, first row and
     length of each, and those of their targets."""
+    if getattr(target, "is_in_data", False):
+        return as_bytes(data), starts, lengths, np.zeros((len(starts), 1), np.uint8)
     if not hasattr(target, "offsets"):
         return as_bytes(data), starts, lengths, as_bytes(target)
     # of each step the bytes of its target beside those of its features

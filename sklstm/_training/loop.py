@@ -91,7 +91,7 @@ def train(
     then being those from before the epoch; or if the user interrupted training.
     """
     epochs = 1 if incremental else options.max_iter
-    n_samples = feed.samples.n_samples
+    n_samples = feed.n_samples
     before = parameters.copy()
     by_loss = monitor.score is None
     best = BestPlace()

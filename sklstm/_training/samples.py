@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_array
 
 from .._sklearn.private import num_samples
 from .._targets.reading import check_numbers, check_total_weight, read_values
+from .._targets.steps import StepTarget
 from ..sequences import SequenceArray
 
 
@@ -33,6 +34,16 @@ class Samples(NamedTuple):
         if not there.any():
             raise ValueError("All sample weights are zero: there is nothing to fit.")
         return self if there.all() else self.at(there)
+
+    def as_given(self):
+        """X, y and weights as a fit was given them, but for what is valid of them."""
+        if hasattr(self.X, "given"):  # windows of series
+            return self.X.given
+        y, weight = self.y, self.weight
+        if isinstance(y, StepTarget):
+            of_steps = y.weights_as_given()
+            y, weight = y.as_given(), weight if of_steps is None else of_steps
+        return self.X, y, weight
 
     def split(self, fraction, stratify, rng):
         """A part to train on and a part, this fraction, for early stopping.

@@ -1,10 +1,11 @@
 """Looking into fitted networks: gates over time, how far gradients reach, loss curves,
-which features and steps a prediction needs, tags in colour, and anomalies.
+which features and steps a prediction needs, tags in colour, forecasts, and anomalies.
 
 The displays need matplotlib, which is imported when they draw.
 """
 
 from ._anomalies import AnomalyDisplay
+from ._forecasts import ForecastDisplay
 from ._gates import GateDisplay
 from ._gradients import GradientNormsDisplay, gradient_norms
 from ._importance import sequence_permutation_importance
@@ -13,6 +14,7 @@ from ._tags import TagDisplay
 
 __all__ = [
     "AnomalyDisplay",
+    "ForecastDisplay",
     "GateDisplay",
     "GradientNormsDisplay",
     "LossCurveDisplay",

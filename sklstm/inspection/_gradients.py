@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
 from .._estimators.fitted import fitted_of
+from .._targets.aligning import aligned
 from .._targets.steps import StepTarget
 from .._typing import ArrayLike, Axes, SequencesLike
 from ._common import curves, layer_index, named_estimators, pyplot, recurrent_input
@@ -131,6 +132,7 @@ def _by_row(estimator, X, y):
     """
     fitted, reader = fitted_of(estimator), estimator._reader()
     given, X = X, estimator._check_X(fitted, X)
+    (y,) = aligned(given, y=y)
     y, _ = estimator._pair(given, X, reader.check(y), None)
     reader.check_same(fitted.target, y)
     X, target = X.astype("float64"), fitted.target.encode(y)

@@ -11,10 +11,11 @@ from sklearn.metrics import check_scoring
 from sklearn.utils import Bunch, check_random_state, check_scalar
 from sklearn.utils.parallel import Parallel, delayed
 
+from .._targets.aligning import aligned
 from .._targets.reading import check_one_each, read_values
 from .._targets.step_reading import is_nested
 from .._typing import ArrayLike, SequencesLike
-from ..sequences import SequenceArray, check_sequences
+from ..sequences import check_sequences
 
 
 def sequence_permutation_importance(
@@ -154,6 +155,7 @@ def sequence_permutation_importance(
             "0 to 2**32 - 1, a numpy.random.RandomState or None."
         ) from error
     X = check_sequences(X, allow_nan=True)
+    y, sample_weight = aligned(X, y=y, sample_weight=sample_weight)
     for what, values in (("y", y), ("sample_weight", sample_weight)):
         if values is not None:
             _check_values(X, values, what)
@@ -232,4 +234,4 @@ def _shuffled(X, axis, from_end, k, rng):
         rows = X.offsets[1:] - 1 - k if from_end else X.offsets[:-1] + k
         rows = rows[X.lengths > k]
         data[rows] = data[rng.permutation(rows)]
-    return SequenceArray(data, X.offsets, X.feature_names, X.vocabulary)
+    return X._with_data(data)

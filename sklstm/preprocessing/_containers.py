@@ -4,6 +4,7 @@ import numpy as np
 
 from .._sklearn.set_output import as_frame, output_of
 from ..sequences import SequenceArray
+from ..sequences._array import keys_of
 
 
 def names_in(estimator, input_features):
@@ -37,11 +38,12 @@ def restore(
     n_steps,  # of the result if X is 2-D, else None
     names=None,  # of the features, which only a SequenceArray can bear
     padded_to=None,  # steps of the result if X is 3-D; None is those of X
+    stepwise=True,  # whether the steps are those of X
 ):
     """A matrix of steps in the container that X is."""
     n, F = len(offsets) - 1, data.shape[1]
     if isinstance(X, SequenceArray):
-        return SequenceArray(data, offsets, names)
+        return SequenceArray(data, offsets, names, **keys_of(X, stepwise))
     if n_steps is not None:
         return data.reshape((n, n_steps) if F == 1 else (n, n_steps, F))
     if is_array(X):
@@ -60,6 +62,7 @@ def deliver(
     names,  # callable, given those of X, or None for those seen in fit
     columns,  # callable, the names of the columns of a 2-D result
     padded_to=None,
+    stepwise=True,
 ):  # fmt: skip
     """A matrix of steps in the container that `set_output` asks for.
 
@@ -70,10 +73,10 @@ def deliver(
     if library == "default":
         given = getattr(X, "feature_names", None)
         names = None if given is None else names(given)
-        return restore(data, offsets, X, n_steps, names, padded_to)
+        return restore(data, offsets, X, n_steps, names, padded_to, stepwise)
     fitted_on_table = estimator._fixed_n_steps is not None
     if fitted_on_table and n_steps is not None and data.shape[1] == 1:
         index = X.index if hasattr(X, "iloc") else None
         table = data.reshape(len(offsets) - 1, n_steps)
         return as_frame(table, columns(), library, index)
-    return SequenceArray(data, offsets, names(None))
+    return SequenceArray(data, offsets, names(None), **keys_of(X, stepwise))

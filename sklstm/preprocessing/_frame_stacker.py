@@ -218,6 +218,7 @@ class FrameStacker(
             names=self._names_of_steps,
             columns=self.get_feature_names_out,
             padded_to=T,
+            stepwise=False,
         )
 
     def get_feature_names_out(

@@ -27,6 +27,7 @@ from .._sklearn.set_output import SetOutputMixin, output_of
 from .._sklearn.warn import warn
 from .._typing import ArrayLike, Estimator, SequencesLike
 from ..sequences import SequenceArray, check_sequences
+from ..sequences._array import keys_of
 from ..sequences._columns import is_missing
 from ..sequences._stacking import as_offsets
 from ..sequences._vocabulary import IDS, as_ids, first_unhashable, refuse_too_many
@@ -249,7 +250,7 @@ class TokenEncoder(
         TypeError, ValueError
             As :meth:`fit`.
         """
-        return self._encoded(*self._commit(X, y))
+        return self._encoded(X, *self._commit(X, y))
 
     @with_callbacks
     def _fit(self, X, y):
@@ -300,7 +301,7 @@ class TokenEncoder(
         vocabulary, tokens = fitted["vocabulary_"], fitted["_tokens"]
         documents = read_documents(X)
         ids, lengths = self._known(documents, self._analyzer(), vocabulary)
-        return self._encoded(ids, lengths, tokens)
+        return self._encoded(X, ids, lengths, tokens)
 
     def inverse_transform(self, X: SequencesLike) -> list[list]:
         """Give the tokens of ids.
@@ -463,13 +464,15 @@ class TokenEncoder(
         vocabulary = dict(zip(tokens, range(1, len(tokens) + 1), strict=True))
         return vocabulary, ids[numbers], lengths
 
-    def _encoded(self, ids, lengths, tokens):
+    def _encoded(self, X, ids, lengths, tokens):
         names = None if output_of(self) == "default" else (COLUMN,)
+        is_stepwise = not callable(self.analyzer)
         return SequenceArray._trusted(
             ids.astype(IDS, copy=False)[:, np.newaxis],
             as_offsets(lengths),
             names,
             tokens,
+            **keys_of(X, is_stepwise),
         )
 
     def __sklearn_tags__(self):

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Hashable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
 from .._kernels import digests
 from ._columns import FLOATS, doubled, float_dtype, read_numbers
 from ._foreign import refuse_masked, refuse_types
+from ._html import as_html
 from ._interop import ConversionsMixin
+from ._keys import frozen, taken, token_of, valid_keys
 from ._long import stack_long
 from ._stacking import as_offsets, stack_items
 from ._vocabulary import IDS, as_ids, filling, valid_vocabulary
 
 if TYPE_CHECKING:
-    from .._typing import ArrayLike, DataFrame, DTypeLike
+    from .._typing import ArrayLike, DTypeLike, Table
 
 
 class SequenceArray(ConversionsMixin):
@@ -53,6 +56,13 @@ class SequenceArray(ConversionsMixin):
         of id 1 and so on, each of its own. Then data is one column, and integers are
         kept, as int32. :class:`~sklstm.preprocessing.TokenEncoder` makes such arrays.
 
+    ids : array-like of hashable, shape (n_sequences,), default=None
+        What the sequences are called, such as the patients. An id may come twice, as
+        in a bootstrap sample. Tuples are one id each.
+
+    times : array-like of shape (n_total_steps,), default=None
+        When each step was, in any type: dates, numbers, text.
+
     Attributes
     ----------
     data : ndarray of shape (n_total_steps, n_features)
@@ -68,16 +78,26 @@ class SequenceArray(ConversionsMixin):
         The token of each id. It stays with the ids in slices, selections, copies,
         pickles and in another type of numbers, and all of them share it.
 
+    ids : ndarray of shape (n_sequences,) or None
+        What the sequences are called; read-only. They stay with the sequences in
+        slices, selections, copies, pickles, in another type of numbers and in what a
+        transformer makes of each sequence. Text is of type object.
+
+    times : ndarray of shape (n_total_steps,) or None
+        When each step was; read-only. They stay with the steps as ids stay with the
+        sequences, where a transformer makes one step of each.
+
     Raises
     ------
     TypeError
-        If offsets are a masked array, the names are not text, or the tokens no
-        sequence of hashable values.
+        If offsets, ids or times are a masked array, the names are not text, the tokens
+        no sequence of hashable values, or ids or times no vector of such.
 
     ValueError
         If data is not a numeric matrix, if offsets do not describe it, or if a name
         comes twice or the number of names is not the number of features; with a
-        vocabulary, if a token comes twice, or data is not one column of its ids.
+        vocabulary, if a token comes twice, or data is not one column of its ids; if ids
+        or times are not as many as there are sequences or steps, or one is missing.
 
     See Also
     --------
@@ -88,11 +108,14 @@ class SequenceArray(ConversionsMixin):
     -----
     ``==`` compares two SequenceArrays and returns one bool: the same number of
     sequences, the same lengths, the same values, NaN being equal to NaN, and the same
-    vocabulary, or none; dtype and feature names are not compared. As with lists,
-    instances are not hashable.
+    vocabulary, or none; dtype, feature names, ids and times are not compared. As with
+    lists, instances are not hashable.
 
     ``numpy.asarray`` of a SequenceArray is an error, because sequences of unequal
     length are no array; use :meth:`to_padded` or :meth:`to_list`.
+
+    A notebook shows the first steps, the lengths, the names and the share of missing
+    values, of an array of more than a million numbers in a part of the steps.
 
     Pickles hold the sequences of this array only, also where it is a slice of a
     larger one; with protocol 5 the numbers can go out of band. Dask names an array that
@@ -122,10 +145,24 @@ class SequenceArray(ConversionsMixin):
     <SequenceArray: 2 sequences, 1 to 2 tokens, vocabulary of 3, int32>
     >>> tokens[:1].vocabulary
     ('?', 'b', 'a')
+
+    Ids of the sequences:
+
+    >>> X = SequenceArray(np.ones((3, 1)), [0, 2, 3], ids=["ann", "bob"])
+    >>> X[::-1].ids
+    array(['bob', 'ann'], dtype=object)
     """
 
     # joblib keeps what it has sent to a cluster by weak references.
-    __slots__ = ("__weakref__", "_data", "_feature_names", "_offsets", "_vocabulary")
+    __slots__ = (
+        "__weakref__",
+        "_data",
+        "_feature_names",
+        "_ids",
+        "_offsets",
+        "_times",
+        "_vocabulary",
+    )
     __hash__ = None
 
     def __init__(
@@ -134,6 +171,9 @@ class SequenceArray(ConversionsMixin):
         offsets: ArrayLike,
         feature_names: Sequence[str] | None = None,
         vocabulary: Sequence[Hashable] | None = None,
+        *,
+        ids: ArrayLike | None = None,
+        times: ArrayLike | None = None,
     ) -> None:
         given = data
         try:
@@ -180,21 +220,31 @@ class SequenceArray(ConversionsMixin):
         self._offsets = offsets
         self._feature_names = feature_names
         self._vocabulary = vocabulary
+        self._ids = valid_keys(ids, "ids", offsets)
+        self._times = valid_keys(times, "times", offsets)
 
     @classmethod
-    def _trusted(cls, data, offsets, feature_names=None, vocabulary=None):
+    def _trusted(
+        cls, data, offsets, feature_names=None, vocabulary=None, ids=None, times=None
+    ):
         """Make an instance of parts that are right and no one else's objects."""
         self = object.__new__(cls)
         self._data = data
         self._offsets = offsets
         self._feature_names = feature_names
         self._vocabulary = vocabulary
+        self._ids = ids
+        self._times = times
         return self
 
-    def _with_data(self, data, offsets=None):
-        """Other steps under the same names and vocabulary, and under other offsets."""
-        offsets = self._offsets if offsets is None else offsets
-        return self._trusted(data, offsets, self._feature_names, self._vocabulary)
+    def _with_data(self, data):
+        """Other numbers in the same steps."""
+        return self._part(data, self._offsets, self._ids, self._times)
+
+    def _part(self, data, offsets, ids, times):
+        """Other sequences of the same features."""
+        names, vocabulary = self._feature_names, self._vocabulary
+        return self._trusted(data, offsets, names, vocabulary, ids, times)
 
     @classmethod
     def from_list(cls, sequences: Sequence[ArrayLike]) -> SequenceArray:
@@ -300,46 +350,114 @@ class SequenceArray(ConversionsMixin):
             data = X[np.arange(T) < lengths[:, np.newaxis]]
         return cls._trusted(data, as_offsets(lengths.astype(np.intp)))
 
+    @overload
     @classmethod
     def from_long(
         cls,
-        frame: DataFrame,
+        frame: Table,
         *,
         by: str | Sequence[str],
         sort: str | Sequence[str] | None = None,
-    ) -> SequenceArray:
+        columns: str | Sequence[str] | None = None,
+        target: None = None,
+        groups: None = None,
+        target_at: Literal["sequence", "step"] = "sequence",
+        duplicates: Literal["error", "keep"] = "error",
+    ) -> SequenceArray: ...
+
+    @overload
+    @classmethod
+    def from_long(
+        cls,
+        frame: Table,
+        *,
+        by: str | Sequence[str],
+        sort: str | Sequence[str] | None = None,
+        columns: str | Sequence[str] | None = None,
+        target: str | Sequence[str] | None = None,
+        groups: str | None = None,
+        target_at: Literal["sequence", "step"] = "sequence",
+        duplicates: Literal["error", "keep"] = "error",
+    ) -> tuple[Any, ...]: ...
+
+    @classmethod
+    def from_long(
+        cls,
+        frame: Table,
+        *,
+        by: str | Sequence[str],
+        sort: str | Sequence[str] | None = None,
+        columns: str | Sequence[str] | None = None,
+        target: str | Sequence[str] | None = None,
+        groups: str | None = None,
+        target_at: Literal["sequence", "step"] = "sequence",
+        duplicates: Literal["error", "keep"] = "error",
+    ) -> SequenceArray | tuple[Any, ...]:
         """Make a SequenceArray of a long table with one row per step.
 
         Parameters
         ----------
-        frame : DataFrame
-            A pandas or polars DataFrame, or anything with ``columns`` and
-            ``frame[column]``.
+        frame : DataFrame, LazyFrame, Table or relation
+            Of pandas, polars, pyarrow or DuckDB, or any other table that narwhals
+            reads. Lazy ones are collected, with the columns that are asked for. What a
+            database gives has no order of rows: say `sort`.
 
         by : str or list of str
             Columns that name the sequence a row belongs to.
 
         sort : str or list of str, default=None
-            Columns that order the steps within a sequence, ascending; rows that are
-            equal in them keep their order. None keeps the order of the rows.
+            Columns that order the steps within a sequence, ascending. None keeps the
+            order of the rows.
+
+        columns : str or list of str, default=None
+            Columns that are features, in this order. None takes those that are left
+            beside `by`, `sort`, `target` and `groups`.
+
+        target : str or list of str, default=None
+            Columns of the target, or of several targets.
+
+        groups : str, default=None
+            Column that names the group of a sequence, such as the person, for
+            :class:`~sklearn.model_selection.GroupKFold` and for the `groups` of `fit`.
+            It must be constant within each sequence.
+
+        target_at : {"sequence", "step"}, default="sequence"
+            Whether the target is one for a sequence, and has to be constant within it,
+            or one for each step, as :class:`~sklstm.LSTMTagger` and
+            :class:`~sklstm.LSTMStepRegressor` take it.
+
+        duplicates : {"error", "keep"}, default="error"
+            What becomes of rows of one sequence that are equal in `sort`. "keep" has
+            them in the order of the rows.
 
         Returns
         -------
         X : SequenceArray of shape (n, None, F)
-            The remaining columns as features, with their names. Sequences come in
-            the order of their first row: the order of
-            ``frame[by].drop_duplicates()`` (pandas) and
-            ``frame[by].unique(maintain_order=True)`` (polars). Missing values are NaN.
+            The features with their names. Sequences come in the order of their first
+            row: that of ``frame[by].drop_duplicates()`` (pandas) and
+            ``frame[by].unique(maintain_order=True)`` (polars). ``X.ids`` are the values
+            of `by`, tuples where there are several columns, and ``X.times`` those of
+            `sort`, if that is one column; dates of a time zone become those of UTC.
+            Missing values are NaN.
+
+        y : ndarray of shape (n,) or (n, n_targets), or (n,) of ndarray
+            Only with `target`: the targets in the order of X, of one column (n,); at
+            steps an array of the targets of each sequence, (n_steps_i,) or (n_steps_i,
+            n_targets).
+
+        groups : ndarray of shape (n,)
+            Only with `groups`: the groups in the order of X.
 
         Raises
         ------
         TypeError
-            If ``frame`` is no DataFrame, or a lazy or grouped one.
+            If ``frame`` is no table, or a grouped one.
 
         ValueError
             If a column is missing, comes or is named twice, a feature is not numeric,
-            or a column of ``by`` or ``sort`` has missing values or such that cannot be
-            compared.
+            a column of ``by`` or ``sort`` has missing values or such that cannot be
+            compared, rows are equal in both, or a target or group varies within a
+            sequence. The message names the column and the rows.
 
         Examples
         --------
@@ -354,8 +472,24 @@ class SequenceArray(ConversionsMixin):
         >>> X[0]
         array([[70.],
                [80.]])
+        >>> X.ids
+        array(['b', 'a'], dtype=object)
+
+        With what is to be predicted:
+
+        >>> frame["died"] = [0, 1, 0]
+        >>> X, y = SequenceArray.from_long(
+        ...     frame, by="patient", sort="hour", target="died"
+        ... )
+        >>> y
+        array([0, 1])
         """
-        return cls._trusted(*stack_long(frame, by, sort))
+        parts, *others = stack_long(
+            frame, by, sort, columns, target, groups, target_at, duplicates
+        )
+        parts = *parts[:4], *map(frozen, parts[4:])
+        X, others = cls._trusted(*parts), [y for y in others if y is not None]
+        return (X, *others) if others else X
 
     @property
     def data(self) -> np.ndarray:
@@ -376,6 +510,16 @@ class SequenceArray(ConversionsMixin):
     def vocabulary(self) -> tuple[Hashable, ...] | None:
         """Tokens by their ids, tuple, or None where the numbers are no ids."""
         return self._vocabulary
+
+    @property
+    def ids(self) -> np.ndarray | None:
+        """What the sequences are called, ndarray of shape (n_sequences,), or None."""
+        return None if self._ids is None else self._ids.view()
+
+    @property
+    def times(self) -> np.ndarray | None:
+        """When each step was, ndarray of shape (n_total_steps,), or None."""
+        return None if self._times is None else self._times.view()
 
     @property
     def shape(self) -> tuple[int, None, int]:
@@ -404,8 +548,9 @@ class SequenceArray(ConversionsMixin):
 
     @property
     def nbytes(self) -> int:
-        """Bytes of data and offsets."""
-        return self._data.nbytes + self._offsets.nbytes
+        """Bytes of data, offsets, ids and times, without the objects among them."""
+        parts = self._data, self._offsets, self._ids, self._times
+        return sum(part.nbytes for part in parts if part is not None)
 
     def _as_rows(self):
         """Data, first row and length of each sequence: how a network takes them."""
@@ -443,8 +588,13 @@ class SequenceArray(ConversionsMixin):
             if stride == 1:
                 stop = max(start, stop)
                 offsets = self._offsets[start : stop + 1]
-                data = self._data[offsets[0] : offsets[-1]]
-                return self._with_data(data, offsets - offsets[0])
+                steps = slice(offsets[0], offsets[-1])
+                return self._part(
+                    self._data[steps],
+                    offsets - offsets[0],
+                    taken(self._ids, slice(start, stop)),
+                    taken(self._times, steps),
+                )
             return self._take(np.arange(start, stop, stride))
         key = np.asarray(key)
         if key.dtype == bool and key.shape == (n,):
@@ -480,8 +630,13 @@ class SequenceArray(ConversionsMixin):
         offsets = as_offsets(lengths)
         # Row r of the result is row r - offsets[i] of its sequence.
         shift = np.repeat(self._offsets[indices] - offsets[:-1], lengths)
-        data = self._data.take(shift + np.arange(len(shift)), axis=0)
-        return self._with_data(data, offsets)
+        rows = shift + np.arange(len(shift))
+        return self._part(
+            self._data.take(rows, axis=0),
+            offsets,
+            taken(self._ids, indices),
+            taken(self._times, rows),
+        )
 
     def to_list(self) -> list[np.ndarray]:
         """Return the sequences as a list of arrays.
@@ -583,7 +738,9 @@ class SequenceArray(ConversionsMixin):
         parts = data, self.offsets, self._feature_names
         if self._vocabulary is not None:
             parts += (self._vocabulary,)
-        return type(self), parts
+        if self._ids is None and self._times is None:
+            return type(self), parts
+        return partial(type(self), ids=self._ids, times=self._times), parts
 
     def __sizeof__(self):
         return object.__sizeof__(self) + self.nbytes
@@ -605,6 +762,8 @@ class SequenceArray(ConversionsMixin):
             self._feature_names,
             key.tobytes(),
             self._vocabulary,
+            token_of(self._ids),
+            token_of(self._times),
         )
 
     def __repr__(self) -> str:
@@ -616,6 +775,16 @@ class SequenceArray(ConversionsMixin):
         if n and lengths.min() < lengths.max():
             steps = f", {lengths.min()} to {lengths.max()} {noun}s"
         return f"<SequenceArray: {_count(n, 'sequence')}{steps}, {what}, {self.dtype}>"
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
+
+
+def keys_of(X, stepwise=True):
+    """Ids and, where the steps stay, times for what is made of X in any container."""
+    if not isinstance(X, SequenceArray):
+        return {}
+    return {"ids": X._ids, "times": X._times if stepwise else None}
 
 
 def _holds_nothing(data):

@@ -109,8 +109,9 @@ class ConversionsMixin:
         -------
         X : SequenceArray of shape (n, None, F)
             The sequences, in the order of their first row:
-            ``frame.index.get_level_values(0).unique()``. Names of columns are kept if
-            all are strings. Missing values are NaN.
+            ``frame.index.get_level_values(0).unique()``. These are their ids, and the
+            other level is their times. Names of columns are kept if all are strings.
+            Missing values are NaN.
 
         Raises
         ------
@@ -145,8 +146,9 @@ class ConversionsMixin:
         Returns
         -------
         frame : DataFrame
-            One row per step, with an index of "instances" and "timepoints", both
-            counted from 0, and the names of the features as columns, if there are any.
+            One row per step, with an index of "instances" and "timepoints", which are
+            ids and times or, where there are none, counted from 0, and the names of
+            the features as columns, if there are any.
 
         Raises
         ------
@@ -154,7 +156,8 @@ class ConversionsMixin:
             If pandas is not installed.
 
         ValueError
-            If a sequence has no steps: there is no row that would say so.
+            If a sequence has no steps: there is no row that would say so; or if an id
+            comes twice.
 
         See Also
         --------
@@ -172,7 +175,7 @@ class ConversionsMixin:
     def to_long(
         self,
         *,
-        by: str = "sequence",
+        by: str | Sequence[str] = "sequence",
         step: str = "step",
         ids: ArrayLike | None = None,
         library: Literal["pandas", "polars"] = "pandas",
@@ -183,15 +186,17 @@ class ConversionsMixin:
 
         Parameters
         ----------
-        by : str, default="sequence"
-            Name of the column that says which sequence a row is of.
+        by : str or list of str, default="sequence"
+            Name of the column that says which sequence a row is of; where ids are
+            tuples, a name for each of their parts.
 
         step : str, default="step"
-            Name of the column that counts the steps of each sequence from 0.
+            Name of the column of the times or, where X has none, of the numbers of the
+            steps of each sequence, from 0.
 
         ids : array-like of shape (n,), default=None
             What the sequences are called in the column `by`, each otherwise. None
-            counts them from 0.
+            takes ``X.ids`` or, where there are none, counts from 0.
 
         library : {"pandas", "polars"}, default="pandas"
             Whose DataFrame it shall be. It must be installed.
@@ -209,8 +214,9 @@ class ConversionsMixin:
 
         ValueError
             If a sequence has no steps, because there is no row that would say so, if
-            two columns would have the same name, or if `ids` are not as many as the
-            sequences or one of them comes twice.
+            two columns would have the same name, if `ids` are not as many as the
+            sequences or one of them comes twice, as in a bootstrap sample, or if they
+            are no tuples of as many parts as `by` has names.
 
         See Also
         --------

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._array import SequenceArray
+from ._array import SequenceArray, keys_of
 
 # Numbers that are filled at once: what is needed for it takes some 25 bytes for each.
 FILL_AT_ONCE = 1_000_000
@@ -50,13 +50,15 @@ def fill_forward(
     *,
     indicator=False,
 ):
-    """The sequences with the last value seen where one is missing, without names.
+    """The sequences with the last value seen where one is missing, without names of
+    features.
 
     Each is filled from nothing but its own steps and `first`. The indicator (Lipton,
     Kale & Wetzel 2016), a column for each feature behind all of them, is 1 where a
     value was missing. Without it the object given is returned where none is.
     """
     data, offsets = sequences._data, sequences._offsets
+    keys = keys_of(sequences)
     N, F = data.shape
     # The minimum of numbers of which one is NaN is NaN, and needs no mask.
     complete = not np.isnan(data.min(initial=0))
@@ -65,7 +67,7 @@ def fill_forward(
     filled = np.zeros((N, 2 * F if indicator else F), data.dtype)
     filled[:, :F] = data
     if complete:
-        return SequenceArray._trusted(filled, offsets)
+        return SequenceArray._trusted(filled, offsets, **keys)
 
     step = np.arange(N)[:, np.newaxis]
     start = np.repeat(offsets[:-1], sequences.lengths)[:, np.newaxis]
@@ -86,4 +88,4 @@ def fill_forward(
         )
         if indicator:
             filled[:, F:][:, columns] = missing
-    return SequenceArray._trusted(filled, offsets)
+    return SequenceArray._trusted(filled, offsets, **keys)

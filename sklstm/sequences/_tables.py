@@ -7,8 +7,9 @@ makes one of a SequenceArray. Long tables are read in `_long.py`.
 import numpy as np
 
 from ._columnar import raise_missing_sample, stack_arrow
-from ._columns import as_names, as_numbers, columns_as_matrix, is_missing
+from ._columns import as_names, as_numbers, columns_as_matrix, doubled, is_missing
 from ._foreign import refuse_masked
+from ._keys import frozen
 from ._long import count_by_first_row
 from ._peers import columns_of, import_peer, package_of
 from ._stacking import as_offsets, stack_items
@@ -60,7 +61,16 @@ def stack_sktime(frame):
     # by position, because a name may come twice
     features = [as_numbers(frame.iloc[:, j], name) for j, name in enumerate(names)]
     data = columns_as_matrix(features, order)
-    return data, offsets, as_names(names)
+    ids, times = (_of_one_zone(index.get_level_values(k)) for k in (0, 1))
+    ids, times = np.asarray(ids)[order[offsets[:-1]]], np.asarray(times)[order]
+    return data, offsets, as_names(names), None, frozen(ids), frozen(times)
+
+
+def _of_one_zone(index):
+    """An index of dates of a time zone as those of UTC."""
+    if getattr(index, "tz", None) is None:
+        return index
+    return index.tz_convert("UTC").tz_localize(None)
 
 
 def refuse_no_steps(sequences, method):
@@ -74,11 +84,31 @@ def refuse_no_steps(sequences, method):
         )
 
 
-def _steps(sequences):
-    """The number of each row's sequence, and of its step."""
-    lengths = sequences.lengths
-    sample = np.repeat(np.arange(len(lengths)), lengths)
-    return sample, np.arange(len(sample)) - sequences._offsets[sample]
+def _rows(
+    sequences,
+    ids=None,  # None: those of the sequences
+):
+    """The id and the time of each row, counted from 0 where there are none."""
+    lengths, what, way_out = sequences.lengths, "ids", ""
+    if ids is None and sequences._ids is not None:
+        ids, what = sequences.ids, "X.ids"
+        way_out = " Rename them, or count the sequences: ids=range(len(X))."
+    elif ids is not None:
+        refuse_masked(ids, "ids")
+        ids = np.asarray(ids)
+        if ids.shape != (len(sequences),):
+            raise ValueError(
+                f"ids must be {len(sequences)} values, one for each sequence; got "
+                f"shape {ids.shape}."
+            )
+    if ids is not None:
+        for _, _, twice in doubled(ids.tolist()):
+            raise ValueError(f"{what} has {twice!r} more than once.{way_out}")
+    number = np.repeat(np.arange(len(lengths)), lengths)
+    times = sequences.times
+    if times is None:
+        times = np.arange(len(number)) - sequences._offsets[number]
+    return number if ids is None else ids[number], times
 
 
 def as_sktime(sequences):
@@ -86,7 +116,7 @@ def as_sktime(sequences):
     pd = import_peer("pandas", "to_sktime")
     refuse_no_steps(sequences, "to_sktime")
     index = pd.MultiIndex.from_arrays(
-        _steps(sequences), names=["instances", "timepoints"]
+        _rows(sequences), names=["instances", "timepoints"]
     )
     columns = sequences.feature_names
     return pd.DataFrame(
@@ -104,29 +134,33 @@ def as_long(sequences, by, step, ids, library):
     frames = import_peer(_known_library(library), "to_long")
     refuse_no_steps(sequences, "to_long")
     features = columns_of(sequences)
-    for column in (by, step):
+    by = [by] if isinstance(by, str) else list(by)
+    for column in (*by, step):
         if column in features:
             raise ValueError(
                 f"{column!r} is the name of a feature already. Name the columns of "
                 "sequence and step otherwise: to_long(by=..., step=...)."
             )
-    if by == step:
-        raise ValueError(f"by and step are both {by!r}.")
-    number, steps = _steps(sequences)
-    if ids is not None:
-        refuse_masked(ids, "ids")
-        ids = np.asarray(ids)
-        if ids.shape != (len(sequences),):
+    if step in by:
+        raise ValueError(f"by and step are both {step!r}.")
+    names, times = _rows(sequences, ids)
+    names = [names.tolist() if names.dtype.kind == "O" else names]
+    if len(by) > 1:
+        names = _parts(names[0], by)
+    return frames.DataFrame(
+        {**dict(zip(by, names, strict=True)), step: times, **features}
+    )
+
+
+def _parts(ids, by):
+    """Ids that are tuples as the columns of their parts."""
+    for i in ids:
+        if not isinstance(i, tuple) or len(i) != len(by):
             raise ValueError(
-                f"ids must be {len(sequences)} values, one for each sequence; got "
-                f"shape {ids.shape}."
+                f"by={by} names {len(by)} columns, but the id {i!r} is no tuple of as "
+                "many values. Name one column."
             )
-        distinct, counts = np.unique(ids, return_counts=True)
-        if len(distinct) < len(ids):
-            twice = distinct[counts > 1][:1].tolist()[0]
-            raise ValueError(f"ids has {twice!r} more than once.")
-        number = ids[number]
-    return frames.DataFrame({by: number, step: steps, **features})
+    return list(zip(*ids, strict=True))
 
 
 def _known_library(library):

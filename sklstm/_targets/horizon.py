@@ -1,0 +1,222 @@
+"""What comes after the end of a context: targets of forecasts, in units of its own.
+
+`WindowTarget` are the targets of windows, read where they are needed; the fit makes
+`Horizon`, which is `Numbers` in the units of each window.
+"""
+
+from functools import cached_property
+
+import numpy as np
+
+from .._network.losses import AtSteps
+from .._network.windows import season_before, units_of
+from ..sequences._stacking import as_offsets
+from .numbers import NumberReader, Numbers
+from .steps import StepTarget
+
+# Windows that tell what all are like, and a part that is read at once.
+ENOUGH_WINDOWS = 5000
+PART = 4096
+
+
+class WindowTarget(StepTarget):
+    """The steps of n windows behind their contexts; never changed.
+
+    A window is rows of `series` (rows, F), which all windows share: its context from
+    `starts` (n,) on up to `cuts` (n,), and `horizon` rows from there on. Of `columns`
+    the targets are z = (y - base) / scale, NaN where a series has none: the base is the
+    centre of the context or, with a `lag`, the last value of the same season.
+    """
+
+    weight = labels = None
+    is_in_data = True  # what there is of it is among the rows of a window
+
+    def __init__(self, series, starts, cuts, columns, horizon, scaling, lag, rows=None):
+        self.series, self.starts, self.cuts = series, starts, cuts
+        self.columns = columns  # of series, the targets (K,)
+        self.horizon, self.scaling, self.lag = horizon, scaling, lag
+        self.rows = rows  # `Numbers`, in whose units values are, or None
+
+    def __len__(self):
+        return len(self.cuts)
+
+    def replace(self, **changes):
+        names = "series", "starts", "cuts", "columns", "horizon", "scaling", "lag"
+        return WindowTarget(
+            **{name: getattr(self, name) for name in (*names, "rows")} | changes
+        )
+
+    def __getitem__(self, which):
+        return self.replace(starts=self.starts[which], cuts=self.cuts[which])
+
+    def evenly(self):
+        """Windows enough to tell what all are like, evenly spread."""
+        n = len(self)
+        return np.linspace(0, n - 1, min(n, ENOUGH_WINDOWS)).astype(np.intp)
+
+    @property
+    def offsets(self):
+        return np.arange(len(self) + 1) * self.horizon
+
+    @property
+    def lengths(self):
+        return np.full(len(self), self.horizon)
+
+    @cached_property
+    def counts(self):
+        """Steps with a target (n,)."""
+        known = ~np.isnan(self.series[:, self.columns]).all(axis=1)
+        before = as_offsets(known)
+        return before[self.cuts + self.horizon] - before[self.cuts]
+
+    @property
+    def amounts(self):
+        return self.counts.astype(np.float64)
+
+    @cached_property
+    def _read(self):
+        """Base (n, h, K) and scale (n, K)."""
+        parts = [
+            self._read_part(slice(begin, begin + PART))
+            for begin in range(0, len(self), PART)
+        ]
+        if not parts:
+            K = len(self.columns)
+            return np.empty((0, self.horizon, K)), np.empty((0, K))
+        return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
+
+    def _read_part(self, which):
+        starts, cuts, h = self.starts[which], self.cuts[which], self.horizon
+        n, context = len(cuts), cuts - starts
+        offsets = as_offsets(context)
+        window = np.repeat(np.arange(n), context)
+        rows = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], context)
+        y = self.series[rows[:, np.newaxis], self.columns]
+        units = units_of(y, window, n, self.scaling)
+        base = np.repeat(units.centre, h, axis=0)
+        if self.lag is not None:
+            step = np.tile(np.arange(h), n)
+            rows, context = np.repeat(cuts, h) + step, np.repeat(context, h)
+            base = season_before(
+                self.series, self.columns, rows, context + step, context, self.lag
+            )
+            last = np.repeat(units.last, h, axis=0)
+            base = np.where(np.isnan(base), last, base)
+        return base.reshape(n, h, -1), units.scale
+
+    @property
+    def scale(self):
+        """Of each window and target (n, K)."""
+        return self._read[1]
+
+    @property
+    def y(self):
+        """As the series have it (n, h, K)."""
+        rows = self.cuts[:, np.newaxis] + np.arange(self.horizon)
+        return self.series[rows[..., np.newaxis], self.columns]
+
+    def naive_errors(self, lag):
+        """Mean absolute difference from the value `lag` steps before in each context
+        (n, K), NaN where there is none."""
+        n, context = len(self), self.cuts - self.starts
+        pairs = np.maximum(context - lag, 0)
+        offsets = as_offsets(pairs)
+        window = np.repeat(np.arange(n), pairs)
+        rows = np.arange(offsets[-1]) + np.repeat(self.starts - offsets[:-1], pairs)
+        y = self.series[:, self.columns]
+        errors = []
+        for difference in np.abs(y[rows + lag] - y[rows]).T:
+            there = ~np.isnan(difference)
+            total = np.bincount(window[there], difference[there], minlength=n)
+            count = np.bincount(window[there], minlength=n)
+            errors.append(np.where(count > 0, total / np.maximum(count, 1), np.nan))
+        return np.column_stack(errors)
+
+    @cached_property
+    def values(self):
+        """z (n h, K), in the units of `rows` where there are any."""
+        base, scale = self._read
+        z = (self.y - base) / scale[:, np.newaxis]
+        z = z.reshape(-1, len(self.columns))
+        return z if self.rows is None else self.rows.encode(z)
+
+    def in_units_of_y(self, z):
+        """Predictions z (n h, K, ...) as y (n, h, K, ...): base + scale z."""
+        base, scale = self._read
+        z = z.reshape(*base.shape, *z.shape[2:])
+        more = tuple(range(3, z.ndim))
+        return np.expand_dims(base, more) + np.expand_dims(scale[:, None], more) * z
+
+
+class HorizonReader(NumberReader):
+    """What a forecaster with this loss takes as targets of windows; of a `single` one
+    forecasts have no axis of targets."""
+
+    def __init__(self, name, loss, parameters, single):
+        super().__init__(name, loss, parameters)
+        self.single = single
+
+    def fit(self, y, sample_weight, classes=None, incremental=False):
+        values, weight, _ = _labelled(y, sample_weight)
+        rows = super().fit(values, weight, classes, incremental)
+        return Horizon(rows, self.single)
+
+    def check_same(self, target, y, classes=None):
+        super().check_same(target.rows, y[:1].values, classes)
+
+
+class Horizon:
+    """Numbers for each step of a horizon, those of a row being `Numbers`."""
+
+    methods, head = Numbers.methods, Numbers.head
+
+    def __init__(self, rows, single):
+        self.rows, self.single = rows, single
+        self.loss = AtSteps(rows.loss)
+        self.n_outputs, self.levels = rows.n_outputs, rows.levels
+        self.state = {**rows.state, "single": single}
+        self.attributes = rows.attributes
+        self.score_name = "score (negative loss)"
+
+    def check_whole(self, y):
+        """Any y will do."""
+
+    def encode(self, y):
+        """What the loss compares outputs with."""
+        return y.replace(rows=self.rows)
+
+    def follow(self, y, sample_weight):
+        """Let centre and scale follow the targets, as long as they are a guess."""
+        values, weight, _ = _labelled(y, sample_weight)
+        rows, change = self.rows.follow(values, weight)
+        return (self if rows is self.rows else Horizon(rows, self.single)), change
+
+    def scorer(self, y, sample_weight):
+        """Outputs to the score by which early stopping goes, and the loss."""
+        target = self.encode(y)
+
+        def score(out):
+            value = self.loss.value(out, target, sample_weight)
+            return -value, value
+
+        return score
+
+    def predict(self, out, windows):
+        """Forecasts (n, h), (n, h, K), (n, h, Q) or (n, h, K, Q) of outputs."""
+        y = windows.in_units_of_y(self.rows.predict(out))
+        return y[:, :, 0] if self.single else y
+
+    def head_in_units(self, weight, bias):
+        return self.rows.head_in_units(weight, bias)
+
+
+def _labelled(y, sample_weight):
+    """Values, weights and rows of the steps of enough windows that have a target."""
+    which = y.evenly()
+    weight = None if sample_weight is None else sample_weight[which]
+    return y[which].labelled(weight)
+
+
+def horizon_of(single, **state):
+    """A target of its state."""
+    return Horizon(Numbers(**state), single)
