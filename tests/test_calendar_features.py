@@ -25,7 +25,7 @@ from sklearn.utils.estimator_checks import (
 )
 
 from sklstm import SequenceArray
-from sklstm.preprocessing import CalendarFeatures
+from sklstm.preprocessing import CalendarFeatures, TimeDistributed
 from sklstm.preprocessing._calendar_features import KINDS
 
 HOURS = np.arange("2024-02-28T00", "2024-03-05T00", dtype="datetime64[h]")
@@ -323,6 +323,16 @@ def test_columns_of_a_long_table(column):
     for i in (0, 1):
         assert_allclose(X[i][:, 0], np.sin(angle), atol=1e-12)
         assert_array_equal(X[i][:, 2], np.arange(72 * i, 72 * i + 72))
+
+
+def test_series_as_a_list_of_tables():
+    X = [pd.DataFrame({"ds": HOURS[:n], "y": np.arange(n) + 0.5}) for n in (30, 7)]
+    columns = make_column_transformer(
+        (CalendarFeatures(["hour"], encoding="ordinal"), ["ds"]), ("passthrough", ["y"])
+    )
+    got = TimeDistributed(columns).fit_transform(X)
+    for x, n in zip(got, (30, 7), strict=True):
+        assert_array_equal(x, np.stack([np.arange(n) % 24, np.arange(n) + 0.5], axis=1))
 
 
 # ---- what is refused -----------------------------------------------------------------

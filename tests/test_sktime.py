@@ -141,6 +141,22 @@ def test_one_series(adapter, index):
     assert later == want
 
 
+def test_times_without_frequency(adapter):
+    """The longest series tells it; two rows alone do not."""
+    _, y, _, _ = panel((30, 2))
+    times = y.index.get_level_values(1).to_timestamp()
+    y.index = pd.MultiIndex.from_arrays([y.index.get_level_values(0), times])
+    got = adapter(network()).fit(y, fh=[1, 2]).predict()
+    assert got.loc["s1"].index.tolist() == [
+        pd.Timestamp("2024-01-03"), pd.Timestamp("2024-01-04"),
+    ]  # fmt: skip
+    lists = as_lists(y)
+    want = network(horizon=2).fit(lists).predict(lists)
+    assert_array_equal(got.to_numpy()[:, 0], want.ravel())
+    with pytest.raises(ValueError, match="do not tell how they go on.*asfreq"):
+        adapter(network()).fit(y.loc[["s1"]], fh=[1])
+
+
 def test_series_that_end_at_different_times(adapter):
     """The time asked for is another step ahead of each."""
     _, y, _, _ = panel((30, 29))

@@ -69,11 +69,9 @@ past = SequenceArray.from_long(
 )
 settings = {"horizon": 14, "target": "sold", "quantile": [0.1, 0.5, 0.9]}
 network = LSTMForecaster(
-    32,
     future_features=known,
     static_features=["at_motorway"],
     scale="mean",
-    max_iter=40,
     random_state=0,
     **settings,
 ).fit(past)

@@ -637,6 +637,11 @@ class RecurrentForecaster(CellByName, RecurrentCore):
         ------
         ValueError
             If no series can be scored.
+
+        References
+        ----------
+        .. [Hyndman2006] R. J. Hyndman and A. B. Koehler, "Another Look at Measures of
+           Forecast Accuracy", International Journal of Forecasting 22(4), 2006.
         """
         fitted = fitted_of(self)
         windows = fitted.architecture["windows"]
@@ -723,6 +728,11 @@ class RecurrentForecaster(CellByName, RecurrentCore):
         ------
         ValueError
             If there are no two levels that make an interval, or too few windows.
+
+        References
+        ----------
+        .. [Romano2019] Y. Romano, E. Patterson and E. Candès, "Conformalized Quantile
+           Regression", NeurIPS 2019.
         """
         with turn_to_fit(self):
             self._calibrate(X, n_windows, step)

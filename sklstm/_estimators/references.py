@@ -18,8 +18,6 @@ REFERENCES = """
    Computation 9(8), 1997.
 .. [Huber1964] P. J. Huber, "Robust Estimation of a Location Parameter", Annals of
    Mathematical Statistics 35(1), 1964.
-.. [Hyndman2006] R. J. Hyndman and A. B. Koehler, "Another Look at Measures of Forecast
-   Accuracy", International Journal of Forecasting 22(4), 2006.
 .. [Jozefowicz2015] R. Jozefowicz, W. Zaremba and I. Sutskever, "An Empirical
    Exploration of Recurrent Network Architectures", ICML 2015.
 .. [Kalamkar2019] D. Kalamkar et al., "A Study of BFLOAT16 for Deep Learning Training",
@@ -49,8 +47,6 @@ REFERENCES = """
    Series Forecasting", AISTATS 2022.
 .. [Pascanu2013] R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training
    recurrent neural networks", ICML 2013.
-.. [Romano2019] Y. Romano, E. Patterson and E. Candès, "Conformalized Quantile
-   Regression", NeurIPS 2019.
 .. [Salinas2020] D. Salinas, V. Flunkert, J. Gasthaus and T. Januschowski, "DeepAR:
    Probabilistic Forecasting with Autoregressive Recurrent Networks", International
    Journal of Forecasting 36(3), 2020.

@@ -212,7 +212,7 @@ class SktimeForecaster(BaseForecaster):
 
     def _steps_after(self, series):
         """The steps asked for after the end of each series, from 0; and its cutoff."""
-        cutoffs, by_time = [self._cutoff_of(y.index) for y in series], {}
+        cutoffs, by_time = _cutoffs(series, getattr(self._cutoff, "freq", None)), {}
         for cutoff in cutoffs:
             if cutoff[0] in by_time:
                 continue
@@ -223,14 +223,6 @@ class SktimeForecaster(BaseForecaster):
                 )
             by_time[cutoff[0]] = steps - 1
         return [by_time[cutoff[0]] for cutoff in cutoffs], cutoffs
-
-    def _cutoff_of(self, index):
-        """The last time of a series as index, with a frequency."""
-        cutoff = index[-1:]
-        if isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex)):
-            freq = index.freq or getattr(self._cutoff, "freq", None)
-            cutoff.freq = pd.infer_freq(index) if freq is None else freq
-        return cutoff
 
     def _forecast(self, X):
         """Forecasts (n, horizon, K, Q), which steps are asked for, and their index."""
@@ -264,6 +256,25 @@ class SktimeForecaster(BaseForecaster):
         ]
         index = parts[0].append(parts[1:]) if len(parts) > 1 else parts[0]
         return forecasts, steps, index
+
+
+def _cutoffs(series, freq):
+    """The last time of each series as index, with a frequency where times need one."""
+    cutoffs = [y.index[-1:] for y in series]
+    if not isinstance(cutoffs[0], (pd.DatetimeIndex, pd.TimedeltaIndex)):
+        return cutoffs
+    freq = next(filter(None, [freq, *(y.index.freq for y in series)]), None)
+    if freq is None:
+        longest = max((y.index for y in series), key=len)
+        freq = pd.infer_freq(longest) if len(longest) > 2 else None
+    if freq is None:
+        raise ValueError(
+            f"The times of y, which end at {cutoffs[0][0]}, do not tell how they go "
+            "on. Use an index with a frequency: y.asfreq('D'), or a PeriodIndex."
+        )
+    for cutoff in cutoffs:
+        cutoff.freq = freq
+    return cutoffs
 
 
 def _times_after(cutoffs, horizon):

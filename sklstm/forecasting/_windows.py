@@ -72,7 +72,7 @@ def make_windows(
     ----------
     frame : DataFrame, SequenceArray, list of arrays or DataFrames, or array
         The series: a long table with one row per step, as
-        :meth:`SequenceArray.from_long` takes it, or anything else that
+        :meth:`~sklstm.SequenceArray.from_long` takes it, or anything else that
         :func:`~sklstm.sequences.check_sequences` accepts.
 
     target : int or str
