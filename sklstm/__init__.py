@@ -21,6 +21,7 @@ if _TYPE_CHECKING:  # for editors, which run no code: what there is in the end
     from ._estimators.public import (
         GRUClassifier,
         GRURegressor,
+        LSTMAnomalyDetector,
         LSTMClassifier,
         LSTMForecaster,
         LSTMRegressor,
@@ -29,6 +30,7 @@ if _TYPE_CHECKING:  # for editors, which run no code: what there is in the end
         RNNClassifier,
         RNNRegressor,
     )
+    from ._estimators.scoring import DetectorState
 else:
     from ._estimators.families import (
         GRUClassifier,
@@ -41,6 +43,8 @@ else:
 
 # Imported when they are first asked for: estimators, each with its module, and folders.
 _TASKS = {
+    "DetectorState": "scoring",
+    "LSTMAnomalyDetector": "anomaly_detector",
     "LSTMForecaster": "forecaster",
     "LSTMStepRegressor": "step_regressor",
     "LSTMTagger": "tagger",
@@ -56,8 +60,10 @@ _SUBMODULES = (
 )
 
 __all__ = [
+    "DetectorState",
     "GRUClassifier",
     "GRURegressor",
+    "LSTMAnomalyDetector",
     "LSTMClassifier",
     "LSTMForecaster",
     "LSTMRegressor",

@@ -21,7 +21,10 @@ def show_versions() -> None:
     >>> sklstm.show_versions()  # doctest: +ELLIPSIS
     sklstm: ...
     """
-    packages = ("sklstm", "scikit-learn", "numpy", "scipy", "joblib", "threadpoolctl")
+    packages = (
+        "sklstm", "scikit-learn", "numpy", "scipy", "narwhals", "joblib",
+        "threadpoolctl",
+    )  # fmt: skip
     for package in packages:
         try:
             print(f"{package}: {version(package)}")

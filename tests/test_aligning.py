@@ -162,6 +162,17 @@ def test_other_integers_with_a_name_are_refused():
         put(y, ids)
 
 
+def test_integers_that_are_ids_as_text_are_refused():
+    ids = [str(k) for k in RNG.permutation(N)]
+    y = pd.Series(Y, index=pd.RangeIndex(N, name="rec"))
+    with pytest.raises(
+        ValueError, match="no value for '.*', sequence 0, but one for 0"
+    ):
+        put(y, ids)
+    rows = y.rename_axis(None).sample(frac=1, random_state=0)
+    assert put(rows, ids) is rows
+
+
 def test_one_value_for_several_sequences_is_refused():
     ids = ["a", "b"] * (N // 2)
     with pytest.raises(ValueError, match="one value for 'a', which is the id of seve"):

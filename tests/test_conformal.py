@@ -191,7 +191,7 @@ def test_what_cannot_be_calibrated():
         conformal_margins(forecasts, y, [0.1, 0.9])
     with pytest.raises(ValueError, match=r"got \(5, 2, 3\)"):
         conformal_margins(forecasts, y[:4], [0.1, 0.5, 0.9])
-    forecasts[3, 1, 2] = np.nan
+    forecasts[3, 1, 2], forecasts[4, 0, 0] = np.nan, np.inf
     with pytest.raises(ValueError, match=r"Forecast \[3, 1, 2\] is nan"):
         conformal_margins(forecasts, y, [0.1, 0.5, 0.9])
 

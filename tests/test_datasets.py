@@ -1,5 +1,6 @@
 """The bundled data: what the sources say, numbers copied from them by hand."""
 
+import sys
 from importlib import resources
 
 import numpy as np
@@ -200,6 +201,37 @@ def test_pm25_counts_are_as_described():
     np.testing.assert_array_equal(y, bunch.target)
 
 
+@pytest.mark.parametrize(
+    "subset, hours", [("train", 8760), ("test", 8760), ("all", 17520)]
+)
+def test_pm25_as_frame(subset, hours):
+    """All hours in order, with the numbers that the windows have."""
+    pytest.importorskip("pandas")
+    bunch = windows(subset=subset, n_hours=2, horizon=1, as_frame=True)
+    frame = bunch.frame
+    assert frame.columns.tolist() == ["unique_id", "ds", *bunch.feature_names]
+    first = np.datetime64("2014-01-01" if subset == "test" else "2013-01-01", "h")
+    np.testing.assert_array_equal(frame["ds"], first + np.arange(hours))
+    assert set(frame["unique_id"]) == {"Beijing"}
+    missing = {"train": 82, "test": 99, "all": 181}[subset]
+    assert frame["pm2.5"].isna().sum() == frame.isna().sum().sum() == missing
+    by_time = frame.set_index("ds")[bunch.feature_names]
+    whole = bunch.time - np.timedelta64(2, "h") >= first
+    for back, step in ((2, 0), (1, 1)):
+        rows = by_time.loc[bunch.time[whole] - np.timedelta64(back, "h")]
+        steps = bunch.data[whole].data[step::2]
+        np.testing.assert_array_equal(rows, steps)
+
+
+def test_pm25_as_frame_where_it_cannot_be(monkeypatch):
+    assert "frame" not in load_beijing_pm25()
+    with pytest.raises(ValueError, match="return_X_y=True has no place for the frame"):
+        load_beijing_pm25(return_X_y=True, as_frame=True)
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match="needs pandas: pip install pandas"):
+        load_beijing_pm25(as_frame=True)
+
+
 # ---- both -------------------------------------------------------------------------
 
 
@@ -214,6 +246,7 @@ def test_pm25_counts_are_as_described():
         (load_beijing_pm25, {"horizon": 0}),
         (load_beijing_pm25, {"horizon": 673}),
         (load_beijing_pm25, {"missing": "impute"}),
+        (load_beijing_pm25, {"as_frame": "pandas"}),
     ],
 )
 def test_bad_parameters(loader, options):

@@ -305,13 +305,20 @@ def test_early_stopping_holds_the_last_horizon_out():
     a, b = fitted(options, X), fitted(options, changed)
     assert a.loss_curve_ == b.loss_curve_
     assert a.validation_scores_ != b.validation_scores_
+    # a tenth of the longest is its last horizon, a half is more
+    for x in changed[:2]:
+        x[-3 * HORIZON : -HORIZON, 0] *= 3
+    options["validation_fraction"] = 0.5
+    a, b = fitted(options, X[:2]), fitted(options, changed[:2])
+    assert a.loss_curve_ == b.loss_curve_
+    assert a.validation_scores_ != b.validation_scores_
     own = fitted({"early_stopping": False, "max_iter": 1}, X)
     assert own.loss_curve_ != a.loss_curve_
     val = LSTMForecaster(6, **FIT, early_stopping=True).fit(X, X_val=X[:1])
     assert len(val.validation_scores_) == val.n_iter_
     with pytest.raises(ValueError, match="In X_val: no series has more than 4 steps"):
         LSTMForecaster(6, **FIT, early_stopping=True).fit(X, X_val=[X[0][:4]])
-    with pytest.raises(ValueError, match="no series has the 12 steps.*longest has 8"):
+    with pytest.raises(ValueError, match="the 8 steps before it.*longest has 8 in"):
         fitted({"early_stopping": True}, [x[:8] for x in X])
     with pytest.raises(ValueError, match="X_val.* while early_stopping=False"):
         LSTMForecaster(6, **FIT).fit(X, X_val=X)
@@ -378,6 +385,49 @@ def test_windows_of_an_epoch(monkeypatch):
     everything = fitted({}, X, windows_per_epoch=None, max_iter=1)
     assert sorted(drawn[0]) == list(range(len(series)))
     assert everything.t_ == len(series)
+
+
+def test_epochs_of_a_plan():
+    """So many that each step is seen 20 times in a horizon, 10 to 100."""
+    one, many = make_series([600]), make_series([40] * 6)
+    options = {"max_iter": "auto", "windows_per_epoch": 100, "batch_size": 64}
+    for X, horizon, epochs in [
+        (one, 12, 10),  # 20 * 600 / 12 / 100
+        (one, 4, 30),
+        (many, 12, 10),  # 4, but 10 at the least
+        (make_series([10_000]), 4, 100),  # 500, but 100 at the most
+    ]:
+        model = fitted(options, X, horizon=horizon, hidden_layer_sizes=2)
+        assert model.n_iter_ == epochs
+    updates = fitted(options, make_series([20_000]), batch_size=2, max_iter="auto")
+    assert updates.n_iter_ == 50  # of 50 updates make 2500
+    given = fitted(options, one, max_iter=7)
+    assert given.n_iter_ == 7
+    constant = fitted(options, one, learning_rate="constant", hidden_layer_sizes=1)
+    assert constant.n_iter_ > 30
+
+
+def test_without_units_of_windows_levels_tell():
+    """y follows its level, which scales of windows take away."""
+    rng = np.random.default_rng(0)
+    level = np.repeat(rng.uniform(1, 9, 60), 12)
+    x = level + 0.1 * rng.standard_normal(720)
+    x[11::12] = 100 * np.sin(level[11::12])  # told by the level, once a year
+    scores = {
+        scale: fitted(
+            {"scale": scale, "context_length": 11}, [x[:, np.newaxis]], horizon=1,
+            hidden_layer_sizes=16, max_iter=40,
+        ).loss_
+        for scale in (None, "std")
+    }  # fmt: skip
+    assert scores[None] < scores["std"]
+    # any units and any level of y
+    moved = 7 * x[:, np.newaxis] - 1000
+    a = fitted({"scale": None}, [x[:, np.newaxis]])
+    b = fitted({"scale": None}, [moved])
+    assert_allclose(
+        b.predict([moved]), 7 * a.predict([x[:, np.newaxis]]) - 1000, rtol=1e-3
+    )
 
 
 def test_not_fitted():

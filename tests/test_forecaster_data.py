@@ -119,6 +119,24 @@ def test_forms_of_what_is_known_ahead():
     assert_array_equal(model.predict(without[::-1], backwards), wanted[::-1])
 
 
+def test_windows_of_one_series_keep_their_order():
+    """As a backtest passes them: an id that comes again is the next window of it."""
+    X, future = named(), [f + 0.1 * i for i, f in enumerate(future_of(make_series()))]
+    model = fitted({"future_features": ["season"]}, X)
+    wanted = model.predict(X, future)
+    assert (wanted[0] != model.predict(X, future[::-1])[0]).any()
+    ids = ["a", "b", "a", "a", "b", "c"]
+    again = named(ids=ids)
+    given = of_columns(future, ["season"], ids=ids)
+    assert_array_equal(model.predict(again, given), wanted)
+    order = [1, 0, 4, 5, 2, 3]  # those of one id in turn
+    given = of_columns([future[i] for i in order], ["season"], [ids[i] for i in order])
+    assert_array_equal(model.predict(again, given), wanted)
+    given = of_columns(future, ["season"], ids=["a", "b", "a", "d", "b", "c"])
+    with pytest.raises(ValueError, match=r"no series 'a' \(3 times\).*series 3 of X"):
+        model.predict(again, given)
+
+
 @pytest.mark.parametrize(
     "change, message",
     [
@@ -155,6 +173,20 @@ def test_static_features_hold():
     future = [np.full((HORIZON, 1), x[0, 2]) for x in X]
     assert_array_equal(static.predict(X), known.predict(X, future))
     assert not np.array_equal(static.predict(X), fitted({}, X).predict(X))
+
+
+def test_weights_by_id():
+    pd = pytest.importorskip("pandas")
+    X = named(ids=list("abcdef"))
+    weights = pd.Series(np.arange(1.0, 7), index=list("abcdef"))
+    plain = LSTMForecaster(4, **FIT).fit(X, sample_weight=weights.to_numpy())
+    other = LSTMForecaster(4, **FIT).fit(X, sample_weight=weights[::-1])
+    assert_array_equal(other.predict(X), plain.predict(X))
+    assert other.score(X, sample_weight=weights[::-1]) == plain.score(
+        X, sample_weight=weights.to_numpy()
+    )
+    with pytest.raises(ValueError, match="sample_weight"):
+        LSTMForecaster(4, **FIT).fit(X, sample_weight=weights.rename({"a": "z"}))
 
 
 # ---- missing values ----------------------------------------------------------------

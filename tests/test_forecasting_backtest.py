@@ -138,15 +138,16 @@ def test_windows_go_in_pieces_that_are_not_too_large(monkeypatch):
     X = series([9, 7], 3)
     model = Looking(2).fit(X)
     expected = backtest(model, X, n_windows=2)
-    monkeypatch.setattr("sklstm.forecasting._backtest.PIECE", 20)
+    monkeypatch.setattr("sklstm.forecasting._backtest.PIECE", 30)
     model.calls_.clear()
     assert backtest(model, X, n_windows=2).equals(expected)
-    assert [past.lengths.tolist() for past, _ in model.calls_] == [[5], [7], [3], [5]]
+    assert [past.lengths.tolist() for past, _ in model.calls_] == [[5], [7, 3], [5]]
 
 
+@pytest.mark.parametrize("ids", [None, [0, 1, 2], [2, 0, 1]])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_all_windows_at_once_are_each_alone_to_the_bit(dtype):
-    X = series([40, 33, 25], 3).astype(dtype)
+def test_all_windows_at_once_are_each_alone_to_the_bit(dtype, ids):
+    X = series([40, 33, 25], 3, ids=ids).astype(dtype)
     model = LSTMForecaster(
         (5,), horizon=3, future_features=[1], quantile=[0.1, 0.5, 0.9], max_iter=2,
         random_state=0,
@@ -154,8 +155,8 @@ def test_all_windows_at_once_are_each_alone_to_the_bit(dtype):
     table = backtest(model, X, n_windows=3, step=2)
     columns = ["LSTMForecaster-lo-80", "LSTMForecaster", "LSTMForecaster-hi-80"]
     assert list(table.columns)[4:] == columns
-    for (i, cutoff), rows in table.groupby(["unique_id", "cutoff"]):
-        x = X[i]
+    for (name, cutoff), rows in table.groupby(["unique_id", "cutoff"]):
+        x = X[name if ids is None else ids.index(name)]
         alone = model.predict([x[: cutoff + 1]], [x[cutoff + 1 : cutoff + 4]])
         assert rows[columns].to_numpy().tolist() == alone[0].tolist()
 
@@ -464,6 +465,7 @@ def test_one_that_is_not_fitted_is_refused():
         {"step": 0},
         {"refit": 0.5},
         {"refit": -1},
+        {"refit": 0},
         {"n_windows": 1.0},
         {"library": "numpy"},
     ],
@@ -471,7 +473,7 @@ def test_one_that_is_not_fitted_is_refused():
 def test_parameters_out_of_range(parameters):
     (name,) = parameters
     with pytest.raises((TypeError, ValueError), match=f"{name} "):
-        backtest(SeasonalNaive(2), series([9]), **{"refit": True, **parameters})
+        backtest(SeasonalNaive(2).fit(series([9])), series([9]), **parameters)
 
 
 def test_a_shape_that_is_none_of_a_forecaster_is_refused():

@@ -219,6 +219,13 @@ def test_frequencies_of_hours_numbers_and_zones():
     found = dates_after(days("2024-01-31"), freq=np.timedelta64(12, "h"))
     assert found == ["2024-01-31 12:00:00 2024-02-01 2024-02-01 12:00:00"]
     assert dates_after(days("2024-01-31"), freq="12h") == found
+    for unit, step, expected in (
+        ("M", np.timedelta64(2, "M"), "2024-03-01 2024-05-01 2024-07-01"),
+        ("M", np.timedelta64(1, "Y"), "2025-01-01 2026-01-01 2027-01-01"),
+        ("Y", np.timedelta64(2, "Y"), "2026-01-01 2028-01-01 2030-01-01"),
+    ):
+        last = np.array(["2024-01"], f"M8[{unit}]")
+        assert dates_after(last, freq=step) == [expected]
     assert goes_on([7], freq=2) == [[9, 11, 13]]
     assert goes_on([0.5], freq=0.25) == [[0.75, 1.0, 1.25]]
     whole = pd.date_range("2024-03-30", periods=4, freq="D", tz="Europe/Berlin")
@@ -248,6 +255,19 @@ def test_without_pandas(monkeypatch):
         forecast_table(Looking(2).fit(X), X, library="polars")
     with pytest.raises(ImportError, match="forecast_table needs pandas"):
         forecast_table(Looking(2).fit(X), X)
+
+
+def test_days_of_a_zone_that_a_long_table_has_in_utc():
+    whole = pd.date_range("2024-03-29", periods=8, freq="D", tz="Europe/Berlin")
+    frame = pd.DataFrame({"id": "a", "ds": whole[:5], "y": np.arange(5.0)})
+    X = SequenceArray.from_long(frame, by="id", sort="ds")
+    model = SeasonalNaive(3).fit(X)
+    with pytest.raises(ValueError, match="do not tell how they go on"):
+        forecast_table(model, X)
+    later = pd.DataFrame({"id": "a", "ds": whole[5:], "y": np.nan})
+    X_future = SequenceArray.from_long(later, by="id", sort="ds")
+    found = forecast_table(model, X, X_future)["ds"]
+    assert list(found) == list(whole[5:].tz_convert("UTC").tz_localize(None))
 
 
 # ---- the future ----------------------------------------------------------------------
@@ -311,10 +331,25 @@ def test_a_future_that_does_not_fit():
     model, X, future = with_future([5, 20], n=1)
     with pytest.raises(ValueError, match="1 rows of series 'a', but the horizon is 2"):
         forecast_table(model, X, future)
-    model, X, future = with_future([5, 6, 9, 30])
-    message = "X_future of series 'b' begins at 9, .* its last time in X, 9. Pass"
-    with pytest.raises(ValueError, match=message):
-        forecast_table(model, X, future)
+    for times, first in (([5, 6, 9, 30], "'b' begins at 9"), ([3, 6, 9, 30], "'a'")):
+        model, X, future = with_future(times)
+        message = (
+            f"X_future of series {first}.* not after its last time in X, .[.] Pass"
+        )
+        with pytest.raises(ValueError, match=message):
+            forecast_table(model, X, future)
+
+
+def test_what_is_missing_in_the_future_is_the_forecasters_to_judge():
+    model, X, future = with_future(None)
+    data = future.data.copy()
+    data[0] = np.nan
+    table = forecast_table(model, X, SequenceArray(data, future.offsets, ["p"]))
+    assert table["Looking"].notna().all()
+    lstm = LSTMForecaster((2,), horizon=2, future_features=["p"], max_iter=1)
+    lstm.fit(series([9], names=["y", "p"]))
+    with pytest.raises(ValueError, match="X_future contains NaN: series 0, step 0"):
+        forecast_table(lstm, X, SequenceArray(data, future.offsets, ["p"]))
 
 
 def test_one_with_known_features_stands_beside_one_without():

@@ -1,5 +1,7 @@
 """Windows for regressors."""
 
+import importlib.util
+
 import numpy as np
 import pytest
 from forecasting_cases import series
@@ -100,6 +102,23 @@ def test_long_tables(library):
     assert list(named.columns) == ["series", "series_"]
 
 
+def test_tables_of_other_packages():
+    pl = pytest.importorskip("polars")
+    frame = pl.DataFrame({"day": [2, 1, 3, 4], "sold": [2.0, 1, 3, 4]})
+    given = {"target": "sold", "window": 2, "horizon": 1, "sort": "day"}
+    expected = make_windows(frame, **given)
+    assert expected.y.tolist() == [[3], [4]]
+    tables = [frame.lazy()]
+    if importlib.util.find_spec("pyarrow"):
+        tables.append(frame.to_arrow())
+    for table in tables:
+        found = make_windows(table, **given)
+        assert found.X == expected.X and found.y.tolist() == expected.y.tolist()
+        named = table.with_columns(shop=pl.lit("a")) if table is tables[0] else None
+        if named is not None:
+            assert make_windows(named, by="shop", **given).groups.tolist() == ["a"] * 2
+
+
 def test_a_regressor_and_a_split_by_series():
     X = series([12, 10, 14], 2)
     X, y, groups, _ = make_windows(X, target=0, window=4, horizon=3, known_future=1)
@@ -151,7 +170,7 @@ def test_series_that_are_too_short_are_said():
         ({"known_future": ["a", "b"]}, "target='a' is among known_future"),
         ({"known_future": "b", "window": 2}, "must be at least horizon=3"),
         ({"by": "a"}, "Expected a .* got SequenceArray"),
-        ({"sort": "a"}, "sort='a' is for a table .* frame is SequenceArray"),
+        ({"sort": "a"}, "sort='a' is for a table, but frame is SequenceArray"),
     ],
 )
 def test_parameters_out_of_range(parameters, message):

@@ -212,12 +212,40 @@ def test_bytes_count():
         (pd.Categorical(["a", "b", "a"]), ["a", "b", "a"]),
         (pd.MultiIndex.from_product([["a"], [1, 2, 3]]), [("a", k) for k in (1, 2, 3)]),
         (range(3), [0, 1, 2]),
+        ((c for c in "abc"), ["a", "b", "c"]),
+        ({"a": 0, "b": 1, "c": 2}.keys(), ["a", "b", "c"]),
     ],
 )
 def test_ids_in_any_form(ids, expected):
     got = made(ids).ids.tolist()
     assert got == expected
     assert list(map(type, got)) == list(map(type, expected))
+
+
+HOURS = pd.date_range("2024-03-31 00:00", periods=6, freq="h").as_unit("ns")
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        HOURS,
+        HOURS.to_series(),
+        HOURS.tolist(),
+        HOURS.to_pydatetime(),
+        HOURS.tz_localize("UTC").tz_convert("Europe/Berlin"),
+        HOURS.tz_localize("UTC").tz_convert("Europe/Berlin").tolist(),
+        HOURS.tz_localize("UTC").tz_convert("Europe/Berlin").to_pydatetime().tolist(),
+    ],
+)
+def test_times_that_are_objects(times):
+    got = made(times=times).times
+    assert got.dtype.kind == "M"
+    np.testing.assert_array_equal(got, HOURS.to_numpy())
+
+
+def test_nanoseconds_are_kept():
+    times = list(HOURS + pd.Timedelta(1, "ns"))
+    assert made(times=times).times[0] == np.datetime64("2024-03-31T00:00:00.000000001")
 
 
 def test_keys_are_copied():

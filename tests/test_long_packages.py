@@ -289,6 +289,18 @@ def test_objects_of_polars():
         SequenceArray.from_long(pl.DataFrame([ids, pl.Series("x", [1, 2, 3])]), by="id")
 
 
+def test_text_of_arrow():
+    pa = pytest.importorskip("pyarrow")
+    table = pa.table({"id": ["b", "a", "b"], "x": ["1", "2", "3"], "y": [1, 2, 3]})
+    for kind in (pa.string(), pa.large_string(), getattr(pa, "string_view", pa.utf8)()):
+        schema = pa.schema([("id", kind), ("x", kind), ("y", pa.int8())])
+        given = table.cast(schema)
+        X = SequenceArray.from_long(given, by="id", columns="y")
+        assert X.ids.tolist() == ["b", "a"]
+        with pytest.raises(ValueError, match="Column 'x' is not numeric: .* .*string"):
+            SequenceArray.from_long(given, by="id")
+
+
 @pytest.mark.parametrize("name", ["pandas", "polars", "pyarrow"])
 def test_no_rows(name):
     nothing = {

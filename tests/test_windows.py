@@ -15,7 +15,7 @@ from sklstm._network.workspace import Memory
 from sklstm._training.windows import WindowArray, cuts_of
 
 HORIZON = 3
-CENTRE, SPREAD = (0.0, 0.5, -1.0, 0.0), (1.0, 2.0, 0.5, 1.0)
+CENTRE, SPREAD = (3.0, 0.5, -1.0, 2.0), (2.0, 2.0, 0.5, 0.5)
 # contexts that overlap, of one step and of none
 STARTS = np.array([0, 3, 10, 7, 30, 12])
 LENGTHS = np.array([12, 1, 9, 0, 5, 17]) + HORIZON

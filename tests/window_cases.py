@@ -48,6 +48,8 @@ def naive_inputs(window, horizon, *, targets, known, scaling, lag, centre, sprea
     parts, seasons, shares = [], [], []
     for k in targets:
         m, s, _, size = naive_units(window[:context, k], scaling)
+        if scaling is None:
+            m, s, size = centre[k], spread[k], 0.0
         shares.append(np.full(len(window), np.log1p(size / s) / 2))
         y = window[:, k].copy()
         y[context:] = np.nan

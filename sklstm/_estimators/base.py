@@ -24,6 +24,7 @@ from .._targets.aligning import aligned
 from .._targets.reading import check_one_each
 from .._training.feeds import Minibatches
 from .._training.samples import Samples, check_groups, check_sample_weight
+from .._training.schedules import auto_epochs
 from .._training.split import nothing_seen, remember, sample_keys, split
 from .._typing import ArrayLike, Estimator, SequencesLike
 from ..sequences._check import features_of, validate_sequences, warn_of_one_step
@@ -119,6 +120,10 @@ class RecurrentCore(CallbackSupport, Versioned, BaseEstimator):
     _categories = None
     # What a fit has found.
     _found = Fitted
+    # Samples that a validation score needs.
+    _least_held_out = 2
+    # Whether other libraries can have the network.
+    _exchanged = True
 
     def set_params(self: Estimator, **params: Any) -> Estimator:
         """Set parameters of the estimator.
@@ -144,6 +149,14 @@ class RecurrentCore(CallbackSupport, Versioned, BaseEstimator):
     def _initial_options(self, lengths):
         """How the recurrent layers begin, beside their random weights."""
         return {}
+
+    @property
+    def _holds_out(self):
+        """Whether a fit sets samples aside, or is given some beside those of X."""
+        return self.early_stopping
+
+    def _finish(self, held_out):
+        """What a fit finds once it is trained, on what it has held out or None."""
 
     # ---- fit -------------------------------------------------------------------
 
@@ -276,7 +289,8 @@ class RecurrentCore(CallbackSupport, Versioned, BaseEstimator):
             fitted = replace(before, target=target)
         if held_out is not None:
             check_vocabulary(fitted.vocabulary, held_out.X, "X_val")
-        solver = Solver(self, fitted, samples, held_out, change, rng, incremental)
+        scored = held_out if self.early_stopping else None
+        solver = Solver(self, fitted, samples, scored, change, rng, incremental)
         # they grow while callbacks look at them
         self.loss_curve_ = solver.monitor.loss_curve
         self.validation_scores_ = solver.monitor.validation_scores
@@ -286,6 +300,7 @@ class RecurrentCore(CallbackSupport, Versioned, BaseEstimator):
         for message, category in solver.problems(outcome):
             warn(message, category)
         vars(self).update(solver.progress.attributes(parameters))
+        self._finish(held_out)
         observer.end_fit()
 
     def _read(self, X, y, sample_weight, groups=None, *, reset):
@@ -321,7 +336,7 @@ class RecurrentCore(CallbackSupport, Versioned, BaseEstimator):
         try:
             held_out = self._read(X_val, y_val, weight_val, reset=False)
             self._reader().check_same(target, held_out.y)
-            if len(held_out.X) < 2:
+            if len(held_out.X) < self._least_held_out:
                 raise ValueError(
                     "there is one sample of a weight above zero; a validation score "
                     "needs at least 2."
@@ -370,9 +385,9 @@ class RecurrentCore(CallbackSupport, Versioned, BaseEstimator):
     def _set_aside(self, given, validation, target, rng, incremental):
         """Samples to train on and those for early stopping or None; remember which."""
         held_out = None
-        remembers = not incremental and (self.early_stopping or self.warm_start)
-        remembers = remembers and (self._sides is not None or self.early_stopping)
-        draws = self.early_stopping and validation[0] is None
+        remembers = not incremental and (self._holds_out or self.warm_start)
+        remembers = remembers and (self._sides is not None or self._holds_out)
+        draws = self._holds_out and validation[0] is None
         if remembers:
             keys = sample_keys(given.X, target.identity(given.y))
             given = given._replace(keys=keys)
@@ -381,7 +396,7 @@ class RecurrentCore(CallbackSupport, Versioned, BaseEstimator):
             given, held_out = split(
                 given, self._sides, self.validation_fraction, stratify, rng
             )
-        elif self.early_stopping:
+        elif self._holds_out:
             held_out = self._read_validation(target, *validation)
             keys = sample_keys(held_out.X, target.identity(held_out.y))
             held_out = held_out._replace(keys=keys)
@@ -392,9 +407,13 @@ class RecurrentCore(CallbackSupport, Versioned, BaseEstimator):
         self._sides = sides
         return given, held_out
 
-    def _samples_an_epoch(self, X):
-        """How many of the samples, of which X are the sequences, an epoch has."""
-        return len(X)
+    def _samples_an_epoch(self, n_samples, X):
+        """How many an epoch has of so many samples, of which X are the sequences."""
+        return n_samples
+
+    def _epochs_of_plan(self, n_samples, batch_size, X):
+        """How many epochs are enough where the learning rate has a plan."""
+        return auto_epochs(n_samples, batch_size)
 
     def _feed(self, data, batch_size, X):
         """How the samples, of which X are the sequences, come to the training loop."""
@@ -449,8 +468,8 @@ class RecurrentCore(CallbackSupport, Versioned, BaseEstimator):
                 state = check_state("initial_state", initial_state, network, kind)
             return read(network, self._check_X(fitted, X, state), state)
 
-    def _check_X(self, fitted, X, state=None):
-        """Valid X as the fitted network reads it, from a state on that is checked."""
+    def _valid_X(self, fitted, X):
+        """Valid X for what is fitted."""
         if fitted.categories is not None:
             X, _ = coded(X, fitted.categories)
         X = validate_sequences(
@@ -463,6 +482,11 @@ class RecurrentCore(CallbackSupport, Versioned, BaseEstimator):
         )
         check_ids(X, fitted.embedding)
         check_vocabulary(fitted.vocabulary, X)
+        return X
+
+    def _check_X(self, fitted, X, state=None):
+        """Valid X as the fitted network reads it, from a state on that is checked."""
+        X = self._valid_X(fitted, X)
         if state is None:
             return fitted.read(X)
         if state.n_sequences != len(X):

@@ -112,12 +112,12 @@ def _check_validation(estimator, validation, groups):
         raise ValueError("X_val and y_val must be given together.")
     if weight_val is not None and X_val is None:
         raise ValueError("sample_weight_val is given without X_val and y_val.")
-    if X_val is not None and not estimator.early_stopping:
+    if X_val is not None and not estimator._holds_out:
         raise ValueError(
             "X_val and y_val are passed to fit while early_stopping=False. They "
             "are used for early stopping: set early_stopping=True."
         )
-    if groups is not None and not estimator.early_stopping:
+    if groups is not None and not estimator._holds_out:
         raise ValueError(
             "groups are passed to fit while early_stopping=False. They are used to "
             "set samples aside for early stopping: set early_stopping=True, or "

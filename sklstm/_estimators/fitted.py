@@ -102,6 +102,17 @@ class Fitted:
         with np.errstate(under="ignore"):
             return fill_forward(X, first, indicator=self.missing == "indicator")
 
+    def examples(self, samples):
+        """What the network learns of valid samples: data, first rows and lengths; the
+        target and the weight of each. Of some targets they are windows."""
+        rows = self.read(samples.X)._as_rows()
+        if not hasattr(self.target, "windows"):
+            return rows, samples.y, samples.weight
+        starts, lengths, sequence = self.target.windows(samples.X._offsets)
+        weight = samples.weight
+        weight = None if weight is None else weight[sequence]
+        return (rows[0], starts, lengths), samples.y.at_rows(starts, lengths), weight
+
     def make_network(self, **changes):
         """A network of this architecture, or of one with changes, without weights."""
         return self.build(

@@ -10,17 +10,16 @@ from sklearn.utils import check_scalar
 
 from .._network.build import window_network
 from .._sklearn.warn import warn
+from .._targets.aligning import aligned
 from .._targets.conformal import conformal_margins, conformed
-from .._targets.horizon import HorizonReader, WindowTarget, horizon_of
+from .._targets.horizon import HorizonReader, horizon_of
 from .._targets.numbers import make_loss
 from .._training.feeds import Draws
-from .._training.samples import Samples, check_sample_weight
+from .._training.samples import check_sample_weight
 from .._training.split import nothing_seen
-from .._training.windows import WindowArray, cuts_of
+from .._training.windows import cuts_of
 from .._typing import ArrayLike, Estimator, SequencesLike
-from ..sequences import SequenceArray
-from ..sequences._check import check_sequences, features_of, validate_sequences
-from ..sequences._missing import fill_forward, observed_mean
+from ..sequences._check import features_of, validate_sequences
 from ..sequences._stacking import as_offsets, place_of
 from .base import RecurrentCore
 from .cell_by_name import CellByName
@@ -40,8 +39,18 @@ from .parameters import (
     Tokens,
     but,
 )
-from .tokens import are_no_ids, asked_embedding, check_ids, table_rows
+from .series import (
+    future_of,
+    matrix_of,
+    refuse_missing,
+    scale_of,
+    units_of_features,
+    windows_of,
+)
+from .tokens import asked_embedding, check_ids, table_rows
 
+# How often a horizon of the series is seen in training; many more are learnt by heart.
+TIMES_SEEN = 20
 # Numbers whose squares are numbers too.
 LARGEST = 1e150
 
@@ -96,7 +105,7 @@ class RecurrentForecaster(CellByName, RecurrentCore):
         standardised target of a window.
 
     validation_scores_ : list of float or None
-        Minus the loss on the last horizon of each series, which training does not see,
+        Minus the loss on the last part of each series, which training does not see,
         after each epoch. None without early stopping.
 
     out_activation_ : str
@@ -114,8 +123,9 @@ class RecurrentForecaster(CellByName, RecurrentCore):
     its second half, whatever is behind; the steps that its horizon has not have no
     loss.
 
-    With `early_stopping` the last horizon of each series that is long enough for a
-    window before it is held out, and no window that is trained on reaches into it.
+    With `early_stopping` the last part of each series that is long enough for a window
+    before it is held out (`validation_fraction`), and no window that is trained on
+    reaches into it.
 
     Examples
     --------
@@ -147,7 +157,7 @@ class RecurrentForecaster(CellByName, RecurrentCore):
     _found = FittedWindows
     _target_of = staticmethod(horizon_of)
     # Choices of networks that read whole sequences.
-    bidirectional, tbptt, validation_fraction = False, None, None
+    bidirectional, tbptt = False, None
 
     def _reader(self):
         quantile = self.quantile
@@ -200,7 +210,7 @@ class RecurrentForecaster(CellByName, RecurrentCore):
 
         X_val : as X, default=None
             Series of whose last horizon early stopping takes its score, instead of the
-            last horizon of those of X.
+            last part of those of X.
 
         Returns
         -------
@@ -267,6 +277,7 @@ class RecurrentForecaster(CellByName, RecurrentCore):
     def _read(self, X, y, sample_weight, groups=None, *, reset):
         """Windows of valid series to train on; y is whether the last ones of these are
         held out for early stopping."""
+        (sample_weight,) = aligned(X, sample_weight=sample_weight)
         X = self._check_series(X, reset=reset)
         targets = columns_of(self._target_list, "target", features_of(self))
         make_loss(*self._reader().loss).check(
@@ -282,8 +293,10 @@ class RecurrentForecaster(CellByName, RecurrentCore):
         if reset:
             asked = self._asked_windows(features_of(self), X)
             embedding = asked_embedding(self, features_of(self))
-            as_they_are = [*asked["targets"], *(embedding or {}).get("columns", ())]
-            units = _units_of_features(X, sample_weight, as_they_are)
+            as_they_are = [*(embedding or {}).get("columns", ())]
+            if self.scale is not None:
+                as_they_are += asked["targets"]
+            units = units_of_features(X, sample_weight, as_they_are)
             self._windows = {**asked, **units}
             self.target_columns_ = asked["targets"]
             self.future_columns_ = asked["future"]
@@ -292,9 +305,9 @@ class RecurrentForecaster(CellByName, RecurrentCore):
             self._check_same_windows()
         windows, given = self._windows, (X, None, sample_weight)
         horizon = windows["horizon"]
-        data, begins = _matrix(X, windows, self.missing)
+        data, begins = matrix_of(X, windows, self.missing)
         series, cuts = cuts_of(X.lengths, horizon, self._least)
-        samples = _samples(data, begins, series, cuts, windows, given)
+        samples = windows_of(data, begins, series, cuts, windows, given)
         samples = samples.at(samples.y.counts > 0)
         learnt_of = np.zeros(len(X), dtype=bool)
         learnt_of[samples.X.series] = True
@@ -370,7 +383,7 @@ class RecurrentForecaster(CellByName, RecurrentCore):
             )
         if missing == "error":
             others = [j for j in range(X.n_features) if j not in targets]
-            _refuse_missing(X, others, features, type(self).__name__)
+            refuse_missing(X, others, features, type(self).__name__)
         return X
 
     @property
@@ -446,23 +459,27 @@ class RecurrentForecaster(CellByName, RecurrentCore):
         return self._found(self._build, architecture, features, target, self.missing)
 
     def _without_last(self, samples):
-        """Windows to train on, which end where the last horizon of their series begins,
-        and that of each series that is long enough."""
+        """Windows to train on, which end where the last part of their series begins,
+        and some of that part, of each series that is long enough."""
         X, horizon = samples.X, self.horizon
-        lengths = X.given[0].lengths
-        left = lengths[X.series] - (X.steps + horizon)
-        has_both = np.intersect1d(X.series[left == 0], X.series[left >= horizon])
+        lengths = X.given[0].lengths[X.series]
+        kept = np.ceil(self.validation_fraction * lengths).astype(np.intp)
+        kept = np.maximum(kept, horizon)
+        left = lengths - (X.steps + horizon)  # steps behind a window
+        before, within = left >= kept, left <= kept - horizon
+        has_both = np.intersect1d(X.series[before], X.series[within])
         if not len(has_both):
+            needed = int(horizon + self._least)
             raise ValueError(
-                "early_stopping=True holds the last horizon of each series out, but no "
-                f"series has the {2 * horizon + self._least} steps that it takes to "
-                f"learn of the rest; the longest has {lengths.max()}. Pass X_val, or "
-                "use early_stopping=False."
+                "early_stopping=True holds the last part of each series out, "
+                f"{self.validation_fraction:g} of it and at least a horizon, but no "
+                f"series has the {needed} steps before it that it takes to learn; the "
+                f"longest has {lengths.max()} in all. Pass X_val, or use "
+                "early_stopping=False."
             )
         has_both = np.isin(X.series, has_both)
-        return samples.at(~has_both | (left >= horizon)), samples.at(
-            has_both & (left == 0)
-        )
+        within &= left % max(1, horizon // 2) == 0
+        return samples.at(~has_both | before), samples.at(has_both & within)
 
     def _set_aside(self, given, validation, target, rng, incremental):
         self._sides = nothing_seen()
@@ -477,10 +494,10 @@ class RecurrentForecaster(CellByName, RecurrentCore):
     def _last_windows(self, X):
         """The last horizon of each series of X that is longer."""
         X = self._check_series(X)
-        data, begins = _matrix(X, self._windows, self.missing)
+        data, begins = matrix_of(X, self._windows, self.missing)
         series = np.flatnonzero(X.lengths > self.horizon)
         cuts = X.lengths[series] - self.horizon
-        samples = _samples(data, begins, series, cuts, self._windows, (X, None, None))
+        samples = windows_of(data, begins, series, cuts, self._windows, (X, None, None))
         samples = samples.at(samples.y.counts > 0)
         if not len(samples.X):
             raise ValueError(
@@ -490,14 +507,22 @@ class RecurrentForecaster(CellByName, RecurrentCore):
             )
         return samples
 
-    def _samples_an_epoch(self, X):
+    def _samples_an_epoch(self, n_samples, X):
         asked = self.windows_per_epoch
         if asked == "auto":
             asked = max(512, len(np.unique(X.series)))
         return len(X) if asked is None else min(asked, len(X))
 
+    def _epochs_of_plan(self, n_samples, batch_size, X):
+        """Windows of one series overlap: no more than that each of its horizons without
+        an overlap is seen some times."""
+        n_steps = X.given[0].lengths[np.unique(X.series)].sum()
+        most = TIMES_SEEN * n_steps / (self.horizon * n_samples)
+        epochs = super()._epochs_of_plan(n_samples, batch_size, X)
+        return int(np.clip(np.ceil(most), 10, max(epochs, 10)))
+
     def _feed(self, data, batch_size, X):
-        n = self._samples_an_epoch(X)
+        n = self._samples_an_epoch(len(X), X)
         return Draws(data, batch_size, X.series, n, shuffle=self.shuffle)
 
     # ---- forecasts -------------------------------------------------------------
@@ -539,10 +564,10 @@ class RecurrentForecaster(CellByName, RecurrentCore):
         fitted = fitted_of(self)
         windows = fitted.architecture["windows"]
         X = self._check_series(X, fitted=fitted)
-        future = self._check_future(X_future, X, fitted)
-        data, begins = _matrix(X, windows, fitted.missing, future)
+        future = future_of(X_future, X, fitted)
+        data, begins = matrix_of(X, windows, fitted.missing, future)
         everything = np.arange(len(X))
-        samples = _samples(data, begins, everything, X.lengths, windows, None)
+        samples = windows_of(data, begins, everything, X.lengths, windows, None)
         return self._forecast(fitted, samples)
 
     def _forecast(self, fitted, samples):
@@ -564,90 +589,8 @@ class RecurrentForecaster(CellByName, RecurrentCore):
         forecasts = fitted.target.predict(raw, y)
         if fitted.margins is None:
             return forecasts
-        scale = _scale_of(fitted, y)
+        scale = scale_of(fitted, y)
         return conformed(forecasts, fitted.margins, fitted.target.levels, scale)
-
-    def _check_future(self, X_future, X, fitted):
-        """Features known ahead (n, horizon, those of `future`), or None."""
-        windows, features = fitted.architecture["windows"], fitted.features
-        columns, horizon = windows["future"], windows["horizon"]
-        names = features.feature_names_in
-        wanted = [j if names is None else names[j] for j in columns]
-        if X_future is None:
-            if columns:
-                raise ValueError(
-                    f"X_future is None, but the features {wanted} are known ahead: "
-                    f"pass their values at the {horizon} step(s) behind the end of "
-                    "each series."
-                )
-            return None
-        if not columns:
-            raise ValueError(
-                "X_future is given, but without future_features nothing of it is "
-                "looked at. Name the features that are known ahead, or leave it out."
-            )
-        try:
-            future = check_sequences(X_future, dtype=np.float64, allow_nan=True)
-        except (TypeError, ValueError) as error:
-            kind = TypeError if isinstance(error, TypeError) else ValueError
-            raise kind(f"In X_future: {error}") from error
-        if len(future) != len(X):
-            raise ValueError(
-                f"X_future has {len(future)} series, but X has {len(X)}. Pass one for "
-                "each, in the same order."
-            )
-        if X.ids is not None and future.ids is not None:
-            future = future[_in_order_of(X.ids, future.ids)]
-        short = np.flatnonzero(future.lengths < horizon)
-        if len(short):
-            i = short[0]
-            raise ValueError(
-                f"X_future has {future.lengths[i]} step(s) of series {i}, but the "
-                f"horizon has {horizon}: step {future.lengths[i]} is the first that is "
-                "missing. Pass the features known ahead at each step to forecast."
-            )
-        of_future = self._columns_of_future(future, wanted, columns, features)
-        rows = future._offsets[:-1, np.newaxis] + np.arange(horizon)
-        values = future._data[rows[..., np.newaxis], of_future]
-        for k, column in enumerate(columns):
-            if fitted.embedding is None or column not in fitted.embedding["columns"]:
-                continue
-            bad = are_no_ids(values[..., k])
-            if bad.any():
-                i, step = np.argwhere(bad)[0]
-                raise ValueError(
-                    f"X_future holds {values[i, step, k]:g} at series {i}, step {step},"
-                    f" feature {wanted[k]!r}, which is a column of ids: integers from "
-                    "0 on, of which 0 stands for what is not known."
-                )
-        missing = np.isnan(values)
-        if fitted.missing == "error" and missing.any():
-            i, step, k = np.argwhere(missing)[0]
-            raise ValueError(
-                f"X_future contains NaN: series {i}, step {step}, feature "
-                f"{wanted[k]!r}. Impute it, or fit with missing='ffill'."
-            )
-        return values
-
-    @staticmethod
-    def _columns_of_future(future, wanted, columns, features):
-        names, F = future.feature_names, features.n_sequence_features
-        if names is not None and features.feature_names_in is not None:
-            for name in wanted:
-                if name not in names:
-                    raise ValueError(
-                        f"X_future has no feature {name!r}, which is known ahead; it "
-                        f"has {list(names)}."
-                    )
-            return [names.index(name) for name in wanted]
-        if future.n_features == F:
-            return list(columns)
-        if future.n_features == len(columns):
-            return list(range(len(columns)))
-        raise ValueError(
-            f"X_future has {future.n_features} features. Pass the {len(columns)} that "
-            f"are known ahead, {wanted}, or all {F} of X."
-        )
 
     def score(
         self,
@@ -689,12 +632,13 @@ class RecurrentForecaster(CellByName, RecurrentCore):
         """
         fitted = fitted_of(self)
         windows = fitted.architecture["windows"]
+        (sample_weight,) = aligned(X, sample_weight=sample_weight)
         X = self._check_series(X, fitted=fitted)
-        data, begins = _matrix(X, windows, fitted.missing)
+        data, begins = matrix_of(X, windows, fitted.missing)
         horizon, lag = windows["horizon"], windows["lag"] or 1
         series = np.flatnonzero(X.lengths > horizon)
         cuts = X.lengths[series] - horizon
-        samples = _samples(data, begins, series, cuts, windows, None)
+        samples = windows_of(data, begins, series, cuts, windows, None)
         whole = samples.y.replace(starts=begins[series])
         scale = whole.naive_errors(lag)
         there = np.isfinite(scale).any(axis=1)
@@ -783,18 +727,18 @@ class RecurrentForecaster(CellByName, RecurrentCore):
         step = windows["horizon"] if step is None else step
         step = check_scalar(step, "step", Integral, min_val=1)
         X = self._check_series(X, fitted=fitted)
-        data, begins = _matrix(X, windows, fitted.missing)
+        data, begins = matrix_of(X, windows, fitted.missing)
         series = np.repeat(np.arange(len(X)), n_windows)
         back = np.tile(step * np.arange(n_windows), len(X))
         cuts = X.lengths[series] - windows["horizon"] - back
         there = cuts > 0
-        samples = _samples(data, begins, series[there], cuts[there], windows, None)
+        samples = windows_of(data, begins, series[there], cuts[there], windows, None)
         samples = samples.at(samples.y.counts > 0)
         y = samples.y
         truth = y.y[:, :, 0] if fitted.target.single else y.y
         fitted = replace(fitted, margins=None)
         forecasts = self._forecast(fitted, samples)
-        scale = _scale_of(fitted, y)
+        scale = scale_of(fitted, y)
         margins = conformal_margins(forecasts, truth, levels, scale)
         self._fitted = replace(fitted, margins=margins)
         return self
@@ -811,101 +755,10 @@ class RecurrentForecaster(CellByName, RecurrentCore):
         return tags
 
 
-def _scale_of(fitted, y):
-    """Units of windows (n,) or, with an axis of targets, (n, K)."""
-    return y.scale[:, 0] if fitted.target.single else y.scale
-
-
-def _in_order_of(ids, found):
-    """Where each of the ids is among those found."""
-    place = {name: i for i, name in enumerate(found)}
-    for i, name in enumerate(ids):
-        if name not in place:
-            raise ValueError(
-                f"X_future has no series {name!r}, which is series {i} of X. Pass the "
-                "features known ahead of each series of X."
-            )
-    return [place[name] for name in ids]
-
-
-def _refuse_missing(X, others, features, name):
-    """Say which feature that is no target is missing where."""
-    missing = np.isnan(X._data[:, others])
-    if not missing.any():
-        return
-    row, k = np.argwhere(missing)[0]
-    i, step = place_of(row, X._offsets)
-    feature = f"feature {others[k]}"
-    if features.feature_names_in is not None and features.fixed_n_steps is None:
-        feature += f" ({features.feature_names_in[others[k]]})"
-    raise ValueError(
-        f"Input X contains NaN: series {i}, step {step}, {feature}. Only targets may "
-        f"be missing. Fit {name} with missing='ffill' or missing='indicator' to let it "
-        "read missing features, or impute them first."
-    )
-
-
-def _units_of_features(X, sample_weight, as_they_are):
-    """Centre and spread (F,) of what is observed of each feature, 0 and 1 of some."""
-    if sample_weight is not None:
-        X, sample_weight = X[sample_weight > 0], sample_weight[sample_weight > 0]
-    centre = observed_mean(X, sample_weight)
-    squares = X._with_data((X._data - centre) ** 2)
-    spread = np.sqrt(observed_mean(squares, sample_weight))
-    # a constant says nothing, but a spread of its rounding would say it loudly
-    spread[spread <= 1e-12 * np.abs(centre)] = 1.0
-    centre[as_they_are], spread[as_they_are] = 0.0, 1.0
-    return {"centre": tuple(centre.tolist()), "spread": tuple(spread.tolist())}
-
-
-def _matrix(X, windows, missing, future=None):
-    """All series in one matrix, each with a horizon behind its end, and where each
-    begins. There targets are missing, and known is what is known ahead."""
-    n, horizon, lengths = len(X), windows["horizon"], X.lengths
-    shift = horizon * np.arange(n)
-    begins = X._offsets[:-1] + shift
-    data = np.full((len(X._data) + n * horizon, X.n_features), np.nan)
-    data[np.arange(len(X._data)) + np.repeat(shift, lengths)] = X._data
-    ahead = (begins + lengths)[:, np.newaxis] + np.arange(horizon)
-    static, some = list(windows["static"]), np.flatnonzero(lengths)
-    if static and len(some):
-        ends = (begins + lengths)[some, np.newaxis] - 1
-        data[ahead[some][..., np.newaxis], static] = data[ends, static][:, np.newaxis]
-    if future is not None:
-        data[ahead[..., np.newaxis], list(windows["future"])] = future
-    if missing != "error":
-        offsets = np.append(begins, len(data))
-        filled = fill_forward(
-            SequenceArray._trusted(data, offsets),
-            np.array(windows["centre"]),
-            indicator=missing == "indicator",
-        )._data
-        targets = list(windows["targets"])
-        filled[:, targets] = data[:, targets]
-        data = filled
-    return data, begins
-
-
-def _samples(data, begins, series, cuts, windows, given):
-    """Windows of these series, cut behind so many steps, as samples."""
-    horizon, context = windows["horizon"], windows["context_length"]
-    lengths = cuts if context is None else np.minimum(cuts, context)
-    cuts = begins[series] + cuts
-    starts = cuts - lengths
-    X = WindowArray(
-        data, starts, lengths + horizon, series, cuts - begins[series], given
-    )
-    y = WindowTarget(
-        data, starts, cuts, list(windows["targets"]), horizon, windows["scaling"],
-        windows["lag"],
-    )  # fmt: skip
-    return Samples(X, y)
-
-
 @declared(
     but(Network, "bidirectional", "pooling"), Tokens, AnyCell, Forecast,
     but(Regression, "loss", "quantile"), but(Optimizer, "tbptt"),
-    but(Stopping, "validation_fraction"), Data,
+    but(Stopping, "max_iter", "early_stopping", "validation_fraction"), Data,
 )  # fmt: skip
 class LSTMForecaster(RecurrentForecaster):
     """Forecasts of many series with one recurrent network.

@@ -575,7 +575,9 @@ class Forecast:
         - "std": standardised by mean and standard deviation;
         - "last": the difference from the last value, divided by the mean absolute
           difference of a value from the one before;
-        - None: as they are.
+        - None: no units of its own. As a feature it is standardised by the mean and
+          standard deviation of all steps of the fit. For one long series, whose level
+          tells.
         """)
 
     seasonal_lag = Parameter(None, integer() | NONE).means("""
@@ -597,9 +599,114 @@ class Forecast:
         ends anywhere in a series, and the horizon behind it.
         """)
 
+    max_iter = Parameter("auto", integer() | options("auto")).means("""
+        Epochs at the most, with "cosine" all that there are. With "lbfgs" iterations.
+        "auto" is 100, but with "cosine" fewer: as many as make 2500 updates, or as see
+        each step of the series 20 times in a horizon, and 10 at the least. Windows of
+        a long series overlap, and more epochs learn it by heart.
+        """)
+
     categorical_features = Parameter(None, SOME_COLUMNS | NONE).means("""
         Columns of X that are ids, such as those of shops or of weekdays, where others
         are numbers: their indices, their names or a mask. The network reads their rows
         side by side, and behind them the numbers. At the steps of the horizon a column
         that is not known ahead has row 0.
+        """)
+
+    early_stopping = Parameter(False, FLAG).means("""
+        Whether to hold the last part of each series out, to stop when neither the score
+        on it (see `validation_scores_`) nor the loss improves, and to keep the weights
+        that scored best. Not for "lbfgs".
+        """)
+
+    validation_fraction = Parameter(0.1, number(0, 1, closed="neither")).means("""
+        The part of each series, its last steps, that is held out with `early_stopping`,
+        and at least a horizon; of a series that is too short nothing is. With `X_val`
+        passed to :meth:`fit` it is the last horizon of those.
+        """)
+
+
+WINDOW = integer() | options("auto")
+SHARE = Domain([Interval(Real, 0, 0.5, closed="right")], "float", "float")
+SHARE = options("auto") | SHARE
+
+
+class Anomalies:
+    """What a detector of anomalies has besides."""
+
+    hidden_layer_sizes = Parameter((64,), integer() | SIZES).means("""
+        Hidden units of each layer. Several layers are stacked: each reads the hidden
+        states of the one below. With ``method="reconstruction"`` the encoder has these
+        layers, and the decoder the same in the other order.
+        """)
+
+    dropout = Parameter(0.0, number(0, 1)).means("""
+        Share of what each layer hands on to the next, or to the head, that is set to
+        zero in training [Srivastava2014]_: at random for every step. The rest is
+        divided by ``1 - dropout``; scores drop nothing.
+        """)
+
+    alpha = Parameter(0.0, number(0)).means("""
+        Strength of the L2 penalty on the weights, not the biases. For "adamw" the rate
+        of decay; for the other solvers a term ``alpha / 2 * |W|**2`` in the loss,
+        divided by the windows of the minibatch times the mean weight of all (with
+        "lbfgs" by the weight of all).
+        """)
+
+    batch_size = Parameter("auto", integer() | options("auto")).means("""
+        Windows in a minibatch, at the most all of them. "auto" is a sixteenth of them,
+        but 8 to 32; up to 32 windows are not divided.
+        """)
+
+    early_stopping = Parameter(False, FLAG).means("""
+        Whether to stop when the loss on what is held out no longer improves, and to
+        keep the weights of the lowest. Not for "lbfgs".
+        """)
+
+    method = Parameter("prediction", options("prediction", "reconstruction")).means("""
+        What the network has to do with a sequence, at whose errors the scores look:
+
+        - "prediction": predict the next steps from those so far [Malhotra2015]_. A
+          score needs one step before it, and no more work than a step of the network;
+        - "reconstruction": give back the window of steps that ends with the one that is
+          scored, through the last state of an encoder, which a decoder reads
+          [Malhotra2016]_. Each score takes two passes over a window.
+        """)
+
+    window = Parameter("auto", WINDOW).means("""
+        Steps of a window. For "prediction" training cuts longer sequences into parts of
+        so many steps, and scores know all steps so far whatever it is. For
+        "reconstruction" it is what is given back, and the first ``window - 1`` steps of
+        a sequence have no score. "auto" is 100, for "reconstruction" no more than the
+        shortest sequence of 10 steps or more has.
+        """)
+
+    n_ahead = Parameter(1, integer()).means("""
+        How many of the next steps "prediction" predicts at each. A step then has as
+        many errors as there were predictions of it.
+        """)
+
+    covariance = Parameter("full", options("full", "diagonal")).means("""
+        Which errors are normal: "full" knows how those of features, and those of
+        predictions from further back, go together; "diagonal" takes each for itself.
+        """)
+
+    aggregate = Parameter("mean", options("mean", "worst")).means("""
+        The score of a sequence: the mean over its steps, or that of its most unusual
+        one.
+        """)
+
+    contamination = Parameter("auto", SHARE).means("""
+        The share of what is held out that is flagged, of its sequences and of its
+        steps, which places `offset_` and `step_offset_`. "auto" flags one in a hundred
+        of the sequences and one in a thousand of the steps; where less than half a
+        sequence or step would be left, it goes by a normal distribution of the cube
+        roots [Wilson1931]_ of the distances, with their median and interquartile range.
+        """)
+
+    validation_fraction = Parameter(0.2, number(0, 1, closed="neither")).means("""
+        The part of X that is not trained on, where the distribution of the errors and
+        the thresholds come from, and the score of `early_stopping`. These are whole
+        sequences (with `groups` whole groups) where that makes two at the least, and
+        else the ends of all sequences. `X_val` takes its place.
         """)

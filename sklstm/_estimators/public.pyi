@@ -6,6 +6,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from .anomaly_detector import RecurrentDetector
 from .classifier import RecurrentClassifier
 from .forecaster import RecurrentForecaster
 from .regressor import RecurrentRegressor
@@ -988,6 +989,453 @@ class GRURegressor(RecurrentRegressor):
         verbose: bool | int = False,
     ) -> None: ...
 
+class LSTMAnomalyDetector(RecurrentDetector):
+    """Anomalies in sequences, by the errors of a recurrent network.
+
+    The network reads features in robust units of their own (median, interquartile range
+    / 1.35), so that X need not be scaled, and learns to predict the next steps, or to
+    reconstruct the last ones, of sequences that are normal. How large its errors
+    usually are it finds on a part of X that it was not trained on
+    (`validation_fraction`), and so where the scores of normal sequences end.
+
+    Scores have scikit-learn's sign: higher is more normal. That of a step is minus the
+    squared Mahalanobis distance of its errors by component, so about -1 where it is
+    normal, and a function of the steps of its own sequence up to there: not of later
+    ones, of other sequences or of the number of threads.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or tuple of int, default=(64,)
+        Hidden units of each layer. Several layers are stacked: each reads the hidden
+        states of the one below. With ``method="reconstruction"`` the encoder has these
+        layers, and the decoder the same in the other order.
+
+    dropout : float, default=0.0
+        Share of what each layer hands on to the next, or to the head, that is set to
+        zero in training [Srivastava2014]_: at random for every step. The rest is
+        divided by ``1 - dropout``; scores drop nothing.
+
+    recurrent_dropout : float, default=0.0
+        Share of the hidden units that the recurrent weights do not see in training, the
+        same ones at all steps of a sequence [Gal2016]_. The rest is divided by
+        ``1 - recurrent_dropout``.
+
+    cell : {"lstm", "lstm_peephole", "gru", "rnn_tanh", "rnn_relu"}, default="lstm"
+        What the recurrent layers are made of: long short-term memory [Hochreiter1997]_,
+        the same with peepholes [Gers2000b]_, gated recurrent units [Cho2014]_, or a
+        plain recurrent network [Elman1990]_ with the activation tanh or ReLU.
+
+    forget_bias : float or {"auto", "chrono"}, default="auto"
+        Where the bias of the gate starts that says how much of its state a unit keeps:
+        the forget gate of an LSTM, the update gate of a GRU. "auto" is 1 for an LSTM
+        [Gers2000]_, [Jozefowicz2015]_ and 0 for a GRU. "chrono" spreads the units over
+        memories of 1 to as many steps as the longest training sequence has
+        [Tallec2018]_. A plain recurrent network has no such gate.
+
+    solver : {"adam", "adamw", "sgd", "rmsprop", "lbfgs"}, default="adam"
+        Optimizer: Adam [Kingma2015]_, Adam with decoupled weight decay
+        [Loshchilov2019]_, stochastic gradient descent with momentum, RMSProp
+        [Tieleman2012]_, or L-BFGS [Zhu1997]_. "lbfgs" takes all samples at once, which
+        suits small data: it has neither minibatches, learning rate nor clipping, so
+        that `batch_size`, `learning_rate`, `learning_rate_init`, `max_grad_norm`,
+        `shuffle` and `n_iter_no_change` have no effect, cannot be combined with
+        `early_stopping`, dropout or `tbptt`, and leaves no :meth:`partial_fit`.
+
+    alpha : float, default=0.0
+        Strength of the L2 penalty on the weights, not the biases. For "adamw" the rate
+        of decay; for the other solvers a term ``alpha / 2 * |W|**2`` in the loss,
+        divided by the windows of the minibatch times the mean weight of all (with
+        "lbfgs" by the weight of all).
+
+    batch_size : int or "auto", default="auto"
+        Windows in a minibatch, at the most all of them. "auto" is a sixteenth of them,
+        but 8 to 32; up to 32 windows are not divided.
+
+    shuffle : bool, default=True
+        Whether to take the samples in another order in each epoch.
+
+    learning_rate : {"constant", "invscaling", "adaptive", "cosine"}, default="cosine"
+        Schedule of the learning rate, for every solver but "lbfgs":
+
+        - "constant": `learning_rate_init`;
+        - "invscaling": ``learning_rate_init / (t + 1) ** power_t`` with t samples seen;
+        - "adaptive": divided by 5 whenever `n_iter_no_change` epochs brought no
+          improvement of `tol`, until it is below 1e-6;
+        - "cosine": from `learning_rate_init` down to 0 along half a cosine over
+          `max_iter` epochs [Loshchilov2017]_. A fit makes all of them, unless a
+          validation score stops it (`early_stopping`), and each fit with `warm_start`
+          begins a new half.
+
+        :meth:`partial_fit` sees no whole fits: "adaptive" and "cosine" are constant
+        there.
+
+    learning_rate_init : float, default=0.005
+        Learning rate at the start.
+
+    power_t : float, default=0.5
+        Exponent of "invscaling".
+
+    max_grad_norm : float or None, default=1.0
+        A gradient of a larger global norm is scaled down to it [Pascanu2013]_; None
+        does not clip.
+
+    momentum : float, default=0.9
+        Momentum of "sgd", the only solver that uses it.
+
+    nesterovs_momentum : bool, default=True
+        Whether "sgd" uses Nesterov's momentum.
+
+    beta_1 : float, default=0.9
+        Decay of the first moment in "adam" and "adamw".
+
+    beta_2 : float, default=0.999
+        Decay of the second moment, the mean of squared gradients, in "adam", "adamw"
+        and "rmsprop". "rmsprop" starts it at zero without a correction, so that its
+        first steps are ``1 / sqrt(1 - beta_2)`` times the learning rate; PyTorch has
+        0.99 for it, under the name of alpha.
+
+    epsilon : float, default=1e-8
+        Added to the root of the second moment in "adam", "adamw" and "rmsprop".
+
+    max_iter : int or "auto", default="auto"
+        Epochs at the most, with "cosine" all that there are: passes over the samples.
+        With "lbfgs" iterations, each of one or more passes. "auto" is 100, but with
+        "cosine" fewer for more than 800 sequences: as many as make 2500 updates, and 10
+        at the least.
+
+    max_fun : int, default=15000
+        Passes over the samples after which "lbfgs" begins no other iteration.
+
+    tol : float, default=0.0001
+        Improvement of the loss (of the validation score with early stopping) that
+        counts as one. "lbfgs" stops where no component of the gradient is larger, or
+        where an iteration lowers the loss by no more than 2.2e-9 of it.
+
+    n_iter_no_change : int or inf, default=10
+        Epochs without such an improvement after which training stops. Where it is the
+        loss that stops it, the weights are those between the two epochs in a row whose
+        mean loss is lowest. No effect with "cosine" unless with `early_stopping`.
+
+    early_stopping : bool, default=False
+        Whether to stop when the loss on what is held out no longer improves, and to
+        keep the weights of the lowest. Not for "lbfgs".
+
+    validation_fraction : float, default=0.2
+        The part of X that is not trained on, where the distribution of the errors and
+        the thresholds come from, and the score of `early_stopping`. These are whole
+        sequences (with `groups` whole groups) where that makes two at the least, and
+        else the ends of all sequences. `X_val` takes its place.
+
+    warm_start : bool, default=False
+        Whether :meth:`fit` goes on from the last fit, optimizer included, instead of
+        starting anew. "lbfgs" goes on from the weights alone. y needs the classes or
+        the number of outputs that it had before. With `early_stopping` what was trained
+        on is not validated on later, nor the other way round: the same samples are set
+        aside again, also among other ones.
+
+    missing : {"error", "ffill", "indicator"}, default="error"
+        What to do about missing values, which are the NaN in X that is no padding:
+
+        - "error": refuse them;
+        - "ffill": take the last value of the feature that was seen in the sequence.
+          Before the first, take the mean of the feature over all steps it was observed
+          at in training, each of the weight of its sample, or 0 if it never was; fits
+          that continue keep the mean of the first;
+        - "indicator": as "ffill", and let the network read F more features, which are 1
+          where a value was missing and else 0 [Lipton2016]_. It learns from what is
+          missing.
+
+    dtype : {"float32", "float64", "bfloat16"}, default="float32"
+        Precision of the network. X is converted to it.
+
+        With "bfloat16" the network is one of float32, of which the recurrent layers
+        round what they multiply to bfloat16: weights, inputs and states, and on the way
+        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
+        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        layers on processors that multiply bfloat16 numbers, where it is fast. See the
+        user guide.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines the initial weights, the order of the samples, what dropout drops and
+        the split for early stopping. The same int gives the same bits, whatever the
+        number of threads.
+
+    verbose : bool, default=False
+        Whether to print a line for each epoch.
+
+    method : {"prediction", "reconstruction"}, default="prediction"
+        What the network has to do with a sequence, at whose errors the scores look:
+
+        - "prediction": predict the next steps from those so far [Malhotra2015]_. A
+          score needs one step before it, and no more work than a step of the network;
+        - "reconstruction": give back the window of steps that ends with the one that is
+          scored, through the last state of an encoder, which a decoder reads
+          [Malhotra2016]_. Each score takes two passes over a window.
+
+    window : int or "auto", default="auto"
+        Steps of a window. For "prediction" training cuts longer sequences into parts of
+        so many steps, and scores know all steps so far whatever it is. For
+        "reconstruction" it is what is given back, and the first ``window - 1`` steps of
+        a sequence have no score. "auto" is 100, for "reconstruction" no more than the
+        shortest sequence of 10 steps or more has.
+
+    n_ahead : int, default=1
+        How many of the next steps "prediction" predicts at each. A step then has as
+        many errors as there were predictions of it.
+
+    covariance : {"full", "diagonal"}, default="full"
+        Which errors are normal: "full" knows how those of features, and those of
+        predictions from further back, go together; "diagonal" takes each for itself.
+
+    aggregate : {"mean", "worst"}, default="mean"
+        The score of a sequence: the mean over its steps, or that of its most unusual
+        one.
+
+    contamination : "auto" or float, default="auto"
+        The share of what is held out that is flagged, of its sequences and of its
+        steps, which places `offset_` and `step_offset_`. "auto" flags one in a hundred
+        of the sequences and one in a thousand of the steps; where less than half a
+        sequence or step would be left, it goes by a normal distribution of the cube
+        roots [Wilson1931]_ of the distances, with their median and interquartile range.
+
+    Attributes
+    ----------
+    offset_ : float
+        Threshold of :meth:`score_samples`: ``decision_function = score_samples -
+        offset_``, and a sequence below is an outlier.
+
+    step_offset_ : float
+        Threshold of :meth:`score_steps`.
+
+    window_ : int
+        Steps of a window.
+
+    weights_ : dict of str to ndarray
+        Here the lowest layer reads standardised features, and the head is in units of
+        X. The layers of a decoder come behind those of the encoder.
+
+        The recurrent layers have ``weight_ih_l0`` (G H, F), ``weight_hh_l0`` (G H, H),
+        ``bias_ih_l0`` (G H,), ``bias_hh_l0`` (G H,) and so on for each layer, which
+        reads the H (of two directions 2 H) outputs of the one below, with the suffix
+        ``_reverse`` for the direction that begins at the end. With
+        ``pooling="attention"`` there is also ``attention``, the vector w (H,) or
+        (2 H,). With ``missing="indicator"`` the lowest layer reads 2 F features: first
+        the values, then the indicators. With `embedding_dim` there is ``embedding`` (V,
+        E), as the weight of ``torch.nn.Embedding``, or of several columns
+        ``embedding_0`` and so on, by the number of the column; the lowest layer reads
+        the rows of all columns side by side and behind them the numbers. The head is
+        ``head_weight`` (K, H), of two directions (K, 2 H), and ``head_bias`` (K,), with
+        K the number of outputs, as in ``torch.nn.Linear``. Copies, read-only;
+        :func:`~sklstm.export.from_torch` takes them back.
+
+    out_activation_ : str
+        "identity".
+
+    loss_ : float
+        Mean loss of the last epoch: Huber's, of standardised features.
+
+    validation_scores_ : list of float or None
+        Minus the loss on what is held out after each epoch; None without early
+        stopping.
+
+    n_features_in_ : int
+        Features per step; for 2-D X the number of columns.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X has them.
+
+    n_iter_ : int
+        Epochs of the last fit, with "lbfgs" iterations.
+
+    n_layers_ : int
+        Layers with the input and the output.
+
+    t_ : int
+        Samples seen in training, each epoch (with "lbfgs" each iteration) counted.
+
+    best_loss_ : float or None
+        Lowest mean loss of an epoch; None with early stopping.
+
+    loss_curve_ : list of float
+        Mean loss of each epoch, with "lbfgs" the loss after each iteration.
+
+    best_validation_score_ : float or None
+        The best validation score of the last fit, that of the weights kept; where the
+        fit went on from another one, perhaps that of the weights it began with. None
+        without early stopping.
+
+    See Also
+    --------
+    LSTMStepRegressor : Numbers for every step.
+    sklstm.inspection.AnomalyDisplay : Show a sequence, its scores and the threshold.
+    sklstm.preprocessing.TimeDistributed : Scale or encode the features of every step.
+    sklstm.preprocessing.FrameStacker : Shorten long sequences by stacking steps.
+
+    Notes
+    -----
+    Sequences of X should be normal, of any lengths; a few outliers among them move
+    neither units nor thresholds by much.
+
+    Of the first step there is nothing to say, nor of the first ``window - 1`` with
+    ``method="reconstruction"``: their scores are NaN, and :meth:`predict_steps` has 1
+    there. A missing value has no error; the others of its step have.
+
+    Training is back-propagation through time over minibatches of whole sequences;
+    nothing is padded. The prediction for a sequence does not depend, to the bit, on the
+    sequences beside it. Where one minibatch holds all samples, identical ones are
+    merged and their weights added, which is the same loss.
+
+    References
+    ----------
+    .. [Srivastava2014] N. Srivastava et al., "Dropout: A Simple Way to Prevent Neural
+       Networks from Overfitting", Journal of Machine Learning Research 15, 2014.
+    .. [Gal2016] Y. Gal and Z. Ghahramani, "A Theoretically Grounded Application of Dropout
+       in Recurrent Neural Networks", NIPS 2016.
+    .. [Hochreiter1997] S. Hochreiter and J. Schmidhuber, "Long Short-Term Memory", Neural
+       Computation 9(8), 1997.
+    .. [Gers2000b] F. A. Gers and J. Schmidhuber, "Recurrent Nets that Time and Count",
+       IJCNN 2000.
+    .. [Cho2014] K. Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder
+       for Statistical Machine Translation", EMNLP 2014.
+    .. [Elman1990] J. L. Elman, "Finding Structure in Time", Cognitive Science 14(2), 1990.
+    .. [Gers2000] F. A. Gers, J. Schmidhuber and F. Cummins, "Learning to Forget: Continual
+       Prediction with LSTM", Neural Computation 12(10), 2000.
+    .. [Jozefowicz2015] R. Jozefowicz, W. Zaremba and I. Sutskever, "An Empirical
+       Exploration of Recurrent Network Architectures", ICML 2015.
+    .. [Tallec2018] C. Tallec and Y. Ollivier, "Can Recurrent Neural Networks Warp Time?",
+       ICLR 2018.
+    .. [Kingma2015] D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization",
+       ICLR 2015.
+    .. [Loshchilov2019] I. Loshchilov and F. Hutter, "Decoupled Weight Decay
+       Regularization", ICLR 2019.
+    .. [Tieleman2012] T. Tieleman and G. Hinton, "Lecture 6.5: RMSProp", COURSERA: Neural
+       Networks for Machine Learning, 2012.
+    .. [Zhu1997] C. Zhu, R. H. Byrd, P. Lu and J. Nocedal, "Algorithm 778: L-BFGS-B", ACM
+       Transactions on Mathematical Software 23(4), 1997.
+    .. [Loshchilov2017] I. Loshchilov and F. Hutter, "SGDR: Stochastic Gradient Descent with
+       Warm Restarts", ICLR 2017.
+    .. [Pascanu2013] R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training
+       recurrent neural networks", ICML 2013.
+    .. [Lipton2016] Z. C. Lipton, D. C. Kale and R. Wetzel, "Modeling Missing Data in
+       Clinical Time Series with RNNs", MLHC 2016.
+    .. [Kalamkar2019] D. Kalamkar et al., "A Study of BFLOAT16 for Deep Learning Training",
+       arXiv:1905.12322, 2019.
+    .. [Malhotra2015] P. Malhotra, L. Vig, G. Shroff and P. Agarwal, "Long Short Term Memory
+       Networks for Anomaly Detection in Time Series", ESANN 2015.
+    .. [Malhotra2016] P. Malhotra et al., "LSTM-based Encoder-Decoder for Multi-sensor
+       Anomaly Detection", ICML 2016 Anomaly Detection Workshop, arXiv:1607.00148.
+    .. [Wilson1931] E. B. Wilson and M. M. Hilferty, "The Distribution of Chi-Square",
+       Proceedings of the National Academy of Sciences 17(12), 1931.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklstm import LSTMAnomalyDetector
+    >>> rng = np.random.default_rng(0)
+    >>> def machine(n_steps):
+    ...     wave = np.sin(np.arange(n_steps) / 3 + rng.uniform(0, 6))
+    ...     return (wave + rng.normal(0, 0.05, n_steps))[:, np.newaxis]
+    >>> X = [machine(rng.integers(60, 120)) for _ in range(40)]
+    >>> model = LSTMAnomalyDetector(16, random_state=0).fit(X)
+    >>> broken = machine(100)
+    >>> broken[70:] = broken[70]
+    >>> model.predict([machine(100), broken]).tolist()
+    [1, -1]
+    >>> bool(np.nanargmin(model.score_steps([broken])[0]) >= 70)
+    True
+    """
+
+    hidden_layer_sizes: int | Sequence[int]
+    dropout: float
+    recurrent_dropout: float
+    cell: Literal["lstm", "lstm_peephole", "gru", "rnn_tanh", "rnn_relu"]
+    forget_bias: float | Literal["auto", "chrono"]
+    solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"]
+    alpha: float
+    batch_size: int | Literal["auto"]
+    shuffle: bool
+    learning_rate: Literal["constant", "invscaling", "adaptive", "cosine"]
+    learning_rate_init: float
+    power_t: float
+    max_grad_norm: float | None
+    momentum: float
+    nesterovs_momentum: bool
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    max_iter: int | Literal["auto"]
+    max_fun: int
+    tol: float
+    n_iter_no_change: int | float
+    early_stopping: bool
+    validation_fraction: float
+    warm_start: bool
+    missing: Literal["error", "ffill", "indicator"]
+    dtype: DTypeLike
+    random_state: int | np.random.RandomState | None
+    verbose: bool | int
+    method: Literal["prediction", "reconstruction"]
+    window: int | Literal["auto"]
+    n_ahead: int
+    covariance: Literal["full", "diagonal"]
+    aggregate: Literal["mean", "worst"]
+    contamination: Literal["auto"] | float
+    offset_: float
+    step_offset_: float
+    window_: int
+    weights_: dict[str, np.ndarray]
+    out_activation_: str
+    loss_: float
+    validation_scores_: list[float] | None
+    n_features_in_: int
+    feature_names_in_: np.ndarray
+    n_iter_: int
+    n_layers_: int
+    t_: int
+    best_loss_: float | None
+    loss_curve_: list[float]
+    best_validation_score_: float | None
+
+    def __init__(
+        self,
+        hidden_layer_sizes: int | Sequence[int] = (64,),
+        *,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        cell: Literal["lstm", "lstm_peephole", "gru", "rnn_tanh", "rnn_relu"] = "lstm",
+        forget_bias: float | Literal["auto", "chrono"] = "auto",
+        solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"] = "adam",
+        alpha: float = 0.0,
+        batch_size: int | Literal["auto"] = "auto",
+        shuffle: bool = True,
+        learning_rate: Literal["constant", "invscaling", "adaptive", "cosine"] = "cosine",
+        learning_rate_init: float = 0.005,
+        power_t: float = 0.5,
+        max_grad_norm: float | None = 1.0,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-08,
+        max_iter: int | Literal["auto"] = "auto",
+        max_fun: int = 15000,
+        tol: float = 0.0001,
+        n_iter_no_change: int | float = 10,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.2,
+        warm_start: bool = False,
+        missing: Literal["error", "ffill", "indicator"] = "error",
+        dtype: DTypeLike = "float32",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: bool | int = False,
+        method: Literal["prediction", "reconstruction"] = "prediction",
+        window: int | Literal["auto"] = "auto",
+        n_ahead: int = 1,
+        covariance: Literal["full", "diagonal"] = "full",
+        aggregate: Literal["mean", "worst"] = "mean",
+        contamination: Literal["auto"] | float = "auto",
+    ) -> None: ...
+
 class LSTMClassifier(RecurrentClassifier):
     """Classifier of sequences with an LSTM network [Hochreiter1997]_, [Gers2000]_.
 
@@ -1562,7 +2010,9 @@ class LSTMForecaster(RecurrentForecaster):
         - "std": standardised by mean and standard deviation;
         - "last": the difference from the last value, divided by the mean absolute
           difference of a value from the one before;
-        - None: as they are.
+        - None: no units of its own. As a feature it is standardised by the mean and
+          standard deviation of all steps of the fit. For one long series, whose level
+          tells.
 
     seasonal_lag : int or None, default=None
         Steps of a season, 12 for months of years. The network then sees at each step
@@ -1579,6 +2029,22 @@ class LSTMForecaster(RecurrentForecaster):
         spread over its time. "auto" is 512, but at least one of each series. None is
         all of them, and so is a number that there are not. A window is a context that
         ends anywhere in a series, and the horizon behind it.
+
+    max_iter : int or "auto", default="auto"
+        Epochs at the most, with "cosine" all that there are. With "lbfgs" iterations.
+        "auto" is 100, but with "cosine" fewer: as many as make 2500 updates, or as see
+        each step of the series 20 times in a horizon, and 10 at the least. Windows of
+        a long series overlap, and more epochs learn it by heart.
+
+    early_stopping : bool, default=False
+        Whether to hold the last part of each series out, to stop when neither the score
+        on it (see `validation_scores_`) nor the loss improves, and to keep the weights
+        that scored best. Not for "lbfgs".
+
+    validation_fraction : float, default=0.1
+        The part of each series, its last steps, that is held out with `early_stopping`,
+        and at least a horizon; of a series that is too short nothing is. With `X_val`
+        passed to :meth:`fit` it is the last horizon of those.
 
     huber_delta : float, default=1.0
         Where ``loss="huber"`` becomes linear, in robust standard deviations of y
@@ -1652,12 +2118,6 @@ class LSTMForecaster(RecurrentForecaster):
     epsilon : float, default=1e-8
         Added to the root of the second moment in "adam", "adamw" and "rmsprop".
 
-    max_iter : int or "auto", default="auto"
-        Epochs at the most, with "cosine" all that there are: passes over the samples.
-        With "lbfgs" iterations, each of one or more passes. "auto" is 100, but with
-        "cosine" fewer for more than 800 sequences: as many as make 2500 updates, and 10
-        at the least.
-
     max_fun : int, default=15000
         Passes over the samples after which "lbfgs" begins no other iteration.
 
@@ -1670,12 +2130,6 @@ class LSTMForecaster(RecurrentForecaster):
         Epochs without such an improvement after which training stops. Where it is the
         loss that stops it, the weights are those between the two epochs in a row whose
         mean loss is lowest. No effect with "cosine" unless with `early_stopping`.
-
-    early_stopping : bool, default=False
-        Whether to set a part of the samples aside, to stop when neither the score on
-        them (see `validation_scores_`) nor the loss improves, and to keep the weights
-        that scored best. With `groups` passed to :meth:`fit`, whole groups are set
-        aside. Not for "lbfgs".
 
     warm_start : bool, default=False
         Whether :meth:`fit` goes on from the last fit, optimizer included, instead of
@@ -1737,7 +2191,7 @@ class LSTMForecaster(RecurrentForecaster):
         standardised target of a window.
 
     validation_scores_ : list of float or None
-        Minus the loss on the last horizon of each series, which training does not see,
+        Minus the loss on the last part of each series, which training does not see,
         after each epoch. None without early stopping.
 
     out_activation_ : str
@@ -1803,8 +2257,9 @@ class LSTMForecaster(RecurrentForecaster):
     its second half, whatever is behind; the steps that its horizon has not have no
     loss.
 
-    With `early_stopping` the last horizon of each series that is long enough for a
-    window before it is held out, and no window that is trained on reaches into it.
+    With `early_stopping` the last part of each series that is long enough for a window
+    before it is held out (`validation_fraction`), and no window that is trained on
+    reaches into it.
 
     Training is back-propagation through time over minibatches of whole sequences;
     nothing is padded. The prediction for a sequence does not depend, to the bit, on the
@@ -1897,6 +2352,9 @@ class LSTMForecaster(RecurrentForecaster):
     seasonal_lag: int | None
     context_length: int | Literal["auto"] | None
     windows_per_epoch: int | Literal["auto"] | None
+    max_iter: int | Literal["auto"]
+    early_stopping: bool
+    validation_fraction: float
     huber_delta: float
     solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"]
     alpha: float
@@ -1911,11 +2369,9 @@ class LSTMForecaster(RecurrentForecaster):
     beta_1: float
     beta_2: float
     epsilon: float
-    max_iter: int | Literal["auto"]
     max_fun: int
     tol: float
     n_iter_no_change: int | float
-    early_stopping: bool
     warm_start: bool
     missing: Literal["error", "ffill", "indicator"]
     dtype: DTypeLike
@@ -1961,6 +2417,9 @@ class LSTMForecaster(RecurrentForecaster):
         seasonal_lag: int | None = None,
         context_length: int | Literal["auto"] | None = "auto",
         windows_per_epoch: int | Literal["auto"] | None = "auto",
+        max_iter: int | Literal["auto"] = "auto",
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
         huber_delta: float = 1.0,
         solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"] = "adam",
         alpha: float = 0.0,
@@ -1975,11 +2434,9 @@ class LSTMForecaster(RecurrentForecaster):
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-08,
-        max_iter: int | Literal["auto"] = "auto",
         max_fun: int = 15000,
         tol: float = 0.0001,
         n_iter_no_change: int | float = 10,
-        early_stopping: bool = False,
         warm_start: bool = False,
         missing: Literal["error", "ffill", "indicator"] = "error",
         dtype: DTypeLike = "float32",

@@ -40,6 +40,10 @@ REFERENCES = """
    Warm Restarts", ICLR 2017.
 .. [Loshchilov2019] I. Loshchilov and F. Hutter, "Decoupled Weight Decay
    Regularization", ICLR 2019.
+.. [Malhotra2015] P. Malhotra, L. Vig, G. Shroff and P. Agarwal, "Long Short Term Memory
+   Networks for Anomaly Detection in Time Series", ESANN 2015.
+.. [Malhotra2016] P. Malhotra et al., "LSTM-based Encoder-Decoder for Multi-sensor
+   Anomaly Detection", ICML 2016 Anomaly Detection Workshop, arXiv:1607.00148.
 .. [Park2022] Y. Park, D. Maddix, F.-X. Aubet, K. Kan, J. Gasthaus and Y. Wang,
    "Learning Quantile Functions without Quantile Crossing for Distribution-free Time
    Series Forecasting", AISTATS 2022.
@@ -60,6 +64,8 @@ REFERENCES = """
    Networks for Machine Learning, 2012.
 .. [Williams1990] R. J. Williams and J. Peng, "An Efficient Gradient-Based Algorithm for
    On-Line Training of Recurrent Network Trajectories", Neural Computation 2(4), 1990.
+.. [Wilson1931] E. B. Wilson and M. M. Hilferty, "The Distribution of Chi-Square",
+   Proceedings of the National Academy of Sciences 17(12), 1931.
 .. [Zhou2016] P. Zhou et al., "Attention-Based Bidirectional Long Short-Term Memory
    Networks for Relation Classification", ACL 2016.
 .. [Zhu1997] C. Zhu, R. H. Byrd, P. Lu and J. Nocedal, "Algorithm 778: L-BFGS-B", ACM

@@ -11,7 +11,7 @@ from .._training.loop import LoopOptions, train
 from .._training.memory import WITHOUT_A_LOOK, available_memory, in_units
 from .._training.monitor import Monitor, Start
 from .._training.optimizers import SGD, Adam, RMSProp
-from .._training.schedules import LearningRate, auto_batch_size, auto_epochs
+from .._training.schedules import LearningRate, auto_batch_size
 from .going_on import begin_where_it_was
 from .progress import Progress
 from .tokens import initial_tables
@@ -33,11 +33,10 @@ class Solver:
 
     def __init__(self, estimator, fitted, samples, held_out, change, rng, incremental):
         target, going_on = fitted.target, fitted.parameters is not None
-        X = fitted.read(samples.X)
+        rows, y, weight = fitted.examples(samples)
         data = TrainingSet(
-            *X._as_rows(), target.encode(samples.y), samples.weight,
-            mean_weight=1.0 if incremental else None,
-        )  # fmt: skip
+            *rows, target.encode(y), weight, mean_weight=1.0 if incremental else None
+        )
         data.check_rows()
         self.name, self.loss = estimator.solver, target.loss
         self.max_fun, self.tol = estimator.max_fun, estimator.tol
@@ -45,11 +44,11 @@ class Solver:
         self.network = network = fitted.make_network(
             dropout=estimator.dropout, recurrent_dropout=estimator.recurrent_dropout
         )
-        n_samples = estimator._samples_an_epoch(samples.X)
+        n_samples = estimator._samples_an_epoch(data.n_samples, samples.X)
         batch_size = batch_size_of(estimator, data, network, n_samples)
         self.max_iter = 1
         if not incremental:
-            self.max_iter = planned_epochs(estimator, n_samples, batch_size)
+            self.max_iter = planned_epochs(estimator, n_samples, batch_size, samples.X)
         # constant outputs, with which the first fit began
         start = estimator._start if going_on else None
         typical = data.typical()
@@ -156,12 +155,12 @@ def batch_size_of(estimator, samples, network, n_samples):
     return batch_size
 
 
-def planned_epochs(estimator, n_samples, batch_size):
+def planned_epochs(estimator, n_samples, batch_size, X=None):
     """How many epochs a fit may make."""
     if estimator.max_iter != "auto":
         return estimator.max_iter
     if estimator.learning_rate == "cosine" and estimator.solver != "lbfgs":
-        return auto_epochs(n_samples, batch_size)
+        return estimator._epochs_of_plan(n_samples, batch_size, X)
     return 100
 
 
@@ -224,13 +223,13 @@ def optimizer_of(estimator, network, state):
 def held_out_score(fitted, held_out):
     """Parameters to the score and the loss on the samples that are held out."""
     network = fitted.make_network()
-    score_of = fitted.target.scorer(held_out.y, held_out.weight)
-    X = fitted.read(held_out.X)
+    rows, y, weight = fitted.examples(held_out)
+    score_of = fitted.target.scorer(y, weight)
 
     def score(parameters):
         network.load(parameters, backward=False)
         with np.errstate(over="ignore", invalid="ignore"):
-            raw = network.predict(*X._as_rows())
+            raw = network.predict(*rows)
             raw = raw.astype(np.float64)
         if not np.isfinite(raw).all():
             return np.nan, np.nan

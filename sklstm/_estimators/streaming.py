@@ -158,25 +158,26 @@ class Streaming:
             )
         with fitted.network() as network:
             state = check_state("state", state, network, fitted.kind)
-            x, seen = _read_step(type(self).__name__, fitted, X, state)
+            x, seen, _ = read_step(type(self).__name__, fitted, X, state)
             raw, layers, pooled = network.step(x, state.layers, state.pooled)
         warn_if_not_finite(raw, "prediction")
         y = getattr(fitted.target, method)(raw)
         return y, State(layers, pooled, seen, state.network)
 
 
-def _read_step(name, fitted, X, state):
-    """One step of each sequence as the network reads it, and the values seen."""
+def read_step(name, fitted, X, state):
+    """One step of each sequence as the network reads it, the values seen, and the step
+    as it is, NaN where a value is missing."""
     n, dtype = state.n_sequences, fitted.parameters.dtype
     if fitted.categories is not None and is_frame(X):
         X = with_ids(X, fitted.categories, "X")
     x, finite = check_step(name, fitted.features, X, n, dtype)
     check_step_ids(x, fitted.embedding)
-    seen = x if state.seen is not None else None
+    values, seen = x, x if state.seen is not None else None
     if finite or np.isfinite(x).all():
         if fitted.missing == "indicator":
             x = np.hstack([x, np.zeros_like(x)])
-        return x, seen
+        return x, seen, values
     missing, infinite = np.isnan(x), np.isinf(x)
     if infinite.any():
         row, column = np.argwhere(infinite)[0]
@@ -194,4 +195,4 @@ def _read_step(name, fitted, X, state):
     x = seen = np.where(missing, state.seen, x).astype(x.dtype)
     if fitted.missing == "indicator":
         x = np.hstack([x, missing.astype(x.dtype)])
-    return x, seen
+    return x, seen, values

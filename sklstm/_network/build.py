@@ -8,6 +8,8 @@ from .layers.embedding import Embedding
 from .layers.every_step import EveryStep
 from .layers.pooling import Last, Pooling
 from .layers.recurrent import Recurrent
+from .layers.repeat import Repeat
+from .layers.standardize import Standardize
 from .layers.windows import LastSteps, Windows
 from .network import Network
 
@@ -33,21 +35,22 @@ def input_layers(n_features, dtype, embedding=None, dropout=0.0):
 
 def recurrent_layers(
     n_inputs, sizes, dtype, cell="lstm", *, bidirectional=False, dropout=0.0,
-    recurrent_dropout=0.0, every_step=True, reads_data=True,
+    recurrent_dropout=0.0, every_step=True, reads_data=True, first=0,
 ):  # fmt: skip
     """Stacked recurrent layers of these sizes, the lowest first, with dropout between.
 
-    The lowest reads the data unless there is a layer below; the uppermost gives every
-    step, or only its last.
+    The lowest, whose number is `first`, reads the data unless there is a layer below;
+    the uppermost gives every step, or only its last.
     """
     make = Bidirectional if bidirectional else Recurrent
-    layers, top = [], len(sizes) - 1
-    for k, n_units in enumerate(sizes):
-        if k and dropout:
+    layers, top = [], first + len(sizes) - 1
+    for k, n_units in enumerate(sizes, first):
+        if k > first and dropout:
             layers.append(StepDropout(f"l{k - 1}.dropout", n_inputs, dtype, dropout))
         layer = make(
-            f"l{k}", n_inputs, n_units, dtype, cell, reads_data=reads_data and k == 0,
-            every_step=every_step or k < top, recurrent_dropout=recurrent_dropout,
+            f"l{k}", n_inputs, n_units, dtype, cell,
+            reads_data=reads_data and k == first, every_step=every_step or k < top,
+            recurrent_dropout=recurrent_dropout,
         )  # fmt: skip
         layers.append(layer)
         n_inputs = layer.n_outputs
@@ -137,3 +140,36 @@ def window_network(
         Dense("head", width, n_outputs, dtype, at_steps=True),
     ]
     return Network([lowest, *below, *body, *end])
+
+
+def own_steps_network(
+    n_features, hidden_layer_sizes, n_outputs, dtype, cell="lstm", bidirectional=False,
+    dropout=0.0, recurrent_dropout=0.0, method="prediction", centre=(), scale=(),
+):  # fmt: skip
+    """Recurrent layers whose head gives, at each step, what the sequence itself has:
+    later steps ("prediction"), or its steps from the last one back ("reconstruction"),
+    which a decoder knows by nothing but the state that the encoder ended with.
+
+    The lowest layer reads features in their own units, `centre` and `scale`.
+    """
+    body = [Standardize("standardize", n_features, dtype, centre, scale)]
+    options = {"dropout": dropout, "recurrent_dropout": recurrent_dropout}
+    ahead = method == "prediction"
+    body += recurrent_layers(
+        n_features, hidden_layer_sizes, dtype, cell, every_step=ahead, **options
+    )
+    width = body[-1].n_outputs
+    if not ahead:
+        body.append(Repeat("repeat", width, width, dtype))
+        body += recurrent_layers(
+            width, hidden_layer_sizes[::-1], dtype, cell, reads_data=False,
+            first=len(hidden_layer_sizes), **options,
+        )  # fmt: skip
+        width = body[-1].n_outputs
+    if dropout:
+        body.append(StepDropout("head.dropout", width, dtype, dropout))
+    end = [
+        EveryStep("every_step", width, width, dtype),
+        Dense("head", width, n_outputs, dtype, at_steps=True),
+    ]
+    return Network([*body, *end])

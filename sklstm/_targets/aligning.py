@@ -12,9 +12,9 @@ def aligned(X, **given):
     A pandas Series or DataFrame, or a SequenceArray, whose index or ids are those of X
     is put in the order of X; one that has others is refused. Where X has no ids, the
     order is what counts, and so it is where an index says nothing: 0, 1, ... as pandas
-    makes it, or other integers that are not the ids of X and have no name, or stand
-    beside ids that are no numbers. They are numbers of rows, as train_test_split and
-    drop_duplicates leave them.
+    makes it, or other integers that are not the ids of X and have no name, or have
+    nothing in common with ids that are no numbers. They are numbers of rows, as
+    train_test_split and drop_duplicates leave them.
     """
     ids = X._ids if isinstance(X, SequenceArray) else None
     if ids is None:
@@ -33,7 +33,7 @@ def _in_order(values, what, ids):
             return values
         keys, labels = _plain(ids), _labels(index)
         are_row_numbers = index.dtype.kind in "iu" and (
-            index.name is None or not all(isinstance(key, Number) for key in keys)
+            index.name is None or _are_other_things(labels, keys)
         )
     else:
         return values
@@ -59,6 +59,13 @@ def _is_fresh(index):
         and index.name is None
         and (index.start, index.step) == (0, 1)
     )
+
+
+def _are_other_things(labels, keys):
+    """Whether integers are none of the keys, not even as text."""
+    if all(isinstance(key, Number) for key in keys):
+        return False
+    return not set(map(str, labels)) & set(map(str, keys))
 
 
 def _labels(index):

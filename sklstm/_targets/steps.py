@@ -33,9 +33,12 @@ class StepTarget:
                 offsets = self.offsets[begin : max(begin, end) + 1]
                 return self._at(slice(offsets[0], offsets[-1]), offsets - offsets[0])
         which = np.arange(len(self))[which]
-        lengths = self.lengths[which]
+        return self.at_rows(self.offsets[which], self.lengths[which])
+
+    def at_rows(self, starts, lengths):
+        """Parts of so many steps, from these on, one after the other."""
         offsets = as_offsets(lengths)
-        shift = np.repeat(self.offsets[which] - offsets[:-1], lengths)
+        shift = np.repeat(starts - offsets[:-1], lengths)
         return self._at(shift + np.arange(len(shift)), offsets)
 
     def _at(self, rows, offsets):

@@ -26,6 +26,7 @@ _FEATURE_NAMES = [
         "horizon": [Interval(Integral, 1, 24 * 28, closed="both")],
         "missing": [StrOptions({"drop", "keep"})],
         "return_X_y": ["boolean"],
+        "as_frame": ["boolean"],
     },
     prefer_skip_nested_validation=True,
 )
@@ -36,6 +37,7 @@ def load_beijing_pm25(
     horizon: int = 1,
     missing: Literal["drop", "keep"] = "drop",
     return_X_y: bool = False,
+    as_frame: bool = False,
 ) -> Bunch | tuple[SequenceArray, np.ndarray]:
     """Load the Beijing PM2.5 data (regression, hourly air quality and weather).
 
@@ -69,6 +71,10 @@ def load_beijing_pm25(
     return_X_y : bool, default=False
         Whether to return ``(data, target)`` instead of a Bunch.
 
+    as_frame : bool, default=False
+        Whether the Bunch also has a table of all hours, as forecasters take it. Needs
+        pandas.
+
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
@@ -84,6 +90,10 @@ def load_beijing_pm25(
             Names of the 11 features.
         target_names : list of str
             The name of the target.
+        frame : DataFrame of shape (n_hours, 13)
+            One row per hour of the subset, whatever is missing, with its time ``ds``
+            and the 11 features, all of one series, "Beijing" in column ``unique_id``.
+            Only with ``as_frame=True``.
         DESCR : str
             Description, source and licence.
         filename : str
@@ -95,7 +105,11 @@ def load_beijing_pm25(
     Raises
     ------
     ValueError
-        If a parameter is outside of its range.
+        If a parameter is outside of its range, or if ``return_X_y`` and ``as_frame``
+        are both True.
+
+    ImportError
+        If ``as_frame`` is True and pandas is not there.
 
     References
     ----------
@@ -114,6 +128,11 @@ def load_beijing_pm25(
     >>> round(float(np.sqrt(np.mean((y - persistence) ** 2))), 1)
     22.3
     """
+    if return_X_y and as_frame:
+        raise ValueError(
+            "return_X_y=True has no place for the frame of as_frame=True. Use one of "
+            "them."
+        )
     filename = "beijing_pm25.npz"
     arrays = read_arrays(filename)
     pm25 = np.where(arrays["pm25"] < 0, np.nan, arrays["pm25"])
@@ -145,6 +164,7 @@ def load_beijing_pm25(
     X, y, time = SequenceArray.from_padded(windows[keep]), y[keep], time[keep]
     if return_X_y:
         return X, y
+    more = {"frame": _as_frame(table, hours, subset)} if as_frame else {}
     return Bunch(
         data=X,
         target=y,
@@ -153,4 +173,21 @@ def load_beijing_pm25(
         target_names=["pm2.5"],
         DESCR=read_description("beijing_pm25.rst"),
         filename=filename,
+        **more,
     )
+
+
+def _as_frame(table, hours, subset):
+    """All hours of the subset as one series of a long table."""
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise ImportError(
+            "load_beijing_pm25(as_frame=True) needs pandas: pip install pandas"
+        ) from error
+    of_test = hours >= np.datetime64("2014-01-01T00")
+    rows = slice(None) if subset == "all" else of_test == (subset == "test")
+    frame = pd.DataFrame(table[rows], columns=_FEATURE_NAMES)
+    frame.insert(0, "unique_id", "Beijing")
+    frame.insert(1, "ds", hours[rows].astype("datetime64[s]"))
+    return frame

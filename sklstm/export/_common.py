@@ -92,6 +92,17 @@ def _check_ours(estimator, which):
     check_recurrent(
         estimator, wanted, lambda e: getattr(e, "__name__", type(e).__name__)
     )
+    check_exchanged(estimator)
+
+
+def check_exchanged(estimator):
+    """An error if the weights of an estimator are not all that its outputs need."""
+    if not estimator._exchanged:
+        raise TypeError(
+            f"{type(estimator).__name__} cannot be exchanged: its network reads X in "
+            "units of its own, and scores need the distribution of its errors. "
+            "weights_ has the parameters; to keep a model, pickle it."
+        )
 
 
 def _without_counterpart(values, also):

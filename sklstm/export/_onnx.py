@@ -19,7 +19,7 @@ from .._typing import ModelProto
 from .._version import __version__
 from ..preprocessing import FrameStacker, TimeDistributed
 from ..sequences._check import features_of
-from ._common import has_labels, numbers_of
+from ._common import check_exchanged, has_labels, numbers_of
 
 # Of 2023: ONNX Runtime 1.15 and what came later run it.
 DEFAULT_OPSET = 18
@@ -269,6 +269,7 @@ def _exportable(estimator):
         "Only a recurrent estimator of sklstm, a Pipeline that ends in one and a "
         "search over these can be exported",
     )
+    check_exchanged(estimator)
     check_is_fitted(estimator)
     return [], estimator
 

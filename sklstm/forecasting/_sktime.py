@@ -221,12 +221,6 @@ class SktimeForecaster(BaseForecaster):
                 raise NotImplementedError(
                     f"fh={self.fh} is no number of steps. Pass steps or times."
                 )
-            if steps.min() < 1:
-                raise NotImplementedError(
-                    f"fh asks for step {steps.min()} of a series that ends at "
-                    f"{cutoff[0]}, but SktimeForecaster can not perform in-sample "
-                    "prediction."
-                )
             by_time[cutoff[0]] = steps - 1
         return [by_time[cutoff[0]] for cutoff in cutoffs], cutoffs
 

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from numbers import Integral
 from typing import NamedTuple
 
+import narwhals.stable.v2 as nw
 import numpy as np
 from sklearn.utils import check_scalar
 
 from .._sklearn.warn import warn
 from .._typing import DataFrame, SequencesLike
 from ..sequences import SequenceArray
-from ..sequences._columns import is_frame
-from ..sequences._peers import package_of
 from ._series import columns_named, is_one, read_series
 
 
@@ -72,8 +71,9 @@ def make_windows(
     Parameters
     ----------
     frame : DataFrame, SequenceArray, list of arrays or DataFrames, or array
-        The series: a long table of pandas or polars with one row per step, or anything
-        that :func:`~sklstm.sequences.check_sequences` accepts.
+        The series: a long table with one row per step, as
+        :meth:`SequenceArray.from_long` takes it, or anything else that
+        :func:`~sklstm.sequences.check_sequences` accepts.
 
     target : int or str
         The column to forecast, by index or name. Its past is in the windows too.
@@ -203,22 +203,20 @@ def make_windows(
 
 def _sequences(frame, by, sort):
     """Series of a long table, or what are series already."""
-    if by is None and not is_frame(frame):
-        if sort is not None:
-            raise TypeError(
-                f"sort={sort!r} is for a table of pandas or polars, and for others "
-                f"with by; frame is {type(frame).__name__}."
-            )
-        return frame
-    if by is None:
-        by = "series"
-        while by in frame.columns:
+    if by is not None:
+        return SequenceArray.from_long(frame, by=by, sort=sort)
+    table = nw.from_native(frame, pass_through=True)
+    if isinstance(table, (nw.DataFrame, nw.LazyFrame)):
+        by, names = "series", table.collect_schema().names()
+        while by in names:
             by += "_"
-        if package_of(frame) == "pandas":
-            frame = frame.assign(**{by: 0})
-        else:
-            frame = frame.with_columns(**{by: 0})
-    return SequenceArray.from_long(frame, by=by, sort=sort)
+        one = table.with_columns(nw.lit(0).alias(by)).to_native()
+        return SequenceArray.from_long(one, by=by, sort=sort)
+    if sort is not None:
+        raise TypeError(
+            f"sort={sort!r} is for a table, but frame is {type(frame).__name__}."
+        )
+    return frame
 
 
 def _ends(series, window, horizon, step):

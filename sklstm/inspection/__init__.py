@@ -1,9 +1,10 @@
 """Looking into fitted networks: gates over time, how far gradients reach, loss curves,
-which features and steps a prediction needs, tags in colour, and forecasts.
+which features and steps a prediction needs, tags in colour, forecasts, and anomalies.
 
 The displays need matplotlib, which is imported when they draw.
 """
 
+from ._anomalies import AnomalyDisplay
 from ._forecasts import ForecastDisplay
 from ._gates import GateDisplay
 from ._gradients import GradientNormsDisplay, gradient_norms
@@ -12,6 +13,7 @@ from ._loss_curves import LossCurveDisplay
 from ._tags import TagDisplay
 
 __all__ = [
+    "AnomalyDisplay",
     "ForecastDisplay",
     "GateDisplay",
     "GradientNormsDisplay",

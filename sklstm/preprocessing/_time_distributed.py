@@ -26,7 +26,18 @@ from .._targets.step_reading import of_steps
 from .._typing import ArrayLike, Estimator, SequencesLike
 from ..sequences import SequenceArray, check_sequences
 from ..sequences._check import validate_layout
+from ..sequences._columns import is_frame
+from ..sequences._peers import package_of
 from ._containers import deliver, is_array, names_in, restore
+from ._frames import (
+    Frames,
+    as_numeric,
+    frames_of,
+    library_for,
+    places_of_missing,
+    takes_names,
+    validate_frames,
+)
 
 
 def _transformer_has(method):
@@ -62,7 +73,9 @@ class TimeDistributed(
     ----------
     transformer : estimator
         A transformer for matrices, such as StandardScaler, PCA or a ColumnTransformer
-        with columns given by number (by name: see Notes). Its parameters are searched
+        with columns given by number, or by name where X has names, or for tables, where
+        X is a list of DataFrames with other columns than numbers; see Notes. Its
+        parameters are searched
         as ``timedistributed__transformer__n_components``.
 
     Attributes
@@ -91,9 +104,12 @@ class TimeDistributed(
     impute them (SimpleImputer), ignore them (StandardScaler) or refuse them (PCA). In
     a 3-D array trailing steps whose features are all NaN are padding and stay so.
 
-    The transformer is given arrays. Where ``set_output(transform="pandas")`` or
-    "polars" was called before `fit` and X has names, it is given DataFrames, so that
-    columns can be chosen by name. Its own ``set_output`` is called with the same, as
+    The transformer is given arrays, with three exceptions. In a list of DataFrames with
+    columns of text, categories or dates it is given these as one DataFrame, and what it
+    makes of them must be numbers. A ColumnTransformer, or a Pipeline that begins with
+    one, whose columns are chosen by name is given a DataFrame where X has names, and so
+    is every transformer where ``set_output(transform="pandas")`` or "polars" was called
+    before `fit`. Its own ``set_output`` is called with the same, as
     in a Pipeline. Sparse results of the transformer are made dense, DataFrames are
     made arrays.
 
@@ -120,12 +136,28 @@ class TimeDistributed(
     >>> columns = make_column_transformer(
     ...     (StandardScaler(), ["pulse"]), verbose_feature_names_out=False
     ... )
-    >>> model = TimeDistributed(columns).set_output(transform="pandas")
-    >>> model.fit_transform(X).feature_names
+    >>> TimeDistributed(columns).fit_transform(X).feature_names
     ('pulse',)
+
+    Text in a list of DataFrames:
+
+    >>> import pandas as pd
+    >>> from sklearn.preprocessing import OneHotEncoder
+    >>> frame = pd.DataFrame(
+    ...     {"id": [1, 1, 2], "pulse": [60, 70, 80], "ward": ["a", "b", "a"]}
+    ... )
+    >>> X = [part for _, part in frame.groupby("id", sort=False)]
+    >>> columns = make_column_transformer(
+    ...     (StandardScaler(), ["pulse"]), (OneHotEncoder(), ["ward"])
+    ... )
+    >>> [x.shape for x in TimeDistributed(columns).fit_transform(X)]
+    [(2, 3), (1, 3)]
     """
 
     __module__ = "sklstm.preprocessing"  # the place that pickles name
+
+    # As of pickles that know none.
+    _fitted_on_frames = False
 
     def __init__(self, transformer: BaseEstimator) -> None:
         self.transformer = transformer
@@ -141,7 +173,8 @@ class TimeDistributed(
         Parameters
         ----------
         X : array-like of sequences
-            In any form :func:`~sklstm.sequences.check_sequences` accepts.
+            In any form :func:`~sklstm.sequences.check_sequences` accepts, or a list of
+            DataFrames with columns of any type, of the same names in each.
 
         y : array-like of shape (n,) or (n, n_outputs), default=None
             Targets of the sequences, for transformers that use them; repeated per
@@ -217,11 +250,11 @@ class TimeDistributed(
             self.get_params(deep=False),
             caller_name=type(self).__name__,
         )
-        sequences, n_steps = validate_layout(self, X, reset=True, allow_nan=True)
+        sequences, n_steps = self._read(X, reset=True)
         y, sample_weight = aligned(X, y=y, sample_weight=sample_weight)
         transformer = clone(self.transformer)
         lengths, params = sequences.lengths, {}
-        given = {"X": sequences, "y": y}
+        given = {"X": X if isinstance(sequences, Frames) else sequences, "y": y}
         if sample_weight is not None:
             if not has_fit_parameter(transformer, "sample_weight"):
                 raise TypeError(
@@ -235,6 +268,10 @@ class TimeDistributed(
             y = of_steps(y, lengths, "y")
         names = sequences.feature_names
         library = "default" if names is None else output_of(self)
+        if isinstance(sequences, Frames):
+            library = package_of(sequences.data)
+        elif library == "default" and names is not None and takes_names(transformer):
+            library = library_for(X)
         steps = _as_input(sequences.data, names, library)
         with fit_task(self, transformer, **given) as subtask:
             with (
@@ -246,6 +283,7 @@ class TimeDistributed(
                 result = _as_matrix(result, sequences, transformer)
             self.transformer_ = transformer
             self._input_library = library
+            self._fitted_on_frames = isinstance(sequences, Frames)
         return sequences, result
 
     def transform(self, X: SequencesLike) -> Any:
@@ -270,10 +308,25 @@ class TimeDistributed(
             changes the number of rows.
         """
         check_is_fitted(self)
-        sequences, n_steps = validate_layout(self, X, reset=False, allow_nan=True)
+        sequences, n_steps = self._read(X, reset=False)
         with _naming_nan(self.transformer_, sequences, n_steps):
             data = self._transform_steps(sequences)
         return self._deliver(data, sequences, X, n_steps)
+
+    def _read(self, X, *, reset):
+        """Valid X, and its number of columns if it is 2-D, else None."""
+        if reset or self._fitted_on_frames:
+            frames = frames_of(X, always=not reset)
+            if frames is not None:
+                validate_frames(self, frames, reset=reset)
+                return frames, None
+            if not reset:
+                raise ValueError(
+                    f"{type(self).__name__} was fitted on a list of DataFrames with "
+                    f"the columns {self.feature_names_in_.tolist()}, and X is "
+                    f"{_what(X)}. Pass such a list, of one DataFrame for one sequence."
+                )
+        return validate_layout(self, X, reset=reset, allow_nan=True)
 
     def _transform_steps(self, sequences):
         """The matrix that the transformer makes of all steps, given them as in fit."""
@@ -393,14 +446,25 @@ class TimeDistributed(
         return tags
 
 
+def _what(X):
+    if isinstance(X, (list, tuple)) and len(X):
+        return f"a {type(X).__name__} of {type(X[0]).__name__}"
+    return f"of type {type(X).__name__}"
+
+
 def _as_input(data, names, library):
     """Return steps as the transformer is given them."""
-    return data if library == "default" else as_frame(data, names, library)
+    if library == "default" or is_frame(data):
+        return data
+    return as_frame(data, names, library)
 
 
 def _call(method, sequences, as_input=np.asarray):
     """Return the matrix a method of the transformer makes of all steps."""
-    if len(sequences._data):
+    names_out = getattr(method.__self__, "get_feature_names_out", None)
+    if isinstance(sequences, Frames) and names_out and not len(sequences._data):
+        return np.empty((0, len(names_out())))
+    if len(sequences._data) or isinstance(sequences, Frames):
         result = method(as_input(sequences.data))
         return _as_matrix(result, sequences, method.__self__)
     # Most transformers refuse an empty matrix; a row of zeros tells them the columns.
@@ -418,7 +482,7 @@ def _as_matrix(result, sequences, transformer):
             f"{len(sequences._data)} steps. Only transformers that give one row for "
             "each row can be applied to every step."
         )
-    return result
+    return as_numeric(result, transformer) if is_frame(sequences.data) else result
 
 
 @contextmanager
@@ -433,6 +497,8 @@ def _naming_nan(transformer, sequences, n_steps):
     except ValueError as error:
         if "NaN" not in str(error):
             raise
+        if isinstance(sequences, Frames):
+            raise ValueError(f"{places_of_missing(sequences)} {error}") from error
         X = sequences
         if n_steps is not None:
             X = sequences.data.reshape(len(sequences), n_steps)

@@ -13,6 +13,7 @@ import numpy as np
 from .._kernels import digests
 from ._columns import FLOATS, doubled, float_dtype, read_numbers
 from ._foreign import refuse_masked, refuse_types
+from ._html import as_html
 from ._interop import ConversionsMixin
 from ._keys import frozen, taken, token_of, valid_keys
 from ._long import stack_long
@@ -112,6 +113,9 @@ class SequenceArray(ConversionsMixin):
 
     ``numpy.asarray`` of a SequenceArray is an error, because sequences of unequal
     length are no array; use :meth:`to_padded` or :meth:`to_list`.
+
+    A notebook shows the first steps, the lengths, the names and the share of missing
+    values, of an array of more than a million numbers in a part of the steps.
 
     Pickles hold the sequences of this array only, also where it is a slice of a
     larger one; with protocol 5 the numbers can go out of band. Dask names an array that
@@ -437,8 +441,9 @@ class SequenceArray(ConversionsMixin):
             Missing values are NaN.
 
         y : ndarray of shape (n,) or (n, n_targets), or (n,) of ndarray
-            Only with `target`: the targets in the order of X; at steps an array of the
-            targets of each sequence, (n_steps_i,) or (n_steps_i, n_targets).
+            Only with `target`: the targets in the order of X, of one column (n,); at
+            steps an array of the targets of each sequence, (n_steps_i,) or (n_steps_i,
+            n_targets).
 
         groups : ndarray of shape (n,)
             Only with `groups`: the groups in the order of X.
@@ -770,6 +775,9 @@ class SequenceArray(ConversionsMixin):
         if n and lengths.min() < lengths.max():
             steps = f", {lengths.min()} to {lengths.max()} {noun}s"
         return f"<SequenceArray: {_count(n, 'sequence')}{steps}, {what}, {self.dtype}>"
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
 
 
 def keys_of(X, stepwise=True):

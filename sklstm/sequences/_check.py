@@ -188,6 +188,12 @@ def validate_layout(estimator, X, *, reset, dtype=None, allow_nan=False, feature
         ):
             _check_columns(estimator, np.empty((0, n_steps)), features)
         return sequences, n_steps
+    check_features(name, features, sequences, n_steps, fitted_on_2d)
+    return sequences, n_steps
+
+
+def check_features(name, features, sequences, n_steps=None, fitted_on_2d=False):
+    """Raise where sequences have other features than those of fit, warn of names."""
     expected = features.n_sequence_features
     if sequences.n_features != expected:
         message = (
@@ -203,7 +209,6 @@ def validate_layout(estimator, X, *, reset, dtype=None, allow_nan=False, feature
         raise ValueError(message)
     if not fitted_on_2d and n_steps is None:
         _check_names(name, features, sequences.feature_names)
-    return sequences, n_steps
 
 
 def _features(estimator, X, sequences, n_steps):

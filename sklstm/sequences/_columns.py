@@ -86,7 +86,8 @@ def as_numbers(
     try:
         return _column_as_floats(values)
     except (TypeError, ValueError) as error:
-        kind = getattr(values, "dtype", type(values).__name__)
+        kind = getattr(values, "type", type(values).__name__)  # of pyarrow
+        kind = getattr(values, "dtype", kind)
         reason = f" ({error})" if str(error) else ""
         raise ValueError(
             f"Column {name!r} is not numeric: its type is {kind}{reason}. {way_out}"
@@ -114,6 +115,8 @@ def _column_as_floats(values):
 
             values = values.cast(Float64)
         values = values.to_numpy()
+    if package == "pyarrow" and "string" in str(values.type):
+        raise TypeError
     values = np.asarray(values)
     if values.dtype.kind == "O":
         return objects_as_floats(values)
@@ -130,7 +133,10 @@ def is_frame(X):
 def frame_as_matrix(
     frame,
     what,  # what it is, for messages
-    way_out=f"Encode it, or leave it out. {DATES}",
+    way_out=(
+        "Encode it, or leave it out. TimeDistributed(ColumnTransformer(...)) of "
+        f"sklstm.preprocessing takes such tables in a list and encodes them. {DATES}"
+    ),
 ):
     """A DataFrame of pandas or polars as a matrix, missing values as NaN."""
     if hasattr(frame, "iloc"):

@@ -1,6 +1,7 @@
 """Keys: what the sequences of a SequenceArray are called, and when their steps were."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from numbers import Real
 
 import numpy as np
@@ -46,15 +47,35 @@ def valid_keys(
 
 
 def _as_vector(values):
-    """Values as an array, of which a tuple is one value, and text an object."""
-    if isinstance(values, (list, tuple)):
+    """Values as an array of its own, of which a tuple is one value."""
+    if not hasattr(values, "__array__"):
+        values = list(values)
         kinds = set(map(type, values))
         if not all(issubclass(kind, (Real, np.generic)) for kind in kinds):
-            return as_objects(values)
+            return plain_keys(as_objects(values))
         if bool in kinds and len(kinds) > 1:
             return as_objects(values)
-    keys = np.asarray(values)
-    return keys.astype(object) if keys.dtype.kind in "UST" else np.array(keys)
+    return plain_keys(np.array(values))
+
+
+def plain_keys(keys):
+    """Keys with text as objects, and objects that are points in time in UTC."""
+    if keys.dtype.kind in "UST":
+        return keys.astype(object)
+    kinds = set(map(type, keys.flat)) if keys.dtype.kind == "O" else ()
+    if not kinds or not all(issubclass(kind, datetime) for kind in kinds):
+        return keys
+    if any(key is None or key != key for key in keys.flat):  # NaT
+        return keys
+    return np.array([_in_utc(key) for key in keys.flat]).reshape(keys.shape)
+
+
+def _in_utc(when):
+    if hasattr(when, "to_datetime64"):  # of pandas, which has nanoseconds
+        return when.to_datetime64()
+    if when.tzinfo is not None:
+        when = when.astimezone(UTC).replace(tzinfo=None)
+    return np.datetime64(when)
 
 
 def as_objects(values):

@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 
 from ._columns import as_numbers, columns_as_matrix, doubled, is_missing
 from ._foreign import DATES, refuse_foreign
-from ._keys import as_objects
+from ._keys import as_objects, plain_keys
 from ._peers import import_peer, package_of
 from ._stacking import as_offsets
 
@@ -62,8 +62,8 @@ def stack_long(frame, by, sort, columns, target, groups, target_at, duplicates):
     times = _values(sort[0].series)[order] if len(sort) == 1 else None
     return (
         (data, offsets, names, None, ids, times),
-        _belonging(roles["target"], target, "target", target_at, by, rows),
-        _belonging(roles["groups"], groups, "groups", "sequence", by, rows),
+        _belonging(roles["target"], "target", target_at, by, rows),
+        _belonging(roles["groups"], "groups", "sequence", by, rows),
     )
 
 
@@ -160,8 +160,7 @@ def _open(frame):
     names, levels = None, ()
     if package == "pyarrow" and kind in ("Table", "RecordBatch"):
         names = list(frame.column_names)
-        if kind == "RecordBatch":
-            frame = import_peer("pyarrow", "from_long").Table.from_batches([frame])
+        frame = _with_plain_text(frame)
     is_pandas = package == "pandas" and hasattr(frame, "iloc")
     if is_pandas and hasattr(frame, "columns"):
         names, levels = list(frame.columns), list(frame.index.names)
@@ -183,6 +182,18 @@ def _open(frame):
             "another form become one by pandas.DataFrame(...)."
         ) from None
     return table, names or table.collect_schema().names(), levels
+
+
+def _with_plain_text(table):
+    """A table of pyarrow without views of text, which it cannot take rows of."""
+    pa = import_peer("pyarrow", "from_long")
+    if isinstance(table, pa.RecordBatch):
+        table = pa.Table.from_batches([table])
+    for j, field in enumerate(table.schema):
+        if str(field.type) == "string_view":
+            text = table.column(j).cast(pa.large_string())
+            table = table.set_column(j, field.name, text)
+    return table
 
 
 def _collected(table):
@@ -237,7 +248,7 @@ def _way_out(by):
 
 def _refuse_missing(column):
     """Raise for a column of ``by`` or ``sort`` that is not complete."""
-    missing = _missing(column.series)
+    missing = missing_in(column.series)
     if missing.any():
         raise ValueError(
             f"Column {column.name!r} has a missing value in row "
@@ -245,7 +256,7 @@ def _refuse_missing(column):
         )
 
 
-def _missing(series):
+def missing_in(series):
     """Which values are None, NaN, NaT or NA."""
     missing = series.is_null().to_numpy()
     if series.dtype.is_float():
@@ -290,7 +301,8 @@ def _first_rows(columns):
     names = table.columns
     try:
         first = table.with_row_index(row).select(nw.col(row).min().over(*names))
-    except TypeError:  # objects that pandas took for text by the first of them
+    except (TypeError, ValueError, NotImplementedError):
+        # objects that pandas took for text by the first of them, keys unknown to Arrow
         return None
     return first.get_column(row).to_numpy().astype(np.intp)
 
@@ -384,14 +396,13 @@ def _values(series):
     """A column as an array; times of a zone are those of UTC."""
     if getattr(series.dtype, "time_zone", None) is not None:
         series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-    values = np.asarray(series.to_numpy())
-    return values.astype(object) if values.dtype.kind in "UST" else values
+    return plain_keys(np.asarray(series.to_numpy()))
 
 
 # ---- what belongs to sequences -------------------------------------------------------
 
 
-def _belonging(columns, given, what, at, by, rows):
+def _belonging(columns, what, at, by, rows):
     """Targets or groups of all sequences in their order, or of all of their steps."""
     if not columns:
         return None
@@ -404,9 +415,7 @@ def _belonging(columns, given, what, at, by, rows):
         else:
             values = values[rows.order]
         read.append(values)
-    read = (
-        read[0] if isinstance(given, str) or len(read) == 1 else np.column_stack(read)
-    )
+    read = read[0] if len(read) == 1 else np.column_stack(read)
     if at == "sequence":
         return read
     return as_objects(np.split(read, rows.offsets[1:-1])[: len(rows.first)])
@@ -427,7 +436,7 @@ def _numbers_or_labels(column, what):
 
 def _refuse_varying(column, what, by, values, rows):
     """Raise where a sequence has several values."""
-    missing = _missing(column.series)
+    missing = missing_in(column.series)
     head = rows.first[rows.code]  # the first row of each row's sequence
     both = ~missing & ~missing[head]
     differ = missing != missing[head]

@@ -37,7 +37,7 @@ def stack_items(
     if set(map(type, items)) == {np.ndarray}:
         arrays = items
     else:
-        names = _common_columns(items)
+        names = common_columns(items)
         arrays = [_item_as_array(i, item) for i, item in enumerate(items)]
 
     dtypes = {array.dtype for array in arrays}
@@ -117,7 +117,7 @@ def _same_rank(arrays):
     )
 
 
-def _common_columns(items):
+def common_columns(items):
     """Return the column names that all DataFrames among the items share."""
     first = names = None
     for i, item in enumerate(items):

@@ -4,5 +4,10 @@ from ._estimator_checks import (
     check_sequence_estimator,
     parametrize_with_sequence_checks,
 )
+from ._pyod import PyODAdapter
 
-__all__ = ["check_sequence_estimator", "parametrize_with_sequence_checks"]
+__all__ = [
+    "PyODAdapter",
+    "check_sequence_estimator",
+    "parametrize_with_sequence_checks",
+]

@@ -10,12 +10,13 @@ from .layer import Layer
 class Windows(Layer):
     """A context of any length and `horizon` steps behind it, where targets are absent.
 
-    A step has, of each target, its value in the units of the window, and whether it is
-    absent; with a `lag` the same of the season before; log(1 + size / scale) / 2, by
-    which a network that sees differences knows their share; how far ahead it is; and
-    then the features, standardised by `centre` and `spread` (F,), behind the context
-    those alone that are known ahead, `future` and `static`. What is missing is 0.
-    Features that are `ids` stand last, as they are.
+    A step has, of each target, its value in the units of the window, without these in
+    those of a feature, and whether it is absent; with a `lag` the same of the season
+    before; log(1 + size / scale) / 2, by which a network that sees differences knows
+    their share (0 without units); how far ahead it is; and then the features,
+    standardised by `centre` and `spread` (F,), behind the context those alone that are
+    known ahead, `future` and `static`. What is missing is 0. Features that are `ids`
+    stand last, as they are.
 
     The data are float64, whatever the precision of the network, which is that of
     differences from the centre.
@@ -37,6 +38,7 @@ class Windows(Layer):
         self.hidden = np.array(
             [j % F not in (*future, *static) for j in others], dtype=bool
         )
+        self.units = np.array([(centre[k], spread[k]) for k in targets]).T
         self.centre = np.array([centre[j] if j < F else 0.0 for j in others])
         self.spread = np.array([spread[j] if j < F else 1.0 for j in others])
         n_outputs = K * (3 if lag is None else 5) + len(others) + 1
@@ -50,6 +52,14 @@ class Windows(Layer):
         y = data[rows[:, np.newaxis], self.targets]
         y[ahead > 0] = np.nan
         units = units_of(y, window, x.schedule.n_sequences, self.scaling)
+        if self.scaling is None:
+            units = units._replace(
+                **{
+                    name: np.broadcast_to(value, units.scale.shape)
+                    for name, value in zip(("centre", "scale"), self.units)
+                },
+                size=np.zeros_like(units.size),  # the level is told by z
+            )
         centre, scale = units.centre[window], units.scale[window]
         out = run.workspace().array("y", len(rows), self.n_outputs)
 
