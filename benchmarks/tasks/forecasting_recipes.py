@@ -6,39 +6,40 @@ first.
 """
 
 
-def many(**parameters):
-    """Many short series."""
-    return {"recurrent_dropout": 0.2} | parameters
+def long(**parameters):
+    """One series of hours, or two, whose windows are much alike: a week of context."""
+    fixed = {"dropout": 0.3, "recurrent_dropout": 0.3}
+    return fixed | {"context_length": 168, "max_iter": 40} | parameters
 
-
-def few(**parameters):
-    """One long series, or two, whose windows are much alike."""
-    return {"dropout": 0.3, "recurrent_dropout": 0.3, "max_iter": 20} | parameters
-
-
-SHORT = [
-    many(),
-    many(scale="mean"),
-    many(scale="last"),
-    {},
-    many(hidden_layer_sizes=32),
-]
-LONG = [
-    few(),
-    few(scale="last"),
-    few(scale="mean"),
-    few(max_iter=40),
-    few(context_length=168),
-    {},
-]
 
 RECIPES = {
-    "tourism monthly": SHORT,
-    "tourism quarterly": SHORT,
-    "M3 monthly": SHORT,
-    "M3 quarterly": SHORT,
-    "ETTh1": LONG,
-    "prices": LONG,
-    "demand": LONG,
-    "Beijing PM2.5": LONG,
+    "tourism monthly": [
+        {"scale": "mean"},
+        {},
+        {"scale": "last"},
+        {"recurrent_dropout": 0.2},
+        {"recurrent_dropout": 0.2, "scale": "mean"},
+    ],
+    "tourism quarterly": [
+        {"scale": "mean"},
+        {},
+        {"scale": "last"},
+        {"recurrent_dropout": 0.2},
+    ],
+    "M3 monthly": [
+        {},
+        {"scale": "mean"},
+        {"scale": "last"},
+        {"recurrent_dropout": 0.2},
+    ],
+    "M3 quarterly": [
+        {},
+        {"scale": "mean"},
+        {"scale": "last"},
+        {"recurrent_dropout": 0.2},
+    ],
+    "ETTh1": [long(scale="last"), long(), long(max_iter=20), {}],
+    "prices": [long(), long(scale="last"), long(max_iter=20), {}],
+    "demand": [long(), long(scale="last"), long(max_iter=20), {}],
+    "Beijing PM2.5": [long(scale="last"), long(), long(max_iter=20), {}],
 }
