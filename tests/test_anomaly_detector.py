@@ -125,7 +125,7 @@ def by_hand(model, x):
         end = read(0, z[part])[-1:]
         h = read(1, np.repeat(end, W, axis=0))[1:]
         given_back = (h @ w["head_weight"].T + w["head_bias"])[::-1, 0]
-        scores[t] = -distance(x[part, 0] - given_back).mean()
+        scores[t] = -(np.sqrt(distance(x[part, 0] - given_back)).mean() ** 2)
     return scores
 
 

@@ -229,6 +229,15 @@ def test_features_may_be_missing_if_asked(missing):
     assert same if missing == "ffill" else not same
 
 
+def test_what_fills_features_leaves_targets_alone():
+    X = make_series([30, 24, 3])
+    for x in X[:2]:
+        x[[3, 7, 8, -1], 0] = np.nan
+    plain, filled = fitted({}, X), fitted({"missing": "ffill"}, X)
+    assert filled.loss_curve_ == plain.loss_curve_
+    assert_array_equal(filled.predict(X), plain.predict(X))
+
+
 def test_nothing_to_forecast_from():
     model = fitted({})
     X = make_series([10, 10])

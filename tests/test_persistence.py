@@ -27,6 +27,7 @@ from sklstm import (
     GRUClassifier,
     GRURegressor,
     LSTMClassifier,
+    LSTMForecaster,
     LSTMRegressor,
     LSTMStepRegressor,
     LSTMTagger,
@@ -396,6 +397,8 @@ def test_every_public_class_can_be_saved(fitted, saved_and_loaded):
     things = {type(estimator): estimator for estimator in fitted.values()}
     things[SequenceArray] = SequenceArray.from_list(X)
     things[sklstm.State] = fitted["adam"].initial_state()
+    long = [x for x in X if len(x) > 3]
+    things[LSTMForecaster] = LSTMForecaster(**SMALL, quantile=[0.1, 0.9]).fit(long)
     hours = np.arange(3).astype("datetime64[h]")
     things[CalendarFeatures] = CalendarFeatures().fit(hours)
     things[FrameStacker] = FrameStacker(2).fit(X)

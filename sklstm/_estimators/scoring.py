@@ -165,18 +165,21 @@ class Reconstruction:
         for ends, errors in self._errors(network, values, X):
             B, W, F = errors.shape
             parts = self.target.errors.contributions(errors.reshape(-1, F))
-            parts = parts.reshape(B, W, F)
-            there = (~np.isnan(parts).all(axis=2)).sum(axis=1)
+            # d = r r with r = sqrt(d), and d_1 + d_2 + ... = d
+            r = np.sqrt(np.maximum(total(parts), 0.0))[:, np.newaxis]
+            parts = parts / np.where(r > 0, r, 1.0)
+            parts, r = parts.reshape(B, W, F), r.reshape(B, W)
+            n = np.maximum((~np.isnan(r)).sum(axis=1), 1)
             for k in range(F):
-                found[ends, k] = total(parts[:, :, k]) / np.maximum(there, 1)
+                found[ends, k] = _mean(r) * total(parts[:, :, k]) / n
         return found
 
     def _of_windows(self, errors):
-        """The mean (B,) over the steps of windows (B, W, F) that have a distance."""
+        """Squares (B,) of the mean over the steps of windows (B, W, F) of the roots of
+        their distances, which a lone step of a window does not rule."""
         B, W, F = errors.shape
         distances = self.target.errors.distances(errors.reshape(-1, F)).reshape(B, W)
-        there = (~np.isnan(distances)).sum(axis=1)
-        return total(distances) / np.maximum(there, 1)
+        return _mean(np.sqrt(np.maximum(distances, 0.0))) ** 2
 
     def _errors(self, network, values, X, starts=None):
         """Last rows (B,) of windows, all that there are, and their errors (B, W, F),
@@ -238,6 +241,11 @@ class Reconstruction:
             distances = self._of_windows(z - raw.reshape(z.shape))
             read, had = read[:, 1:], had[:, 1:]
         return distances, state.network.layers, (read, had)
+
+
+def _mean(parts):
+    """Means (B,) of those of the parts (B, W) that are there."""
+    return total(parts) / np.maximum((~np.isnan(parts)).sum(axis=1), 1)
 
 
 _SCORERS = {"prediction": Prediction, "reconstruction": Reconstruction}

@@ -75,8 +75,8 @@ def forecast_table(
     ``ds`` are the times of X_future, where it has any. Else those of X go on: numbers
     and dates at their constant distance, dates on one day of the month, or on its last
     day, at their constant distance in months, and others as pandas finds, if it is
-    installed: business days, or days in a zone with summer time. Without times rows
-    are numbered.
+    installed: business days. Times with a zone are those of UTC. Without times rows are
+    numbered.
 
     Examples
     --------

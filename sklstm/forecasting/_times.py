@@ -40,24 +40,17 @@ def next_times(series, horizon, freq=None):
                 f"{error}. Pass a number, a numpy.timedelta64 or, with pandas, one of "
                 "its frequencies, as 'MS'."
             ) from error
-    # In a zone with summer time days are not of one length, and only pandas knows.
-    zoned = any(getattr(time, "tzinfo", None) is not None for time in last)
-    if not zoned:
-        try:
-            return _continued(times, offsets, horizon)
-        except Unclear:
-            pass
+    try:
+        return _continued(times, offsets, horizon)
+    except Unclear:
+        pass
     found = np.empty((len(lengths), horizon), dtype=times.dtype)
     for i, length in enumerate(lengths):
         own = times[offsets[i] : offsets[i + 1]]
-        by_pandas = _by_pandas(own, horizon) if zoned else None
-        if by_pandas is not None:
-            found[i] = by_pandas
-            continue
         try:
             found[i] = _continued(own, np.array([0, length]), horizon)[0]
         except Unclear as error:
-            by_pandas = None if zoned else _by_pandas(own, horizon)
+            by_pandas = _by_pandas(own, horizon)
             if by_pandas is None:
                 raise ValueError(
                     f"The times of {series.name(i)} do not tell how they go on: "
@@ -192,7 +185,7 @@ def _by_frequency(last, horizon, freq):
     offset = pandas.tseries.frequencies.to_offset(freq)
     starts = [pandas.Timestamp(time) + offset for time in last]
     found = [pandas.date_range(t, periods=horizon, freq=offset) for t in starts]
-    return _in_type(np.stack([_of_index(dates) for dates in found]), last.dtype)
+    return _in_type(np.stack([dates.to_numpy() for dates in found]), last.dtype)
 
 
 def _in_type(times, dtype):
@@ -213,9 +206,4 @@ def _by_pandas(times, horizon):
     if index.freq is None:
         return None
     dates = pandas.date_range(index[-1], periods=horizon + 1, freq=index.freq)[1:]
-    return _of_index(dates)
-
-
-def _of_index(dates):
-    """A DatetimeIndex as an array: of objects if it has a zone."""
-    return dates.to_numpy() if dates.tz is None else dates.astype(object).to_numpy()
+    return dates.to_numpy()
