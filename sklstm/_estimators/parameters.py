@@ -250,7 +250,7 @@ class Optimizer:
         suits small data: it has neither minibatches, learning rate nor clipping, so
         that `batch_size`, `learning_rate`, `learning_rate_init`, `max_grad_norm`,
         `shuffle` and `n_iter_no_change` have no effect, cannot be combined with
-        `early_stopping`, dropout or `tbptt`, and leaves no :meth:`partial_fit`.
+        `early_stopping`, dropout or `tbptt`, and leaves no ``partial_fit``.
         """)
 
     alpha = Parameter(0.0, number(0)).means("""
@@ -283,7 +283,7 @@ class Optimizer:
           validation score stops it (`early_stopping`), and each fit with `warm_start`
           begins a new half.
 
-        :meth:`partial_fit` sees no whole fits: "adaptive" and "cosine" are constant
+        ``partial_fit`` sees no whole fits: "adaptive" and "cosine" are constant
         there.
         """)
 

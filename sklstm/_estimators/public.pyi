@@ -99,7 +99,7 @@ class GRUClassifier(RecurrentClassifier):
         suits small data: it has neither minibatches, learning rate nor clipping, so
         that `batch_size`, `learning_rate`, `learning_rate_init`, `max_grad_norm`,
         `shuffle` and `n_iter_no_change` have no effect, cannot be combined with
-        `early_stopping`, dropout or `tbptt`, and leaves no :meth:`partial_fit`.
+        `early_stopping`, dropout or `tbptt`, and leaves no ``partial_fit``.
 
     alpha : float, default=0.0
         Strength of the L2 penalty on the weights (not the biases, nor the rows of
@@ -128,7 +128,7 @@ class GRUClassifier(RecurrentClassifier):
           validation score stops it (`early_stopping`), and each fit with `warm_start`
           begins a new half.
 
-        :meth:`partial_fit` sees no whole fits: "adaptive" and "cosine" are constant
+        ``partial_fit`` sees no whole fits: "adaptive" and "cosine" are constant
         there.
 
     learning_rate_init : float, default=0.005
@@ -583,7 +583,7 @@ class GRURegressor(RecurrentRegressor):
         suits small data: it has neither minibatches, learning rate nor clipping, so
         that `batch_size`, `learning_rate`, `learning_rate_init`, `max_grad_norm`,
         `shuffle` and `n_iter_no_change` have no effect, cannot be combined with
-        `early_stopping`, dropout or `tbptt`, and leaves no :meth:`partial_fit`.
+        `early_stopping`, dropout or `tbptt`, and leaves no ``partial_fit``.
 
     alpha : float, default=0.0
         Strength of the L2 penalty on the weights (not the biases, nor the rows of
@@ -612,7 +612,7 @@ class GRURegressor(RecurrentRegressor):
           validation score stops it (`early_stopping`), and each fit with `warm_start`
           begins a new half.
 
-        :meth:`partial_fit` sees no whole fits: "adaptive" and "cosine" are constant
+        ``partial_fit`` sees no whole fits: "adaptive" and "cosine" are constant
         there.
 
     learning_rate_init : float, default=0.005
@@ -1039,7 +1039,7 @@ class LSTMAnomalyDetector(RecurrentDetector):
         suits small data: it has neither minibatches, learning rate nor clipping, so
         that `batch_size`, `learning_rate`, `learning_rate_init`, `max_grad_norm`,
         `shuffle` and `n_iter_no_change` have no effect, cannot be combined with
-        `early_stopping`, dropout or `tbptt`, and leaves no :meth:`partial_fit`.
+        `early_stopping`, dropout or `tbptt`, and leaves no ``partial_fit``.
 
     alpha : float, default=0.0
         Strength of the L2 penalty on the weights, not the biases. For "adamw" the rate
@@ -1066,7 +1066,7 @@ class LSTMAnomalyDetector(RecurrentDetector):
           validation score stops it (`early_stopping`), and each fit with `warm_start`
           begins a new half.
 
-        :meth:`partial_fit` sees no whole fits: "adaptive" and "cosine" are constant
+        ``partial_fit`` sees no whole fits: "adaptive" and "cosine" are constant
         there.
 
     learning_rate_init : float, default=0.005
@@ -1525,7 +1525,7 @@ class LSTMClassifier(RecurrentClassifier):
         suits small data: it has neither minibatches, learning rate nor clipping, so
         that `batch_size`, `learning_rate`, `learning_rate_init`, `max_grad_norm`,
         `shuffle` and `n_iter_no_change` have no effect, cannot be combined with
-        `early_stopping`, dropout or `tbptt`, and leaves no :meth:`partial_fit`.
+        `early_stopping`, dropout or `tbptt`, and leaves no ``partial_fit``.
 
     alpha : float, default=0.0
         Strength of the L2 penalty on the weights (not the biases, nor the rows of
@@ -1554,7 +1554,7 @@ class LSTMClassifier(RecurrentClassifier):
           validation score stops it (`early_stopping`), and each fit with `warm_start`
           begins a new half.
 
-        :meth:`partial_fit` sees no whole fits: "adaptive" and "cosine" are constant
+        ``partial_fit`` sees no whole fits: "adaptive" and "cosine" are constant
         there.
 
     learning_rate_init : float, default=0.005
@@ -2058,7 +2058,7 @@ class LSTMForecaster(RecurrentForecaster):
         suits small data: it has neither minibatches, learning rate nor clipping, so
         that `batch_size`, `learning_rate`, `learning_rate_init`, `max_grad_norm`,
         `shuffle` and `n_iter_no_change` have no effect, cannot be combined with
-        `early_stopping`, dropout or `tbptt`, and leaves no :meth:`partial_fit`.
+        `early_stopping`, dropout or `tbptt`, and leaves no ``partial_fit``.
 
     alpha : float, default=0.0
         Strength of the L2 penalty on the weights (not the biases, nor the rows of
@@ -2087,7 +2087,7 @@ class LSTMForecaster(RecurrentForecaster):
           validation score stops it (`early_stopping`), and each fit with `warm_start`
           begins a new half.
 
-        :meth:`partial_fit` sees no whole fits: "adaptive" and "cosine" are constant
+        ``partial_fit`` sees no whole fits: "adaptive" and "cosine" are constant
         there.
 
     learning_rate_init : float, default=0.005
@@ -2560,7 +2560,7 @@ class LSTMRegressor(RecurrentRegressor):
         suits small data: it has neither minibatches, learning rate nor clipping, so
         that `batch_size`, `learning_rate`, `learning_rate_init`, `max_grad_norm`,
         `shuffle` and `n_iter_no_change` have no effect, cannot be combined with
-        `early_stopping`, dropout or `tbptt`, and leaves no :meth:`partial_fit`.
+        `early_stopping`, dropout or `tbptt`, and leaves no ``partial_fit``.
 
     alpha : float, default=0.0
         Strength of the L2 penalty on the weights (not the biases, nor the rows of
@@ -2589,7 +2589,7 @@ class LSTMRegressor(RecurrentRegressor):
           validation score stops it (`early_stopping`), and each fit with `warm_start`
           begins a new half.
 
-        :meth:`partial_fit` sees no whole fits: "adaptive" and "cosine" are constant
+        ``partial_fit`` sees no whole fits: "adaptive" and "cosine" are constant
         there.
 
     learning_rate_init : float, default=0.005
@@ -3079,7 +3079,7 @@ class LSTMStepRegressor(RecurrentStepRegressor):
         suits small data: it has neither minibatches, learning rate nor clipping, so
         that `batch_size`, `learning_rate`, `learning_rate_init`, `max_grad_norm`,
         `shuffle` and `n_iter_no_change` have no effect, cannot be combined with
-        `early_stopping`, dropout or `tbptt`, and leaves no :meth:`partial_fit`.
+        `early_stopping`, dropout or `tbptt`, and leaves no ``partial_fit``.
 
     alpha : float, default=0.0
         Strength of the L2 penalty on the weights (not the biases, nor the rows of
@@ -3108,7 +3108,7 @@ class LSTMStepRegressor(RecurrentStepRegressor):
           validation score stops it (`early_stopping`), and each fit with `warm_start`
           begins a new half.
 
-        :meth:`partial_fit` sees no whole fits: "adaptive" and "cosine" are constant
+        ``partial_fit`` sees no whole fits: "adaptive" and "cosine" are constant
         there.
 
     learning_rate_init : float, default=0.005
@@ -3514,7 +3514,7 @@ class LSTMTagger(RecurrentTagger):
         suits small data: it has neither minibatches, learning rate nor clipping, so
         that `batch_size`, `learning_rate`, `learning_rate_init`, `max_grad_norm`,
         `shuffle` and `n_iter_no_change` have no effect, cannot be combined with
-        `early_stopping`, dropout or `tbptt`, and leaves no :meth:`partial_fit`.
+        `early_stopping`, dropout or `tbptt`, and leaves no ``partial_fit``.
 
     alpha : float, default=0.0
         Strength of the L2 penalty on the weights (not the biases, nor the rows of
@@ -3543,7 +3543,7 @@ class LSTMTagger(RecurrentTagger):
           validation score stops it (`early_stopping`), and each fit with `warm_start`
           begins a new half.
 
-        :meth:`partial_fit` sees no whole fits: "adaptive" and "cosine" are constant
+        ``partial_fit`` sees no whole fits: "adaptive" and "cosine" are constant
         there.
 
     learning_rate_init : float, default=0.005
@@ -3999,7 +3999,7 @@ class RNNClassifier(RecurrentClassifier):
         suits small data: it has neither minibatches, learning rate nor clipping, so
         that `batch_size`, `learning_rate`, `learning_rate_init`, `max_grad_norm`,
         `shuffle` and `n_iter_no_change` have no effect, cannot be combined with
-        `early_stopping`, dropout or `tbptt`, and leaves no :meth:`partial_fit`.
+        `early_stopping`, dropout or `tbptt`, and leaves no ``partial_fit``.
 
     alpha : float, default=0.0
         Strength of the L2 penalty on the weights (not the biases, nor the rows of
@@ -4028,7 +4028,7 @@ class RNNClassifier(RecurrentClassifier):
           validation score stops it (`early_stopping`), and each fit with `warm_start`
           begins a new half.
 
-        :meth:`partial_fit` sees no whole fits: "adaptive" and "cosine" are constant
+        ``partial_fit`` sees no whole fits: "adaptive" and "cosine" are constant
         there.
 
     learning_rate_init : float, default=0.005
@@ -4480,7 +4480,7 @@ class RNNRegressor(RecurrentRegressor):
         suits small data: it has neither minibatches, learning rate nor clipping, so
         that `batch_size`, `learning_rate`, `learning_rate_init`, `max_grad_norm`,
         `shuffle` and `n_iter_no_change` have no effect, cannot be combined with
-        `early_stopping`, dropout or `tbptt`, and leaves no :meth:`partial_fit`.
+        `early_stopping`, dropout or `tbptt`, and leaves no ``partial_fit``.
 
     alpha : float, default=0.0
         Strength of the L2 penalty on the weights (not the biases, nor the rows of
@@ -4509,7 +4509,7 @@ class RNNRegressor(RecurrentRegressor):
           validation score stops it (`early_stopping`), and each fit with `warm_start`
           begins a new half.
 
-        :meth:`partial_fit` sees no whole fits: "adaptive" and "cosine" are constant
+        ``partial_fit`` sees no whole fits: "adaptive" and "cosine" are constant
         there.
 
     learning_rate_init : float, default=0.005
