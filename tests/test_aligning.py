@@ -175,7 +175,7 @@ def test_integers_that_are_ids_as_text_are_refused():
 
 def test_one_value_for_several_sequences_is_refused():
     ids = ["a", "b"] * (N // 2)
-    with pytest.raises(ValueError, match="one value for 'a', which is the id of seve"):
+    with pytest.raises(ValueError, match="one value for 'a', which is the id of"):
         put(pd.Series([0, 1], index=["b", "a"]), ids)
 
 

@@ -126,7 +126,7 @@ OF_FORECASTS = {
     "context_length": (0, 1.5, "all"),
     "windows_per_epoch": (0, 1.5, "all"),
     "quantile": (0.0, 1.0, "median"),
-    "loss": ("mape", None),
+    "loss": ("percentage", None),
     "huber_delta": (0, None),
     "cell": ("elman", None),
     "forget_bias": (None, "gers"),

@@ -76,7 +76,7 @@ def test_parameters(given, message):
 
 
 def test_names_of_what_has_none():
-    with pytest.raises(ValueError, match="target names 'y', but X has no feature nam"):
+    with pytest.raises(ValueError, match="target names 'y', but X has no feature"):
         LSTMForecaster(4, **FIT, target="y").fit(make_series())
 
 
