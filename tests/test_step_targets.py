@@ -5,6 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sklstm._network.losses import (
+    AbsoluteError,
     AtSteps,
     BinaryCrossEntropy,
     HalfPoissonDeviance,
@@ -274,3 +275,30 @@ def test_equal_samples_are_merged():
         TrainingSet(data, offsets[:-1], np.diff(offsets), target), 4
     ).epoch(None)
     assert sorted(batch.weight.tolist()) == [1.0, 1.0, 2.0]
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        SquaredError(), AbsoluteError(), Huber(1.0), Pinball(0.3), Pinball((0.9, 0.2)),
+        HalfPoissonDeviance(),
+    ],
+    ids=lambda loss: type(loss).__name__,
+)  # fmt: skip
+def test_outputs_start_at_what_is_known_of_them(loss, weighted):
+    """However many of their targets are missing."""
+    rng = np.random.default_rng(0)
+    values = rng.uniform(1, 5, (12, 3))
+    values[3:, 1] = np.nan
+    values[:, 2] = np.nan
+    target = StepTarget(values, np.array([0, 5, 12]))
+    weight = np.array([1.0, 3.0]) if weighted else None
+    starts = AtSteps(loss).start(target, weight).reshape(3, -1)
+    of_steps = np.repeat(weight, [5, 7]) if weighted else None
+    for k, rows in ((0, slice(None)), (1, slice(3))):
+        own = loss.start(
+            values[rows, k : k + 1], None if of_steps is None else of_steps[rows]
+        )
+        assert_array_equal(starts[k], own)
+    assert np.isfinite(starts).all()

@@ -37,8 +37,8 @@ except ImportError:
 
 NAMES = "ECG5000", "NAB", "speed"
 #: Models of whole heartbeats. A window is a heartbeat, and of normal ones one in fifty
-#: may be flagged. Units and clipping by the loss of normal heartbeats that are held out;
-#: more epochs went on with that.
+#: may be flagged. Units and clipping by the loss of normal heartbeats that are held
+#: out; more epochs went on with that.
 HEARTBEATS = {
     "reconstruction": {
         "hidden_layer_sizes": 32, "method": "reconstruction", "window": 140,

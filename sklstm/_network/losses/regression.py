@@ -40,13 +40,15 @@ class Regression(Loss):
         """Say when these are no targets to begin with."""
 
     def start(self, target, weight):
-        """Raw outputs (K,) that predict best without X."""
-        return np.ravel(
-            [
-                self.best_constant(*distinct(column, weight), len(target))
-                for column in target.T
-            ]
-        )
+        """Raw outputs (K,) that predict best without X; NaN is no target."""
+        return np.ravel([self._start(column, weight) for column in target.T])
+
+    def _start(self, column, weight):
+        missing = np.isnan(column)
+        if missing.any():
+            column = column[~missing] if not missing.all() else np.zeros(1)
+            weight = None if weight is None or missing.all() else weight[~missing]
+        return self.best_constant(*distinct(column, weight), len(column))
 
     def best_constant(self, values, weight, n_samples):
         """Those of one target, of its distinct values (for Huber near the best)."""
