@@ -28,6 +28,8 @@ def make_model(work):
         "h": work.horizon,
         "loss": MQLoss(quantiles=list(work.levels)),
         "random_seed": 1,
+        # series shorter than a context are there too
+        "start_padding_enabled": True,
         # nothing is written, and no progress shown
         "accelerator": "cpu",
         "devices": 1,

