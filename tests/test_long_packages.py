@@ -258,7 +258,15 @@ def test_times_of_a_zone():
     hours = pd.to_datetime(["2024-10-27 00:30", "2024-10-27 01:30"], utc=True)
     frame = pd.DataFrame({"id": [1, 1], "x": [0.0, 1.0]})
     frame["t"] = hours.tz_convert("Europe/Berlin")
-    for table in (frame, pytest.importorskip("polars").from_pandas(frame)):
+    pl = pytest.importorskip("polars")
+    plain = pl.DataFrame(
+        {"id": [1, 1], "x": [0.0, 1.0], "t": hours.tz_localize(None).to_numpy()}
+    )
+    utc = pl.col("t").dt.replace_time_zone("UTC")
+    for table in (
+        frame,
+        plain.with_columns(utc.dt.convert_time_zone("Europe/Berlin")),
+    ):
         X = SequenceArray.from_long(table, by="id", sort="t")
         assert_array_equal(X.times, hours.tz_localize(None).to_numpy())
         X = SequenceArray.from_long(table, by="t")
