@@ -74,7 +74,7 @@ def run(options):
     print(f"# Speed of forecasts: {title()}\n")
     try:
         load = forecasting_data.LOADERS["tourism monthly"]
-        part = load(options, validation=False)
+        part = load(options, back=0)
     except data.Unavailable as reason:
         print(f"Left out: {reason}.\n")
         return
