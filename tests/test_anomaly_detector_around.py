@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from callback_cases import Listener, since_1_9
 from numpy.testing import assert_array_equal
 from test_anomaly_detector import every_method, machines, small
 
@@ -231,10 +232,8 @@ def test_what_looks_into_networks(method):
     assert len(model.get_feature_names_out()) == 9
 
 
+@since_1_9
 def test_callbacks_see_an_estimator_that_scores():
-    pytest.importorskip("sklearn.callback")
-    from callback_cases import Listener
-
     X, listener = machines(), Listener()
     model = small(max_iter=3, batch_size=5).set_callbacks(listener).fit(X)
     assert [epoch.n_iter_ for epoch in listener.epochs()] == [1, 2, 3]
