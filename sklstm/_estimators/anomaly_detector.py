@@ -20,7 +20,7 @@ from .._targets.units import units_of
 from .._training.samples import check_sample_weight
 from .._training.split import sample_keys
 from .._typing import ArrayLike, Estimator, SequencesLike
-from ..sequences._stacking import as_offsets
+from ..sequences._stacking import rows_of_parts
 from .base import BaseRecurrent
 from .cell_by_name import CellByName
 from .declaration import declared
@@ -638,8 +638,7 @@ def _as_objects(values, offsets):
 
 def _parts(X, starts, lengths):
     """Parts of sequences, one of each, as sequences."""
-    offsets = as_offsets(lengths)
-    rows = np.repeat(starts - offsets[:-1], lengths) + np.arange(offsets[-1])
+    rows, offsets = rows_of_parts(starts, lengths)
     return X._part(X._data[rows], offsets, None, None)
 
 

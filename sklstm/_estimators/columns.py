@@ -2,6 +2,13 @@
 
 from numbers import Integral
 
+import numpy as np
+
+
+def is_one(columns):
+    """Whether a parameter names one column, and not a list of them."""
+    return isinstance(columns, str) or np.ndim(columns) == 0
+
 
 def columns_of(asked, parameter, features):
     """Indices of the columns, a tuple, of a list of indices or names."""

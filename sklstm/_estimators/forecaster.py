@@ -15,6 +15,7 @@ from .._targets.aligning import aligned
 from .._targets.conformal import conformal_margins, conformed
 from .._targets.horizon import HorizonReader, horizon_of
 from .._targets.numbers import make_loss
+from .._targets.skill import skill
 from .._training.feeds import Draws
 from .._training.samples import check_sample_weight
 from .._training.split import nothing_seen
@@ -25,7 +26,7 @@ from ..sequences._stacking import as_offsets, place_of
 from .base import RecurrentCore
 from .cell_by_name import CellByName
 from .checks import hidden_sizes, precision, with_minibatches
-from .columns import columns_of
+from .columns import columns_of, is_one
 from .declaration import declared
 from .fitted import Fitted, fitted_of
 from .overflow import warn_if_not_finite
@@ -180,7 +181,7 @@ class RecurrentForecaster(CellByName, RecurrentCore):
     @property
     def _is_single(self):
         """Whether there is one target, and no axis of them."""
-        return isinstance(self.target, str) or np.ndim(self.target) == 0
+        return is_one(self.target)
 
     # ---- fit -------------------------------------------------------------------
 
@@ -663,27 +664,17 @@ class RecurrentForecaster(CellByName, RecurrentCore):
                 f"the longest has {X.lengths.max(initial=0)} steps."
             )
         forecast = self._forecast(fitted, samples)
-        if fitted.target.levels is not None:
-            nearest = np.argmin(np.abs(np.array(fitted.target.levels) - 0.5))
-            forecast = forecast[..., nearest]
-        forecast = forecast.reshape(samples.y.y.shape)
-        error = np.abs(samples.y.y - forecast)
-        known = ~np.isnan(error)
-        counts = known.sum(axis=1)
-        total = np.where(known, error, 0).sum(axis=1)
-        ratio = np.full(total.shape, np.nan)
-        np.divide(total, counts * scale, out=ratio, where=(counts > 0) & (scale > 0))
-        scored = np.isfinite(ratio)
-        if not scored.any():
+        weight = np.ones(len(X))
+        if sample_weight is not None:
+            weight = check_sample_weight(sample_weight, len(X), self)
+        weight, levels = weight[samples.X.series], fitted.target.levels
+        score = skill(samples.y.y, forecast, levels, scale, weight)
+        if score is None:
             raise ValueError(
                 f"No series of X can be scored: none has a target at its last {horizon}"
                 " steps."
             )
-        weight = np.ones(len(X))
-        if sample_weight is not None:
-            weight = check_sample_weight(sample_weight, len(X), self)
-        weight = np.broadcast_to(weight[samples.X.series][:, np.newaxis], ratio.shape)
-        return 1 - float(np.average(ratio[scored], weights=weight[scored]))
+        return score
 
     def calibrate(
         self: Estimator,

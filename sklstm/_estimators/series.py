@@ -10,7 +10,7 @@ from .._training.windows import WindowArray
 from ..sequences import SequenceArray
 from ..sequences._check import check_sequences
 from ..sequences._missing import fill_forward, observed_mean
-from ..sequences._stacking import place_of
+from ..sequences._stacking import place_of, rows_of_parts
 from .tokens import are_no_ids
 
 
@@ -156,10 +156,9 @@ def matrix_of(X, windows, missing, future=None):
     """All series in one matrix, each with a horizon behind its end, and where each
     begins. There targets are missing, and known is what is known ahead."""
     n, horizon, lengths = len(X), windows["horizon"], X.lengths
-    shift = horizon * np.arange(n)
-    begins = X._offsets[:-1] + shift
+    begins = X._offsets[:-1] + horizon * np.arange(n)
     data = np.full((len(X._data) + n * horizon, X.n_features), np.nan)
-    data[np.arange(len(X._data)) + np.repeat(shift, lengths)] = X._data
+    data[rows_of_parts(begins, lengths)[0]] = X._data
     ahead = (begins + lengths)[:, np.newaxis] + np.arange(horizon)
     static, some = list(windows["static"]), np.flatnonzero(lengths)
     if static and len(some):

@@ -10,7 +10,7 @@ import numpy as np
 
 from .._network.losses import AtSteps
 from .._network.windows import season_before, units_of
-from ..sequences._stacking import as_offsets
+from ..sequences._stacking import as_offsets, rows_of_parts
 from .numbers import NumberReader, Numbers
 from .steps import StepTarget
 
@@ -88,9 +88,8 @@ class WindowTarget(StepTarget):
     def _read_part(self, which):
         starts, cuts, h = self.starts[which], self.cuts[which], self.horizon
         n, context = len(cuts), cuts - starts
-        offsets = as_offsets(context)
         window = np.repeat(np.arange(n), context)
-        rows = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], context)
+        rows, _ = rows_of_parts(starts, context)
         y = self.series[rows[:, np.newaxis], self.columns]
         units = units_of(y, window, n, self.scaling)
         base = np.repeat(units.centre, h, axis=0)
@@ -120,9 +119,8 @@ class WindowTarget(StepTarget):
         (n, K), NaN where there is none."""
         n, context = len(self), self.cuts - self.starts
         pairs = np.maximum(context - lag, 0)
-        offsets = as_offsets(pairs)
         window = np.repeat(np.arange(n), pairs)
-        rows = np.arange(offsets[-1]) + np.repeat(self.starts - offsets[:-1], pairs)
+        rows, _ = rows_of_parts(self.starts, pairs)
         y = self.series[:, self.columns]
         errors = []
         for difference in np.abs(y[rows + lag] - y[rows]).T:

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..sequences._stacking import as_offsets, place_of
+from ..sequences._stacking import place_of, rows_of_parts
 
 
 class StepTarget:
@@ -37,9 +37,7 @@ class StepTarget:
 
     def at_rows(self, starts, lengths):
         """Parts of so many steps, from these on, one after the other."""
-        offsets = as_offsets(lengths)
-        shift = np.repeat(starts - offsets[:-1], lengths)
-        return self._at(shift + np.arange(len(shift)), offsets)
+        return self._at(*rows_of_parts(starts, lengths))
 
     def _at(self, rows, offsets):
         weight = None if self.weight is None else self.weight[rows]

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._kernels import digests
+from ..sequences._stacking import rows_of_parts
 
 
 class Minibatch(NamedTuple):
@@ -225,8 +226,7 @@ def content_of(data, starts, lengths, target):
     if not hasattr(target, "offsets"):
         return as_bytes(data), starts, lengths, as_bytes(target)
     # of each step the bytes of its target beside those of its features
-    shift = np.repeat(starts - target.offsets[:-1], lengths)
-    parts = [data[shift + np.arange(len(shift))], target.values]
+    parts = [data[rows_of_parts(starts, lengths)[0]], target.values]
     if target.weight is not None:
         parts.append(target.weight)
     steps = np.hstack([as_bytes(part) for part in parts])

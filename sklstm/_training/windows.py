@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..sequences._stacking import as_offsets
+from ..sequences._stacking import rows_of_parts
 
 
 class WindowArray:
@@ -51,6 +51,4 @@ def cuts_of(lengths, horizon, least):
     )
     counts = np.maximum(last - first + 1, 0)
     series = np.repeat(np.arange(len(lengths)), counts)
-    offsets = as_offsets(counts)
-    steps = np.arange(len(series)) + np.repeat(first - offsets[:-1], counts)
-    return series, steps
+    return series, rows_of_parts(first, counts)[0]

@@ -11,9 +11,11 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length, check_scalar
 from sklearn.utils.validation import check_is_fitted
 
+from .._estimators.columns import is_one
+from .._targets.skill import skill
 from .._typing import ArrayLike, SequencesLike
 from ..sequences import check_sequences
-from ._series import Series, columns_named, is_one, windows_of
+from ._series import Series, columns_named, windows_of
 
 
 class SeasonalNaive(BaseEstimator):
@@ -229,31 +231,25 @@ class SeasonalNaive(BaseEstimator):
         past = windows_of(Series(X, X.ids, X.times), which, np.zeros_like(stop), stop)
         rows = (X.offsets[which] + stop)[:, np.newaxis] + np.arange(horizon)
         truth = X.data[rows][..., targets].astype(np.float64)
-        forecasts = np.zeros(truth.shape)
+        # without a series: of the shape that `skill` takes apart
+        forecasts, levels = np.zeros(truth.shape), None
         if len(which):
-            forecasts = self.predict(past)
-        if self.levels_ is not None:
-            middle = np.argmin(np.abs(np.array(self.levels_) - 0.5))
-            forecasts = forecasts[..., middle]
-        errors = np.abs(truth - forecasts.reshape(truth.shape))
-        there = ~np.isnan(errors)
-        total = np.where(there, errors, 0).sum(axis=1)
+            forecasts, levels = self.predict(past), self.levels_
+        weight = np.ones(len(X))
+        if sample_weight is not None:
+            weight = np.asarray(sample_weight, dtype=np.float64)
+            check_consistent_length(X, weight)
         sums, counts = self._errors(past, targets, 1)
-        scale = there.sum(axis=1) * sums / np.maximum(counts, 1)
-        scored = scale > 0
-        if not scored.any():
+        scale = sums / np.maximum(counts, 1)
+        score = skill(truth, forecasts, levels, scale, weight[which])
+        if score is None:
             raise ValueError(
                 f"No series of X can be scored: it takes more than "
                 f"{horizon + self.season_length} rows with a target that is not "
                 f"constant before the last {horizon}; the longest has "
                 f"{X.lengths.max(initial=0)} rows."
             )
-        weight = np.ones(len(X))
-        if sample_weight is not None:
-            weight = np.asarray(sample_weight, dtype=np.float64)
-            check_consistent_length(X, weight)
-        weight = np.broadcast_to(weight[which][:, np.newaxis], scale.shape)[scored]
-        return 1 - float(np.average(total[scored] / scale[scored], weights=weight))
+        return score
 
     def _checked(self, X):
         """Valid series with the columns of fit."""

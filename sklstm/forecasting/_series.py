@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._estimators.columns import columns_of
+from .._estimators.columns import columns_of, is_one
 from ..sequences import SequenceArray, check_sequences
 from ..sequences._check import Features
 from ..sequences._keys import as_objects
-from ..sequences._stacking import as_offsets
+from ..sequences._stacking import rows_of_parts
 
 
 class Series(NamedTuple):
@@ -90,9 +90,8 @@ def windows_of(
     hidden=(),  # columns that are not handed on: NaN
 ):
     """Rows of series as sequences of their own, with the ids and times they have."""
-    offsets = as_offsets(stop - start)
-    shift = series.sequences.offsets[which] + start - offsets[:-1]
-    rows = np.repeat(shift, stop - start) + np.arange(offsets[-1])
+    starts = series.sequences.offsets[which] + start
+    rows, offsets = rows_of_parts(starts, stop - start)
     data = series.sequences.data[rows]
     data[:, list(hidden)] = np.nan
     names, ids = series.sequences.feature_names, series.sequences.ids
@@ -114,8 +113,3 @@ def columns_named(
     names, F = sequences.feature_names, sequences.n_features
     features = Features(F, F, None, names)
     return columns_of([columns] if is_one(columns) else columns, what, features)
-
-
-def is_one(columns):
-    """Whether a parameter names one column, and not a list of them."""
-    return isinstance(columns, str) or np.ndim(columns) == 0

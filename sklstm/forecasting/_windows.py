@@ -10,10 +10,11 @@ import narwhals.stable.v2 as nw
 import numpy as np
 from sklearn.utils import check_scalar
 
+from .._estimators.columns import is_one
 from .._sklearn.warn import warn
 from .._typing import DataFrame, SequencesLike
 from ..sequences import SequenceArray
-from ._series import columns_named, is_one, read_series
+from ._series import columns_named, read_series
 
 
 class Windows(NamedTuple):

@@ -17,7 +17,7 @@ from ._html import as_html
 from ._interop import ConversionsMixin
 from ._keys import frozen, taken, token_of, valid_keys
 from ._long import stack_long
-from ._stacking import as_offsets, stack_items
+from ._stacking import as_offsets, rows_of_parts, stack_items
 from ._vocabulary import IDS, as_ids, filling, valid_vocabulary
 
 if TYPE_CHECKING:
@@ -627,10 +627,7 @@ class SequenceArray(ConversionsMixin):
             sys.maxsize
         ):
             raise ValueError("The sequences asked for have too many steps to count.")
-        offsets = as_offsets(lengths)
-        # Row r of the result is row r - offsets[i] of its sequence.
-        shift = np.repeat(self._offsets[indices] - offsets[:-1], lengths)
-        rows = shift + np.arange(len(shift))
+        rows, offsets = rows_of_parts(self._offsets[indices], lengths)
         return self._part(
             self._data.take(rows, axis=0),
             offsets,

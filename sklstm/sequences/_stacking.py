@@ -17,6 +17,12 @@ def as_offsets(lengths):
     return offsets
 
 
+def rows_of_parts(starts, lengths):
+    """Rows of parts of a matrix, one part after the other, and the offsets of these."""
+    offsets = as_offsets(lengths)
+    return np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths), offsets
+
+
 def place_of(row, offsets):
     """Sequence and step of a row of all steps."""
     # Right of equal offsets: the sequences of no steps have no such row.
