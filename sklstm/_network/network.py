@@ -37,6 +37,8 @@ class Network:
     the flat vector, and `dense` is the part behind them.
     """
 
+    reads_target = False  # whether outputs depend on the targets
+
     def __init__(self, layers):
         self.layers = layers
         self.dtype = layers[0].dtype
