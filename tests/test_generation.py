@@ -22,7 +22,7 @@ WAYS = [
     {"temperature": 0.7},
     {"temperature": 0},
     {"stop": 3},
-    {"stop": 3, "top_k": 12, "temperature": 2.0},
+    {"stop": 3, "top_k": 20, "temperature": 2.0},
 ]
 
 
@@ -40,13 +40,10 @@ def network_of(dtype=np.float64, cell="lstm", sizes=(9, 6), tied=False, n_tokens
 
 def begin(network, n=N):
     rng = np.random.default_rng(1)
-    states = [
-        tuple(rng.standard_normal(part.shape).astype(part.dtype) for part in layer)
-        for layer in network.initial_states(n)
-    ]
+    states = network.initial_states(n)
     for layer, recurrent in zip(states, network.recurrents, strict=True):
         for part in layer:
-            part[:, recurrent.n_units :] = 0
+            part[:, : recurrent.n_units] = rng.standard_normal((n, recurrent.n_units))
     return states, rng.integers(0, V, n), np.arange(n)
 
 
