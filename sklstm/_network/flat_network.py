@@ -24,10 +24,13 @@ PREDICT_STEPS = 65_536
 class FlatNetwork:
     """Layers that share a flat vector of parameters, their memory and their threads.
 
-    What tables there are stand first in the vector, and `dense` is the part behind
-    them. `tables` is the layer that has those of columns of X, None where there is
-    none. How data go through the layers is what networks differ in.
+    What tables there are, of which a minibatch has some rows, stand first in the
+    vector, and `dense` is the part behind them. `tables` is the layer that has those of
+    columns of X, None where there is none. How data go through the layers is what
+    networks differ in.
     """
+
+    reads_target = False  # whether outputs depend on the targets
 
     def __init__(self, layers, tables=None):
         self.layers = layers
@@ -38,8 +41,11 @@ class FlatNetwork:
         self.recurrents = [
             part for layer in self.recurrent_layers for part in layer.directions
         ]
-        self.embeddings = [layer for layer in layers if layer.has_tables]
-        others = [layer for layer in layers if not layer.has_tables]
+        # of whose tables a minibatch has some rows
+        self.embeddings = [
+            layer for layer in layers if layer.has_tables and not layer.shared
+        ]
+        others = [layer for layer in layers if layer not in self.embeddings]
         shapes = {
             f"{layer.name}.{key}": shape
             for layer in [*self.embeddings, *others]
@@ -80,6 +86,17 @@ class FlatNetwork:
             if layer.shapes
         }
 
+    @staticmethod
+    def _parameters_of(layer, views):
+        """Of all views those of a layer, and of the layer that it shares with."""
+        own = views.get(layer.name)
+        return own if layer.shares is None else {**views[layer.shares], **own}
+
+    def head(self, parameters):
+        """Weight and bias of the head, by `torch.nn.Linear`."""
+        head = next(layer for layer in self.layers if layer.name == "head")
+        return head.as_linear(self._parameters_of(head, self.views(parameters)))
+
     def initialize(self, rng, outputs, **options):
         """A new parameter vector; arguments are those of `InitialValues`."""
         parameters = aligned_empty((self.layout.size,), self.dtype)
@@ -106,7 +123,8 @@ class FlatNetwork:
             self._viewed = parameters, self.views(parameters)
         views, n_threads = self._viewed[1], n_threads_for(parameters)
         for layer in self.layers:
-            layer.load(views.get(layer.name), backward=backward, n_threads=n_threads)
+            weights = self._parameters_of(layer, views)
+            layer.load(weights, backward=backward, n_threads=n_threads)
 
     # ---- passes ------------------------------------------------------------------
 

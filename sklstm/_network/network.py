@@ -99,7 +99,7 @@ class Network(FlatNetwork):
         gradient, views = self._zero_gradient()
         d_y = d_output
         for layer, tape in zip(reversed(self.layers), reversed(tapes), strict=True):
-            d_y = layer.backward(d_y, tape, views.get(layer.name))
+            d_y = layer.backward(d_y, tape, self._parameters_of(layer, views))
         return gradient
 
     # ---- prediction, after `load` ----------------------------------------------
