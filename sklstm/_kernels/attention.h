@@ -20,7 +20,7 @@
 
 /* Scores of S steps become weights, which sum up to one; zero behind them up to whole
    vectors. NaN among them makes all NaN. */
-static void softmax_row(ptrdiff_t S, real *a)
+static void weights_row(ptrdiff_t S, real *a)
 {
     vec sums[SUMS / LANES];
     real largest = a[0];
@@ -38,7 +38,7 @@ static void softmax_row(ptrdiff_t S, real *a)
 }
 
 /* Weights become the gradient of their scores. */
-static void softmax_row_back(
+static void weights_row_back(
     ptrdiff_t S,
     const real *d_a, /* IN (S padded,), zero behind S */
     real *a          /* IN a, OUT d_e (S padded,) */

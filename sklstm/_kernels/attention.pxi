@@ -7,8 +7,8 @@ packed for both products once, `pack_values`.
 """
 
 cdef extern from "<attention.h>" nogil:
-    void softmax_row(Py_ssize_t, real*) noexcept
-    void softmax_row_back(Py_ssize_t, const real*, real*) noexcept
+    void weights_row(Py_ssize_t, real*) noexcept
+    void weights_row_back(Py_ssize_t, const real*, real*) noexcept
     real additive_score(Py_ssize_t, const real*, const real*, const real*) noexcept
     void additive_score_back(
         Py_ssize_t, const real*, const real*, const real*, real, real*, real*,
@@ -251,7 +251,7 @@ cdef void attend_group(const Attention* attention, Py_ssize_t g) noexcept nogil:
                 weights + t * padded_S + S, 0, (padded_S - S) * sizeof(real)
             )
     for t in range(n):
-        softmax_row(S, weights + t * padded_S)
+        weights_row(S, weights + t * padded_S)
     product(
         0, n, 0, width // LANES, <const operand*>weights, NULL, padded_S, S,
         <const operand*>(attention.packed + offset * width), NULL, width // LANES,
@@ -371,7 +371,7 @@ cdef void attend_sequence_back(
         rows = min(<Py_ssize_t>ATTENTION_ROWS, n - t)
         scores_of(attention, b, rows, S, d_context + t * width, d_weights)
         for s in range(rows):
-            softmax_row_back(
+            weights_row_back(
                 S, d_weights + s * padded_S, weights + (t + s) * padded_S
             )
     if attention.v == NULL:

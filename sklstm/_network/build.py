@@ -250,9 +250,7 @@ def encoder_decoder_network(
     width = sizes[-1]
     layer = rows = None
     if attention is not None:
-        layer = Attention(
-            "attention", width, encoder[-1].n_outputs, dtype, attention
-        )
+        layer = Attention("attention", width, encoder[-1].n_outputs, dtype, attention)
     if dropout:
         rows = RowDropout("head.dropout", width, dtype, dropout)
     head = Softmax("head", width, n_outputs, dtype)

@@ -56,11 +56,11 @@ class EncoderDecoder(FlatNetwork):
     (Sutskever et al. 2014), and a head over tokens.
 
     The decoder has the sizes of the encoder. At each step it reads the token before,
-    first the mark, which is the last of the tokens, and the head gives the logarithms of
-    probabilities of the next one; the mark ends a sequence. In training and in scoring
-    the tokens before are those of the target. It runs over all steps in one call and
-    attends to the outputs of the encoder afterwards (Luong et al. 2015, without input
-    feeding), so that nothing but the states goes from step to step.
+    first the mark, which is the last of the tokens, and the head gives log p of the
+    next one; the mark ends a sequence. In training and in scoring the tokens before are
+    those of the target. It runs over all steps in one call and attends to the outputs
+    of the encoder afterwards (Luong et al. 2015, without input feeding), so that
+    nothing but the states goes from step to step.
 
     Where the encoder reads in both directions, `bridges` make a state of the two that a
     layer ended with.
@@ -157,7 +157,12 @@ class EncoderDecoder(FlatNetwork):
         if self.dropout is not None:
             rows, dropout_tape = self.dropout.forward(rows, run, targets)
         return rows, Tapes(
-            encoder_tapes, *decoder_tapes, source_tape, attention_tape, dropout_tape, None
+            encoder_tapes,
+            *decoder_tapes,
+            source_tape,
+            attention_tape,
+            dropout_tape,
+            None,
         )
 
     def _memory_of(self, y, run):
@@ -172,7 +177,9 @@ class EncoderDecoder(FlatNetwork):
         """What the loss reads of a minibatch, whose targets the decoder reads too, and
         the tapes for `backward`."""
         if tbptt is not None:
-            raise ValueError("An encoder-decoder goes back over all steps of a sequence.")
+            raise ValueError(
+                "An encoder-decoder goes back over all steps of a sequence."
+            )
         source = self._steps(batch.data, batch.starts, batch.lengths)
         targets = self._targets(batch.target)
         run = self._run_over(source, targets, keep=keep, masks=masks)
@@ -208,7 +215,10 @@ class EncoderDecoder(FlatNetwork):
                 d_rows, tapes.attention, views[self.attention_layer.name]
             )
             d_source = self._source_steps.backward(d_values, tapes.source_steps, None)
-        d_y, d_states = self._target_steps.backward(d_rows, tapes.target_steps, None), {}
+        d_y, d_states = (
+            self._target_steps.backward(d_rows, tapes.target_steps, None),
+            {},
+        )
         for layer, tape in zip(reversed(self.decoder), reversed(tapes.decoder)):
             options = {"d_states": d_states} if layer.directions else {}
             d_y = layer.backward(d_y, tape, views.get(layer.name), **options)

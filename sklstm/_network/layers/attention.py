@@ -11,7 +11,7 @@ from .layer import Layer
 
 
 class Sources(NamedTuple):
-    """Outputs of an encoder, its steps one sequence after the other, as they are read."""
+    """Outputs of an encoder as they are read, one sequence after the other."""
 
     offsets: np.ndarray  # (B + 1,) rows of each sequence
     packed: np.ndarray  # the outputs, as the kernel has them
