@@ -20,6 +20,8 @@ class Minibatch(NamedTuple):
     total: float  # sum of the weights, of steps with a target where these have them
     divisor: float
     ids: np.ndarray  # (B,) numbers of the samples, to which masks of dropout belong
+    # where the batch begins, `states` by layer or None, and `take`, which gets the ends
+    carry: object = None
 
 
 class TrainingSet(NamedTuple):
