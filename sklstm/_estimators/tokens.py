@@ -121,8 +121,8 @@ def _asked(estimator, features):
         widths = widths * len(columns)
     if len(widths) != len(columns):
         raise ValueError(
-            f"embedding_dim={estimator._embedding_dim!r} has {len(widths)} numbers, but "
-            f"categorical_features names {len(columns)} columns. Pass one for each, or "
+            f"embedding_dim={estimator._embedding_dim!r} has {len(widths)} numbers, "
+            f"but categorical_features names {len(columns)} columns. Pass one for each, or "
             "one number for all."
         )
     if len(columns) == 1:

@@ -4,8 +4,6 @@
 them and says how long one may be. Targets are never changed.
 """
 
-import math
-
 import numpy as np
 
 from .._network.losses import TokenCrossEntropy
@@ -77,7 +75,7 @@ class AnswerTarget:
         self.level = level
         self.longest = longest
         self.n_outputs = vocabulary.size
-        self.loss = TokenCrossEntropy()
+        self.loss = TokenCrossEntropy(vocabulary.size)
         self.score_name = self.loss.score_name
 
     @property
