@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from numbers import Integral, Number
 from typing import Any
 
@@ -100,7 +101,7 @@ class RecurrentSeq2Seq(CellByName, RecurrentCore):
     >>> from sklstm import LSTMSeq2Seq
     >>> words = ["ab", "ba", "aab", "abb", "bab", "bba", "aba", "baa", "a", "b"]
     >>> backwards = [word[::-1] for word in words]
-    >>> model = LSTMSeq2Seq(16, embedding_dim=8, learning_rate_init=0.02, random_state=0)
+    >>> model = LSTMSeq2Seq(16, learning_rate_init=0.02, random_state=0)
     >>> model.fit(words, backwards).predict(["aab"])[0]
     ['b', 'a', 'a']
     >>> model.score(words, backwards)
@@ -333,10 +334,7 @@ class RecurrentSeq2Seq(CellByName, RecurrentCore):
             most = sources_at_once(vocabulary.size, self.beam_size)
             for part in _parts(lengths, most):
                 encoded = network.encode(data, starts[part], lengths[part])
-
-                def step(ids, states, source):
-                    return network.step(ids, states, encoded, source)
-
+                step = partial(network.step, encoded=encoded)
                 best = beam(
                     step, encoded.states, longest[part], vocabulary.mark,
                     self.beam_size, self.length_penalty,
@@ -516,6 +514,15 @@ class RecurrentSeq2Seq(CellByName, RecurrentCore):
             y = self.predict(X)
         found, _ = self._given_answers(X, y, _attention)
         return _objects([weights for part in found for weights in part])
+
+    def _given_tokens(self, X, y):
+        """Tokens of each sequence of X, None where it is numbers, and of each answer,
+        none of them replaced."""
+        fitted, sequences = fitted_of(self), None
+        level, knows_tokens = fitted.target.level, fitted.vocabulary is not None
+        if getattr(X, "vocabulary", None) or are_tokens(X, knows_tokens):
+            sequences = self._source_reader(level).check(X).as_given()
+        return sequences, self._answers(fitted, y).as_given()
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
