@@ -61,14 +61,16 @@ def test_how_many_tokens_an_answer_may_have():
 
 
 def test_unknown_tokens():
-    target = reader(level="word").fit(answers(["a a b", "a", "b b x", "x y"]))
+    target = reader(level="word").fit(
+        answers(["a a b", "a", "b b x", "x y"], level="word")
+    )
     assert target.vocabulary.tokens == ("<unk>", "a", "b", "x")
     encoded = target.encode(answers(["y a x"], [1], level="word"))
     assert encoded.values.tolist() == [0, 1, 3, 4]
 
 
 def test_a_target_is_made_of_its_state():
-    target = reader(level="word").fit(answers(["a a b b"], [1]))
+    target = reader(level="word").fit(answers(["a a b b"], [1], level="word"))
     again = answers_of(**plain(target.state))
     assert again.state == target.state
     assert again.attributes == {
@@ -97,8 +99,8 @@ def test_samples_of_one_content_are_merged():
     batch = in_order_of_content(samples)
     assert len(batch.starts) == 3
     assert sorted(batch.weight) == [1, 1, 2]
-    merged = np.flatnonzero(batch.weight == 2)[0]
-    assert batch.target[[merged]].values.tolist() == [1 + 1, 1, 3]
+    merged = np.flatnonzero(batch.weight == 2)
+    assert batch.target[merged].values.tolist() == [2, 1, 3]
     keys = sample_keys(X, samples.target)
     assert keys[0] == keys[1]
     assert len(set(keys.tolist())) == 3

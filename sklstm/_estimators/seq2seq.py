@@ -318,14 +318,14 @@ class RecurrentSeq2Seq(CellByName, RecurrentCore):
             fitted, self._as_ids(X, fitted.vocabulary, fitted.target.level)
         )
 
-    def _hypotheses(self, X, size=None):
+    def _hypotheses(self, X):
         """Of each sequence of X pairs (log-probability, ids), the best first."""
+        fitted = fitted_of(self)
         constraints = {name: self._parameter_constraints[name] for name in DECODING}
         options = {name: getattr(self, name) for name in DECODING}
         validate_parameter_constraints(
             constraints, options, caller_name=type(self).__name__
         )
-        fitted = fitted_of(self)
         vocabulary, found = fitted.target.vocabulary, []
         with fitted.network() as network:
             X = self._check_X(fitted, X)
@@ -386,15 +386,14 @@ class RecurrentSeq2Seq(CellByName, RecurrentCore):
         ValueError
             If n is larger than `beam_size`.
         """
-        if n is not None:
-            n = check_scalar(n, "n", Integral, min_val=1)
-        found, vocabulary = self._hypotheses(X)
-        if n is not None and n > self.beam_size:
+        fitted_of(self)
+        if n is not None and check_scalar(n, "n", Integral, min_val=1) > self.beam_size:
             raise ValueError(
                 f"n={n} is more than beam_size={self.beam_size}: a beam finds as many "
                 f"answers as it is wide. Call set_params(beam_size={n}) first, which "
                 "needs no other fit."
             )
+        found, vocabulary = self._hypotheses(X)
         return [
             [(score, vocabulary.decode(ids)) for score, ids in best[:n]]
             for best in found
@@ -584,6 +583,8 @@ def are_tokens(X, otherwise=False):
 
 def _holds_tokens(item):
     """Whether there is anything but numbers in an item; None where there is nothing."""
+    if isinstance(item, (str, bytes)):
+        return True
     for name in ("as_py", "to_list"):  # of Arrow, and of vectors of other packages
         if hasattr(item, name):
             item = getattr(item, name)()
@@ -592,7 +593,7 @@ def _holds_tokens(item):
             return item.dtype.kind in "UST" if item.size else None
         item = item.tolist()
     if isinstance(item, (list, tuple)):
-        found = [are for are in map(_holds_tokens, item) if are is not None]
+        found = {are for are in map(_holds_tokens, item)} - {None}
         return any(found) if found else None
     if hasattr(item, "__array__"):
         return False
