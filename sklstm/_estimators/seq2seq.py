@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property, partial
 from numbers import Integral, Number
 from typing import Any
 
@@ -12,6 +13,7 @@ from sklearn.utils import check_scalar
 
 from .._network.build import encoder_decoder_network
 from .._network.decoding_tokens import beam, sources_at_once, sums_of_sequences
+from .._network.exchange import encoder_decoder_weights
 from .._sklearn.private import validate_parameter_constraints
 from .._targets.aligning import aligned
 from .._targets.sequence_of_tokens import AnswerReader, Answers, answers_of
@@ -25,7 +27,7 @@ from .base import RecurrentCore
 from .cell_by_name import CellByName
 from .checks import with_minibatches
 from .declaration import declared
-from .fitted import fitted_of
+from .fitted import Fitted, fitted_of
 from .overflow import warn_if_not_finite
 from .parameters import (
     AnyCell,
@@ -45,6 +47,18 @@ MOST_STEPS = 65_536
 DECODING = ("beam_size", "length_penalty", "max_length")
 
 
+@dataclass(frozen=True, eq=False)
+class FittedEncoderDecoder(Fitted):
+    """What a fit has found, whose weights are those of two networks."""
+
+    @cached_property
+    def _weights(self):
+        weights = encoder_decoder_weights(self.make_network(), self.parameters)
+        for array in weights.values():
+            array.flags.writeable = False
+        return weights
+
+
 class RecurrentSeq2Seq(CellByName, RecurrentCore):
     """A sequence of tokens for each sequence, with an encoder and a decoder.
 
@@ -55,6 +69,16 @@ class RecurrentSeq2Seq(CellByName, RecurrentCore):
 
     Attributes
     ----------
+    weights_ : dict of str to ndarray
+        Names of recurrent layers are those below with ``encoder_`` or ``decoder_``
+        before them. Of two directions of the encoder, where the decoder begins is made
+        by ``bridge_h_weight_l0`` (H, 2 H), ``bridge_h_bias_l0`` (H,), the same of c,
+        and so on for each layer. The tables are ``embedding`` and ``target_embedding``.
+        Attention has ``attention_query_weight`` of the scores, if it is "additive" also
+        ``attention_key_weight`` and ``attention_v``, and reads contexts and h side by
+        side with ``attention_combine_weight`` (H, H + outputs of the encoder) and
+        ``attention_combine_bias`` (H,). The head reads that.
+
     source_vocabulary_ : tuple or None
         The token of each id of X, of which id 0 is any other; None where X is numbers
         or ids without a vocabulary.
@@ -111,6 +135,7 @@ class RecurrentSeq2Seq(CellByName, RecurrentCore):
     """
 
     _build = staticmethod(encoder_decoder_network)
+    _found = FittedEncoderDecoder
     _target_of = staticmethod(answers_of)
     # Choices of networks that read the last step of a sequence.
     pooling = tbptt = None
