@@ -25,6 +25,7 @@ if _TYPE_CHECKING:  # for editors, which run no code: what there is in the end
         LSTMClassifier,
         LSTMForecaster,
         LSTMRegressor,
+        LSTMSeq2Seq,
         LSTMStepRegressor,
         LSTMTagger,
         RNNClassifier,
@@ -46,6 +47,7 @@ _TASKS = {
     "DetectorState": "scoring",
     "LSTMAnomalyDetector": "anomaly_detector",
     "LSTMForecaster": "forecaster",
+    "LSTMSeq2Seq": "seq2seq",
     "LSTMStepRegressor": "step_regressor",
     "LSTMTagger": "tagger",
 }
@@ -67,6 +69,7 @@ __all__ = [
     "LSTMClassifier",
     "LSTMForecaster",
     "LSTMRegressor",
+    "LSTMSeq2Seq",
     "LSTMStepRegressor",
     "LSTMTagger",
     "RNNClassifier",
