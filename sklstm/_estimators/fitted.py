@@ -128,7 +128,7 @@ class Fitted:
     @cached_property
     def _weights(self):
         network = self.make_network()
-        weight, bias = self.head(network.views(self.parameters)["head"])
+        weight, bias = self.head(network)
         weights = torch_weights(network, self.parameters)
         weights |= {"head_weight": weight, "head_bias": bias, **self.paths}
         for array in weights.values():
@@ -150,9 +150,9 @@ class Fitted:
         with self.network() as network:
             return dict(zip(names, network.layers[-1].scores, strict=True))
 
-    def head(self, views):
+    def head(self, network):
         """Weight (K, H) and bias (K,) of the head, in the units of its outputs."""
-        return self.target.head_in_units(views["w"].T.copy(), views["b"].copy())
+        return self.target.head_in_units(*network.head(self.parameters))
 
 
 class _NetworkInUse:

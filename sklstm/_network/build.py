@@ -9,6 +9,7 @@ from .layers.every_step import EveryStep
 from .layers.pooling import Last, Pooling
 from .layers.recurrent import Recurrent
 from .layers.repeat import Repeat
+from .layers.softmax import Softmax
 from .layers.standardize import Standardize
 from .layers.windows import LastSteps, Windows
 from .network import Network
@@ -109,6 +110,33 @@ def every_step_network(
     ]
     if crf:
         end.append(CRF("crf", n_outputs, dtype, allowed))
+    return Network([*body, *end])
+
+
+def language_model_network(
+    n_features, hidden_layer_sizes, n_outputs, dtype, cell="lstm", dropout=0.0,
+    recurrent_dropout=0.0, embedding=None, tied=False,
+):  # fmt: skip
+    """Recurrent layers that read tokens, and a head over the vocabulary that reads each
+    of their steps.
+
+    `embedding` is as in `input_layers`, of one column. With `tied` its table is the
+    weights of the head, for which the uppermost layer has as many units as a row.
+    """
+    embedding = {**embedding, "shared": tied}
+    body, n_inputs = input_layers(n_features, dtype, embedding, dropout)
+    lowest = body[0]
+    body += recurrent_layers(
+        n_inputs, hidden_layer_sizes, dtype, cell, dropout=dropout,
+        recurrent_dropout=recurrent_dropout, reads_data=not embedding["trainable"],
+    )  # fmt: skip
+    width = body[-1].n_outputs
+    if dropout:
+        body.append(StepDropout("head.dropout", width, dtype, dropout))
+    end = [
+        EveryStep("every_step", width, width, dtype),
+        Softmax("head", width, n_outputs, dtype, tied=lowest if tied else None),
+    ]
     return Network([*body, *end])
 
 

@@ -55,7 +55,11 @@ class Network:
             for key, shape in layer.shapes.items()
         }
         self.layout = Layout(shapes)
-        self.tables = next((part for part in self.body if part.has_tables), None)
+        self.embedding = next((part for part in self.body if part.has_tables), None)
+        # those of which a minibatch has some rows
+        self.tables = self.embedding
+        if self.embedding is not None and self.embedding.shared:
+            self.tables = None
         n_in_tables = self.tables and sum(map(math.prod, self.tables.shapes.values()))
         self.dense = slice(n_in_tables or 0, None)
         widest = max(
@@ -93,6 +97,12 @@ class Network:
             if layer.shapes
         }
 
+    @staticmethod
+    def _parameters_of(layer, views):
+        """Of all views those of a layer, and of the layer that it shares with."""
+        own = views.get(layer.name)
+        return own if layer.shares is None else {**views[layer.shares], **own}
+
     def initialize(self, rng, outputs, **options):
         """A new parameter vector; arguments are those of `InitialValues`."""
         parameters = aligned_empty((self.layout.size,), self.dtype)
@@ -100,6 +110,11 @@ class Network:
         for layer in self.layers:
             layer.initialize(views.get(layer.name), rng, begin)
         return parameters
+
+    def head(self, parameters):
+        """Weight and bias of the head, by `torch.nn.Linear`."""
+        head = next(layer for layer in self.layers if layer.name == "head")
+        return head.as_linear(self._parameters_of(head, self.views(parameters)))
 
     def weight_mask(self):
         """1 where the parameter vector holds a weight, 0 where it holds a bias or a
@@ -117,7 +132,8 @@ class Network:
             self._viewed = parameters, self.views(parameters)
         views, n_threads = self._viewed[1], n_threads_for(parameters)
         for layer in self.layers:
-            layer.load(views.get(layer.name), backward=backward, n_threads=n_threads)
+            weights = self._parameters_of(layer, views)
+            layer.load(weights, backward=backward, n_threads=n_threads)
 
     # ---- training --------------------------------------------------------------
 
@@ -203,7 +219,8 @@ class Network:
         self._gradient[self.dense] = 0
         d_y = d_output
         for layer, tape in zip(reversed(self.layers), reversed(tapes), strict=True):
-            d_y = layer.backward(d_y, tape, self._gradient_views.get(layer.name))
+            d_weights = self._parameters_of(layer, self._gradient_views)
+            d_y = layer.backward(d_y, tape, d_weights)
         return self._gradient
 
     @property
