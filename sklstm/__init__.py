@@ -24,6 +24,7 @@ if _TYPE_CHECKING:  # for editors, which run no code: what there is in the end
         LSTMAnomalyDetector,
         LSTMClassifier,
         LSTMForecaster,
+        LSTMLanguageModel,
         LSTMRegressor,
         LSTMStepRegressor,
         LSTMTagger,
@@ -46,6 +47,7 @@ _TASKS = {
     "DetectorState": "scoring",
     "LSTMAnomalyDetector": "anomaly_detector",
     "LSTMForecaster": "forecaster",
+    "LSTMLanguageModel": "language_model",
     "LSTMStepRegressor": "step_regressor",
     "LSTMTagger": "tagger",
 }
@@ -66,6 +68,7 @@ __all__ = [
     "LSTMAnomalyDetector",
     "LSTMClassifier",
     "LSTMForecaster",
+    "LSTMLanguageModel",
     "LSTMRegressor",
     "LSTMStepRegressor",
     "LSTMTagger",
