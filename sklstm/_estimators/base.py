@@ -152,7 +152,7 @@ class RecurrentCore(CallbackSupport, Versioned, BaseEstimator):
 
     @property
     def _truncation(self):
-        """The last steps of a sequence that the network goes back over, None for all."""
+        """Steps of a sequence that the network goes back over, None for all."""
         return self.tbptt
 
     @property

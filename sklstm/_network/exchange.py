@@ -23,10 +23,10 @@ def torch_weights(network, parameters):
 def tables_of(network, parameters):
     """Copies of the tables of an embedding: `embedding`, or of several embedding_0 and
     so on, by the number of the column."""
-    if network.embedding is None:
+    if network.tables is None:
         return {}
-    tables = network.views(parameters)[network.embedding.name]
-    names = [f"embedding_{column}" for column in network.embedding.columns]
+    tables = network.views(parameters)[network.tables.name]
+    names = [f"embedding_{column}" for column in network.tables.columns]
     if len(names) == 1:
         names = ["embedding"]
     return {name: table.copy() for name, table in zip(names, tables.values())}

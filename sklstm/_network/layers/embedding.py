@@ -29,8 +29,8 @@ class Embedding(Layer):
     and of every id beyond the table.
 
     Of a gradient only the rows that the batch has are written: `touched` says which. It
-    is the network that lets them begin at zero. A table that a head reads too, `shared`,
-    is a parameter like others.
+    is the network that lets them begin at zero. A table that a head reads too
+    (`shared`) is a parameter like others.
     """
 
     gives_steps = True
@@ -45,7 +45,7 @@ class Embedding(Layer):
         n_outputs = self.n_embedded + len(self.numbers)
         super().__init__(name, n_inputs, n_outputs, dtype)
         self.trainable = trainable
-        self.shared = shared  # with a head, whose gradient is of all rows
+        self.shared = shared
         self.keys = [f"w{column}" for column in columns]
         self.shapes = dict(zip(self.keys, zip(rows, widths)))
         # of one table alone nothing is copied: the next layer follows its rows

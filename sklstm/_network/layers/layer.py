@@ -20,6 +20,7 @@ class Layer:
     gives_steps = False  # whether it hands on `Steps`
     has_sums = False  # whether it keeps running sums over the steps
     has_tables = False  # whether its parameters are tables, of which batches have rows
+    shared = False  # whether another layer reads its parameters too
     shares = None  # name of the layer whose parameters it reads beside its own
     directions = ()  # of a recurrent layer, its one or two `Recurrent`
 
