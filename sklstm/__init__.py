@@ -26,6 +26,7 @@ if _TYPE_CHECKING:  # for editors, which run no code: what there is in the end
         LSTMForecaster,
         LSTMLanguageModel,
         LSTMRegressor,
+        LSTMSeq2Seq,
         LSTMStepRegressor,
         LSTMTagger,
         RNNClassifier,
@@ -48,6 +49,7 @@ _TASKS = {
     "LSTMAnomalyDetector": "anomaly_detector",
     "LSTMForecaster": "forecaster",
     "LSTMLanguageModel": "language_model",
+    "LSTMSeq2Seq": "seq2seq",
     "LSTMStepRegressor": "step_regressor",
     "LSTMTagger": "tagger",
 }
@@ -70,6 +72,7 @@ __all__ = [
     "LSTMForecaster",
     "LSTMLanguageModel",
     "LSTMRegressor",
+    "LSTMSeq2Seq",
     "LSTMStepRegressor",
     "LSTMTagger",
     "RNNClassifier",

@@ -156,6 +156,11 @@ class RecurrentCore(CallbackSupport, Versioned, BaseEstimator):
         return self.tbptt
 
     @property
+    def _embedding_dim(self):
+        """Length of the rows of ids, or lengths, None where nothing is ids."""
+        return self.embedding_dim
+
+    @property
     def _holds_out(self):
         """Whether a fit sets samples aside, or is given some beside those of X."""
         return self.early_stopping
@@ -273,7 +278,7 @@ class RecurrentCore(CallbackSupport, Versioned, BaseEstimator):
         if not incremental:
             warn_of_one_step(given.X, type(self).__name__)
         if before is None:
-            if self.embedding_dim is None:
+            if self._embedding_dim is None:
                 hint(given.X, type(self).__name__)
             target = reader.fit(given.y, given.weight, classes, incremental)
             rng = self._begin(target)

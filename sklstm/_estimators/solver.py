@@ -279,7 +279,7 @@ def losses_at_start(
             rows = samples.data, samples.starts[some], samples.lengths[some]
             target = samples.target[some]
             raw = network.predict_of(rows, target)
-            of_network, _ = loss.value_and_gradient(network.for_loss(raw), target)
+            of_network = loss.value(network.for_loss(raw), target)
         of_network = of_network if np.isfinite(of_network) else np.inf
     of_penalty = 0.0
     if penalty is not None:
