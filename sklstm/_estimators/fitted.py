@@ -29,6 +29,9 @@ class Fitted:
     into predictions. A fit makes a new one, so that whoever has one has it whole.
     """
 
+    # Whether `outputs_of` needs the target, beside what the network makes of it.
+    reads_target = False
+
     # What makes a network, and its arguments beside the sizes of input and output.
     build: Callable
     architecture: dict

@@ -44,12 +44,15 @@ from .task_parameters import LanguageModeling
 
 # A step is one token.
 TOKEN = Features(1, 1, None, None)
+UNKNOWN_ID = 0
 # Where exp(-score) is no number any more.
 LARGEST_LOG = math.log(np.finfo(np.float64).max)
 
 
 class FittedLanguageModel(Fitted):
     """What a fit on documents has found."""
+
+    reads_target = True
 
     def outputs_of(self, network, rows, target):
         log_p = log_probabilities(network, rows, target)
@@ -345,9 +348,7 @@ class RecurrentLanguageModel(CellByName, BaseRecurrent):
         return given, held_out
 
     def _auto_batch_size(self, n_samples):
-        if self.contiguous:  # streams, of at least some segments
-            return min(32, max(1, n_samples // 16))
-        return super()._auto_batch_size(n_samples)
+        return min(32, max(1, n_samples // 16))
 
     def _epochs_of_plan(self, n_samples, batch_size, X):
         if self.tbptt is not None:
@@ -657,37 +658,25 @@ class RecurrentLanguageModel(CellByName, BaseRecurrent):
         .. [Holtzman2020] A. Holtzman, J. Buys, L. Du, M. Forbes and Y. Choi, "The
            Curious Case of Neural Text Degeneration", ICLR 2020.
         """
-        check_scalar(n_tokens, "n_tokens", Integral, min_val=1)
-        check_scalar(n, "n", Integral, min_val=1)
-        check_scalar(temperature, "temperature", Real, min_val=0)
-        if top_k is not None:
-            check_scalar(top_k, "top_k", Integral, min_val=1)
-        if top_p is not None:
-            check_scalar(
-                top_p, "top_p", Real, min_val=0, max_val=1, include_boundaries="right"
-            )
-        if not math.isfinite(temperature):
-            raise ValueError(f"temperature must be finite, got {temperature}.")
+        _check_sampling(n_tokens, temperature, top_k, top_p, n)
         fitted = fitted_of(self)
-        mark = fitted.target.mark
-        ids = np.append(mark, self._documents(fitted, [prefix], "prefix")[0])
+        target = fitted.target
+        ids = np.append(target.mark, self._documents(fitted, [prefix], "prefix")[0])
         seed = int(check_random_state(random_state).randint(2**31))
+        allowed = np.arange(target.n_outputs) != UNKNOWN_ID
         with fitted.network() as network:
-            states = tuple(network.initial_states(1))
+            states = network.initial_states(1)
             for token in ids[:-1]:
                 _, states, _ = network.step(np.array([[token]]), states, None)
-            states = tuple(
-                tuple(np.repeat(part, n, axis=0) for part in layer) for layer in states
-            )
+            states = [tuple(np.repeat(part, n, axis=0) for part in layer)
+                      for layer in states]  # fmt: skip
             found, lengths = sample_in_numpy(
                 network, states, np.full(n, ids[-1]), int(n_tokens), seed=seed,
                 streams=np.arange(n), temperature=float(temperature), top_k=top_k,
-                top_p=top_p, stop_id=mark, banned=[0],
+                top_p=top_p, stop=target.mark, allowed=allowed,
             )  # fmt: skip
-        return [
-            fitted.target.texts(row[:length])
-            for row, length in zip(found.tolist(), lengths)
-        ]
+        found = [row[:length] for row, length in zip(found.tolist(), lengths)]
+        return [target.text([id for id in row if id != target.mark]) for row in found]
 
     # ---- hidden states -------------------------------------------------------------
 
@@ -734,6 +723,20 @@ def _next_tokens(network, X, state):
     """log p of the token after each sequence (n, V)."""
     last = network.last_outputs(*X._as_rows(), state and state.layers)
     return network.for_loss(last).log_probabilities(), None
+
+
+def _check_sampling(n_tokens, temperature, top_k, top_p, n):
+    check_scalar(n_tokens, "n_tokens", Integral, min_val=1)
+    check_scalar(n, "n", Integral, min_val=1)
+    check_scalar(temperature, "temperature", Real, min_val=0)
+    if not math.isfinite(temperature):
+        raise ValueError(f"temperature must be finite, got {temperature}.")
+    if top_k is not None:
+        check_scalar(top_k, "top_k", Integral, min_val=1)
+    if top_p is not None:
+        check_scalar(
+            top_p, "top_p", Real, min_val=0, max_val=1, include_boundaries="right"
+        )
 
 
 def _ids_of_step(tokens, n, target):

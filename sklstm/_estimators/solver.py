@@ -224,7 +224,9 @@ def held_out_score(fitted, held_out):
     """Parameters to the score and the loss on the samples that are held out."""
     network = fitted.make_network()
     rows, y, weight = fitted.examples(held_out)
-    target = fitted.target.encode(y) if network.reads_target else None
+    target = None
+    if network.reads_target or fitted.reads_target:
+        target = fitted.target.encode(y)
     score_of = fitted.target.scorer(y, weight)
 
     def score(parameters):

@@ -365,8 +365,7 @@ class LanguageModeling:
     batch_size = Parameter("auto", integer() | options("auto")).means("""
         Documents in a minibatch, at the most all of them; with ``contiguous=True``
         streams, at the most as many as the text has segments. "auto" is a sixteenth of
-        all, but 8 to 32 documents, or up to 32 streams; up to 32 documents are not
-        divided.
+        the documents, or of the segments, up to 32.
         """)
 
     shuffle = Parameter(True, FLAG).means("""

@@ -16,51 +16,54 @@ ROUNDS, LOW = 10, np.uint64(0xFFFFFFFF)
 
 def sample_in_numpy(
     network, states, first_ids, length, *, seed, streams, temperature=1.0, top_k=None,
-    top_p=None, stop_id=None, banned=(),
+    top_p=None, stop=None, allowed,
 ):  # fmt: skip
     """Ids (n, length) that follow on `first_ids` (n,), and how many of each there are
-    (n,): up to the first `stop_id`, which is not among them; -1 stands behind.
+    (n,): up to `stop`, which is the last where it is drawn; -1 stands behind.
 
     `states` are those before the first ids, as of `Network.initial_states`, `streams`
-    (n,) the numbers of the samples. The token of the largest log p / temperature + g
-    is taken, of those that `banned`, top_k and top_p leave, with g of Gumbel's
-    distribution: a draw with the probabilities p^(1 / temperature), normalised.
+    (n,) the numbers of the samples. With g of Gumbel's distribution the token of the
+    largest log p / temperature + g is taken, of those that are `allowed` (V,) and that
+    top_k and top_p leave: a draw with the probabilities p^(1 / temperature).
     """
     n = len(first_ids)
     ids, lengths = np.full((n, length), -1, np.intp), np.full(n, length, np.intp)
     rows, x, streams = np.arange(n), np.asarray(first_ids), np.asarray(streams)
-    banned = list(banned)
     for step in range(length):
         log_p, states, _ = network.step(x[:, np.newaxis], states, None)
-        log_p[:, banned] = -np.inf
+        log_p[:, ~allowed] = -np.inf
         if temperature > GREEDY:
-            scaled = log_p / temperature
-            log_p = kept(scaled, top_k, top_p)
+            log_p = kept(log_p / temperature, top_k, top_p)
             log_p += gumbel(seed, streams, step, log_p.shape[1])
         x = log_p.argmax(axis=1)  # the first of equal ones
-        going_on = np.flatnonzero(x != stop_id)
+        ids[rows, step] = x
+        if stop is None:
+            continue
+        lengths[rows[x == stop]] = step + 1
+        going_on = np.flatnonzero(x != stop)
         if len(going_on) < len(x):
-            lengths[np.delete(rows, going_on)] = step
             rows, x, streams = rows[going_on], x[going_on], streams[going_on]
             states = tuple(tuple(part[going_on] for part in layer) for layer in states)
-            if not len(rows):
-                break
-        ids[rows, step] = x
+        if not len(rows):
+            break
     return ids, lengths
 
 
 def kept(scaled, top_k, top_p):
-    """Logarithms of weights (n, V), of all but the `top_k` largest and, of these, the
-    fewest that have a share of `top_p`, -inf."""
+    """Logarithms of weights (n, V): of all but the `top_k` largest and, of these, the
+    fewest that have a share of `top_p`, -inf. Of equal ones the first are kept."""
     if top_k is None and top_p is None:
         return scaled
     result = np.full_like(scaled, -np.inf)
     for row, out in zip(scaled, result):
-        order = np.argsort(-row, kind="stable")[:top_k]  # of equal ones the first
+        order = np.argsort(-row, kind="stable")[:top_k]
         if top_p is not None:
-            sums = np.cumsum(np.exp(row[order] - row[order[0]]))
-            before = np.concatenate([[0.0], sums[:-1]])
-            order = order[before < top_p * sums[-1]]
+            weights = np.exp(row - row[order[0]])
+            falling = weights[order]
+            # one chain, in the order of the ids or, of some tokens, of their weights
+            total = np.cumsum(weights if top_k is None else falling)[-1]
+            before = np.concatenate([[0.0], np.cumsum(falling)[:-1]])
+            order = order[before < top_p * total]
         out[order] = row[order]
     return result
 

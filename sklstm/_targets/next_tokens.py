@@ -169,13 +169,8 @@ class NextTokens:
         """The id that documents begin and end with."""
         return self.vocabulary.mark
 
-    def rows(self, documents):
-        """What a network reads of valid documents, and the targets."""
-        ids, offsets = self.vocabulary.encode(documents)
-        return read_tokens(ids, offsets, self.mark)
-
-    def texts(self, ids):
-        """Tokens of ids as they are shown: characters as one text."""
+    def text(self, ids):
+        """The document of these ids: its tokens, characters as one text."""
         tokens = self.vocabulary.decode(ids)
         if self.level == "char" and all(isinstance(token, str) for token in tokens):
             return "".join(tokens)
