@@ -360,16 +360,19 @@ cdef int check_offsets(
 
 
 cdef int check_batch(
-    const double[:, ::1] x, const Py_ssize_t[::1] offsets,
+    const double[:, ::1] x, const Py_ssize_t[::1] starts, const Py_ssize_t[::1] n_steps,
     const Py_ssize_t[::1] labels, const Py_ssize_t[::1] label_offsets, int n_threads,
 ) except -1:
-    """Outputs, labels and offsets that belong together."""
-    cdef Py_ssize_t B = offsets.shape[0] - 1, k
-    if x.shape[1] < 1 or B < 0:
-        raise ValueError("There is no output for the blank, or there are no offsets.")
+    """Outputs, labels and places that belong together."""
+    cdef Py_ssize_t B = starts.shape[0], N = x.shape[0], k
+    if x.shape[1] < 1 or n_steps.shape[0] != B:
+        raise ValueError("There is no output for the blank, or not a length for each.")
     if n_threads < 1:
         raise ValueError(f"n_threads is {n_threads}.")
-    check_offsets(offsets, B, x.shape[0], "steps")
+    for k in range(B):
+        # a difference, because a sum may overflow
+        if not 0 <= n_steps[k] <= N or not 0 <= starts[k] <= N - n_steps[k]:
+            raise ValueError(f"Sequence {k} has rows that there are not.")
     check_offsets(label_offsets, B, labels.shape[0], "labels")
     for k in range(labels.shape[0]):
         if not 0 <= labels[k] < x.shape[1] - 1:
@@ -382,13 +385,13 @@ cdef Py_ssize_t in_lines(Py_ssize_t n) noexcept:
 
 
 cdef Py_ssize_t size_of_thread(
-    Py_ssize_t K, const Py_ssize_t[::1] offsets, const Py_ssize_t[::1] label_offsets,
+    Py_ssize_t K, const Py_ssize_t[::1] n_steps, const Py_ssize_t[::1] label_offsets,
     bint all_cells,
 ) noexcept:
     """Elements of memory that one thread needs for any of the sequences."""
     cdef Py_ssize_t b, T, W, size = 0
-    for b in range(offsets.shape[0] - 1):
-        T = offsets[b + 1] - offsets[b]
+    for b in range(n_steps.shape[0]):
+        T = n_steps[b]
         W = 2 * (label_offsets[b + 1] - label_offsets[b]) + 1 + 2 * MARGIN
         size = max(size, (T if all_cells else 2) * W + 6 * W + T + K)
     return in_lines(size)
@@ -396,13 +399,15 @@ cdef Py_ssize_t size_of_thread(
 
 def scratch_size(
     Py_ssize_t K,
-    const Py_ssize_t[::1] offsets,        # IN (B + 1,)
+    const Py_ssize_t[::1] n_steps,        # IN (B,)
     const Py_ssize_t[::1] label_offsets,  # IN (B + 1,)
     int n_threads=1,
     bint gradient=False,                  # for `log_likelihood` with gradients, `align`
 ):
     """Elements of scratch memory that `log_likelihood` or `align` need."""
-    return n_threads * size_of_thread(K, offsets, label_offsets, gradient)
+    if label_offsets.shape[0] != n_steps.shape[0] + 1:
+        raise ValueError("There are not labels for each sequence.")
+    return n_threads * size_of_thread(K, n_steps, label_offsets, gradient)
 
 
 cdef int check_scratch(const double[::1] scratch, Py_ssize_t size) except -1:
@@ -414,7 +419,8 @@ cdef int check_scratch(const double[::1] scratch, Py_ssize_t size) except -1:
 cdef struct Task:
     Py_ssize_t K
     const double* x
-    const Py_ssize_t* offsets
+    const Py_ssize_t* starts
+    const Py_ssize_t* n_steps
     const Py_ssize_t* labels
     const Py_ssize_t* label_offsets
     const double* weight
@@ -424,13 +430,14 @@ cdef struct Task:
 
 
 cdef Task task_of(
-    const double[:, ::1] x, const Py_ssize_t[::1] offsets,
+    const double[:, ::1] x, const Py_ssize_t[::1] starts, const Py_ssize_t[::1] n_steps,
     const Py_ssize_t[::1] labels, const Py_ssize_t[::1] label_offsets,
 ) noexcept:
     cdef Task task
     task.K = x.shape[1]
     task.x = &x[0, 0] if x.shape[0] else NULL
-    task.offsets, task.label_offsets = &offsets[0], &label_offsets[0]
+    task.starts, task.n_steps = &starts[0], &n_steps[0]
+    task.label_offsets = &label_offsets[0]
     task.labels = &labels[0] if labels.shape[0] else NULL
     task.weight = task.values = task.d_x = NULL
     task.spans = NULL
@@ -438,8 +445,9 @@ cdef Task task_of(
 
 
 def log_likelihood(
-    const double[:, ::1] outputs,         # IN (N, K), one sequence after the other
-    const Py_ssize_t[::1] offsets,        # IN (B + 1,) first row of each, and N
+    const double[:, ::1] outputs,         # IN (N, K)
+    const Py_ssize_t[::1] starts,         # IN (B,) first row of each sequence
+    const Py_ssize_t[::1] n_steps,        # IN (B,)
     const Py_ssize_t[::1] labels,         # IN (M,) below K - 1, which is the blank
     const Py_ssize_t[::1] label_offsets,  # IN (B + 1,)
     const double[::1] weight,             # IN (B,)
@@ -453,20 +461,27 @@ def log_likelihood(
     Where no path leads to the labels the value is -inf and the gradient 0, where
     outputs of a sequence are NaN or inf, or all of a step are -inf, they are NaN and 0.
     """
-    cdef Py_ssize_t B = offsets.shape[0] - 1, b, of_thread
+    cdef Py_ssize_t B = starts.shape[0], b, of_thread, row = 0
     cdef bint gradient = d_outputs is not None
-    check_batch(outputs, offsets, labels, label_offsets, n_threads)
+    check_batch(outputs, starts, n_steps, labels, label_offsets, n_threads)
     if weight.shape[0] != B or values.shape[0] != B:
         raise ValueError("weight and values do not have an element for each sequence.")
     if gradient and (
         d_outputs.shape[0] != outputs.shape[0] or d_outputs.shape[1] != outputs.shape[1]
     ):
         raise ValueError("The gradient is not of the shape of the outputs.")
+    if gradient:  # of each row one sequence has it
+        for b in range(B):
+            if starts[b] != row:
+                raise ValueError(f"Sequence {b} does not begin where others have ended.")
+            row += n_steps[b]
+        if row != outputs.shape[0]:
+            raise ValueError("There are rows of no sequence.")
     if B == 0:
         return
-    of_thread = size_of_thread(outputs.shape[1], offsets, label_offsets, gradient)
+    of_thread = size_of_thread(outputs.shape[1], n_steps, label_offsets, gradient)
     check_scratch(scratch, n_threads * of_thread)
-    cdef Task task = task_of(outputs, offsets, labels, label_offsets)
+    cdef Task task = task_of(outputs, starts, n_steps, labels, label_offsets)
     task.weight, task.values = &weight[0], &values[0]
     task.d_x = &d_outputs[0, 0] if gradient and outputs.shape[0] else NULL
     cdef double* work = &scratch[0]
@@ -475,7 +490,7 @@ def log_likelihood(
 
 
 cdef double learn(const Task* task, Py_ssize_t b, double* work) noexcept nogil:
-    cdef Py_ssize_t K = task.K, first = task.offsets[b], T = task.offsets[b + 1] - first
+    cdef Py_ssize_t K = task.K, first = task.starts[b], T = task.n_steps[b]
     cdef Py_ssize_t L = task.label_offsets[b + 1] - task.label_offsets[b]
     cdef Py_ssize_t W = 2 * L + 1 + 2 * MARGIN
     cdef Lattice g
@@ -501,8 +516,9 @@ cdef double learn(const Task* task, Py_ssize_t b, double* work) noexcept nogil:
 
 
 def align(
-    const double[:, ::1] outputs,         # IN (N, K), one sequence after the other
-    const Py_ssize_t[::1] offsets,        # IN (B + 1,)
+    const double[:, ::1] outputs,         # IN (N, K)
+    const Py_ssize_t[::1] starts,         # IN (B,)
+    const Py_ssize_t[::1] n_steps,        # IN (B,)
     const Py_ssize_t[::1] labels,         # IN (M,)
     const Py_ssize_t[::1] label_offsets,  # IN (B + 1,)
     double[::1] scratch,
@@ -516,15 +532,15 @@ def align(
     Of equal paths it is the one that is further behind at its last step, then at the
     one before, and so on. Where there is none, as in `log_likelihood`, steps are -1.
     """
-    cdef Py_ssize_t B = offsets.shape[0] - 1, b, of_thread
-    check_batch(outputs, offsets, labels, label_offsets, n_threads)
+    cdef Py_ssize_t B = starts.shape[0], b, of_thread
+    check_batch(outputs, starts, n_steps, labels, label_offsets, n_threads)
     if values.shape[0] != B or spans.shape[0] != labels.shape[0] or spans.shape[1] != 2:
         raise ValueError("spans and values are not of the labels and sequences.")
     if B == 0:
         return
-    of_thread = size_of_thread(outputs.shape[1], offsets, label_offsets, True)
+    of_thread = size_of_thread(outputs.shape[1], n_steps, label_offsets, True)
     check_scratch(scratch, n_threads * of_thread)
-    cdef Task task = task_of(outputs, offsets, labels, label_offsets)
+    cdef Task task = task_of(outputs, starts, n_steps, labels, label_offsets)
     task.values, task.spans = &values[0], &spans[0, 0] if labels.shape[0] else NULL
     cdef double* work = &scratch[0]
     for b in prange(B, nogil=True, schedule="dynamic", num_threads=n_threads):
@@ -532,7 +548,7 @@ def align(
 
 
 cdef double best_path(const Task* task, Py_ssize_t b, double* work) noexcept nogil:
-    cdef Py_ssize_t K = task.K, first = task.offsets[b], T = task.offsets[b + 1] - first
+    cdef Py_ssize_t K = task.K, first = task.starts[b], T = task.n_steps[b]
     cdef Py_ssize_t L = task.label_offsets[b + 1] - task.label_offsets[b]
     cdef Py_ssize_t W = 2 * L + 1 + 2 * MARGIN, t, s, lo = 0, hi = 0, i
     cdef Py_ssize_t* spans = task.spans + 2 * task.label_offsets[b]
