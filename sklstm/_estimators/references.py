@@ -46,11 +46,15 @@ REFERENCES = """
    Networks for Anomaly Detection in Time Series", ESANN 2015.
 .. [Malhotra2016] P. Malhotra et al., "LSTM-based Encoder-Decoder for Multi-sensor
    Anomaly Detection", ICML 2016 Anomaly Detection Workshop, arXiv:1607.00148.
+.. [Mikolov2010] T. Mikolov, M. Karafiát, L. Burget, J. Černocký and S. Khudanpur,
+   "Recurrent Neural Network Based Language Model", Interspeech 2010.
 .. [Park2022] Y. Park, D. Maddix, F.-X. Aubet, K. Kan, J. Gasthaus and Y. Wang,
    "Learning Quantile Functions without Quantile Crossing for Distribution-free Time
    Series Forecasting", AISTATS 2022.
 .. [Pascanu2013] R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training
    recurrent neural networks", ICML 2013.
+.. [Press2017] O. Press and L. Wolf, "Using the Output Embedding to Improve Language
+   Models", EACL 2017.
 .. [Salinas2020] D. Salinas, V. Flunkert, J. Gasthaus and T. Januschowski, "DeepAR:
    Probabilistic Forecasting with Autoregressive Recurrent Networks", International
    Journal of Forecasting 36(3), 2020.

@@ -315,6 +315,83 @@ class Anomalies:
         """)
 
 
+class LanguageModeling:
+    """What a language model has besides."""
+
+    level = Parameter("word", options("word", "char")).means(r"""
+        What the tokens of a text are: words and punctuation (``r"\w+|[^\w\s]"``, case
+        kept), or characters. Documents that are lists hold their tokens already.
+        """)
+
+    min_count = Parameter("auto", integer() | options("auto")).means("""
+        How often a token has to be in X to be one of the vocabulary. What is rarer is
+        "<unk>", the unknown token, and so learnt. "auto" is 2 for words, also of
+        documents that are lists, and 1 for characters.
+        """)
+
+    max_tokens = Parameter(None, integer() | NONE).means("""
+        How many tokens the vocabulary has at most, the most frequent ones, beside
+        "<unk>".
+        """)
+
+    embedding_dim = Parameter(64, integer()).means("""
+        Length of the row of numbers that stands for each token [Bengio2003]_; it is
+        trained with the network, which reads it.
+        """)
+
+    tie_weights = Parameter(False, FLAG).means("""
+        Whether the rows of the tokens are the weights of the head too [Press2017]_: as
+        many parameters less, and often a better model. `embedding_dim` has to be the
+        size of the last layer. As those of a table, `alpha` does not reach them.
+        """)
+
+    contiguous = Parameter(False, FLAG).means("""
+        Whether all documents are one text, in their order [Mikolov2010]_. In training
+        it is cut into `batch_size` streams that are read side by side, whose states go
+        on from each segment of `tbptt` steps to the next, also from a document into the
+        one after it, and begin at zero in each epoch. In :meth:`score` and
+        :meth:`perplexity` the state goes on through all of X. False begins each
+        document anew. It may be set after a fit, for these two.
+        """)
+
+    tbptt = Parameter(64, integer() | NONE).means("""
+        Truncated back-propagation through time [Williams1990]_: documents, or streams,
+        are read in segments of so many steps. Each is an update of the weights, and
+        begins with the states that the one before has ended with, to which gradients
+        do not go back. Of a minibatch the documents that have ended are not in later
+        segments. None reads documents as a whole.
+        """)
+
+    batch_size = Parameter("auto", integer() | options("auto")).means("""
+        Documents in a minibatch, at the most all of them; with ``contiguous=True``
+        streams, at the most as many as the text has segments. "auto" is a sixteenth of
+        the documents, or of the segments, up to 32.
+        """)
+
+    shuffle = Parameter(True, FLAG).means("""
+        Whether to take the documents in another order in each epoch. No effect with
+        ``contiguous=True``.
+        """)
+
+    max_iter = Parameter("auto", integer() | options("auto")).means("""
+        Epochs at the most, with "cosine" all that there are: passes over the documents.
+        With "lbfgs" iterations, each of one or more passes. "auto" is 100, but with
+        "cosine" as many as make 2500 updates, and 10 at the least.
+        """)
+
+    early_stopping = Parameter(False, FLAG).means("""
+        Whether to set a part of the documents aside, to stop when neither the score on
+        them (see `validation_scores_`) nor the loss improves, and to keep the weights
+        that scored best. With ``contiguous=True`` it is the last part of the text. With
+        `groups` passed to :meth:`fit`, whole groups are set aside. Not for "lbfgs".
+        """)
+
+    validation_fraction = Parameter(0.1, number(0, 1, closed="neither")).means("""
+        The part set aside, unless `X_val` is passed to :meth:`fit`: of the documents,
+        with `groups` of the groups, with ``contiguous=True`` of the segments.
+        """)
+
+
 class Answering:
     """What an encoder-decoder has besides."""
 
