@@ -143,6 +143,13 @@ OF_ANOMALIES = {
 }
 
 
+# test_seq2seq_errors.py has invalid values of them
+OF_ANSWERS = {
+    "attention", "target_embedding_dim", "level", "min_count", "beam_size",
+    "length_penalty", "max_length",
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "Estimator, name, value",
     [
@@ -166,7 +173,7 @@ def test_every_parameter_has_a_constraint_and_an_invalid_value_here():
     own = {
         "class_weight", "loss", "quantile", "huber_delta", "forget_bias", "peephole",
         "activation", "cell", "crf", "constraints", "unlabeled", *OF_FORECASTS,
-        *OF_ANOMALIES,
+        *OF_ANOMALIES, *OF_ANSWERS,
     }  # fmt: skip
     # choices of networks that read whole sequences
     of_wholes = {"pooling", "tbptt", "bidirectional"}
@@ -174,7 +181,7 @@ def test_every_parameter_has_a_constraint_and_an_invalid_value_here():
     of_ids |= {"categorical_features"}
     values = [getattr(sklstm, name) for name in sklstm.__all__]
     public = [value for value in values if hasattr(value, "_parameter_constraints")]
-    assert len(public) == 10
+    assert len(public) == 11
     for estimator in public:
         names = set(estimator().get_params())
         assert names == set(estimator._parameter_constraints)
