@@ -1,96 +1,132 @@
-"""Generation: tokens drawn one after the other from what a network says of the next.
+"""Tokens from a language model, each of which it reads before the next.
 
-A draw is a function of what it is for: the seed, the number of the sample, the step and
-the token. So a sample is the same whatever is drawn beside it.
+A draw is the largest of log p / temperature + Gumbel noise (Gumbel 1954), and the noise
+of a token at a step of a sample is a function of these three and a seed. So a sample is
+the same whatever others are drawn beside it.
 """
 
 import numpy as np
 
-# Up to this temperature the most probable token is taken.
-GREEDY = 1e-3
-# Philox 4x32 with 10 rounds (Salmon et al. 2011), as in _random.pyx.
-MULTIPLIERS = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
-WEYL = 0x9E3779B9, 0xBB67AE85
-ROUNDS, LOW = 10, np.uint64(0xFFFFFFFF)
+from .._kernels import effective_n_threads, philox
+
+# From here on down the most probable token is taken, without noise (sampling.h).
+COLD = 1e-3
+
+
+def sample(
+    network, states, first, length, *, seed, streams, temperature=1.0, top_k=None,
+    top_p=None, stop=None, allowed=None,
+):  # fmt: skip
+    """Tokens (n, length), -1 behind the end of a sample, and their numbers (n,).
+
+    Parameters
+    ----------
+    network : Network
+        An embedding of one column, recurrent layers and a `Softmax`, loaded.
+    states : list of tuple of ndarray of shape (n, width)
+        Of each layer, as `network.initial_states` gives them.
+    first : ndarray of shape (n,), intp
+        What is read first.
+    length : int
+        Tokens of a sample at the most.
+    seed : int
+        Below 2^64.
+    streams : ndarray of shape (n,), uint64
+        The number of each sample.
+    temperature : float, default=1.0
+        Zero, and what is no more than `COLD`: the most probable token.
+    top_k : int, default=None
+        How many of the most probable tokens are drawn from; None for all.
+    top_p : float, default=None
+        Drawn from are the fewest tokens that together have this probability.
+    stop : int, default=None
+        The token behind which a sample has ended.
+    allowed : ndarray of shape (V,), bool, default=None
+        Which tokens are drawn at all.
+    """
+    n, V = len(first), network.layers[-1].n_outputs
+    allowed = np.ones(V, bool) if allowed is None else np.asarray(allowed, bool)
+    if not allowed.any():
+        raise ValueError("No token is allowed.")
+    how = {
+        "seed": int(seed),
+        "temperature": float(temperature),
+        "top_k": V if top_k is None else min(int(top_k), V),
+        "top_p": 1.0 if top_p is None else float(top_p),
+        "allowed": allowed.astype(np.uint8),
+        "stop": -1 if stop is None else int(stop),
+    }
+    first = np.ascontiguousarray(first, np.intp)
+    streams = np.ascontiguousarray(streams, np.uint64)
+    tokens = np.full((n, length), -1, np.intp)
+    lengths = np.zeros(n, np.intp)
+    kernels = network.recurrents[0].kernels
+    if kernels is network.kernels:
+        generator = kernels.Generator(
+            network.tables.table, [part.packed for part in network.recurrents],
+            network.layers[-1].packed, V,
+        )  # fmt: skip
+        generator.run(
+            states, first, streams, tokens=tokens, lengths=lengths,
+            n_threads=effective_n_threads(), **how,
+        )  # fmt: skip
+    else:  # products of bfloat16 numbers
+        sample_in_numpy(network, states, first, streams, tokens, lengths, **how)
+    return tokens, lengths
 
 
 def sample_in_numpy(
-    network, states, first_ids, length, *, seed, streams, temperature=1.0, top_k=None,
-    top_p=None, stop=None, allowed,
+    network, states, first, streams, tokens, lengths, *, seed, temperature, top_k,
+    top_p, allowed, stop,
 ):  # fmt: skip
-    """Ids (n, length) that follow on `first_ids` (n,), and how many of each there are
-    (n,): up to `stop`, which is the last where it is drawn; -1 stands behind.
-
-    `states` are those before the first ids, as of `Network.initial_states`, `streams`
-    (n,) the numbers of the samples. With g of Gumbel's distribution the token of the
-    largest log p / temperature + g is taken, of those that are `allowed` (V,) and that
-    top_k and top_p leave: a draw with the probabilities p^(1 / temperature).
-    """
-    n = len(first_ids)
-    ids, lengths = np.full((n, length), -1, np.intp), np.full(n, length, np.intp)
-    rows, x, streams = np.arange(n), np.asarray(first_ids), np.asarray(streams)
-    for step in range(length):
-        log_p, states, _ = network.step(x[:, np.newaxis], states, None)
-        log_p[:, ~allowed] = -np.inf
-        if temperature > GREEDY:
-            log_p = kept(log_p / temperature, top_k, top_p)
-            log_p += gumbel(seed, streams, step, log_p.shape[1])
-        x = log_p.argmax(axis=1)  # the first of equal ones
-        ids[rows, step] = x
-        if stop is None:
-            continue
-        lengths[rows[x == stop]] = step + 1
-        going_on = np.flatnonzero(x != stop)
-        if len(going_on) < len(x):
-            rows, x, streams = rows[going_on], x[going_on], streams[going_on]
-            states = tuple(tuple(part[going_on] for part in layer) for layer in states)
+    """What the kernel does, a step of the network at a time."""
+    rows, read, states = np.arange(len(first)), first, tuple(states)
+    for step in range(tokens.shape[1]):
         if not len(rows):
             break
-    return ids, lengths
+        x = read[:, np.newaxis].astype(network.dtype)
+        log_p, states, _ = network.step(x, states, None)
+        read = np.array(
+            [
+                choose(own, int(stream), step, seed, temperature, top_k, top_p, allowed)
+                for own, stream in zip(log_p, streams[rows])
+            ],
+            dtype=np.intp,
+        )
+        tokens[rows, step] = read
+        lengths[rows] = step + 1
+        left = read != stop
+        rows, read = rows[left], read[left]
+        states = tuple(tuple(part[left] for part in layer) for layer in states)
 
 
-def kept(scaled, top_k, top_p):
-    """Logarithms of weights (n, V): of all but the `top_k` largest and, of these, the
-    fewest that have a share of `top_p`, -inf. Of equal ones the first are kept."""
-    if top_k is None and top_p is None:
-        return scaled
-    result = np.full_like(scaled, -np.inf)
-    for row, out in zip(scaled, result):
-        order = np.argsort(-row, kind="stable")[:top_k]
-        if top_p is not None:
-            weights = np.exp(row - row[order[0]])
-            falling = weights[order]
-            # one chain, in the order of the ids or, of some tokens, of their weights
-            total = np.cumsum(weights if top_k is None else falling)[-1]
-            before = np.concatenate([[0.0], np.cumsum(falling)[:-1]])
-            order = order[before < top_p * total]
-        out[order] = row[order]
-    return result
+def choose(log_p, stream, step, seed, temperature, top_k, top_p, allowed):
+    """A token by their log p (V,): choose_token of sampling.h."""
+    kept = np.flatnonzero(allowed)
+    if temperature <= COLD:
+        return kept[np.argmax(log_p[kept])]
+    by_rank = kept[np.lexsort((kept, -log_p[kept]))]
+    is_cut = top_k < len(kept)
+    if is_cut:
+        by_rank = by_rank[:top_k]
+    if top_p < 1:
+        largest = log_p[kept].max()
+        mass = np.exp((log_p - largest) / temperature)
+        total = np.cumsum(mass[by_rank if is_cut else kept])[-1]  # one after the other
+        # those before which less than the share is reached
+        before = np.cumsum(mass[by_rank]) - mass[by_rank]
+        by_rank = by_rank[: max(1, np.count_nonzero(before < top_p * total))]
+    noise = gumbel(seed, stream, step, by_rank)
+    value = log_p[by_rank] / temperature + noise
+    return by_rank[value == value.max()].min()
 
 
-def gumbel(seed, streams, step, n_tokens):
-    """Draws (n, n_tokens) of Gumbel's distribution, -log(-log u) with u = (k + 1/2) /
-    2^32 of 32 bits k: of token v the part v % 4 of Philox at v // 4."""
-    n_blocks = -(-n_tokens // 4)
-    counter = np.empty((4, len(streams), n_blocks), np.uint64)
-    counter[0] = np.arange(n_blocks)
-    counter[1] = step
-    streams = streams.astype(np.uint64)[:, np.newaxis]
-    counter[2], counter[3] = streams & LOW, streams >> np.uint64(32)
-    bits = np.stack(philox(counter, seed), axis=-1).reshape(len(streams), -1)
-    uniform = (bits[:, :n_tokens] + 0.5) / 2.0**32
-    return -np.log(-np.log(uniform))
-
-
-def philox(counter, seed):
-    """Four arrays of 32 bits, of a counter of four such arrays."""
-    keys = [seed & 0xFFFFFFFF, seed >> 32]
-    c0, c1, c2, c3 = counter
-    for _ in range(ROUNDS):
-        a, b = MULTIPLIERS[0] * c0, MULTIPLIERS[1] * c2
-        k0, k1 = map(np.uint64, keys)
-        c0, c1, c2, c3 = (
-            b >> np.uint64(32) ^ c1 ^ k0, b & LOW, a >> np.uint64(32) ^ c3 ^ k1, a & LOW
-        )  # fmt: skip
-        keys = [(key + step) & 0xFFFFFFFF for key, step in zip(keys, WEYL)]
-    return c0, c1, c2, c3
+def gumbel(seed, stream, step, tokens):
+    """Noise of some tokens of a sample at a step."""
+    key, low = (seed & 0xFFFFFFFF, seed >> 32), stream & 0xFFFFFFFF
+    draws = {
+        four: philox((four, step, low, stream >> 32), key)
+        for four in np.unique(tokens // 4).tolist()
+    }
+    u = np.array([draws[token // 4][token % 4] for token in tokens.tolist()])
+    return -np.log(-np.log((u + 0.5) * 2.0**-32))
