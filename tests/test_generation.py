@@ -29,7 +29,7 @@ WAYS = [
 def network_of(dtype=np.float64, cell="lstm", sizes=(9, 6), tied=False, n_tokens=V):
     embedding = {"columns": (0,), "rows": (n_tokens,), "widths": (6,)}
     network = language_model_network(
-        1, sizes, n_tokens, dtype, cell, tied=tied,
+        1, sizes, n_tokens, dtype, cell, tie_weights=tied,
         embedding={**embedding, "trainable": True},
     )  # fmt: skip
     rng = np.random.default_rng(0)

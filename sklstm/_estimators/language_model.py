@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.utils import check_random_state, check_scalar
 
 from .._network.build import language_model_network
-from .._network.generation import sample_in_numpy
+from .._network.generation import sample
 from .._network.network import PREDICT_STEPS
 from .._targets.aligning import aligned
 from .._targets.next_tokens import (
@@ -670,7 +670,7 @@ class RecurrentLanguageModel(CellByName, BaseRecurrent):
                 _, states, _ = network.step(np.array([[token]]), states, None)
             states = [tuple(np.repeat(part, n, axis=0) for part in layer)
                       for layer in states]  # fmt: skip
-            found, lengths = sample_in_numpy(
+            found, lengths = sample(
                 network, states, np.full(n, ids[-1]), int(n_tokens), seed=seed,
                 streams=np.arange(n), temperature=float(temperature), top_k=top_k,
                 top_p=top_p, stop=target.mark, allowed=allowed,
