@@ -8,6 +8,7 @@ from numbers import Integral, Real
 from typing import Any, Literal
 
 import numpy as np
+from sklearn.base import DensityMixin
 from sklearn.utils import check_random_state, check_scalar
 
 from .._network.build import language_model_network
@@ -75,7 +76,7 @@ def log_probabilities(network, rows, target):
     return np.concatenate(found)
 
 
-class RecurrentLanguageModel(CellByName, BaseRecurrent):
+class RecurrentLanguageModel(CellByName, DensityMixin, BaseRecurrent):
     """A distribution over documents, by a recurrent network that predicts each token
     from those before it.
 
@@ -306,6 +307,9 @@ class RecurrentLanguageModel(CellByName, BaseRecurrent):
             X, y = as_corpus(X, y, self.tbptt, given.weight)
             return Samples(X, y)
         return given._replace(X=X, y=y)
+
+    def _pair(self, table, X, y, sample_weight):
+        return X.targets(), sample_weight
 
     def _read_validation(self, target, X_val, y_val, weight_val):
         try:
