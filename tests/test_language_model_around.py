@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from callback_cases import Listener, ScoringMonitor, after, since_1_9
+from callback_cases import Listener, ScoringMonitor, after, scores_of, since_1_9
 from language_cases import chain, small
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
@@ -141,11 +141,11 @@ def test_weights_are_copies(feed):
     assert_allclose(b.loss_curve_, a.loss_curve_, rtol=1e-6)
     uneven = small(**params).fit(X, sample_weight=1.0 + np.arange(len(X)))
     assert uneven.loss_curve_ != a.loss_curve_
-    if feed == "one minibatch":
-        twice = small(**params, dtype="float64").fit([*X, *X[:5]])
-        weight = np.r_[np.full(5, 2.0), np.ones(len(X) - 5)]
-        heavy = small(**params, dtype="float64").fit(X, sample_weight=weight)
-        assert_array_equal(twice.weights_["embedding"], heavy.weights_["embedding"])
+    if feed == "one minibatch":  # equal ones are merged
+        params["min_count"] = 2  # so that all tokens are there
+        twice = small(**params).fit([*X, "x", *X[:5]])
+        weight = np.r_[np.full(5, 2.0), np.ones(len(X) - 4)]
+        assert_same(twice, small(**params).fit([*X, "x"], sample_weight=weight))
 
 
 @every_feed
@@ -167,7 +167,8 @@ def test_what_is_held_out_of_a_text_is_its_last_part():
     text = ["ab" * 50 + "c" * 9]
     params = {"contiguous": True, "tbptt": 10, "early_stopping": True}
     model = small(**params, max_iter=10).fit(text)
-    assert model.t_ == 10 * model.n_iter_
+    assert model.t_ == 9 * model.n_iter_  # of 11 segments
+    assert model.score_samples(["c"]) < model.score_samples(["b"]) - 1
     params["validation_fraction"] = 0.95
     with pytest.raises(ValueError, match=r"last 0.95 of 11 segment.*none is left"):
         small(**params).fit(text)
@@ -287,10 +288,9 @@ def decoded(sequences):
 @since_1_9
 @both
 def test_a_monitor_of_scores(contiguous):
-    monitor = ScoringMonitor(eval_on="train")
+    monitor = ScoringMonitor(scoring=lambda m, X, y: {"score": m.score(X, y)})
     model = small(contiguous=contiguous).set_callbacks(monitor).fit(X)
-    (logs,) = [log["data"] for log in monitor.get_logs()]
-    assert_allclose(logs["score"].iloc[-1], model.score(X), rtol=1e-12)
+    assert_allclose(scores_of(monitor, "score")[-1], model.score(X), rtol=1e-12)
 
 
 # ---- tools -----------------------------------------------------------------------------
@@ -317,9 +317,9 @@ def test_documents_in_any_container():
 def test_displays():
     pytest.importorskip("matplotlib").use("agg")
     model = small(early_stopping=True).fit(X)
-    assert GateDisplay.from_estimator(model, X[:3]).ax_ is not None
+    assert len(GateDisplay.from_estimator(model, X[:3]).axes_)
     display = LossCurveDisplay.from_estimator(model)
-    assert display.score_name == "Validation score (mean log-probability)"
+    assert display.score_name == "Validation mean log-probability"
 
 
 def test_gradients_of_steps():
@@ -518,9 +518,9 @@ def test_of_few_tokens_the_most_probable(model):
 
 def test_unk_is_never_generated():
     model = small(level="word", min_count=2, max_iter=30).fit(
-        ["rare one", "other two", "word three"] * 1 + ["the end"] * 2
+        ["rare one", "other two", "word three", "the end", "the end"]
     )
-    assert model.predict_proba([""])[0].argmax() == 0 or True
+    assert model.predict_proba([""])[0].argmax() == 0
     found = model.generate(20, n=200, random_state=0)
     assert all("<unk>" not in tokens for tokens in found)
     assert all(isinstance(tokens, list) for tokens in found)
@@ -530,7 +530,8 @@ def test_unk_is_never_generated():
 def test_documents_end():
     """They have the lengths of those that were learnt, and no mark is in them."""
     model = small(max_iter=30, learning_rate_init=0.02).fit(["ab"] * 40)
-    assert set(model.generate(50, n=20, random_state=0)) == {"ab"}
+    found = model.generate(50, n=20, random_state=0, temperature=0.3)
+    assert set(found) == {"ab"}
     assert model.generate(1, n=2, random_state=0) == ["a", "a"]
     assert model.generate(9, "ab", temperature=0) == [""]
 

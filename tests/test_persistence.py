@@ -412,6 +412,7 @@ def test_every_public_class_can_be_saved(fitted, saved_and_loaded):
     detector = sklstm.LSTMAnomalyDetector(**small).fit(series)
     things[sklstm.LSTMAnomalyDetector] = detector
     things[sklstm.DetectorState] = detector.initial_state()
+    things[sklstm.LSTMLanguageModel] = sklstm.LSTMLanguageModel(**small).fit(["a a"])
     naive = sklstm.forecasting.SeasonalNaive(2, quantile=quantile).fit(series)
     things[sklstm.forecasting.SeasonalNaive] = naive
     modules = sklstm, sklstm.forecasting, sklstm.preprocessing, sklstm.sequences

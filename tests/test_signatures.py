@@ -31,7 +31,7 @@ ESTIMATORS = [
     for task in ("Classifier", "Regressor")
 ]
 ESTIMATORS += [sklstm.LSTMTagger, sklstm.LSTMStepRegressor, sklstm.LSTMForecaster]
-ESTIMATORS += [sklstm.LSTMAnomalyDetector]
+ESTIMATORS += [sklstm.LSTMAnomalyDetector, sklstm.LSTMLanguageModel]
 every_estimator = pytest.mark.parametrize("Estimator", ESTIMATORS)
 
 
