@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property, partial
 from numbers import Integral, Number
 from typing import Any
 
@@ -11,6 +13,7 @@ from sklearn.utils import check_scalar
 
 from .._network.build import encoder_decoder_network
 from .._network.decoding_tokens import beam, sources_at_once, sums_of_sequences
+from .._network.exchange import encoder_decoder_weights
 from .._sklearn.private import validate_parameter_constraints
 from .._targets.aligning import aligned
 from .._targets.sequence_of_tokens import AnswerReader, Answers, answers_of
@@ -24,7 +27,7 @@ from .base import RecurrentCore
 from .cell_by_name import CellByName
 from .checks import with_minibatches
 from .declaration import declared
-from .fitted import fitted_of
+from .fitted import Fitted, fitted_of
 from .overflow import warn_if_not_finite
 from .parameters import (
     AnyCell,
@@ -44,6 +47,18 @@ MOST_STEPS = 65_536
 DECODING = ("beam_size", "length_penalty", "max_length")
 
 
+@dataclass(frozen=True, eq=False)
+class FittedEncoderDecoder(Fitted):
+    """What a fit has found, whose weights are those of two networks."""
+
+    @cached_property
+    def _weights(self):
+        weights = encoder_decoder_weights(self.make_network(), self.parameters)
+        for array in weights.values():
+            array.flags.writeable = False
+        return weights
+
+
 class RecurrentSeq2Seq(CellByName, RecurrentCore):
     """A sequence of tokens for each sequence, with an encoder and a decoder.
 
@@ -54,6 +69,16 @@ class RecurrentSeq2Seq(CellByName, RecurrentCore):
 
     Attributes
     ----------
+    weights_ : dict of str to ndarray
+        Names of recurrent layers are those below with ``encoder_`` or ``decoder_``
+        before them. Of two directions of the encoder, where the decoder begins is made
+        by ``bridge_h_weight_l0`` (H, 2 H), ``bridge_h_bias_l0`` (H,), the same of c,
+        and so on for each layer. The tables are ``embedding`` and ``target_embedding``.
+        Attention has ``attention_query_weight`` of the scores, if it is "additive" also
+        ``attention_key_weight`` and ``attention_v``, and reads contexts and h side by
+        side with ``attention_combine_weight`` (H, H + outputs of the encoder) and
+        ``attention_combine_bias`` (H,). The head reads that.
+
     source_vocabulary_ : tuple or None
         The token of each id of X, of which id 0 is any other; None where X is numbers
         or ids without a vocabulary.
@@ -100,7 +125,7 @@ class RecurrentSeq2Seq(CellByName, RecurrentCore):
     >>> from sklstm import LSTMSeq2Seq
     >>> words = ["ab", "ba", "aab", "abb", "bab", "bba", "aba", "baa", "a", "b"]
     >>> backwards = [word[::-1] for word in words]
-    >>> model = LSTMSeq2Seq(16, embedding_dim=8, learning_rate_init=0.02, random_state=0)
+    >>> model = LSTMSeq2Seq(16, learning_rate_init=0.02, random_state=0)
     >>> model.fit(words, backwards).predict(["aab"])[0]
     ['b', 'a', 'a']
     >>> model.score(words, backwards)
@@ -110,6 +135,7 @@ class RecurrentSeq2Seq(CellByName, RecurrentCore):
     """
 
     _build = staticmethod(encoder_decoder_network)
+    _found = FittedEncoderDecoder
     _target_of = staticmethod(answers_of)
     # Choices of networks that read the last step of a sequence.
     pooling = tbptt = None
@@ -317,14 +343,14 @@ class RecurrentSeq2Seq(CellByName, RecurrentCore):
             fitted, self._as_ids(X, fitted.vocabulary, fitted.target.level)
         )
 
-    def _hypotheses(self, X, size=None):
+    def _hypotheses(self, X):
         """Of each sequence of X pairs (log-probability, ids), the best first."""
+        fitted = fitted_of(self)
         constraints = {name: self._parameter_constraints[name] for name in DECODING}
         options = {name: getattr(self, name) for name in DECODING}
         validate_parameter_constraints(
             constraints, options, caller_name=type(self).__name__
         )
-        fitted = fitted_of(self)
         vocabulary, found = fitted.target.vocabulary, []
         with fitted.network() as network:
             X = self._check_X(fitted, X)
@@ -333,10 +359,7 @@ class RecurrentSeq2Seq(CellByName, RecurrentCore):
             most = sources_at_once(vocabulary.size, self.beam_size)
             for part in _parts(lengths, most):
                 encoded = network.encode(data, starts[part], lengths[part])
-
-                def step(ids, states, source):
-                    return network.step(ids, states, encoded, source)
-
+                step = partial(network.step, encoded=encoded)
                 best = beam(
                     step, encoded.states, longest[part], vocabulary.mark,
                     self.beam_size, self.length_penalty,
@@ -388,15 +411,14 @@ class RecurrentSeq2Seq(CellByName, RecurrentCore):
         ValueError
             If n is larger than `beam_size`.
         """
-        if n is not None:
-            n = check_scalar(n, "n", Integral, min_val=1)
-        found, vocabulary = self._hypotheses(X)
-        if n is not None and n > self.beam_size:
+        fitted_of(self)
+        if n is not None and check_scalar(n, "n", Integral, min_val=1) > self.beam_size:
             raise ValueError(
                 f"n={n} is more than beam_size={self.beam_size}: a beam finds as many "
                 f"answers as it is wide. Call set_params(beam_size={n}) first, which "
                 "needs no other fit."
             )
+        found, vocabulary = self._hypotheses(X)
         return [
             [(score, vocabulary.decode(ids)) for score, ids in best[:n]]
             for best in found
@@ -517,6 +539,15 @@ class RecurrentSeq2Seq(CellByName, RecurrentCore):
         found, _ = self._given_answers(X, y, _attention)
         return _objects([weights for part in found for weights in part])
 
+    def _given_tokens(self, X, y):
+        """Tokens of each sequence of X, None where it is numbers, and of each answer,
+        none of them replaced."""
+        fitted, sequences = fitted_of(self), None
+        level, knows_tokens = fitted.target.level, fitted.vocabulary is not None
+        if getattr(X, "vocabulary", None) or are_tokens(X, knows_tokens):
+            sequences = self._source_reader(level).check(X).as_given()
+        return sequences, self._answers(fitted, y).as_given()
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True
@@ -577,6 +608,8 @@ def are_tokens(X, otherwise=False):
 
 def _holds_tokens(item):
     """Whether there is anything but numbers in an item; None where there is nothing."""
+    if isinstance(item, (str, bytes)):
+        return True
     for name in ("as_py", "to_list"):  # of Arrow, and of vectors of other packages
         if hasattr(item, name):
             item = getattr(item, name)()
@@ -585,7 +618,7 @@ def _holds_tokens(item):
             return item.dtype.kind in "UST" if item.size else None
         item = item.tolist()
     if isinstance(item, (list, tuple)):
-        found = [are for are in map(_holds_tokens, item) if are is not None]
+        found = {are for are in map(_holds_tokens, item)} - {None}
         return any(found) if found else None
     if hasattr(item, "__array__"):
         return False

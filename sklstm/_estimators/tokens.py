@@ -122,8 +122,8 @@ def _asked(estimator, features):
     if len(widths) != len(columns):
         raise ValueError(
             f"embedding_dim={estimator._embedding_dim!r} has {len(widths)} numbers, "
-            f"but categorical_features names {len(columns)} columns. Pass one for each, or "
-            "one number for all."
+            f"but categorical_features names {len(columns)} columns. Pass one for "
+            "each, or one number for all."
         )
     if len(columns) == 1:
         given = given if _is_list_of_one(given) else [given]

@@ -39,7 +39,7 @@ def sources_at_once(n_tokens, size):
 
 
 def beam(
-    step,  # (ids (m,), states, source (m,)) -> log p (m, V) in float64, states after
+    step,  # (ids (m,), states, *, source (m,)) -> log p (m, V) float64, states after
     states,  # list of tuples of arrays, a row for each source
     longest,  # (n,) tokens that the answer to each source may have, without the mark
     mark,  # the id that is read first and ends a sequence
@@ -58,7 +58,7 @@ def beam(
     score, left = np.zeros(n), np.full(n, size)
     steps, ended = [], []
     while len(source):
-        log_p, states = step(ids, states, source)
+        log_p, states = step(ids, states, source=source)
         total = _totals(score, log_p, mark, longest[source] <= len(steps))
         row, ids = _candidates(total, size)
         sums = total[row, ids]

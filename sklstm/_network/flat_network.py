@@ -206,6 +206,10 @@ class FlatNetwork:
         That of the layers, seven vectors of parameters (gradient, moments, copies), the
         packed weights, and what a solver has in float64. Nothing is allocated for it.
         """
-        states = sum(layer.n_elements(n_sequences, n_steps) for layer in self.layers)
+        states = self._n_elements(n_sequences, n_steps)
         in_float64 = 8 * n_float64_vectors * self.layout.size
         return (states + 9 * self.layout.size) * self.dtype.itemsize + in_float64
+
+    def _n_elements(self, n_sequences, n_steps):
+        """Numbers that all layers hold."""
+        return sum(layer.n_elements(n_sequences, n_steps) for layer in self.layers)

@@ -7,6 +7,7 @@ them and says how long one may be. Targets are never changed.
 import numpy as np
 
 from .._network.losses import TokenCrossEntropy
+from .reading import require_y
 from .steps import StepTarget
 from .token_sequences import Documents, TokenReader, Vocabulary
 
@@ -42,6 +43,11 @@ class AnswerReader(TokenReader):
 
     def check_parameters(self, incremental):
         """Each is valid by itself."""
+
+    def check(self, y):
+        """Valid answers."""
+        require_y(y, self.name)
+        return super().check(y)
 
     def fit(self, y, sample_weight=None, classes=None, incremental=False):
         """The target of valid answers."""
