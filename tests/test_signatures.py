@@ -108,6 +108,8 @@ def test_annotations_are_types(Estimator):
     names = ["fit", "partial_fit", "predict", "predict_step", "transform", "score"]
     if Estimator is sklstm.LSTMAnomalyDetector:  # has no y
         names = ["fit", "predict", "score_steps", "score_step", "transform"]
+    if Estimator is sklstm.LSTMLanguageModel:  # steps are tokens
+        names = ["fit", "partial_fit", "predict_proba", "score_samples", "transform"]
     if Estimator is sklstm.LSTMForecaster:  # has no state
         names = ["fit", "partial_fit", "predict", "score"]
     for name in names:

@@ -391,7 +391,7 @@ class RecurrentLanguageModel(CellByName, DensityMixin, BaseRecurrent):
     def score_samples(
         self, X: Iterable[str] | Iterable[Iterable[Hashable]]
     ) -> np.ndarray:
-        """Log-likelihoods of documents.
+        """Compute log-likelihoods of documents.
 
         Parameters
         ----------
@@ -415,7 +415,7 @@ class RecurrentLanguageModel(CellByName, DensityMixin, BaseRecurrent):
         y: Any = None,
         sample_weight: ArrayLike | None = None,
     ) -> float:
-        """Mean log-probability of a token; the higher, the better.
+        """Compute the mean log-probability of a token; the higher, the better.
 
         Parameters
         ----------
@@ -500,7 +500,7 @@ class RecurrentLanguageModel(CellByName, DensityMixin, BaseRecurrent):
         *,
         initial_state: State | None = None,
     ) -> np.ndarray:
-        """Probabilities of the token that comes next.
+        """Predict probabilities of the token that comes next.
 
         Parameters
         ----------
@@ -526,7 +526,7 @@ class RecurrentLanguageModel(CellByName, DensityMixin, BaseRecurrent):
         *,
         initial_state: State | None = None,
     ) -> np.ndarray:
-        """Logarithms of the probabilities of the token that comes next.
+        """Predict logarithms of the probabilities of the token that comes next.
 
         Parameters
         ----------
