@@ -32,6 +32,7 @@ ESTIMATORS = [
 ]
 ESTIMATORS += [sklstm.LSTMTagger, sklstm.LSTMStepRegressor, sklstm.LSTMForecaster]
 ESTIMATORS += [sklstm.LSTMAnomalyDetector, sklstm.LSTMLanguageModel]
+ESTIMATORS += [sklstm.LSTMSeq2Seq]
 every_estimator = pytest.mark.parametrize("Estimator", ESTIMATORS)
 
 
@@ -110,7 +111,7 @@ def test_annotations_are_types(Estimator):
         names = ["fit", "predict", "score_steps", "score_step", "transform"]
     if Estimator is sklstm.LSTMLanguageModel:  # steps are tokens
         names = ["fit", "partial_fit", "predict_proba", "score_samples", "transform"]
-    if Estimator is sklstm.LSTMForecaster:  # has no state
+    if Estimator in (sklstm.LSTMForecaster, sklstm.LSTMSeq2Seq):  # have no state
         names = ["fit", "partial_fit", "predict", "score"]
     for name in names:
         hints = get_type_hints(getattr(Estimator, name))

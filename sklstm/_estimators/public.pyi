@@ -2472,8 +2472,9 @@ class LSTMLanguageModel(RecurrentLanguageModel):
         ``1 - recurrent_dropout``.
 
     level : {"word", "char"}, default="word"
-        What the tokens of a text are: words and punctuation (``r"\w+|[^\w\s]"``, case
-        kept), or characters. Documents that are lists hold their tokens already.
+        What the tokens of a text are: words and punctuation, as TokenEncoder finds
+        them, but in their case, or characters. Documents that are lists hold their
+        tokens already.
 
     min_count : int or "auto", default="auto"
         How often a token has to be in X to be one of the vocabulary. What is rarer is
@@ -3631,8 +3632,8 @@ class LSTMSeq2Seq(RecurrentSeq2Seq):
 
     level : {"char", "word"}, default="char"
         What the tokens of a text are, of X and of y: its characters, or its words and
-        punctuation (``\w+|[^\w\s]``), in the case they have. Lists of tokens are
-        taken as they are.
+        punctuation as :class:`~sklstm.preprocessing.TokenEncoder` finds them, but in
+        the case they have. Lists of tokens are taken as they are.
 
     min_count : int or "auto", default="auto"
         How often a token has to be in the training data, of X or of y, to be one of the

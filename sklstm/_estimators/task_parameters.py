@@ -441,8 +441,8 @@ class Answering:
 
     level = Parameter("char", options("char", "word")).means("""
         What the tokens of a text are, of X and of y: its characters, or its words and
-        punctuation (``\\w+|[^\\w\\s]``), in the case they have. Lists of tokens are
-        taken as they are.
+        punctuation as :class:`~sklstm.preprocessing.TokenEncoder` finds them, but in
+        the case they have. Lists of tokens are taken as they are.
         """)
 
     min_count = Parameter("auto", integer() | options("auto")).means("""
