@@ -27,10 +27,12 @@ if _TYPE_CHECKING:  # for editors, which run no code: what there is in the end
         LSTMRegressor,
         LSTMStepRegressor,
         LSTMTagger,
+        LSTMTranscriber,
         RNNClassifier,
         RNNRegressor,
     )
     from ._estimators.scoring import DetectorState
+    from ._estimators.transcriber import TranscriberState
 else:
     from ._estimators.families import (
         GRUClassifier,
@@ -48,6 +50,8 @@ _TASKS = {
     "LSTMForecaster": "forecaster",
     "LSTMStepRegressor": "step_regressor",
     "LSTMTagger": "tagger",
+    "LSTMTranscriber": "transcriber",
+    "TranscriberState": "transcriber",
 }
 _SUBMODULES = (
     "datasets",
@@ -69,10 +73,12 @@ __all__ = [
     "LSTMRegressor",
     "LSTMStepRegressor",
     "LSTMTagger",
+    "LSTMTranscriber",
     "RNNClassifier",
     "RNNRegressor",
     "SequenceArray",
     "State",
+    "TranscriberState",
     "__version__",
     "show_versions",
 ]

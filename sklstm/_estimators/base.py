@@ -151,6 +151,11 @@ class RecurrentCore(CallbackSupport, Versioned, BaseEstimator):
         return {}
 
     @property
+    def _truncation(self):
+        """The last steps of a sequence that the network goes back over, None for all."""
+        return self.tbptt
+
+    @property
     def _holds_out(self):
         """Whether a fit sets samples aside, or is given some beside those of X."""
         return self.early_stopping

@@ -84,7 +84,7 @@ class Solver:
         self.learning_rate = learning_rate_of(estimator, self.max_iter, incremental)
         self.options = LoopOptions(
             self.max_iter, estimator.max_grad_norm, self.penalty, self.progress.dropout,
-            estimator.tbptt,
+            estimator._truncation,
         )  # fmt: skip
 
     def run(self, observer):
@@ -224,13 +224,13 @@ def held_out_score(fitted, held_out):
     """Parameters to the score and the loss on the samples that are held out."""
     network = fitted.make_network()
     rows, y, weight = fitted.examples(held_out)
+    target = fitted.target.encode(y)
     score_of = fitted.target.scorer(y, weight)
 
     def score(parameters):
         network.load(parameters, backward=False)
         with np.errstate(over="ignore", invalid="ignore"):
-            raw = network.predict(*rows)
-            raw = raw.astype(np.float64)
+            raw = network.predict_of(rows, target)
         if not np.isfinite(raw).all():
             return np.nan, np.nan
         score, loss = score_of(network.for_loss(raw))
@@ -276,12 +276,10 @@ def losses_at_start(
         some = np.unique(np.linspace(0, n - 1, min(n, 32)).astype(np.intp))
         network.load(parameters, backward=False)
         with np.errstate(over="ignore", invalid="ignore"):
-            raw = network.predict(
-                samples.data, samples.starts[some], samples.lengths[some]
-            )
-            of_network, _ = loss.value_and_gradient(
-                network.for_loss(raw), samples.target[some]
-            )
+            rows = samples.data, samples.starts[some], samples.lengths[some]
+            target = samples.target[some]
+            raw = network.predict_of(rows, target)
+            of_network, _ = loss.value_and_gradient(network.for_loss(raw), target)
         of_network = of_network if np.isfinite(of_network) else np.inf
     of_penalty = 0.0
     if penalty is not None:

@@ -73,6 +73,7 @@ class Network:
         self._gradient = self._gradient_views = None
         self._viewed = None, None
         self._scheduled = None, None, None
+        self._ends = {}  # by name of a recurrent layer: where the last `forward` ended
 
     @property
     def pooling(self):
@@ -120,6 +121,15 @@ class Network:
 
     # ---- training --------------------------------------------------------------
 
+    def forward_of(self, batch, **options):
+        """`forward` of a minibatch, which may begin where an earlier one has ended."""
+        rows = batch.data, batch.starts, batch.lengths
+        if batch.carry is None:
+            return self.forward(*rows, **options)
+        result = self.forward(*rows, states=batch.carry.states, **options)
+        batch.carry.take(self._ends)
+        return result
+
     def forward(
         self, data, starts, lengths, *, keep=False, masks=None, tbptt=None, states=None
     ):
@@ -138,6 +148,7 @@ class Network:
                 masks = masks.beginning(before)
         x = self._steps(data, starts, lengths)
         run = self._run(x.schedule, keep=keep, masks=masks, states=states)
+        self._ends = run.ends
         return self._through(self.layers, x, run)
 
     def _steps(self, data, starts, lengths):
@@ -278,6 +289,10 @@ class Network:
         passes = self._passes(data, starts, lengths, PREDICT_STEPS, states, pooled)
         outputs = [self._through(self.layers, x, run)[0].copy() for _, x, run in passes]
         return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
+
+    def predict_of(self, rows, target):
+        """`predict` of rows of data with known targets, which some networks read."""
+        return self.predict(*rows)
 
     def for_loss(self, raw):
         """What the loss and the decoder read of raw outputs: these, and what the

@@ -1,5 +1,7 @@
 """What every layer of a network is."""
 
+import numpy as np
+
 from ..._kernels import array_dtype, kernels_for
 
 # Numbers below which a second thread costs more than it brings.
@@ -48,7 +50,7 @@ class Layer:
 
     def for_loss(self, y):
         """What the loss reads, of the outputs of the uppermost layer."""
-        return y
+        return np.asarray(y, dtype=np.float64)
 
     def step(self, x, state):
         """One step of n sequences (n, .) and the state after it, the bits of `forward`;
