@@ -21,6 +21,7 @@ from .regression import (
     SquaredError,
 )
 from .steps import AtSteps
+from .tokens import TokenCrossEntropy
 
 __all__ = [
     "LOG_MAX",
@@ -34,4 +35,5 @@ __all__ = [
     "Pinball",
     "SoftmaxCrossEntropy",
     "SquaredError",
+    "TokenCrossEntropy",
 ]
