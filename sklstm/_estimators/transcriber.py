@@ -120,10 +120,11 @@ class RecurrentTranscriber(StepEstimator, BaseRecurrent):
     -----
     Of a minibatch the loss is the sum of -log p of its transcripts, each times its
     sample weight, divided by the number of their labels times the mean weight of a
-    label; an empty transcript counts as one label. The head's bias starts with a blank
-    of probability 1/2 and labels by their shares, and the first epoch has the sequences
-    by their lengths, the short ones first (unless ``shuffle=False``): both keep
-    training from long being content with blanks alone.
+    label; an empty transcript counts as one label. The head's bias starts at the shares
+    that labels have of all steps, one step each, and the blank the rest; and the first
+    epoch has the sequences by their lengths, the short ones first (unless
+    ``shuffle=False``). Both are against the plateau at which blanks are all that there
+    is: training leaves it earlier.
 
     A search with `beam_size` above 1 goes on from step to step with the transcripts so
     far that are most probable [Hannun2014]_. Those that are left at the end are ranked

@@ -16,7 +16,7 @@ class LabelStrings:
     of the sequences, once these are known.
     """
 
-    has_own_steps = True
+    has_own_steps = True  # as many as labels, not those of the sequences
 
     def __init__(self, values, offsets, n_steps=None, labels=None, text=False):
         self.values = values

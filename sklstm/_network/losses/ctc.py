@@ -7,8 +7,6 @@ from .classification import Classification
 
 # Steps whose outputs `of_constant` holds at once.
 CONSTANT_STEPS = 65_536
-# The share of the blank that outputs begin with.
-BLANK = 0.5
 
 
 class CTCLoss(Classification):
@@ -28,18 +26,22 @@ class CTCLoss(Classification):
         self.n_outputs = n_outputs
 
     def start(self, target, weight):
-        """Logarithms of shares: the blank has its own, whatever the steps are, and the
-        labels the rest, each by its part of all labels.
+        """Logarithms of shares of the steps: each label is at one, the blank at the
+        others.
 
-        What is best without X, a blank nearly everywhere, is where training is stuck.
+        With the blank as probable as the labels training would first raise its output
+        until there is nothing else, and be long in leaving that; where it begins with
+        its share the labels are learnt at once.
         """
-        K = self.n_outputs - 1
-        of_labels = None if weight is None else np.repeat(weight, target.lengths)
+        weight = np.ones(len(target)) if weight is None else weight
+        K, of_labels = self.n_outputs, np.repeat(weight, target.lengths)
         counts = np.bincount(target.values, weights=of_labels, minlength=K)
-        # half a label for what is not there keeps the logarithm finite
-        least = 0.5 / max(1, len(target.values))
-        shares = np.maximum(counts / max(counts.sum(), least), least)
-        return np.log(np.append((1 - BLANK) * shares / shares.sum(), BLANK))
+        steps = (weight * target.n_steps).sum()
+        counts[-1] = max(steps - counts.sum(), steps / K)
+        # half a step for what is not there keeps the logarithm finite
+        least = 0.5 / max(1, target.n_steps.sum())
+        shares = np.maximum(counts / (counts.sum() or 1.0), least)
+        return np.log(shares / shares.sum())
 
     @staticmethod
     def _by_sequence(target, weight, divisor):
