@@ -212,7 +212,7 @@ V, E = 11, 5
 def network_of(tied, cell="lstm", dtype=np.float64, sizes=(7, E)):
     embedding = {"columns": (0,), "rows": (V,), "widths": (E,), "trainable": True}
     return language_model_network(
-        1, sizes, V, dtype, cell, embedding=embedding, tied=tied
+        1, sizes, V, dtype, cell, embedding=embedding, tie_weights=tied
     )
 
 

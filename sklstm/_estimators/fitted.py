@@ -29,6 +29,9 @@ class Fitted:
     into predictions. A fit makes a new one, so that whoever has one has it whole.
     """
 
+    # Whether `outputs_of` needs the target, beside what the network makes of it.
+    reads_target = False
+
     # What makes a network, and its arguments beside the sizes of input and output.
     build: Callable
     architecture: dict
@@ -112,6 +115,12 @@ class Fitted:
         weight = samples.weight
         weight = None if weight is None else weight[sequence]
         return (rows[0], starts, lengths), samples.y.at_rows(starts, lengths), weight
+
+    def outputs_of(self, network, rows, target):
+        """What the scorer of the target reads, of rows of data with this target; None
+        where it is not finite."""
+        raw = network.predict_of(rows, target)
+        return network.for_loss(raw) if np.isfinite(raw).all() else None
 
     def make_network(self, **changes):
         """A network of this architecture, or of one with changes, without weights."""

@@ -117,15 +117,15 @@ def every_step_network(
 
 def language_model_network(
     n_features, hidden_layer_sizes, n_outputs, dtype, cell="lstm", dropout=0.0,
-    recurrent_dropout=0.0, embedding=None, tied=False,
+    recurrent_dropout=0.0, embedding=None, tie_weights=False,
 ):  # fmt: skip
     """Recurrent layers that read tokens, and a head over the vocabulary that reads each
     of their steps.
 
-    `embedding` is as in `input_layers`, of one column. With `tied` its table is the
-    weights of the head, for which the uppermost layer has as many units as a row.
+    `embedding` is as in `input_layers`, of one column. With `tie_weights` its table
+    is that of the head, for which the uppermost layer has as many units as a row.
     """
-    embedding = {**embedding, "shared": tied}
+    embedding = {**embedding, "shared": tie_weights}
     body, n_inputs = input_layers(n_features, dtype, embedding, dropout)
     lowest = body[0]
     body += recurrent_layers(
@@ -137,7 +137,7 @@ def language_model_network(
         body.append(StepDropout("head.dropout", width, dtype, dropout))
     end = [
         EveryStep("every_step", width, width, dtype),
-        Softmax("head", width, n_outputs, dtype, tied=lowest if tied else None),
+        Softmax("head", width, n_outputs, dtype, tied=lowest if tie_weights else None),
     ]
     return Network([*body, *end])
 

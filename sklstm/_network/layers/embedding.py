@@ -83,6 +83,12 @@ class Embedding(Layer):
         out[:, begin:] = data[rows][:, self.numbers]
         return out
 
+    @property
+    def table(self):
+        """The one table."""
+        (table,) = self._tables
+        return table
+
     def forward(self, x, run):
         ids = list(self._ids(x.values, x.rows))
         N, tape = len(x.rows), None

@@ -74,6 +74,11 @@ class Softmax(Layer):
             self._packed_backward if backward else None, n_threads,
         )  # fmt: skip
 
+    @property
+    def packed(self):
+        """Its weights as other kernels read them."""
+        return self._packed
+
     def forward(self, x, run):
         """Where `backward` is to come the `Scores` of the rows, else the rows."""
         if not run.keep:
