@@ -221,7 +221,7 @@ cdef double forward(
     cdef double* now = NULL
     cdef const double* x = g.x
     cdef double log_p = 0, low = 0, most, r
-    cdef bint small, found = True
+    cdef bint small, found = g.S <= 2 * g.T + 1  # a step for each label
     for t in range(g.T):
         norm[t] = softmax(K, x, p)
         if norm[t] != norm[t]:
@@ -562,8 +562,10 @@ cdef double best_path(const Task* task, Py_ssize_t b, double* work) noexcept nog
     cdef double norm, most
     for i in range(2 * L):
         spans[i] = -1
+    if T < L:
+        return -INFINITY
     if T == 0:
-        return -INFINITY if L else 0
+        return 0
     p = build(&g, T, K, x, L, task.labels + task.label_offsets[b], work)
     before = p + K + MARGIN
     now = before + W

@@ -38,10 +38,10 @@ class CTCLoss(Classification):
         counts = np.bincount(target.values, weights=of_labels, minlength=K)
         steps = (weight * target.n_steps).sum()
         counts[-1] = max(steps - counts.sum(), steps / K)
-        # half a step for what is not there keeps the logarithm finite
-        least = 0.5 / max(1, target.n_steps.sum())
-        shares = np.maximum(counts / (counts.sum() or 1.0), least)
-        return np.log(shares / shares.sum())
+        # half of the rarest for what is not there keeps the logarithm finite
+        there = counts > 0
+        counts[~there] = 0.5 * counts[there].min(initial=1.0)
+        return np.log(counts / counts.sum())
 
     @staticmethod
     def _by_sequence(target, weight, divisor):
