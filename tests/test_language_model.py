@@ -119,9 +119,8 @@ def test_unknown_tokens_are_as_probable_as_unk():
 
 
 def test_unk_is_possible_where_nothing_was_unknown(model):
-    """Of 40 documents."""
     assert model.vocabulary_ == ("<unk>", "b", "a", "c")
-    assert 0 < model.predict_proba(["a"])[0, 0] < 0.01
+    assert 0 < model.predict_proba(["a"])[0, 0] < 0.1
     assert np.isfinite(model.perplexity(["xyz", "é"]))
 
 

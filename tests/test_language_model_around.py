@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from callback_cases import Listener, ScoringMonitor, after, scores_of, since_1_9
+from callback_cases import Listener, after, since_1_9
 from language_cases import chain, small
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
@@ -162,13 +162,25 @@ def test_early_stopping(feed):
         small().fit(X, X_val=X_val)
 
 
-def test_what_is_held_out_of_a_text_is_its_last_part():
-    """Its tokens are not trained on: what is there alone is as unlikely as at first."""
-    text = ["ab" * 50 + "c" * 9]
+def test_what_is_held_out_of_a_text_is_its_last_part(monkeypatch):
+    from sklstm._estimators import solver
+
+    seen, original = [], solver.held_out_score
+
+    def record(fitted, held_out):
+        seen.append((fitted.target, held_out))
+        return original(fitted, held_out)
+
+    monkeypatch.setattr(solver, "held_out_score", record)
+    text = ["ab" * 50, "c" * 8]
     params = {"contiguous": True, "tbptt": 10, "early_stopping": True}
-    model = small(**params, max_iter=10).fit(text)
+    model = small(**params).fit(text)
     assert model.t_ == 9 * model.n_iter_  # of 11 segments
-    assert model.score_samples(["c"]) < model.score_samples(["b"]) - 1
+    target, held_out = seen[0]
+    assert len(held_out.X) == len(held_out.y) == 1
+    ids = held_out.y.values.tolist()
+    assert ids[10] == ids[19] == target.mark  # the ends of both
+    assert target.text([*ids[:10], *ids[11:19]]) == "ab" * 5 + "c" * 8
     params["validation_fraction"] = 0.95
     with pytest.raises(ValueError, match=r"last 0.95 of 11 segment.*none is left"):
         small(**params).fit(text)
@@ -283,14 +295,6 @@ def test_callbacks(feed):
 
 def decoded(sequences):
     return [[sequences.vocabulary[id] for id in x[:, 0]] for x in sequences]
-
-
-@since_1_9
-@both
-def test_a_monitor_of_scores(contiguous):
-    monitor = ScoringMonitor(scoring=lambda m, X, y: {"score": m.score(X, y)})
-    model = small(contiguous=contiguous).set_callbacks(monitor).fit(X)
-    assert_allclose(scores_of(monitor, "score")[-1], model.score(X), rtol=1e-12)
 
 
 # ---- tools -----------------------------------------------------------------------------
