@@ -48,7 +48,7 @@ def test_it_is_imported_when_it_is_asked_for():
     assert get_tags(LSTMLanguageModel()).estimator_type == "density_estimator"
 
 
-# ---- fits ------------------------------------------------------------------------------
+# ---- fits ----------------------------------------------------------------------------
 
 
 @every_feed
@@ -186,6 +186,13 @@ def test_what_is_held_out_of_a_text_is_its_last_part(monkeypatch):
         small(**params).fit(text)
 
 
+def test_documents_of_a_text_are_not_remembered():
+    model = small(warm_start=True, contiguous=True).fit(X)
+    model.set_params(contiguous=False, early_stopping=True)
+    with pytest.warns(UserWarning, match="trained on samples that are not remembered"):
+        model.fit(X)
+
+
 def test_groups_are_held_out_together(monkeypatch):
     groups, seen = np.arange(len(X)) // 10, []
     from sklstm._estimators import base
@@ -297,7 +304,7 @@ def decoded(sequences):
     return [[sequences.vocabulary[id] for id in x[:, 0]] for x in sequences]
 
 
-# ---- tools -----------------------------------------------------------------------------
+# ---- tools ---------------------------------------------------------------------------
 
 
 def test_searches_and_scores_by_folds():
@@ -339,7 +346,7 @@ def test_exports_are_refused():
             export(model)
 
 
-# ---- what is refused -------------------------------------------------------------------
+# ---- what is refused -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -445,7 +452,7 @@ def test_generation_that_is_refused(params, message):
         small().fit(X).generate(**params)
 
 
-# ---- generation ------------------------------------------------------------------------
+# ---- generation ----------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
