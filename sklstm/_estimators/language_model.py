@@ -731,8 +731,15 @@ def _states_after(network, ids, n):
     carry, begin = Carry(), np.array([0])
     network.forward_of(
         Minibatch(
-            ids[:, np.newaxis], begin, np.array([len(ids)]), None, None, 0.0, 1.0,
-            begin, carry,
+            ids[:, np.newaxis],
+            begin,
+            np.array([len(ids)]),
+            None,
+            None,
+            0.0,
+            1.0,
+            begin,
+            carry,
         )  # fmt: skip
     )
     return [
