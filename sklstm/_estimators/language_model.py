@@ -729,19 +729,9 @@ def _states_after(network, ids, n):
     if not len(ids):
         return network.initial_states(n)
     carry, begin = Carry(), np.array([0])
-    network.forward_of(
-        Minibatch(
-            ids[:, np.newaxis],
-            begin,
-            np.array([len(ids)]),
-            None,
-            None,
-            0.0,
-            1.0,
-            begin,
-            carry,
-        )  # fmt: skip
-    )
+    data, lengths = ids[:, np.newaxis], np.array([len(ids)])
+    batch = Minibatch(data, begin, lengths, None, None, 0.0, 1.0, begin, carry)
+    network.forward_of(batch)
     return [
         tuple(np.repeat(part, n, axis=0) for part in carry.states[layer.name])
         for layer in network.recurrents

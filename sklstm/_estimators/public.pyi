@@ -3572,9 +3572,9 @@ class LSTMSeq2Seq(RecurrentSeq2Seq):
         part of the groups.
 
     warm_start : bool, default=False
-        Whether :meth:`fit` goes on from the last fit, optimizer included, instead of
-        starting anew. "lbfgs" goes on from the weights alone. y needs the classes or
-        the number of outputs that it had before. With `early_stopping` what was trained
+        Whether :meth:`fit` goes on from the last fit, optimizer and vocabularies
+        included, instead of starting anew: tokens that it has not seen are unknown.
+        "lbfgs" goes on from the weights alone. With `early_stopping` what was trained
         on is not validated on later, nor the other way round: the same samples are set
         aside again, also among other ones.
 
@@ -3625,9 +3625,9 @@ class LSTMSeq2Seq(RecurrentSeq2Seq):
         state h, it reads the mean of the outputs s_j of the encoder with weights that
         are a softmax of scores over the steps j:
 
-        - "dot": ``h @ s_j`` [Luong2015]_, for a `bidirectional` of False, where both
+        - "dot": ``s_j @ h`` [Luong2015]_, for a `bidirectional` of False, where both
           have H units;
-        - "general": ``h @ W @ s_j`` [Luong2015]_;
+        - "general": ``s_j @ W @ h`` [Luong2015]_;
         - "additive": ``v @ tanh(W @ h + U @ s_j)`` [Bahdanau2015]_;
         - None: it does not. All it knows of the sequence is where it begins
           [Sutskever2014]_.
@@ -3666,10 +3666,11 @@ class LSTMSeq2Seq(RecurrentSeq2Seq):
         before them. Of two directions of the encoder, where the decoder begins is made
         by ``bridge_h_weight_l0`` (H, 2 H), ``bridge_h_bias_l0`` (H,), the same of c,
         and so on for each layer. The tables are ``embedding`` and ``target_embedding``.
-        Attention has ``attention_query_weight`` of the scores, if it is "additive" also
-        ``attention_key_weight`` and ``attention_v``, and reads contexts and h side by
-        side with ``attention_combine_weight`` (H, H + outputs of the encoder) and
-        ``attention_combine_bias`` (H,). The head reads that.
+        With S outputs of the encoder, attention has ``attention_query_weight`` (S, H)
+        for "general" scores ``s_j @ W @ h``, (H, H) for "additive" ones, which have
+        ``attention_key_weight`` (H, S) and ``attention_v`` (H,) besides. The head reads
+        the tanh of what ``attention_combine_weight`` (H, S + H) and
+        ``attention_combine_bias`` (H,) make of the context and h side by side.
 
         The recurrent layers have ``weight_ih_l0`` (G H, F), ``weight_hh_l0`` (G H, H),
         ``bias_ih_l0`` (G H,), ``bias_hh_l0`` (G H,) and so on for each layer, which

@@ -433,9 +433,9 @@ class Answering:
         state h, it reads the mean of the outputs s_j of the encoder with weights that
         are a softmax of scores over the steps j:
 
-        - "dot": ``h @ s_j`` [Luong2015]_, for a `bidirectional` of False, where both
+        - "dot": ``s_j @ h`` [Luong2015]_, for a `bidirectional` of False, where both
           have H units;
-        - "general": ``h @ W @ s_j`` [Luong2015]_;
+        - "general": ``s_j @ W @ h`` [Luong2015]_;
         - "additive": ``v @ tanh(W @ h + U @ s_j)`` [Bahdanau2015]_;
         - None: it does not. All it knows of the sequence is where it begins
           [Sutskever2014]_.
@@ -452,6 +452,14 @@ class Answering:
         vocabulary: what is rarer is not known, as all that other data may have. "auto"
         is 2 with ``level="word"`` and else 1. An X that is ids of a vocabulary brings
         its own.
+        """)
+
+    warm_start = Parameter(False, FLAG).means("""
+        Whether :meth:`fit` goes on from the last fit, optimizer and vocabularies
+        included, instead of starting anew: tokens that it has not seen are unknown.
+        "lbfgs" goes on from the weights alone. With `early_stopping` what was trained
+        on is not validated on later, nor the other way round: the same samples are set
+        aside again, also among other ones.
         """)
 
     beam_size = Parameter(5, integer()).means("""
