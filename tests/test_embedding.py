@@ -203,7 +203,7 @@ def test_memory_that_was_not_written_is_not_read(instruction_set, monkeypatch, f
         return array
 
     expected = results()
-    for module in ("layers.recurrent", "layers.dense", "network", "workspace"):
+    for module in ("layers.recurrent", "layers.dense", "flat_network", "workspace"):
         monkeypatch.setattr(f"sklstm._network.{module}.aligned_empty", poisoned)
     for got, value in zip(results(), expected, strict=True):
         assert_array_equal(got, value)

@@ -27,6 +27,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from sklstm import GRUClassifier, LSTMClassifier, RNNClassifier
 from sklstm._kernels import Schedule, supported_instruction_sets
+from sklstm._network import flat_network
 from sklstm._network import network as network_module
 from sklstm._network.build import whole_sequence_network
 from sklstm._network.exchange import torch_weights
@@ -115,7 +116,7 @@ def test_memory_that_was_not_written_is_not_read(
         return array
 
     expected = results()
-    for module in ("layers.recurrent", "layers.dense", "network", "workspace"):
+    for module in ("layers.recurrent", "layers.dense", "flat_network", "workspace"):
         monkeypatch.setattr(f"sklstm._network.{module}.aligned_empty", poisoned)
     for got, value in zip(results(), expected, strict=True):
         assert_array_equal(got, value)
@@ -189,13 +190,13 @@ def test_batches_are_of_whole_strips(strip_rows, n_steps):
 @pytest.mark.parametrize("bidirectional, pooling", [(False, "last"), (True, "mean")])
 def test_schedules_that_are_known(bidirectional, pooling, monkeypatch):
     """That of the same lengths is made once; outputs are those of a new network."""
-    rng, made, make = np.random.default_rng(0), [], network_module.Schedule
+    rng, made, make = np.random.default_rng(0), [], flat_network.Schedule
 
     def counted(starts, lengths, *args, **options):
         made.append(lengths.tolist())
         return make(starts, lengths, *args, **options)
 
-    monkeypatch.setattr(network_module, "Schedule", counted)
+    monkeypatch.setattr(flat_network, "Schedule", counted)
     options = {"bidirectional": bidirectional, "pooling": pooling}
 
     def new():

@@ -100,7 +100,7 @@ def test_one_number_for_all_layers(monkeypatch):
         return plan
 
     monkeypatch.setattr("sklstm._network.layers.recurrent.plan_threads", record)
-    monkeypatch.setattr("sklstm._network.network.effective_n_threads", lambda: 5)
+    monkeypatch.setattr("sklstm._network.flat_network.effective_n_threads", lambda: 5)
     B, T = 24, 50
     data = np.zeros((B * T, 8), np.float32)
     output, tapes = network.forward(data, np.arange(B) * T, np.full(B, T), keep=True)

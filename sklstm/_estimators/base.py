@@ -24,7 +24,7 @@ from .._targets.aligning import aligned
 from .._targets.reading import check_one_each
 from .._training.feeds import Minibatches
 from .._training.samples import Samples, check_groups, check_sample_weight
-from .._training.schedules import auto_epochs
+from .._training.schedules import auto_batch_size, auto_epochs
 from .._training.split import nothing_seen, remember, sample_keys, split
 from .._typing import ArrayLike, Estimator, SequencesLike
 from ..sequences._check import features_of, validate_sequences, warn_of_one_step
@@ -151,6 +151,16 @@ class RecurrentCore(CallbackSupport, Versioned, BaseEstimator):
         return {}
 
     @property
+    def _truncation(self):
+        """Steps of a sequence that the network goes back over, None for all."""
+        return self.tbptt
+
+    @property
+    def _embedding_dim(self):
+        """Length of the rows of ids, or lengths, None where nothing is ids."""
+        return self.embedding_dim
+
+    @property
     def _holds_out(self):
         """Whether a fit sets samples aside, or is given some beside those of X."""
         return self.early_stopping
@@ -268,7 +278,7 @@ class RecurrentCore(CallbackSupport, Versioned, BaseEstimator):
         if not incremental:
             warn_of_one_step(given.X, type(self).__name__)
         if before is None:
-            if self.embedding_dim is None:
+            if self._embedding_dim is None:
                 hint(given.X, type(self).__name__)
             target = reader.fit(given.y, given.weight, classes, incremental)
             rng = self._begin(target)
@@ -410,6 +420,10 @@ class RecurrentCore(CallbackSupport, Versioned, BaseEstimator):
     def _samples_an_epoch(self, n_samples, X):
         """How many an epoch has of so many samples, of which X are the sequences."""
         return n_samples
+
+    def _auto_batch_size(self, n_samples):
+        """The batch size for so many samples of an epoch."""
+        return auto_batch_size(n_samples)
 
     def _epochs_of_plan(self, n_samples, batch_size, X):
         """How many epochs are enough where the learning rate has a plan."""

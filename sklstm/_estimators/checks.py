@@ -64,7 +64,7 @@ def check_parameters(
         )
     if estimator.solver == "lbfgs":
         _check_lbfgs(estimator)
-    if estimator.tbptt is not None:
+    if estimator._truncation is not None:
         _check_tbptt(estimator)
     _check_validation(estimator, validation, groups)
     estimator._reader().check_parameters(incremental)

@@ -29,6 +29,9 @@ class Fitted:
     into predictions. A fit makes a new one, so that whoever has one has it whole.
     """
 
+    # Whether `outputs_of` needs the target, beside what the network makes of it.
+    reads_target = False
+
     # What makes a network, and its arguments beside the sizes of input and output.
     build: Callable
     architecture: dict
@@ -113,6 +116,12 @@ class Fitted:
         weight = None if weight is None else weight[sequence]
         return (rows[0], starts, lengths), samples.y.at_rows(starts, lengths), weight
 
+    def outputs_of(self, network, rows, target):
+        """What the scorer of the target reads, of rows of data with this target; None
+        where it is not finite."""
+        raw = network.predict_of(rows, target)
+        return network.for_loss(raw) if np.isfinite(raw).all() else None
+
     def make_network(self, **changes):
         """A network of this architecture, or of one with changes, without weights."""
         return self.build(
@@ -128,7 +137,7 @@ class Fitted:
     @cached_property
     def _weights(self):
         network = self.make_network()
-        weight, bias = self.head(network.views(self.parameters)["head"])
+        weight, bias = self.head(network)
         weights = torch_weights(network, self.parameters)
         weights |= {"head_weight": weight, "head_bias": bias, **self.paths}
         for array in weights.values():
@@ -150,9 +159,9 @@ class Fitted:
         with self.network() as network:
             return dict(zip(names, network.layers[-1].scores, strict=True))
 
-    def head(self, views):
+    def head(self, network):
         """Weight (K, H) and bias (K,) of the head, in the units of its outputs."""
-        return self.target.head_in_units(views["w"].T.copy(), views["b"].copy())
+        return self.target.head_in_units(*network.head(self.parameters))
 
 
 class _NetworkInUse:

@@ -1,6 +1,8 @@
 """What the docstrings of the estimators cite, by author and year."""
 
 REFERENCES = """
+.. [Bahdanau2015] D. Bahdanau, K. Cho and Y. Bengio, "Neural Machine Translation by
+   Jointly Learning to Align and Translate", ICLR 2015.
 .. [Bengio2003] Y. Bengio, R. Ducharme, P. Vincent and C. Jauvin, "A Neural
    Probabilistic Language Model", Journal of Machine Learning Research 3, 2003.
 .. [Cho2014] K. Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder
@@ -38,15 +40,21 @@ REFERENCES = """
    Warm Restarts", ICLR 2017.
 .. [Loshchilov2019] I. Loshchilov and F. Hutter, "Decoupled Weight Decay
    Regularization", ICLR 2019.
+.. [Luong2015] M.-T. Luong, H. Pham and C. D. Manning, "Effective Approaches to
+   Attention-based Neural Machine Translation", EMNLP 2015.
 .. [Malhotra2015] P. Malhotra, L. Vig, G. Shroff and P. Agarwal, "Long Short Term Memory
    Networks for Anomaly Detection in Time Series", ESANN 2015.
 .. [Malhotra2016] P. Malhotra et al., "LSTM-based Encoder-Decoder for Multi-sensor
    Anomaly Detection", ICML 2016 Anomaly Detection Workshop, arXiv:1607.00148.
+.. [Mikolov2010] T. Mikolov, M. Karafiát, L. Burget, J. Černocký and S. Khudanpur,
+   "Recurrent Neural Network Based Language Model", Interspeech 2010.
 .. [Park2022] Y. Park, D. Maddix, F.-X. Aubet, K. Kan, J. Gasthaus and Y. Wang,
    "Learning Quantile Functions without Quantile Crossing for Distribution-free Time
    Series Forecasting", AISTATS 2022.
 .. [Pascanu2013] R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training
    recurrent neural networks", ICML 2013.
+.. [Press2017] O. Press and L. Wolf, "Using the Output Embedding to Improve Language
+   Models", EACL 2017.
 .. [Salinas2020] D. Salinas, V. Flunkert, J. Gasthaus and T. Januschowski, "DeepAR:
    Probabilistic Forecasting with Autoregressive Recurrent Networks", International
    Journal of Forecasting 36(3), 2020.
@@ -54,6 +62,8 @@ REFERENCES = """
    Networks", IEEE Transactions on Signal Processing 45(11), 1997.
 .. [Srivastava2014] N. Srivastava et al., "Dropout: A Simple Way to Prevent Neural
    Networks from Overfitting", Journal of Machine Learning Research 15, 2014.
+.. [Sutskever2014] I. Sutskever, O. Vinyals and Q. V. Le, "Sequence to Sequence Learning
+   with Neural Networks", NIPS 2014.
 .. [Tallec2018] C. Tallec and Y. Ollivier, "Can Recurrent Neural Networks Warp Time?",
    ICLR 2018.
 .. [Tieleman2012] T. Tieleman and G. Hinton, "Lecture 6.5: RMSProp", COURSERA: Neural

@@ -11,7 +11,7 @@ from .._training.loop import LoopOptions, train
 from .._training.memory import WITHOUT_A_LOOK, available_memory, in_units
 from .._training.monitor import Monitor, Start
 from .._training.optimizers import SGD, Adam, RMSProp
-from .._training.schedules import LearningRate, auto_batch_size
+from .._training.schedules import LearningRate
 from .going_on import begin_where_it_was
 from .progress import Progress
 from .tokens import initial_tables
@@ -84,7 +84,7 @@ class Solver:
         self.learning_rate = learning_rate_of(estimator, self.max_iter, incremental)
         self.options = LoopOptions(
             self.max_iter, estimator.max_grad_norm, self.penalty, self.progress.dropout,
-            estimator.tbptt,
+            estimator._truncation,
         )  # fmt: skip
 
     def run(self, observer):
@@ -127,7 +127,7 @@ def batch_size_of(estimator, samples, network, n_samples):
     if full:
         batch_size = n_samples
     elif batch_size == "auto":
-        batch_size = auto_batch_size(n_samples)
+        batch_size = estimator._auto_batch_size(n_samples)
     batch_size = min(batch_size, n_samples)
     lengths = samples.lengths
     if estimator.tbptt is not None:
@@ -224,16 +224,18 @@ def held_out_score(fitted, held_out):
     """Parameters to the score and the loss on the samples that are held out."""
     network = fitted.make_network()
     rows, y, weight = fitted.examples(held_out)
+    target = None
+    if network.reads_target or fitted.reads_target:
+        target = fitted.target.encode(y)
     score_of = fitted.target.scorer(y, weight)
 
     def score(parameters):
         network.load(parameters, backward=False)
         with np.errstate(over="ignore", invalid="ignore"):
-            raw = network.predict(*rows)
-            raw = raw.astype(np.float64)
-        if not np.isfinite(raw).all():
+            out = fitted.outputs_of(network, rows, target)
+        if out is None:
             return np.nan, np.nan
-        score, loss = score_of(network.for_loss(raw))
+        score, loss = score_of(out)
         return float(score), float(loss)
 
     return score
@@ -276,12 +278,10 @@ def losses_at_start(
         some = np.unique(np.linspace(0, n - 1, min(n, 32)).astype(np.intp))
         network.load(parameters, backward=False)
         with np.errstate(over="ignore", invalid="ignore"):
-            raw = network.predict(
-                samples.data, samples.starts[some], samples.lengths[some]
-            )
-            of_network, _ = loss.value_and_gradient(
-                network.for_loss(raw), samples.target[some]
-            )
+            rows = samples.data, samples.starts[some], samples.lengths[some]
+            target = samples.target[some]
+            raw = network.predict_of(rows, target)
+            of_network = loss.value(network.for_loss(raw), target)
         of_network = of_network if np.isfinite(of_network) else np.inf
     of_penalty = 0.0
     if penalty is not None:

@@ -11,6 +11,7 @@ from .parameters import (
     FLAG,
     NONE,
     SIZES,
+    WIDTHS,
     Domain,
     Parameter,
     integer,
@@ -40,6 +41,7 @@ LEVELS |= Domain(["array-like"], "Sequence[float]", "list of float")
 WINDOW = integer() | options("auto")
 SHARE = Domain([Interval(Real, 0, 0.5, closed="right")], "float", "float")
 SHARE = options("auto") | SHARE
+AUTO_WIDTHS = integer() | WIDTHS | options("auto") | NONE
 
 
 class Tagging:
@@ -310,4 +312,160 @@ class Anomalies:
         the thresholds come from, and the score of `early_stopping`. These are whole
         sequences (with `groups` whole groups) where that makes two at the least, and
         else the ends of all sequences. `X_val` takes its place.
+        """)
+
+
+class LanguageModeling:
+    """What a language model has besides."""
+
+    level = Parameter("word", options("word", "char")).means(r"""
+        What the tokens of a text are: words and punctuation (``r"\w+|[^\w\s]"``, case
+        kept), or characters. Documents that are lists hold their tokens already.
+        """)
+
+    min_count = Parameter("auto", integer() | options("auto")).means("""
+        How often a token has to be in X to be one of the vocabulary. What is rarer is
+        "<unk>", the unknown token, and so learnt. "auto" is 2 for words, also of
+        documents that are lists, and 1 for characters.
+        """)
+
+    max_tokens = Parameter(None, integer() | NONE).means("""
+        How many tokens the vocabulary has at most, the most frequent ones, beside
+        "<unk>".
+        """)
+
+    embedding_dim = Parameter(64, integer()).means("""
+        Length of the row of numbers that stands for each token [Bengio2003]_; it is
+        trained with the network, which reads it.
+        """)
+
+    tie_weights = Parameter(False, FLAG).means("""
+        Whether the rows of the tokens are the weights of the head too [Press2017]_: as
+        many parameters less, and often a better model. `embedding_dim` has to be the
+        size of the last layer. As those of a table, `alpha` does not reach them.
+        """)
+
+    contiguous = Parameter(False, FLAG).means("""
+        Whether all documents are one text, in their order [Mikolov2010]_. In training
+        it is cut into `batch_size` streams that are read side by side, whose states go
+        on from each segment of `tbptt` steps to the next, also from a document into the
+        one after it, and begin at zero in each epoch. In :meth:`score` and
+        :meth:`perplexity` the state goes on through all of X. False begins each
+        document anew. It may be set after a fit, for these two.
+        """)
+
+    tbptt = Parameter(64, integer() | NONE).means("""
+        Truncated back-propagation through time [Williams1990]_: documents, or streams,
+        are read in segments of so many steps. Each is an update of the weights, and
+        begins with the states that the one before has ended with, to which gradients
+        do not go back. Of a minibatch the documents that have ended are not in later
+        segments. None reads documents as a whole.
+        """)
+
+    batch_size = Parameter("auto", integer() | options("auto")).means("""
+        Documents in a minibatch, at the most all of them; with ``contiguous=True``
+        streams, at the most as many as the text has segments. "auto" is a sixteenth of
+        the documents, or of the segments, up to 32.
+        """)
+
+    shuffle = Parameter(True, FLAG).means("""
+        Whether to take the documents in another order in each epoch. No effect with
+        ``contiguous=True``.
+        """)
+
+    max_iter = Parameter("auto", integer() | options("auto")).means("""
+        Epochs at the most, with "cosine" all that there are: passes over the documents.
+        With "lbfgs" iterations, each of one or more passes. "auto" is 100, but with
+        "cosine" as many as make 2500 updates, and 10 at the least.
+        """)
+
+    early_stopping = Parameter(False, FLAG).means("""
+        Whether to set a part of the documents aside, to stop when neither the score on
+        them (see `validation_scores_`) nor the loss improves, and to keep the weights
+        that scored best. With ``contiguous=True`` it is the last part of the text. With
+        `groups` passed to :meth:`fit`, whole groups are set aside. Not for "lbfgs".
+        """)
+
+    validation_fraction = Parameter(0.1, number(0, 1, closed="neither")).means("""
+        The part set aside, unless `X_val` is passed to :meth:`fit`: of the documents,
+        with `groups` of the groups, with ``contiguous=True`` of the segments.
+        """)
+
+
+class Answering:
+    """What an encoder-decoder has besides."""
+
+    bidirectional = Parameter(True, FLAG).means("""
+        Whether the encoder reads the sequences in both directions [Schuster1997]_,
+        [Graves2005]_: two networks of H units, one of which begins at each sequence's
+        own end. What the decoder begins with, and reads by attention, is made of both.
+        The decoder itself goes in one direction, with layers of the same sizes.
+        """)
+
+    dropout = Parameter(0.0, number(0, 1)).means("""
+        Share of what each layer hands on that is set to zero in training
+        [Srivastava2014]_: at random for every step, in encoder and decoder alike, to
+        the layer above and to the head, and of the rows of tokens. The rest is divided
+        by ``1 - dropout``; predictions drop nothing.
+        """)
+
+    embedding_dim = Parameter("auto", AUTO_WIDTHS).means("""
+        Length of the row of numbers that stands for each id of X [Bengio2003]_, of
+        which the encoder reads the rows. "auto" is 64 where X is text, tokens or ids of
+        a vocabulary, or where `categorical_features` or `embedding_weights` say that it
+        holds ids; else X is read as numbers, as it is with None. Row 0 stands for what
+        is not known. For more see :class:`LSTMClassifier`, whose parameters of this
+        kind are the same.
+        """)
+
+    target_embedding_dim = Parameter(None, integer() | NONE).means("""
+        Length of the rows of the tokens of y, which the decoder reads. None is as long
+        as those of X, and 64 where X has none or several kinds.
+        """)
+
+    attention = Parameter(
+        "general", options("dot", "general", "additive") | NONE
+    ).means("""
+        How the decoder looks back at the sequence. At each of its steps, of the hidden
+        state h, it reads the mean of the outputs s_j of the encoder with weights that
+        are a softmax of scores over the steps j:
+
+        - "dot": ``h @ s_j`` [Luong2015]_, for a `bidirectional` of False, where both
+          have H units;
+        - "general": ``h @ W @ s_j`` [Luong2015]_;
+        - "additive": ``v @ tanh(W @ h + U @ s_j)`` [Bahdanau2015]_;
+        - None: it does not. All it knows of the sequence is where it begins
+          [Sutskever2014]_.
+        """)
+
+    level = Parameter("char", options("char", "word")).means("""
+        What the tokens of a text are, of X and of y: its characters, or its words and
+        punctuation (``\\w+|[^\\w\\s]``), in the case they have. Lists of tokens are
+        taken as they are.
+        """)
+
+    min_count = Parameter("auto", integer() | options("auto")).means("""
+        How often a token has to be in the training data, of X or of y, to be one of the
+        vocabulary: what is rarer is not known, as all that other data may have. "auto"
+        is 2 with ``level="word"`` and else 1. An X that is ids of a vocabulary brings
+        its own.
+        """)
+
+    beam_size = Parameter(5, integer()).means("""
+        Hypotheses of a sequence that are followed side by side; 1 takes the best token
+        at each step. Can be set after :meth:`fit`, as can `length_penalty` and
+        `max_length`.
+        """)
+
+    length_penalty = Parameter(0.0, number(closed="neither")).means("""
+        What is best of the hypotheses that have ended: the one of the largest
+        ``log_probability / (n_tokens + 1) ** length_penalty``, the end counted as one
+        token. 0 is the most probable, 1 that of the largest mean per token; more
+        prefers longer ones.
+        """)
+
+    max_length = Parameter("auto", integer() | options("auto")).means("""
+        Tokens of an answer at the most: one of so many ends. "auto" is twice those of
+        the longest answer of the training data and, for a sequence longer than all of
+        these, as much more as it is longer.
         """)

@@ -23,7 +23,7 @@ ENCODE = (
 def check_tokens(estimator):
     """An error if the parameters of this file are not valid, as far as X is not needed
     for it."""
-    asked = estimator.embedding_dim
+    asked = estimator._embedding_dim
     if asked is None:
         for name in ("embedding_weights", "categorical_features"):
             if getattr(estimator, name) is not None:
@@ -116,14 +116,14 @@ def _columns(estimator, features):
 def _asked(estimator, features):
     """Column, width and `embedding_weights` of each table, in the order of columns."""
     columns = _columns(estimator, features)
-    widths, given = _widths(estimator.embedding_dim), estimator.embedding_weights
-    if np.ndim(estimator.embedding_dim) == 0:
+    widths, given = _widths(estimator._embedding_dim), estimator.embedding_weights
+    if np.ndim(estimator._embedding_dim) == 0:
         widths = widths * len(columns)
     if len(widths) != len(columns):
         raise ValueError(
-            f"embedding_dim={estimator.embedding_dim!r} has {len(widths)} numbers, but "
-            f"categorical_features names {len(columns)} columns. Pass one for each, or "
-            "one number for all."
+            f"embedding_dim={estimator._embedding_dim!r} has {len(widths)} numbers, "
+            f"but categorical_features names {len(columns)} columns. Pass one for "
+            "each, or one number for all."
         )
     if len(columns) == 1:
         given = given if _is_list_of_one(given) else [given]
@@ -148,7 +148,7 @@ def _is_list_of_one(given):
 
 def asked_embedding(estimator, features):
     """What the parameters say of the tables, but for their rows; None without any."""
-    if estimator.embedding_dim is None:
+    if estimator._embedding_dim is None:
         return None
     columns, widths, _ = zip(*_asked(estimator, features))
     return {

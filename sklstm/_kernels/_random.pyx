@@ -14,18 +14,8 @@ cdef enum:
     DRAWS = 8  # of 16 bits, that one call of the generator gives
 
 
-cdef inline void philox_rounds(uint32_t* c, uint32_t k0, uint32_t k1) noexcept nogil:
-    cdef int _round
-    cdef uint64_t a, b
-    for _round in range(10):
-        a = <uint64_t>0xD2511F53 * c[0]
-        b = <uint64_t>0xCD9E8D57 * c[2]
-        c[0] = <uint32_t>(b >> 32) ^ c[1] ^ k0
-        c[1] = <uint32_t>b
-        c[2] = <uint32_t>(a >> 32) ^ c[3] ^ k1
-        c[3] = <uint32_t>a
-        k0 += <uint32_t>0x9E3779B9
-        k1 += <uint32_t>0xBB67AE85
+cdef extern from "<philox.h>" nogil:
+    void philox_rounds(uint32_t*, uint32_t, uint32_t) noexcept
 
 
 def philox(counter, key):

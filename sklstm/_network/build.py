@@ -1,14 +1,17 @@
 """Networks of the layers that there are, as their architecture says."""
 
+from .encoder_decoder import EncoderDecoder
+from .layers.attention import Attention
 from .layers.bidirectional import Bidirectional
 from .layers.crf import CRF
-from .layers.dense import Dense
-from .layers.dropout import Dropout, StepDropout
+from .layers.dense import Dense, Projection
+from .layers.dropout import Dropout, RowDropout, StepDropout
 from .layers.embedding import Embedding
 from .layers.every_step import EveryStep
 from .layers.pooling import Last, Pooling
 from .layers.recurrent import Recurrent
 from .layers.repeat import Repeat
+from .layers.softmax import Softmax
 from .layers.standardize import Standardize
 from .layers.windows import LastSteps, Windows
 from .network import Network
@@ -112,6 +115,33 @@ def every_step_network(
     return Network([*body, *end])
 
 
+def language_model_network(
+    n_features, hidden_layer_sizes, n_outputs, dtype, cell="lstm", dropout=0.0,
+    recurrent_dropout=0.0, embedding=None, tie_weights=False,
+):  # fmt: skip
+    """Recurrent layers that read tokens, and a head over the vocabulary that reads each
+    of their steps.
+
+    `embedding` is as in `input_layers`, of one column. With `tie_weights` its table
+    is that of the head, for which the uppermost layer has as many units as a row.
+    """
+    embedding = {**embedding, "shared": tie_weights}
+    body, n_inputs = input_layers(n_features, dtype, embedding, dropout)
+    lowest = body[0]
+    body += recurrent_layers(
+        n_inputs, hidden_layer_sizes, dtype, cell, dropout=dropout,
+        recurrent_dropout=recurrent_dropout, reads_data=not embedding["trainable"],
+    )  # fmt: skip
+    width = body[-1].n_outputs
+    if dropout:
+        body.append(StepDropout("head.dropout", width, dtype, dropout))
+    end = [
+        EveryStep("every_step", width, width, dtype),
+        Softmax("head", width, n_outputs, dtype, tied=lowest if tie_weights else None),
+    ]
+    return Network([*body, *end])
+
+
 def window_network(
     n_features, hidden_layer_sizes, n_outputs, dtype, cell="lstm", dropout=0.0,
     recurrent_dropout=0.0, embedding=None, *, windows,
@@ -173,3 +203,55 @@ def own_steps_network(
         Dense("head", width, n_outputs, dtype, at_steps=True),
     ]
     return Network([*body, *end])
+
+
+def encoder_decoder_network(
+    n_features, hidden_layer_sizes, n_outputs, dtype, cell="lstm", bidirectional=False,
+    attention="general", dropout=0.0, recurrent_dropout=0.0, embedding=None, *,
+    target_embedding_dim,
+):  # fmt: skip
+    """Recurrent layers that read a sequence, as many that write another one, and a head
+    over its tokens, of which there are `n_outputs`; the last is the mark.
+
+    `attention` is a kind of `Attention`, or None: the head reads the outputs of the
+    decoder then. `embedding` is as in `input_layers`, that of the tokens written has
+    `target_embedding_dim` elements a row.
+    """
+    options = {"dropout": dropout, "recurrent_dropout": recurrent_dropout}
+    sizes, n_layers = hidden_layer_sizes, len(hidden_layer_sizes)
+    encoder, n_inputs = input_layers(n_features, dtype, embedding, dropout)
+    encoder += recurrent_layers(
+        n_inputs, sizes, dtype, cell, bidirectional=bidirectional,
+        every_step=attention is not None,
+        reads_data=embedding is None or not embedding["trainable"], **options,
+    )  # fmt: skip
+    tokens = Embedding(
+        "target_embedding", 1, dtype, columns=[0], rows=[n_outputs],
+        widths=[target_embedding_dim], trainable=True,
+    )  # fmt: skip
+    decoder = [tokens]
+    if dropout:
+        decoder.append(
+            StepDropout(
+                "target_embedding.dropout", target_embedding_dim, dtype, dropout
+            )
+        )
+    decoder += recurrent_layers(
+        target_embedding_dim, sizes, dtype, cell, reads_data=False, first=n_layers,
+        **options,
+    )  # fmt: skip
+    bridges = None
+    if bidirectional:
+        states = "hc"[: len(decoder[-1].state_widths)]
+        bridges = [
+            [Projection(f"l{k}.bridge_{state}", 2 * H, H, dtype) for state in states]
+            for k, H in enumerate(sizes)
+        ]
+    width = sizes[-1]
+    layer = rows = None
+    if attention is not None:
+        layer = Attention("attention", width, encoder[-1].n_outputs, dtype, attention)
+    if dropout:
+        rows = RowDropout("head.dropout", width, dtype, dropout)
+    head = Softmax("head", width, n_outputs, dtype)
+    return EncoderDecoder(encoder, bridges, decoder, layer, rows, head)

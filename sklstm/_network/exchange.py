@@ -45,6 +45,33 @@ def layer_weights(network, parameters):
     ]
 
 
+def encoder_decoder_weights(network, parameters):
+    """Copies of the parameters of an encoder-decoder, each part in PyTorch's manner."""
+    weights, views = tables_of(network, parameters), network.views(parameters)
+    (weights["target_embedding"],) = views["target_embedding"].values()
+    n_layers = len(network.encoder_layers)
+    for k, layer in enumerate(layer_weights(network, parameters)):
+        part = "encoder" if k < n_layers else "decoder"
+        for name, value in layer.items():
+            base, reverse, _ = name.partition("_reverse")
+            weights[f"{part}_{base}_l{k % n_layers}{reverse}"] = value
+    for k, bridges in enumerate(network.bridges or []):
+        for state, bridge in zip("hc", bridges):
+            w, b = (views[bridge.name][key] for key in "wb")
+            weights[f"bridge_{state}_weight_l{k}"] = w.T
+            weights[f"bridge_{state}_bias_l{k}"] = b
+    for name, value in views.get("attention", {}).items():
+        part, _, key = name.rpartition("_")
+        if name == "v":
+            weights["attention_v"] = value[0]
+        elif key == "w":
+            weights[f"attention_{part}_weight"] = value.T
+        else:
+            weights[f"attention_{part}_bias"] = value
+    weights["head_weight"], weights["head_bias"] = network.head.as_linear(views["head"])
+    return {name: value.copy() for name, value in weights.items()}
+
+
 def from_torch_weights(
     network,
     weights,

@@ -20,6 +20,8 @@ class Minibatch(NamedTuple):
     total: float  # sum of the weights, of steps with a target where these have them
     divisor: float
     ids: np.ndarray  # (B,) numbers of the samples, to which masks of dropout belong
+    # where the batch begins, `states` by layer or None, and `take`, which gets the ends
+    carry: object = None
 
 
 class TrainingSet(NamedTuple):
@@ -205,7 +207,7 @@ def in_order_of_content(samples, ids=None):
     if ids is None:
         equal = (keys[order[1:]] == keys[order[:-1]]).all(axis=1)
         for place in np.flatnonzero(equal):  # equal keys are no proof
-            equal[place] = _same(*content, *order[place : place + 2])
+            equal[place] = _same(*content, samples.target, *order[place : place + 2])
         if equal.any():
             group = np.concatenate([[0], np.cumsum(~equal)])
             weight = np.bincount(group, weights=weight).astype(np.float64)
@@ -225,6 +227,10 @@ def content_of(data, starts, lengths, target):
         return as_bytes(data), starts, lengths, np.zeros((len(starts), 1), np.uint8)
     if not hasattr(target, "offsets"):
         return as_bytes(data), starts, lengths, as_bytes(target)
+    if getattr(target, "has_own_steps", False):  # a fingerprint stands for them
+        nothing = np.zeros((len(target), 1), np.uint8)
+        steps = as_bytes(target.values), target.offsets[:-1], target.lengths
+        return as_bytes(data), starts, lengths, as_bytes(digests(*steps, nothing))
     # of each step the bytes of its target beside those of its features
     parts = [data[rows_of_parts(starts, lengths)[0]], target.values]
     if target.weight is not None:
@@ -233,10 +239,13 @@ def content_of(data, starts, lengths, target):
     return steps, target.offsets[:-1], lengths, np.zeros((len(starts), 1), np.uint8)
 
 
-def _same(steps, starts, lengths, target, i, j):
+def _same(steps, starts, lengths, content, target, i, j):
     """Whether two samples are the same bytes."""
     a, b = (steps[starts[k] : starts[k] + lengths[k]] for k in (i, j))
-    return np.array_equal(a, b) and np.array_equal(target[i], target[j])
+    if getattr(target, "has_own_steps", False):
+        content = [target[k : k + 1].values for k in (i, j)]
+        i, j = 0, 1
+    return np.array_equal(a, b) and np.array_equal(content[i], content[j])
 
 
 def as_bytes(array):

@@ -20,14 +20,8 @@ def value_and_gradient(
     is one: it does not reach tables.
     """
     network.load(parameters, backward=True)
-    output, tapes = network.forward(
-        batch.data,
-        batch.starts,
-        batch.lengths,
-        keep=True,
-        masks=dropout and dropout.masks(batch.ids),
-        tbptt=tbptt,
-    )
+    masks = dropout and dropout.masks(batch.ids)
+    output, tapes = network.forward_of(batch, keep=True, masks=masks, tbptt=tbptt)
     value, d_output = loss.value_and_gradient(
         output, batch.target, batch.weight, batch.divisor
     )

@@ -1,9 +1,11 @@
 """Looking into fitted networks: gates over time, how far gradients reach, loss curves,
-which features and steps a prediction needs, tags in colour, forecasts, and anomalies.
+which features and steps a prediction needs, tags in colour, alignments, forecasts, and
+anomalies.
 
 The displays need matplotlib, which is imported when they draw.
 """
 
+from ._alignment import AlignmentDisplay
 from ._anomalies import AnomalyDisplay
 from ._forecasts import ForecastDisplay
 from ._gates import GateDisplay
@@ -13,6 +15,7 @@ from ._loss_curves import LossCurveDisplay
 from ._tags import TagDisplay
 
 __all__ = [
+    "AlignmentDisplay",
     "AnomalyDisplay",
     "ForecastDisplay",
     "GateDisplay",

@@ -12,6 +12,7 @@ from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
 from .._estimators.base import check_recurrent
+from ..sequences import SequenceArray
 
 
 def pyplot(caller):
@@ -64,6 +65,36 @@ def named_estimators(estimators):
     if not named:
         raise ValueError("There is no estimator to draw: estimators is empty.")
     return named
+
+
+def one_sequence(x):
+    """X of the sequence x alone."""
+    if isinstance(x, SequenceArray):
+        X, n_sequences, n_steps = x, len(x), len(x.data)
+    elif isinstance(x, str):  # for what reads text
+        X, n_sequences, n_steps = [x], 1, len(x)
+    else:
+        try:
+            shape = np.shape(x)
+        except ValueError:  # of unequal lengths
+            shape = (len(x), None, None)
+        if len(shape) not in (1, 2, 3):
+            raise ValueError(
+                f"x has shape {shape}, but must be one sequence, of shape (n_steps, "
+                "n_features) or (n_steps,)."
+            )
+        if len(shape) == 3:
+            X, (n_sequences, n_steps, _) = x, shape
+        else:
+            X, n_sequences, n_steps = [x], 1, shape[0]
+    if n_sequences != 1:
+        raise ValueError(
+            f"x holds {n_sequences} sequences, but one is drawn: pass X[i], or X[[i]] "
+            "to keep the names of its features."
+        )
+    if not n_steps:
+        raise ValueError("x has no steps: there is nothing to draw.")
+    return X
 
 
 def layer_index(layer, n_layers):

@@ -12,7 +12,7 @@ from sklearn.utils import check_scalar
 
 from .._typing import ArrayLike, Axes
 from ..sequences import SequenceArray
-from ._common import layer_index, pyplot, recurrent_input
+from ._common import layer_index, one_sequence, pyplot, recurrent_input
 
 
 class GateDisplay:
@@ -157,7 +157,7 @@ class GateDisplay:
             If the estimator is not fitted.
         """
         pyplot(f"{cls.__name__}.from_estimator")
-        end, X = recurrent_input(estimator, _one_sequence(x))
+        end, X = recurrent_input(estimator, one_sequence(x))
         values = {
             name: sequences.data
             for name, sequences in end.transform(X, "gates").items()
@@ -281,36 +281,6 @@ class GateDisplay:
         if panel is self.axes_[0] and len(lines) <= 10:
             panel.legend(loc="upper left", bbox_to_anchor=(1, 1))
         return lines
-
-
-def _one_sequence(x):
-    """X of the sequence x alone."""
-    if isinstance(x, SequenceArray):
-        X, n_sequences, n_steps = x, len(x), len(x.data)
-    elif isinstance(x, str):  # for a Pipeline that begins with a TokenEncoder
-        X, n_sequences, n_steps = [x], 1, len(x)
-    else:
-        try:
-            shape = np.shape(x)
-        except ValueError:  # of unequal lengths
-            shape = (len(x), None, None)
-        if len(shape) not in (1, 2, 3):
-            raise ValueError(
-                f"x has shape {shape}, but must be one sequence, of shape (n_steps, "
-                "n_features) or (n_steps,)."
-            )
-        if len(shape) == 3:
-            X, (n_sequences, n_steps, _) = x, shape
-        else:
-            X, n_sequences, n_steps = [x], 1, shape[0]
-    if n_sequences != 1:
-        raise ValueError(
-            f"x holds {n_sequences} sequences, but one is drawn: pass X[i], or X[[i]] "
-            "to keep the names of its features."
-        )
-    if not n_steps:
-        raise ValueError("x has no steps: there is nothing to draw.")
-    return X
 
 
 def _of_direction(values, layer, reverse):

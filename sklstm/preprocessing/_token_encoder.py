@@ -29,9 +29,9 @@ from .._typing import ArrayLike, Estimator, SequencesLike
 from ..sequences import SequenceArray, check_sequences
 from ..sequences._array import keys_of
 from ..sequences._columns import is_missing
+from ..sequences._documents import decoded, numbered, read_documents
 from ..sequences._stacking import as_offsets
 from ..sequences._vocabulary import IDS, as_ids, first_unhashable, refuse_too_many
-from ._documents import decoded, numbered, read_documents
 from ._given_vocabulary import given_vocabulary
 
 COLUMN = "token"

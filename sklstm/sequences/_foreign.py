@@ -84,7 +84,7 @@ def refuse_types(X, what, expected):
     ):
         return
     kind = type(X).__name__
-    name = "X" if what == "X" else "x"
+    name = what if what in ("X", "y") else "x"
     message = f"{what} is of type {kind}; expected {expected}."
     if what == "X":
         message = f"Expected {expected}, got {kind}."

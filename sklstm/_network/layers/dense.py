@@ -41,12 +41,16 @@ class Dense(Layer):
             self.kernels.pack_dense_backward(weights["w"], self._packed_backward)
 
     def forward(self, x, run):
+        out, tape = self._rows(x, run)
+        return out[:, : self.n_outputs], tape
+
+    def _rows(self, x, run):
+        """Outputs in memory (n, width), and the tape."""
         memory = run.workspace()
         out = memory.array("out", len(x), self.width)
         n_threads = self.n_threads(len(x), run.n_threads)
         self.kernels.dense_forward(x, self.n_inputs, self._packed, out, n_threads)
-        tape = (x, memory, n_threads) if run.keep else None
-        return out[:, : self.n_outputs], tape
+        return out, (x, memory, n_threads) if run.keep else None
 
     def backward(self, d_y, tape, d_weights):
         x, memory, n_threads = tape
@@ -77,3 +81,41 @@ class Dense(Layer):
         # outputs and their gradients, the padded ones and those of the input; of
         # float64 ones each counts twice
         return n_steps * (6 * self.n_outputs + 2 * self.width + self.input_width)
+
+
+class Projection(Dense):
+    """A dense layer below others, which gives rows (n, width) as these read them;
+    without a bias out = x W."""
+
+    def __init__(self, name, n_inputs, n_outputs, dtype, *, bias=True):
+        super().__init__(name, n_inputs, n_outputs, dtype)
+        self._no_bias = {}
+        if not bias:
+            self.shapes = {"w": self.shapes["w"]}
+            self._no_bias = {"b": np.zeros(n_outputs, self.dtype)}
+
+    def initialize(self, weights, rng, begin):
+        """Glorot-uniform weights, no bias."""
+        weights["w"][:] = glorot_uniform(rng, self.shapes["w"])
+        if not self._no_bias:
+            weights["b"].fill(0)
+
+    def load(self, weights, **options):
+        super().load(self._no_bias | weights, **options)
+
+    def forward(self, x, run):
+        return self._rows(x, run)
+
+    def backward(self, d_y, tape, d_weights):
+        if self._no_bias:
+            d_weights = {"b": np.empty(self.n_outputs, self.dtype), **d_weights}
+        return super().backward(d_y[:, : self.n_outputs], tape, d_weights)
+
+    def step(self, x, state):
+        out = np.empty((len(x), self.width), self.dtype)
+        self.kernels.dense_forward(x, self.n_inputs, self._packed, out)
+        return out, None
+
+    def n_elements(self, n_sequences, n_steps):
+        # outputs and the gradients of inputs, a row a step
+        return n_steps * (self.width + self.input_width)

@@ -126,3 +126,23 @@ class Dropout(Layer):
 
     def step(self, x, state):
         return x, None
+
+
+class RowDropout(StepDropout):
+    """The same of rows that are steps, one sequence after the other: `steps` has the
+    sequence and the time of each."""
+
+    gives_steps = False
+
+    def forward(self, x, run, steps):
+        if run.masks is None:
+            return x, None
+        memory, n_threads = run.workspace(), self.n_threads(len(x), run.n_threads)
+        mask = memory.array("mask", *x.shape)
+        run.masks.of_steps(self.name, self.rate, mask, steps, n_threads)
+        return np.multiply(x, mask, out=memory.array("y", *x.shape)), mask
+
+    def backward(self, d_y, tape, d_weights):
+        if tape is not None:
+            d_y[:, : tape.shape[1]] *= tape
+        return d_y

@@ -29,19 +29,23 @@ class Embedding(Layer):
     and of every id beyond the table.
 
     Of a gradient only the rows that the batch has are written: `touched` says which. It
-    is the network that lets them begin at zero.
+    is the network that lets them begin at zero. A table that a head reads too
+    (`shared`) is a parameter like others.
     """
 
     gives_steps = True
     has_tables = True
 
-    def __init__(self, name, n_inputs, dtype, *, columns, rows, widths, trainable):
+    def __init__(
+        self, name, n_inputs, dtype, *, columns, rows, widths, trainable, shared=False
+    ):
         self.columns = columns
         self.numbers = [j for j in range(n_inputs) if j not in columns]
         self.n_embedded = sum(widths)
         n_outputs = self.n_embedded + len(self.numbers)
         super().__init__(name, n_inputs, n_outputs, dtype)
         self.trainable = trainable
+        self.shared = shared
         self.keys = [f"w{column}" for column in columns]
         self.shapes = dict(zip(self.keys, zip(rows, widths)))
         # of one table alone nothing is copied: the next layer follows its rows
@@ -78,6 +82,12 @@ class Embedding(Layer):
             begin += table.shape[1]
         out[:, begin:] = data[rows][:, self.numbers]
         return out
+
+    @property
+    def table(self):
+        """The one table."""
+        (table,) = self._tables
+        return table
 
     def forward(self, x, run):
         ids = list(self._ids(x.values, x.rows))

@@ -1,5 +1,7 @@
 """What every layer of a network is."""
 
+import numpy as np
+
 from ..._kernels import array_dtype, kernels_for
 
 # Numbers below which a second thread costs more than it brings.
@@ -18,6 +20,8 @@ class Layer:
     gives_steps = False  # whether it hands on `Steps`
     has_sums = False  # whether it keeps running sums over the steps
     has_tables = False  # whether its parameters are tables, of which batches have rows
+    shared = False  # whether another layer reads its parameters too
+    shares = None  # name of the layer whose parameters it reads beside its own
     directions = ()  # of a recurrent layer, its one or two `Recurrent`
 
     def __init__(self, name, n_inputs, n_outputs, dtype):
@@ -48,7 +52,11 @@ class Layer:
 
     def for_loss(self, y):
         """What the loss reads, of the outputs of the uppermost layer."""
-        return y
+        return np.asarray(y, dtype=np.float64)
+
+    def as_linear(self, weights):
+        """Of a head weight (K, H) and bias (K,), as `torch.nn.Linear` has them."""
+        return weights["w"].T.copy(), weights["b"].copy()
 
     def step(self, x, state):
         """One step of n sequences (n, .) and the state after it, the bits of `forward`;

@@ -119,6 +119,11 @@ class Recurrent(Layer):
             n_threads,
         )  # fmt: skip
 
+    @property
+    def packed(self):
+        """What other kernels have to know of it: cell, sizes and packed weights."""
+        return self.cell.number, self.n_inputs, self.n_units, self._packed
+
     # ---- threads ----------------------------------------------------------------
 
     def _nanoseconds(self, d_x):

@@ -20,6 +20,7 @@ from .regression import (
     SquaredError,
 )
 from .steps import AtSteps
+from .tokens import TokenCrossEntropy
 
 __all__ = [
     "LOG_MAX",
@@ -32,4 +33,5 @@ __all__ = [
     "Pinball",
     "SoftmaxCrossEntropy",
     "SquaredError",
+    "TokenCrossEntropy",
 ]

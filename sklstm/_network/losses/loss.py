@@ -15,3 +15,7 @@ class Loss:
         """The loss of outputs (K,) that are the same for all samples."""
         outputs = np.broadcast_to(constant, (len(target), len(constant)))
         return self.value_and_gradient(outputs, target, weight, divisor)[0]
+
+    def value(self, output, target, weight=None, divisor=None):
+        """The loss without its gradient."""
+        return self.value_and_gradient(output, target, weight, divisor)[0]

@@ -1,0 +1,211 @@
+"""The next token of each step of a document: what a language model says of them.
+
+`NextTokenReader` says what parameters go together, `TokenRows` are documents as a
+network reads them, and the fit makes `NextTokens`. Targets are never changed.
+"""
+
+from functools import partial
+
+import numpy as np
+
+from .._network.losses import TokenCrossEntropy
+from ..sequences import SequenceArray
+from ..sequences._stacking import as_offsets
+from ..sequences._vocabulary import IDS
+from .steps import StepTarget
+from .token_sequences import Vocabulary
+
+
+class TokenRows:
+    """Documents as a network reads them, in the place of sequences of numbers: each is
+    the mark and its tokens.
+
+    Of data (N, 1) sequence i has `lengths` rows from `starts` on. `given` is what a fit
+    was given: the tokens of the documents by id, no y, and their weights.
+    """
+
+    vocabulary = None
+
+    def __init__(self, data, starts, lengths, given=None):
+        self.data, self.starts, self.lengths = data, starts, lengths
+        self.given = given
+
+    def __len__(self):
+        return len(self.starts)
+
+    def __getitem__(self, which):
+        X, y, weight = self.given
+        weight = None if weight is None else weight[which]
+        given = X[which], y, weight
+        return TokenRows(self.data, self.starts[which], self.lengths[which], given)
+
+    @property
+    def shape(self):
+        return len(self), None, 1
+
+    @property
+    def _offsets(self):
+        return as_offsets(self.lengths)
+
+    def _as_rows(self):
+        return self.data, self.starts, self.lengths
+
+
+class Corpus(TokenRows):
+    """Documents one after the other, as parts of the one sequence that they are."""
+
+    def __getitem__(self, which):
+        starts, lengths = self.starts[which], self.lengths[which]
+        return Corpus(self.data, starts, lengths, self.given)
+
+    def joined(self):
+        """Parts that follow each other as one."""
+        lengths = np.array([self.lengths.sum()])
+        return Corpus(self.data, self.starts[:1], lengths, self.given)
+
+
+def read_tokens(ids, offsets, mark):
+    """What a network reads of documents, ids (N,) of their tokens, and the targets: at
+    each step the next one, first and last the mark."""
+    lengths = np.diff(offsets) + 1
+    begins = as_offsets(lengths)
+    data = np.insert(ids, offsets[:-1], mark).astype(IDS)[:, np.newaxis]
+    y = StepTarget(np.insert(ids, offsets[1:], mark), begins)
+    return TokenRows(data, begins[:-1], lengths), y
+
+
+def as_corpus(X, y, n_steps, weight):
+    """Documents and their targets as one sequence, in parts of `n_steps` steps; the
+    weights are those of the documents."""
+    total = len(y.values)
+    starts = np.arange(0, total, n_steps)
+    lengths = np.minimum(n_steps, total - starts)
+    if weight is not None:
+        weight = np.repeat(weight, y.lengths)
+    y = y.replace(offsets=as_offsets(lengths), weight=weight)
+    return Corpus(X.data, starts, lengths, X.given), y
+
+
+def documents_of(ids, offsets, vocabulary):
+    """Documents as ids that know their tokens."""
+    data = ids.astype(IDS)[:, np.newaxis]
+    return SequenceArray._trusted(data, offsets, None, vocabulary.tokens)
+
+
+class NextTokenReader:
+    """What an estimator of this name learns of documents, and which of its parameters
+    do not go together."""
+
+    def __init__(self, name, level, contiguous, tbptt, tied_sizes=None):
+        self.name = name
+        self.level = level
+        self.contiguous = contiguous
+        self.tbptt = tbptt
+        # embedding_dim and the units of the uppermost layer, which share weights
+        self.tied_sizes = tied_sizes
+
+    def check_parameters(self, incremental):
+        """Say which parameters do not go together."""
+        if self.contiguous and self.tbptt is None:
+            raise ValueError(
+                "contiguous=True reads all documents as one text, in segments of tbptt "
+                "steps, but tbptt is None. Set tbptt, for example to 35."
+            )
+        if self.tied_sizes is not None and len(set(self.tied_sizes)) > 1:
+            width, n_units = self.tied_sizes
+            raise ValueError(
+                f"tie_weights=True lets the head read with the rows of the tokens, of "
+                f"embedding_dim={width} numbers, but the uppermost layer has {n_units} "
+                f"units. Set embedding_dim={n_units}, or the last of "
+                f"hidden_layer_sizes to {width}, or tie_weights=False."
+            )
+
+    def check(self, y):
+        """Nothing is read of y."""
+
+    def fit(self, y, sample_weight, classes=None, incremental=False):
+        """The target of valid documents, whose labels are the tokens by id."""
+        return NextTokens(y.labels, self.level)
+
+    def check_same(self, target, y, classes=None):
+        """Say when a fit that goes on gets another kind of documents."""
+        if self.level != target.level:
+            raise ValueError(
+                f"level cannot change between fits that continue: the fitted network "
+                f"has level={target.level!r}, the parameters say {self.level!r}. Set "
+                "warm_start=False and call fit to start anew."
+            )
+
+    @staticmethod
+    def weigh(target, y, sample_weight):
+        return y, sample_weight
+
+
+class NextTokens:
+    """One token of a vocabulary, or the end, for each step."""
+
+    methods = ()
+    head = {}
+
+    def __init__(self, tokens, level):
+        self.vocabulary = Vocabulary(tokens)
+        self.level = level
+        self.n_outputs = self.vocabulary.size
+        self.loss = TokenCrossEntropy(self.n_outputs)
+        self.score_name = self.loss.score_name
+
+    @property
+    def state(self):
+        """Plain types, of which the target is made again."""
+        return {"tokens": self.vocabulary.tokens, "level": self.level}
+
+    @property
+    def attributes(self):
+        """The public attributes of an estimator that are of the target."""
+        return {"vocabulary_": self.vocabulary.tokens}
+
+    @property
+    def mark(self):
+        """The id that documents begin and end with."""
+        return self.vocabulary.mark
+
+    def text(self, ids):
+        """The document of these ids: its tokens, characters as one text."""
+        tokens = self.vocabulary.decode(ids)
+        if self.level == "char" and all(isinstance(token, str) for token in tokens):
+            return "".join(tokens)
+        return tokens
+
+    # ---- what every target is asked ----------------------------------------------
+
+    def check_whole(self, y):
+        """Any documents will do."""
+
+    @staticmethod
+    def encode(y):
+        """What the loss compares outputs with."""
+        return y.replace(labels=None)
+
+    def identity(self, y):
+        return self.encode(y)
+
+    def stratify(self, y):
+        """What to stratify a split by: nothing."""
+
+    def follow(self, y, sample_weight):
+        """The vocabulary stays as it is."""
+        return self, None
+
+    def scorer(self, y, sample_weight):
+        """log p of the tokens (N,) to their mean, by which early stopping goes, and the
+        loss."""
+        return partial(_mean_and_loss, weight=y.weights(sample_weight))
+
+    @staticmethod
+    def head_in_units(weight, bias):
+        return weight, bias
+
+
+def _mean_and_loss(log_p, weight):
+    mean = float(np.average(log_p, weights=weight))
+    return mean, -mean
