@@ -147,6 +147,7 @@ class RecurrentTranscriber(StepEstimator, BaseRecurrent):
     ['cab', 'abba']
     """
 
+    _exchanged = False
     _target_of = staticmethod(transcripts_of)
 
     def _reader(self):

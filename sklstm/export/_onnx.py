@@ -150,8 +150,8 @@ def to_onnx(
     and `label` means nothing, unless `missing` of the estimator or an imputer fills it;
     in a stream also for the pieces after it. An id beyond the table has its row 0. The
     tokens of the ids, where X of the fit knew them and they are text, are a list in the
-    metadata, ``vocabulary``, as JSON, those of answers are ``target_vocabulary``; those of the ids 1, 2, ... of a categorical
-    column 3 are ``categories_3``. A FrameStacker of ``remainder="error"`` drops
+    metadata, ``vocabulary``, as JSON, those of answers ``target_vocabulary``; those of
+    the ids 1, 2, ... of a categorical column 3 are ``categories_3``. A FrameStacker of ``remainder="error"`` drops
     what is left over.
 
     Examples
@@ -329,7 +329,7 @@ def _exportable(estimator):
     if isinstance(estimator, Pipeline):
         inner, end = _exportable(estimator[-1])
         return [part for step in estimator[:-1] for part in _flat(step)] + inner, end
-    if isinstance(estimator, SAY_TOKENS):
+    if isinstance(estimator, (*SAY_TOKENS, RecurrentTranscriber)):
         check_is_fitted(estimator)
         return [], estimator
     check_recurrent(
