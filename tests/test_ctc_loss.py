@@ -24,7 +24,7 @@ def strings(*given, n_steps):
 
 
 def test_frozen_numbers():
-    """Those of torch.nn.functional.ctc_loss 2.9 in float64, of the sum."""
+    """Those of torch.nn.functional.ctc_loss 2.13 in float64, of the sum."""
     t, k = np.arange(1, 8)[:, np.newaxis], np.arange(1, 5)
     x = 3 * np.sin(1.7 * t * k + k)
     for string, expected, at_step in [

@@ -98,7 +98,7 @@ class KenLM:
 
 
 class Recurrent:
-    """A fitted `LSTMLanguageModel` whose tokens are labels; others are unknown to it."""
+    """A fitted `LSTMLanguageModel` whose tokens are labels; others are unknown."""
 
     def __init__(self, model, labels):
         tokens = list(model.vocabulary_)
