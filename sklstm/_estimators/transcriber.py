@@ -350,7 +350,11 @@ class RecurrentTranscriber(StepEstimator, BaseRecurrent):
                 f"{type(self).__name__} returned, got {type(state).__name__}. "
                 "predict_step returns two values: the labels and the next state."
             )
-        last, n = state.last, getattr(state.network, "n_sequences", None)
+        try:
+            n = state.network.n_sequences
+        except (AttributeError, IndexError, TypeError):
+            return state  # the network says what is wrong
+        last = state.last
         if not (
             type(last) is np.ndarray
             and last.dtype == np.intp
