@@ -361,9 +361,10 @@ class Anomalies:
 class LanguageModeling:
     """What a language model has besides."""
 
-    level = Parameter("word", options("word", "char")).means(r"""
-        What the tokens of a text are: words and punctuation (``r"\w+|[^\w\s]"``, case
-        kept), or characters. Documents that are lists hold their tokens already.
+    level = Parameter("word", options("word", "char")).means("""
+        What the tokens of a text are: words and punctuation, as TokenEncoder finds
+        them, but in their case, or characters. Documents that are lists hold their
+        tokens already.
         """)
 
     min_count = Parameter("auto", integer() | options("auto")).means("""
@@ -483,8 +484,8 @@ class Answering:
 
     level = Parameter("char", options("char", "word")).means("""
         What the tokens of a text are, of X and of y: its characters, or its words and
-        punctuation (``\\w+|[^\\w\\s]``), in the case they have. Lists of tokens are
-        taken as they are.
+        punctuation as :class:`~sklstm.preprocessing.TokenEncoder` finds them, but in
+        the case they have. Lists of tokens are taken as they are.
         """)
 
     min_count = Parameter("auto", integer() | options("auto")).means("""
