@@ -504,7 +504,7 @@ class RecurrentTranscriber(StepEstimator, BaseRecurrent):
         return y
 
     def score_samples(self, X: SequencesLike, y: Any) -> np.ndarray:
-        """Logarithms of the probabilities of transcripts, given their sequences.
+        """Compute log-probabilities of transcripts, given their sequences.
 
         Parameters
         ----------
