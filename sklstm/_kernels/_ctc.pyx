@@ -116,7 +116,9 @@ cdef struct Lattice:
     double* skip         # (S + 2,) 1 where a path may come from two states before, else 0
 
 
-cdef void band(const Lattice* g, Py_ssize_t t, Py_ssize_t* lo, Py_ssize_t* hi) noexcept nogil:
+cdef void band(
+    const Lattice* g, Py_ssize_t t, Py_ssize_t* lo, Py_ssize_t* hi
+) noexcept nogil:
     """States at which paths may be at a step, by the steps before and behind it."""
     lo[0] = max(<Py_ssize_t>0, g.S - 2 * (g.T - t))
     hi[0] = min(g.S, 2 * t + 2)
@@ -810,7 +812,6 @@ cdef void go_on(
     """Take the candidates of the heap, which are in their order."""
     cdef Py_ssize_t V = beam.n_labels, n = beam.n[0], i, k, c
     cdef int32_t node
-    cdef double* swap
     # what the strings had is still needed for their children: places first
     for k in range(kept):
         i, c = beam.heap[k] // (V + 1), beam.heap[k] % (V + 1) - 1
@@ -932,12 +933,12 @@ cdef void search(
     int32_t* ints, double* doubles,
 ) noexcept nogil:
     cdef Py_ssize_t K = task.K, first = task.offsets[b], T = task.offsets[b + 1] - first
-    cdef Py_ssize_t t, i
+    cdef Py_ssize_t _, i
     cdef const double* x = task.x + first * K
     cdef double norm
     cdef Beam beam = beam_of(width, K, capacity, bonus, ints, doubles)
     begin(&beam)
-    for t in range(T):
+    for _ in range(T):
         norm = softmax(K, x, beam.scores)
         if norm != norm:
             beam.n[0] = 0
