@@ -9,6 +9,8 @@ from ..workspace import Workspace, aligned_empty
 from .dense import PARALLEL_PRODUCTS, Projection
 from .layer import Layer
 
+KINDS = "dot", "general", "additive"
+
 
 class Sources(NamedTuple):
     """Outputs of an encoder as they are read, one sequence after the other."""
@@ -56,6 +58,8 @@ class Attention(Layer):
 
     def __init__(self, name, n_units, n_values, dtype, kind):
         super().__init__(name, n_units, n_units, dtype)
+        if kind not in KINDS:
+            raise ValueError(f"Attention is one of {', '.join(KINDS)}, got {kind!r}.")
         self.kind = kind
         self.n_values = n_values
         self.value_width = self.kernels.padded(n_values)
