@@ -2493,7 +2493,8 @@ class LSTMLanguageModel(RecurrentLanguageModel):
     tie_weights : bool, default=False
         Whether the rows of the tokens are the weights of the head too [Press2017]_: as
         many parameters less, and often a better model. `embedding_dim` has to be the
-        size of the last layer. As those of a table, `alpha` does not reach them.
+        size of the last layer. `alpha` then reaches them, as weights of the head, and
+        each update all of them.
 
     contiguous : bool, default=False
         Whether all documents are one text, in their order [Mikolov2010]_. In training
@@ -2508,7 +2509,8 @@ class LSTMLanguageModel(RecurrentLanguageModel):
         are read in segments of so many steps. Each is an update of the weights, and
         begins with the states that the one before has ended with, to which gradients
         do not go back. Of a minibatch the documents that have ended are not in later
-        segments. None reads documents as a whole.
+        segments. `recurrent_dropout` drops other units in each. None reads documents as
+        a whole.
 
     batch_size : int or "auto", default="auto"
         Documents in a minibatch, at the most all of them; with ``contiguous=True``

@@ -386,7 +386,8 @@ class LanguageModeling:
     tie_weights = Parameter(False, FLAG).means("""
         Whether the rows of the tokens are the weights of the head too [Press2017]_: as
         many parameters less, and often a better model. `embedding_dim` has to be the
-        size of the last layer. As those of a table, `alpha` does not reach them.
+        size of the last layer. `alpha` then reaches them, as weights of the head, and
+        each update all of them.
         """)
 
     contiguous = Parameter(False, FLAG).means("""
@@ -403,7 +404,8 @@ class LanguageModeling:
         are read in segments of so many steps. Each is an update of the weights, and
         begins with the states that the one before has ended with, to which gradients
         do not go back. Of a minibatch the documents that have ended are not in later
-        segments. None reads documents as a whole.
+        segments. `recurrent_dropout` drops other units in each. None reads documents as
+        a whole.
         """)
 
     batch_size = Parameter("auto", integer() | options("auto")).means("""
