@@ -175,6 +175,7 @@ extensions = [
     kernel("_digest", "_digest.pyx", "cython"),
     kernel("_random", "_random.pyx", "cython"),
     kernel("_crf", "_crf.pyx", "cython"),
+    kernel("_ctc", "_ctc.pyx", "cython"),
     kernel("_embedding", "_embedding.pyx", "cython"),
 ]
 for isa, isa_flags in INSTRUCTION_SETS.items():

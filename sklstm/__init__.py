@@ -29,10 +29,12 @@ if _TYPE_CHECKING:  # for editors, which run no code: what there is in the end
         LSTMSeq2Seq,
         LSTMStepRegressor,
         LSTMTagger,
+        LSTMTranscriber,
         RNNClassifier,
         RNNRegressor,
     )
     from ._estimators.scoring import DetectorState
+    from ._estimators.transcriber import TranscriberState
 else:
     from ._estimators.families import (
         GRUClassifier,
@@ -52,6 +54,8 @@ _TASKS = {
     "LSTMSeq2Seq": "seq2seq",
     "LSTMStepRegressor": "step_regressor",
     "LSTMTagger": "tagger",
+    "LSTMTranscriber": "transcriber",
+    "TranscriberState": "transcriber",
 }
 _SUBMODULES = (
     "datasets",
@@ -75,10 +79,12 @@ __all__ = [
     "LSTMSeq2Seq",
     "LSTMStepRegressor",
     "LSTMTagger",
+    "LSTMTranscriber",
     "RNNClassifier",
     "RNNRegressor",
     "SequenceArray",
     "State",
+    "TranscriberState",
     "__version__",
     "show_versions",
 ]

@@ -36,7 +36,7 @@ from sklstm import (
 )
 from sklstm._estimators.progress import Progress
 from sklstm.inspection import LossCurveDisplay
-from sklstm.preprocessing import FrameStacker, TimeDistributed, TokenEncoder
+from sklstm.preprocessing import FrameStacker, LogMel, TimeDistributed, TokenEncoder
 from sklstm.sequences import SequenceArray
 
 pytestmark = pytest.mark.filterwarnings("ignore:Maximum iterations")
@@ -52,6 +52,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Maximum iterations")
         FrameStacker(),
         TimeDistributed(None),
         TokenEncoder(),
+        LogMel(),
     ],
     ids=lambda estimator: type(estimator).__name__,
 )

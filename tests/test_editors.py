@@ -136,6 +136,7 @@ CALLS = {
     "SequenceArray.from_list(": ["sequences: Sequence[ArrayLike]"],
     "SequenceArray([[0.0]], [0, 1]).to_padded(": ["n_steps: int | None=None"],
     "FrameStacker(": ["n_frames: int=8", "step: int | None=None"],
+    "LogMel(": ["sample_rate: float=16_000", "fmax: float | None=None"],
     "TokenEncoder(": ["min_df: float=2", 'unknown_token: Hashable="<unk>"'],
     "TimeDistributed(None).fit(": ["X: SequencesLike", "y: ArrayLike | None=None"],
     "GateDisplay.from_estimator(": ["x: SequenceArray | ArrayLike", "layer: int=-1"],
@@ -145,7 +146,7 @@ IMPORTS = """\
 from sklstm import GRURegressor, LSTMClassifier, RNNRegressor
 from sklstm.export import from_torch
 from sklstm.inspection import GateDisplay
-from sklstm.preprocessing import FrameStacker, TimeDistributed, TokenEncoder
+from sklstm.preprocessing import FrameStacker, LogMel, TimeDistributed, TokenEncoder
 from sklstm.sequences import SequenceArray, check_sequences
 """
 

@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import resample
 
 from sklstm import LSTMClassifier
-from sklstm.preprocessing import FrameStacker, TimeDistributed, TokenEncoder
+from sklstm.preprocessing import FrameStacker, LogMel, TimeDistributed, TokenEncoder
 from sklstm.sequences import SequenceArray, check_sequences
 from sklstm.sequences._missing import fill_forward
 
@@ -141,6 +141,10 @@ def test_frames_keep_ids_alone(output):
         X = stacker.fit_transform(made())
         assert X.ids.tolist() == IDS
         assert X.times is None
+    sound = SequenceArray(np.ones((9, 1)), [0, 2, 5, 9], ids=IDS, times=np.arange(9))
+    X = LogMel(n_mels=2).set_output(transform=output).fit_transform(sound)
+    assert X.ids.tolist() == IDS
+    assert X.times is None
 
 
 def test_tokens_keep_keys():

@@ -38,6 +38,7 @@ from sklstm import (
 from sklstm.preprocessing import (
     CalendarFeatures,
     FrameStacker,
+    LogMel,
     TimeDistributed,
     TokenEncoder,
 )
@@ -402,6 +403,7 @@ def test_every_public_class_can_be_saved(fitted, saved_and_loaded):
     hours = np.arange(3).astype("datetime64[h]")
     things[CalendarFeatures] = CalendarFeatures().fit(hours)
     things[FrameStacker] = FrameStacker(2).fit(X)
+    things[LogMel] = LogMel().fit([np.zeros(900)])
     things[TimeDistributed] = TimeDistributed(StandardScaler()).fit(X)
     things[TokenEncoder] = TokenEncoder().fit([[1, "a"], ["a", 1]])
     small = {"hidden_layer_sizes": 3, "max_iter": 2, "random_state": 0}
@@ -412,6 +414,9 @@ def test_every_public_class_can_be_saved(fitted, saved_and_loaded):
     detector = sklstm.LSTMAnomalyDetector(**small).fit(series)
     things[sklstm.LSTMAnomalyDetector] = detector
     things[sklstm.DetectorState] = detector.initial_state()
+    things[sklstm.LSTMLanguageModel] = sklstm.LSTMLanguageModel(**small).fit(["a a"])
+    answers = sklstm.LSTMSeq2Seq(**small).fit(["ab", "b"], [["a", 1], [("x", 2)]])
+    things[sklstm.LSTMSeq2Seq] = answers
     naive = sklstm.forecasting.SeasonalNaive(2, quantile=quantile).fit(series)
     things[sklstm.forecasting.SeasonalNaive] = naive
     modules = sklstm, sklstm.forecasting, sklstm.preprocessing, sklstm.sequences
@@ -444,6 +449,7 @@ def test_pickles_name_public_places_alone(name, fitted, search):
     """So that whatever moves within the package, they are read."""
     things = [fitted[name], search.best_estimator_, FrameStacker(2).fit(X)]
     things.append(TokenEncoder(min_df=1).fit(["a b"]))
+    things.append(LogMel().fit([np.zeros(900)]))
     things.append(CalendarFeatures().fit(np.arange(3).astype("datetime64[h]")))
     if not fitted[name].bidirectional:
         things.append(fitted[name].initial_state())
@@ -472,6 +478,7 @@ SAVED = {
     "TimeDistributed": lambda: TimeDistributed(StandardScaler()).fit(X),
     "CalendarFeatures": lambda: CalendarFeatures(["hour"]),
     "FrameStacker": lambda: FrameStacker(),
+    "LogMel": lambda: LogMel(8000).fit([np.zeros(900)]),
     "TokenEncoder": lambda: TokenEncoder(min_df=1).fit(["a b"]),
     "pipeline": lambda: make_pipeline(FrameStacker(2), GRURegressor()),
 }

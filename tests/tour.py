@@ -138,6 +138,10 @@ def tour_of_preprocessing(scale=1.0):
     model = make_pipeline(steps, stacker, small(CLASSIFIERS[1]))
     y = targets(model, len(X))
     require(fitted(model, X, y).predict(X).shape == y.shape, "pipeline")
+    sounds = [x[:, :1] for x in X]
+    mel = preprocessing.LogMel(n_mels=2, win_length=2, hop_length=1)
+    frames = mel.fit_transform(sounds)
+    require((frames[:1].data == mel.transform(sounds[:1]).data).all(), "sounds")
     steps.inverse_transform(steps.transform(X))
     words = [["b", "a", "b"][: len(x)] for x in X]
     encoder = preprocessing.TokenEncoder()

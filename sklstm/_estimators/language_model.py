@@ -8,6 +8,7 @@ from numbers import Integral, Real
 from typing import Any, Literal
 
 import numpy as np
+from sklearn.base import DensityMixin
 from sklearn.utils import check_random_state, check_scalar
 
 from .._network.build import language_model_network
@@ -75,7 +76,7 @@ def log_probabilities(network, rows, target):
     return np.concatenate(found)
 
 
-class RecurrentLanguageModel(CellByName, BaseRecurrent):
+class RecurrentLanguageModel(CellByName, DensityMixin, BaseRecurrent):
     """A distribution over documents, by a recurrent network that predicts each token
     from those before it.
 
@@ -307,6 +308,9 @@ class RecurrentLanguageModel(CellByName, BaseRecurrent):
             return Samples(X, y)
         return given._replace(X=X, y=y)
 
+    def _pair(self, table, X, y, sample_weight):
+        return X.targets(), sample_weight
+
     def _read_validation(self, target, X_val, y_val, weight_val):
         try:
             return self._read(X_val, None, None, reset=False)
@@ -387,7 +391,7 @@ class RecurrentLanguageModel(CellByName, BaseRecurrent):
     def score_samples(
         self, X: Iterable[str] | Iterable[Iterable[Hashable]]
     ) -> np.ndarray:
-        """Log-likelihoods of documents.
+        """Compute log-likelihoods of documents.
 
         Parameters
         ----------
@@ -411,7 +415,7 @@ class RecurrentLanguageModel(CellByName, BaseRecurrent):
         y: Any = None,
         sample_weight: ArrayLike | None = None,
     ) -> float:
-        """Mean log-probability of a token; the higher, the better.
+        """Compute the mean log-probability of a token; the higher, the better.
 
         Parameters
         ----------
@@ -496,7 +500,7 @@ class RecurrentLanguageModel(CellByName, BaseRecurrent):
         *,
         initial_state: State | None = None,
     ) -> np.ndarray:
-        """Probabilities of the token that comes next.
+        """Predict probabilities of the token that comes next.
 
         Parameters
         ----------
@@ -522,7 +526,7 @@ class RecurrentLanguageModel(CellByName, BaseRecurrent):
         *,
         initial_state: State | None = None,
     ) -> np.ndarray:
-        """Logarithms of the probabilities of the token that comes next.
+        """Predict logarithms of the probabilities of the token that comes next.
 
         Parameters
         ----------

@@ -16,6 +16,12 @@ REFERENCES = """
    IJCNN 2000.
 .. [Graves2005] A. Graves and J. Schmidhuber, "Framewise Phoneme Classification with
    Bidirectional LSTM and Other Neural Network Architectures", Neural Networks 18, 2005.
+.. [Graves2006] A. Graves, S. Fernandez, F. Gomez and J. Schmidhuber, "Connectionist
+   Temporal Classification: Labelling Unsegmented Sequence Data with Recurrent Neural
+   Networks", ICML 2006.
+.. [Hannun2014] A. Y. Hannun, A. L. Maas, D. Jurafsky and A. Y. Ng, "First-Pass Large
+   Vocabulary Continuous Speech Recognition using Bi-Directional Recurrent DNNs",
+   arXiv:1408.2873, 2014.
 .. [Hochreiter1997] S. Hochreiter and J. Schmidhuber, "Long Short-Term Memory", Neural
    Computation 9(8), 1997.
 .. [Huber1964] P. J. Huber, "Robust Estimation of a Location Parameter", Annals of

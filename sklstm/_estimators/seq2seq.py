@@ -427,8 +427,7 @@ class RecurrentSeq2Seq(CellByName, RecurrentCore):
     def score(
         self, X: SequencesLike, y: Any, sample_weight: ArrayLike | None = None
     ) -> float:
-        """Share of the sequences whose answer is right, from the first token to the
-        last.
+        """Return the share of the sequences whose whole answer is right.
 
         Parameters
         ----------
@@ -479,7 +478,7 @@ class RecurrentSeq2Seq(CellByName, RecurrentCore):
         return found, target.offsets
 
     def score_samples(self, X: SequencesLike, y: Any) -> np.ndarray:
-        """Log-probabilities of given answers.
+        """Return the log-probabilities of given answers.
 
         Parameters
         ----------
@@ -502,7 +501,7 @@ class RecurrentSeq2Seq(CellByName, RecurrentCore):
         return sums_of_sequences(log_p, offsets)
 
     def attention_weights(self, X: SequencesLike, y: Any = None) -> np.ndarray:
-        """Weights with which the decoder looks at the steps of each sequence.
+        """Return the weights with which the decoder looks at each sequence.
 
         Parameters
         ----------

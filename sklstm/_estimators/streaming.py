@@ -141,10 +141,12 @@ class Streaming:
         True
         """
         fitted = fitted_of(self)
-        if method not in fitted.target.methods:
-            raise ValueError(
-                f"method={method!r} is none of {', '.join(fitted.target.methods)}."
-            )
+        check_method(method, fitted.target.methods)
+        raw, state = self._step(fitted, X, state)
+        return getattr(fitted.target, method)(raw), state
+
+    def _step(self, fitted, X, state):
+        """Raw outputs after one more step of each sequence, and the state then."""
         if fitted.target.head.get("crf"):
             raise ValueError(
                 "A conditional random field labels whole sequences: the label of a "
@@ -161,8 +163,13 @@ class Streaming:
             x, seen, _ = read_step(type(self).__name__, fitted, X, state)
             raw, layers, pooled = network.step(x, state.layers, state.pooled)
         warn_if_not_finite(raw, "prediction")
-        y = getattr(fitted.target, method)(raw)
-        return y, State(layers, pooled, seen, state.network)
+        return raw, State(layers, pooled, seen, state.network)
+
+
+def check_method(method, methods):
+    """Say when a prediction is asked for that there is not."""
+    if method not in methods:
+        raise ValueError(f"method={method!r} is none of {', '.join(methods)}.")
 
 
 def read_step(name, fitted, X, state):

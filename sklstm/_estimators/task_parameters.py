@@ -86,6 +86,49 @@ class Tagging:
         """)
 
 
+class Transcription:
+    """What a transcriber has besides."""
+
+    infeasible = Parameter("error", options("error", "drop")).means("""
+        What to do in a fit about a transcript that its sequence is too short for: a
+        step is needed for each label, and one more between two equal ones. "error"
+        names the sample, "drop" leaves such samples out, with a warning.
+        """)
+
+    beam_size = Parameter(1, integer()).means("""
+        Transcripts that a search goes on with from step to step [Hannun2014]_. 1 takes
+        the most probable output of each step. It can be set after :meth:`fit`.
+        """)
+
+    language_model = Parameter(None, ANYTHING | NONE).means("""
+        What scores transcripts by their labels alone, in a search with `beam_size`
+        above 1: the ranking is then by
+
+        ``log p(y | x) + lm_weight * log p_lm(y) + insertion_bonus * len(y)``
+
+        where ``log p_lm(y)`` is the sum over the labels and the end of a transcript.
+
+        - a callable of the labels so far, a tuple, and the next label, or None for the
+          end, that returns the natural logarithm of its probability;
+        - a fitted :class:`LSTMLanguageModel` whose tokens are the labels;
+        - a ``kenlm.Model`` whose words are the labels, a space being "<space>".
+
+        It can be set after :meth:`fit`. What :func:`~sklearn.base.clone` would make an
+        unfitted copy of goes into a :class:`~sklearn.frozen.FrozenEstimator`.
+        """)
+
+    lm_weight = Parameter(0.5, number(0)).means("""
+        Weight of the logarithm of the probability that `language_model` gives. It can
+        be set after :meth:`fit`.
+        """)
+
+    insertion_bonus = Parameter(0.0, number()).means("""
+        What the ranking adds for each label, with `beam_size` above 1: above 0 it makes
+        up for a language model, to which long transcripts are less probable. It can be
+        set after :meth:`fit`.
+        """)
+
+
 class Classification:
     """What a classifier has besides."""
 
@@ -318,9 +361,10 @@ class Anomalies:
 class LanguageModeling:
     """What a language model has besides."""
 
-    level = Parameter("word", options("word", "char")).means(r"""
-        What the tokens of a text are: words and punctuation (``r"\w+|[^\w\s]"``, case
-        kept), or characters. Documents that are lists hold their tokens already.
+    level = Parameter("word", options("word", "char")).means("""
+        What the tokens of a text are: words and punctuation, as TokenEncoder finds
+        them, but in their case, or characters. Documents that are lists hold their
+        tokens already.
         """)
 
     min_count = Parameter("auto", integer() | options("auto")).means("""
@@ -440,8 +484,8 @@ class Answering:
 
     level = Parameter("char", options("char", "word")).means("""
         What the tokens of a text are, of X and of y: its characters, or its words and
-        punctuation (``\\w+|[^\\w\\s]``), in the case they have. Lists of tokens are
-        taken as they are.
+        punctuation as :class:`~sklstm.preprocessing.TokenEncoder` finds them, but in
+        the case they have. Lists of tokens are taken as they are.
         """)
 
     min_count = Parameter("auto", integer() | options("auto")).means("""

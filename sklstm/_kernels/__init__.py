@@ -36,6 +36,7 @@ def _short_spin():
 
 with _short_spin():
     from . import _crf as crf
+    from . import _ctc as ctc
     from ._digest import digests
     from ._embedding import add_rows
     from ._random import dropout_mask, philox
@@ -57,6 +58,7 @@ __all__ = [
     "array_dtype",
     "bfloat16_set",
     "crf",
+    "ctc",
     "digests",
     "dropout_mask",
     "effective_n_threads",

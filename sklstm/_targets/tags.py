@@ -22,7 +22,7 @@ from .step_reading import Wanted, numbers_at_steps, sequences_of
 from .steps import StepTarget
 
 
-def _sorted(labels):
+def in_order(labels):
     """Labels in their order or, where they cannot be compared, in that of their
     texts."""
     try:
@@ -31,7 +31,7 @@ def _sorted(labels):
         return sorted(labels, key=lambda label: (type(label).__name__, repr(label)))
 
 
-def _as_classes(labels):
+def as_classes(labels):
     """An array of labels, of objects where there are others than text and numbers."""
     kinds = {type(label) for label in labels}
     if kinds == {str} or kinds <= {int, float} or kinds == {bool}:
@@ -176,13 +176,13 @@ class TagReader:
             labels = [y.labels[k] for k in there]
         else:
             labels = self._valid_classes(classes)
-        labels = _sorted(dict.fromkeys(labels))
+        labels = in_order(dict.fromkeys(labels))
         if len(labels) < 2:
             raise ValueError(
                 f"{self.name} needs samples of at least 2 classes, but the data "
                 f"contain only one class: {labels[0]!r}."
             )
-        target = Tags(_as_classes(labels))
+        target = Tags(as_classes(labels))
         target.check_known(y)
         if not self.crf:
             return target
@@ -220,7 +220,7 @@ class TagReader:
                 f"{target.n_outputs} outputs."
             )
         if classes is not None and not several:
-            labels = _sorted(dict.fromkeys(self._valid_classes(classes)))
+            labels = in_order(dict.fromkeys(self._valid_classes(classes)))
             if labels != target.classes.tolist():
                 raise ValueError(
                     f"classes={labels} is not the same as in the first call of "

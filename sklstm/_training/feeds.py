@@ -15,7 +15,7 @@ class Minibatch(NamedTuple):
     data: np.ndarray  # (rows, F)
     starts: np.ndarray  # (B,) first row of each sequence
     lengths: np.ndarray  # (B,)
-    target: np.ndarray  # (B,) or (B, K), or a StepTarget
+    target: np.ndarray  # (B,) or (B, K), or a StepTarget or LabelStrings
     weight: np.ndarray | None  # (B,)
     total: float  # sum of the weights, of steps with a target where these have them
     divisor: float
@@ -33,13 +33,14 @@ class TrainingSet(NamedTuple):
     larger step than one of small ones.
 
     Where targets are those of steps, the steps with a target take the place of the
-    samples in all of this: the loss is the mean over them.
+    samples in all of this: the loss is the mean over them. Where they are strings of
+    labels, these do.
     """
 
     data: np.ndarray  # (rows, F)
     starts: np.ndarray  # (n,)
     lengths: np.ndarray  # (n,)
-    target: np.ndarray  # (n,) or (n, K), or a StepTarget
+    target: np.ndarray  # (n,) or (n, K), or a StepTarget or LabelStrings
     weight: np.ndarray | None = None  # (n,)
     mean_weight: float | None = None
 
@@ -108,7 +109,8 @@ class TrainingSet(NamedTuple):
 
 
 class Minibatches:
-    """Whole sequences in minibatches, in another order in each epoch.
+    """Whole sequences in minibatches, in another order in each epoch; with `first`
+    "short" in the first one by their lengths.
 
     Where one minibatch holds all samples there is no order: they are put in the one of
     their contents, and equal ones are merged, so that a sample of weight 3 and the same
@@ -116,10 +118,11 @@ class Minibatches:
     would differ in rounding, which training amplifies.
     """
 
-    def __init__(self, samples, batch_size, *, shuffle=True):
+    def __init__(self, samples, batch_size, *, shuffle=True, first="any"):
         self.samples = samples
         self.batch_size = min(batch_size, samples.n_samples)
         self.shuffle = shuffle
+        self._short_first = first == "short" and shuffle
         self._whole = None
         if self.batch_size == samples.n_samples:
             self._whole = in_order_of_content(samples)
@@ -132,7 +135,11 @@ class Minibatches:
     def order(self, rng):
         """The samples of an epoch, one after the other."""
         n = self.samples.n_samples
-        return rng.permutation(n) if self.shuffle else np.arange(n)
+        order = rng.permutation(n) if self.shuffle else np.arange(n)
+        if self._short_first:
+            self._short_first = False
+            order = order[np.argsort(self.samples.lengths[order], kind="stable")]
+        return order
 
     def epoch(self, rng):
         """All samples once, minibatch by minibatch."""

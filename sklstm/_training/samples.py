@@ -8,6 +8,7 @@ from sklearn.model_selection import GroupShuffleSplit, train_test_split
 from sklearn.utils.validation import check_array
 
 from .._sklearn.private import num_samples
+from .._targets.label_strings import LabelStrings
 from .._targets.reading import check_numbers, check_total_weight, read_values
 from .._targets.steps import StepTarget
 from ..sequences import SequenceArray
@@ -40,6 +41,8 @@ class Samples(NamedTuple):
         if hasattr(self.X, "given"):  # windows of series
             return self.X.given
         y, weight = self.y, self.weight
+        if isinstance(y, LabelStrings):
+            y = y.as_given()
         if isinstance(y, StepTarget):
             of_steps = y.weights_as_given()
             y, weight = y.as_given(), weight if of_steps is None else of_steps

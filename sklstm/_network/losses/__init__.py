@@ -11,6 +11,7 @@ standardised and what its outputs are in their units.
 
 from .classification import BinaryCrossEntropy, SoftmaxCrossEntropy
 from .crf import CRFLoss
+from .ctc import CTCLoss
 from .regression import (
     LOG_MAX,
     AbsoluteError,
@@ -28,6 +29,7 @@ __all__ = [
     "AtSteps",
     "BinaryCrossEntropy",
     "CRFLoss",
+    "CTCLoss",
     "HalfPoissonDeviance",
     "Huber",
     "Pinball",
