@@ -151,8 +151,8 @@ def to_onnx(
     in a stream also for the pieces after it. An id beyond the table has its row 0. The
     tokens of the ids, where X of the fit knew them and they are text, are a list in the
     metadata, ``vocabulary``, as JSON, those of answers ``target_vocabulary``; those of
-    the ids 1, 2, ... of a categorical column 3 are ``categories_3``. A FrameStacker of ``remainder="error"`` drops
-    what is left over.
+    the ids 1, 2, ... of a categorical column 3 are ``categories_3``. A FrameStacker of
+    ``remainder="error"`` drops what is left over.
 
     Examples
     --------
