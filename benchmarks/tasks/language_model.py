@@ -8,10 +8,11 @@ Every word or character counts, and the end of every line: 82,430 tokens in the 
 part of the Penn Treebank, 442,423 characters. Perplexity is exp of the mean negative
 log-likelihood of these, in nats. N-grams (ngrams.py) read the same tokens first and are
 scored on the same. Each epoch of the network is followed by its perplexity on the
-validation part, in a line beside those that others have published. `--choose` scores
-all recipes on the validation part instead of the first one on the test part, and that
-is how the first one was chosen. `--minutes` ends a fit before an epoch that would not
-be done by then. All threads that there are take part in a fit.
+validation part (of characters on its beginning), in a line beside those that others
+have published. `--choose` scores all recipes on the validation part instead of the
+first one on the test part, and that is how the first one was chosen. `--minutes` ends a
+fit before an epoch that would not be done by then. All threads that there are take part
+in a fit.
 """
 
 import argparse
@@ -46,6 +47,8 @@ class Task(NamedTuple):
     curve: dict = {}
     in_bits: bool = False
     prefix: str | None = None
+    # documents of the validation part that are scored after each epoch
+    n_logged: int | None = None
 
     def unit(self, nats):
         """Bits, or a perplexity, of nats a token."""
@@ -86,6 +89,7 @@ TASKS = {
         "1.36",
         "LSTM 1.36 to 1.38; the best networks 1.12",
         in_bits=True,
+        n_logged=400,
     ),
     "Shakespeare": Task(
         language_data.shakespeare,
@@ -94,6 +98,7 @@ TASKS = {
         "none on this split",
         in_bits=True,
         prefix="MACBETH\n",
+        n_logged=10,
     ),
 }
 
@@ -190,7 +195,7 @@ def run(task, recipe, parts, part, seed, minutes):
         model = sklstm.LSTMLanguageModel(random_state=seed, **recipe)
     except (AttributeError, TypeError) as error:
         raise Missing(f"sklstm {sklstm.__version__}: {error}") from error
-    log = EpochLog(task, parts["valid"], minutes)
+    log = EpochLog(task, parts["valid"][: task.n_logged], minutes)
     model.set_callbacks(log).fit(parts["train"])
     valid = -model.score(parts["valid"])
     nats = valid if part == "valid" else -model.score(parts[part])

@@ -18,7 +18,7 @@ def words(**parameters):
         "tbptt": 35,
         "dropout": 0.3,
         "learning_rate_init": 0.003,
-        "max_iter": 10,
+        "max_iter": 9,
     }
     return defaults | parameters
 
@@ -29,11 +29,12 @@ def characters(**parameters):
         "embedding_dim": 64,
         "level": "char",
         "contiguous": True,
-        "batch_size": 64,
+        "batch_size": 32,
         "tbptt": 100,
         "dropout": 0.1,
         "learning_rate_init": 0.003,
-        "max_iter": 6,
+        "max_iter": 8,
+        "dtype": "bfloat16",
     }
     return defaults | parameters
 
@@ -41,10 +42,10 @@ def characters(**parameters):
 RECIPES = {
     "PTB small": [
         words(),
-        words(dropout=0.2, max_iter=8),
-        words(dropout=0.3, learning_rate_init=0.005),
-        words(dropout=0.4, max_iter=14),
-        words(tie_weights=False, dropout=0.3),
+        words(dropout=0.2),
+        words(learning_rate_init=0.005),
+        words(learning_rate_init=0.002),
+        words(tie_weights=False),
     ],
     "PTB medium": [
         words(
@@ -52,15 +53,17 @@ RECIPES = {
             embedding_dim=650,
             dropout=0.5,
             learning_rate_init=0.002,
-            max_iter=39,
+            # what two hours on two cores are enough for
+            max_iter=12,
+            dtype="bfloat16",
         ),
     ],
     "PTB characters": [
         characters(),
-        characters(hidden_layer_sizes=(256, 256), dropout=0.1),
-        characters(hidden_layer_sizes=(512,), dropout=0.0, max_iter=4),
+        characters(hidden_layer_sizes=(256, 256)),
+        characters(dropout=0.0, max_iter=4),
     ],
     "Shakespeare": [
-        characters(hidden_layer_sizes=(256,), dropout=0.1, max_iter=5),
+        characters(hidden_layer_sizes=(256,), dtype="float32", max_iter=5),
     ],
 }

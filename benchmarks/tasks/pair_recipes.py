@@ -8,10 +8,14 @@ from typing import NamedTuple
 
 
 class Recipe(NamedTuple):
-    """Parameters of the estimator, and whether it learns all targets or the first."""
+    """Parameters of the estimator, and whether it learns all targets or the first.
+
+    `--choose` scores each fitted model with other settings of its beams too.
+    """
 
     parameters: dict
     all_targets: bool = False
+    beams: tuple = ({},)
 
     def __str__(self):
         named = ", ".join(
@@ -44,12 +48,14 @@ def translation(**parameters):
         "bidirectional": True,
         "attention": "general",
         "beam_size": 5,
+        "length_penalty": 1.0,
         "dropout": 0.4,
         "batch_size": 64,
         "learning_rate_init": 0.002,
-        "max_iter": 10,
+        "max_iter": 12,
     }
-    return Recipe(defaults | parameters)
+    penalties = [{}, {"length_penalty": 0.5}, {"length_penalty": 1.5}]
+    return Recipe(defaults | parameters, beams=(*penalties, {"beam_size": 10}))
 
 
 def dates(**parameters):
@@ -76,7 +82,8 @@ RECIPES = {
     "Multi30k": [
         translation(),
         translation(dropout=0.5, max_iter=15),
-        translation(dropout=0.3, hidden_layer_sizes=(512,), max_iter=8),
+        translation(dropout=0.3),
+        translation(hidden_layer_sizes=(512,)),
         translation(attention="additive"),
     ],
     "dates": [dates()],

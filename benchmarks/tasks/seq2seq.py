@@ -15,6 +15,7 @@ is how the first one was chosen. All threads that there are take part in a fit.
 """
 
 import argparse
+import copy
 import time
 import warnings
 from importlib.metadata import version
@@ -143,22 +144,36 @@ def network(recipe, seed):
 
 def run(model, task, part, all_targets=False):
     """The score, seconds of the fit, and seconds of the prediction."""
+    seconds = fit(model, task, all_targets)
+    return score(model, task, part, seconds)
+
+
+def fit(model, task, all_targets):
+    """The seconds it takes."""
     train = task.parts["train"]
     pairs = train.all_pairs() if all_targets else train.first_pairs()
     start = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # max_iter reached: a recipe knows its epochs
         model.fit(*pairs)
-    fitted = time.perf_counter()
+    return time.perf_counter() - start
+
+
+def score(model, task, part, seconds):
+    """What `run` returns, of a fitted model."""
+    start = time.perf_counter()
     predicted = model.predict(task.parts[part].sources)
-    predicted_at = time.perf_counter()
-    score = task.score(predicted, part)
-    return score, fitted - start, predicted_at - fitted
+    return task.score(predicted, part), seconds, time.perf_counter() - start
+
+
+def clone_with(model, parameters):
+    """The fitted model with some parameters of its predictions changed."""
+    return copy.copy(model).set_params(**parameters)
 
 
 def row(label, runs):
-    score, fit, predict = zip(*runs)
-    return [label, mean_sd(score, 2), mean_sd(fit, 0), mean_sd(predict, 1)]
+    scores, fits, predictions = zip(*runs)
+    return [label, mean_sd(scores, 2), mean_sd(fits, 0), mean_sd(predictions, 1)]
 
 
 def print_set(name, task, arguments):
@@ -174,12 +189,17 @@ def print_set(name, task, arguments):
         return
     for recipe in RECIPES[name] if arguments.choose else RECIPES[name][:1]:
         print(f"LSTM: {recipe}.\n", flush=True)
-        runs = [
-            run(network(recipe, seed), task, part, recipe.all_targets)
-            for seed in range(arguments.seeds)
-        ]
-        rows.append(row(f"LSTM, {recipe}" if arguments.choose else "LSTM", runs))
-        print(" | ".join(rows[-1]) + "\n", flush=True)
+        models = [network(recipe, seed) for seed in range(arguments.seeds)]
+        seconds = [fit(model, task, recipe.all_targets) for model in models]
+        for beam in recipe.beams if arguments.choose else recipe.beams[:1]:
+            runs = [
+                score(clone_with(model, beam), task, part, taken)
+                for model, taken in zip(models, seconds)
+            ]
+            changed = "".join(f"; {name}={value}" for name, value in beam.items())
+            label = f"LSTM, {recipe}{changed}" if arguments.choose else "LSTM"
+            rows.append(row(label, runs))
+            print(" | ".join(rows[-1]) + "\n", flush=True)
     head = ["model", f"{task.metric} ({part})", "seconds of a fit", "of predictions"]
     print_table(head, rows)
     if hasattr(task, "signature"):
