@@ -3,8 +3,8 @@ Digits from sound
 =================
 
 A telephone number is dialled, and :class:`~sklstm.LSTMTranscriber` writes it down. It
-learns from recordings and numbers alone: nothing says when a key was pressed, or for how
-long.
+learns from recordings and numbers alone: nothing says when a key was pressed, or for
+how long.
 """
 
 # %%
