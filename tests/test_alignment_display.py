@@ -1,6 +1,5 @@
 """AlignmentDisplay: what it draws, of which models, and what it refuses."""
 
-import matplotlib as mpl
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -12,7 +11,7 @@ from sklstm.inspection import AlignmentDisplay
 from sklstm.preprocessing import TokenEncoder
 from sklstm.sequences import SequenceArray
 
-mpl.use("agg")
+pytestmark = pytest.mark.usefixtures("plt")
 
 WORDS = ["ab", "ba", "aab", "abb"]
 
@@ -20,14 +19,6 @@ WORDS = ["ab", "ba", "aab", "abb"]
 @pytest.fixture(scope="module")
 def model():
     return small().fit(WORDS, [list(word) for word in WORDS])
-
-
-@pytest.fixture(autouse=True)
-def no_figures_left():
-    yield
-    import matplotlib.pyplot as plt
-
-    plt.close("all")
 
 
 def small(**params):
@@ -82,9 +73,7 @@ def test_sequences_of_numbers():
     assert display.ax_.get_xlabel() == "Time step"
 
 
-def test_axes_and_styles(model):
-    import matplotlib.pyplot as plt
-
+def test_axes_and_styles(model, plt):
     _, ax = plt.subplots()
     display = AlignmentDisplay.from_estimator(
         model, "ab", "ab", ax=ax, im_kw={"cmap": "Blues"}

@@ -21,6 +21,7 @@ from sklstm import (
     LSTMAnomalyDetector,
     LSTMClassifier,
     LSTMForecaster,
+    LSTMLanguageModel,
     LSTMRegressor,
     RNNClassifier,
     RNNRegressor,
@@ -143,12 +144,33 @@ OF_ANOMALIES = {
 }
 
 
+# test_seq2seq_errors.py has invalid values of them
+OF_DOCUMENTS = {
+    "level": ("byte", None),
+    "min_count": (0, 1.5, None, "all"),
+    "max_tokens": (0, 1.5, "all"),
+    "tie_weights": ("yes", None, 2),
+    "contiguous": ("yes", None, 2),
+    "embedding_dim": (0, 1.5, None, [3]),
+    "tbptt": (0, 1.5, "auto"),
+    "cell": ("elman", None),
+}
+OF_ANSWERS = {
+    "attention", "target_embedding_dim", "level", "min_count", "beam_size",
+    "length_penalty", "max_length",
+}  # fmt: skip
+OF_TRANSCRIPTS = {
+    "infeasible", "beam_size", "language_model", "lm_weight", "insertion_bonus",
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "Estimator, name, value",
     [
         (Estimator, name, value)
         for Estimator, table in [
             (LSTMForecaster, OF_FORECASTS), (LSTMAnomalyDetector, OF_ANOMALIES),
+            (LSTMLanguageModel, OF_DOCUMENTS),
         ]
         for name, values in table.items()
         for value in values
@@ -166,7 +188,7 @@ def test_every_parameter_has_a_constraint_and_an_invalid_value_here():
     own = {
         "class_weight", "loss", "quantile", "huber_delta", "forget_bias", "peephole",
         "activation", "cell", "crf", "constraints", "unlabeled", *OF_FORECASTS,
-        *OF_ANOMALIES,
+        *OF_ANOMALIES, *OF_ANSWERS, *OF_DOCUMENTS, *OF_TRANSCRIPTS,
     }  # fmt: skip
     # choices of networks that read whole sequences
     of_wholes = {"pooling", "tbptt", "bidirectional"}
@@ -174,15 +196,16 @@ def test_every_parameter_has_a_constraint_and_an_invalid_value_here():
     of_ids |= {"categorical_features"}
     values = [getattr(sklstm, name) for name in sklstm.__all__]
     public = [value for value in values if hasattr(value, "_parameter_constraints")]
-    assert len(public) == 10
+    assert len(public) == 13
     for estimator in public:
         names = set(estimator().get_params())
         assert names == set(estimator._parameter_constraints)
         missing = {name for name, _ in INVALID} - names
         assert names - own <= {name for name, _ in INVALID}
-        assert missing <= of_wholes | (
-            of_ids if estimator is LSTMAnomalyDetector else set()
-        )
+        if estimator is LSTMLanguageModel:
+            missing -= {"missing"}
+        without_ids = LSTMAnomalyDetector, LSTMLanguageModel
+        assert missing <= of_wholes | (of_ids if estimator in without_ids else set())
 
 
 @pytest.mark.parametrize(

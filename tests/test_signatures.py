@@ -31,7 +31,8 @@ ESTIMATORS = [
     for task in ("Classifier", "Regressor")
 ]
 ESTIMATORS += [sklstm.LSTMTagger, sklstm.LSTMStepRegressor, sklstm.LSTMForecaster]
-ESTIMATORS += [sklstm.LSTMAnomalyDetector]
+ESTIMATORS += [sklstm.LSTMAnomalyDetector, sklstm.LSTMLanguageModel]
+ESTIMATORS += [sklstm.LSTMSeq2Seq, sklstm.LSTMTranscriber]
 every_estimator = pytest.mark.parametrize("Estimator", ESTIMATORS)
 
 
@@ -108,7 +109,9 @@ def test_annotations_are_types(Estimator):
     names = ["fit", "partial_fit", "predict", "predict_step", "transform", "score"]
     if Estimator is sklstm.LSTMAnomalyDetector:  # has no y
         names = ["fit", "predict", "score_steps", "score_step", "transform"]
-    if Estimator is sklstm.LSTMForecaster:  # has no state
+    if Estimator is sklstm.LSTMLanguageModel:  # steps are tokens
+        names = ["fit", "partial_fit", "predict_proba", "score_samples", "transform"]
+    if Estimator in (sklstm.LSTMForecaster, sklstm.LSTMSeq2Seq):  # have no state
         names = ["fit", "partial_fit", "predict", "score"]
     for name in names:
         hints = get_type_hints(getattr(Estimator, name))

@@ -11,10 +11,12 @@ from pathlib import Path
 import numpy as np
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))
-from _machine import processor  # noqa: E402
+from _machine import description, processor  # noqa: E402
 from _workers import print_table  # noqa: E402
 
-__all__ = ["make_parser", "mean_sd", "print_setting", "print_table", "skip"]
+__all__ = [
+    "description", "make_parser", "mean_sd", "print_setting", "print_table", "skip",
+]  # fmt: skip
 
 
 def make_parser(description, names):

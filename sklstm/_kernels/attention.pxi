@@ -28,7 +28,7 @@ cdef struct Attention:
     const Py_ssize_t* offsets  # (B + 1,) rows of the values and keys of each
     Py_ssize_t B
     const real* packed        # values by sequence, in panels
-    const real* transposed    # and transposed
+    const real* transposed    # and transposed, for dot and for backward
     const real* keys          # (., depth), additive; NULL: the values
     const real* v             # (depth,), additive
     # by group of rows of the decoder that attend to the same sequence
@@ -164,7 +164,7 @@ cdef int fill_attention(
     const Py_ssize_t[::1] sources, const Py_ssize_t[::1] begins,
     const Py_ssize_t[::1] places, real[::1] weights, Py_ssize_t width,
 ) except -1:
-    """What both ways read, checked."""
+    """What both ways read, checked; whether the values are there transposed too."""
     cdef Py_ssize_t B = offsets.shape[0] - 1, G = sources.shape[0], N = q.shape[0], g
     cdef Py_ssize_t n_rows = offsets[B] if B >= 0 else -1, S, depth = q.shape[1]
     cdef bint additive = keys is not None
@@ -177,10 +177,8 @@ cdef int fill_attention(
     if additive and v.shape[0] != depth:
         raise ValueError("v has not the width of queries.")
     check_shape("keys", keys, n_rows, depth)
-    attention.transposed = NULL
-    if packed.shape[0] == packed_values_size(n_rows, B, width, True):
-        attention.transposed = address_of(packed) + n_rows * width
-    elif not additive or packed.shape[0] != n_rows * width:
+    cdef bint transposed = packed.shape[0] == packed_values_size(n_rows, B, width, True)
+    if not transposed and (not additive or packed.shape[0] != n_rows * width):
         raise ValueError("packed and offsets do not belong together.")
     if begins.shape[0] != G + 1 or places.shape[0] != G + 1 or places[0] != 0:
         raise ValueError("sources, begins and places do not belong together.")
@@ -196,7 +194,10 @@ cdef int fill_attention(
     attention.depth = depth
     attention.offsets = &offsets[0]
     attention.B = B
-    attention.packed = address_of(packed)
+    attention.packed = &packed[0] if packed.shape[0] else NULL
+    attention.transposed = attention.packed
+    if transposed:
+        attention.transposed = attention.packed + n_rows * width
     attention.keys = const_data(keys)
     attention.v = &v[0] if additive else NULL
     attention.sources = address(sources)
@@ -204,11 +205,7 @@ cdef int fill_attention(
     attention.places = &places[0]
     attention.q = const_data(q)
     attention.weights = &weights[0] if weights.shape[0] else NULL
-    return 0
-
-
-cdef inline const real* address_of(const real[::1] a) noexcept:
-    return &a[0] if a.shape[0] else NULL
+    return transposed
 
 
 cdef inline void scores_of(
@@ -296,10 +293,9 @@ def attend_backward(
     cdef unsigned long long denormals = 0
     cdef const Py_ssize_t[::1] sources = np.arange(B, dtype=np.intp)
     n_threads = max(1, n_threads)
-    fill_attention(
+    if not fill_attention(
         &attention, q, keys, v, packed, offsets, sources, begins, places, weights, width
-    )
-    if attention.transposed == NULL:
+    ):
         raise ValueError("The backward pass needs the values transposed.")
     check_shape("d_context", d_context, N, width)
     check_shape("d_q", d_q, N, depth)

@@ -66,6 +66,8 @@ class EncoderDecoder(FlatNetwork):
     layer ended with.
     """
 
+    reads_target = True
+
     def __init__(self, encoder, bridges, decoder, attention, dropout, head):
         self.encoder, self.decoder = encoder, decoder
         self.bridges = bridges  # of each layer those of h and c, or None

@@ -50,6 +50,15 @@ class TokenRows:
     def _as_rows(self):
         return self.data, self.starts, self.lengths
 
+    def astype(self, dtype):
+        """Ids are the same in every type."""
+        return self
+
+    def targets(self):
+        """The next token at each step of all documents, which end as they begin."""
+        values = np.roll(self.data[:, 0], -1).astype(np.intp)
+        return StepTarget(values, self._offsets)
+
 
 class Corpus(TokenRows):
     """Documents one after the other, as parts of the one sequence that they are."""
@@ -65,13 +74,11 @@ class Corpus(TokenRows):
 
 
 def read_tokens(ids, offsets, mark):
-    """What a network reads of documents, ids (N,) of their tokens, and the targets: at
-    each step the next one, first and last the mark."""
+    """What a network reads of documents, ids (N,) of their tokens, and the targets."""
     lengths = np.diff(offsets) + 1
-    begins = as_offsets(lengths)
     data = np.insert(ids, offsets[:-1], mark).astype(IDS)[:, np.newaxis]
-    y = StepTarget(np.insert(ids, offsets[1:], mark), begins)
-    return TokenRows(data, begins[:-1], lengths), y
+    X = TokenRows(data, as_offsets(lengths)[:-1], lengths)
+    return X, X.targets()
 
 
 def as_corpus(X, y, n_steps, weight):

@@ -23,9 +23,10 @@ class TokenCrossEntropy(Classification):
         """Logarithms of the shares of the tokens."""
         tokens, weight, _ = target.labelled(weight)
         counts = np.bincount(tokens, weights=weight, minlength=self.n_tokens)
-        # half a token for what is not there keeps the logarithm finite
-        least = 0.5 / max(1, len(tokens))
-        return np.log(np.maximum(counts / max(counts.sum(), least), least))
+        # half of the rarest for what is not there keeps the logarithm finite, and what
+        # has a weight of two is what is there twice
+        least = counts[counts > 0].min(initial=counts.sum() or 1.0) / 2
+        return np.log(np.maximum(counts, least) / (counts.sum() or 1.0))
 
     @staticmethod
     def _scaled(target, weight, divisor):
