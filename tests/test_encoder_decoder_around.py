@@ -132,7 +132,7 @@ def frozen_problem(kind, bidirectional):
     return problem
 
 
-# What PyTorch 2.11 has, by `torch_value_and_gradients`.
+# What PyTorch 2.13 has, by `torch_value_and_gradients`.
 FROZEN = {
     (None, False): [
         18.518607362287334, -0.0033022204332882957, -0.4361373230012112,
