@@ -85,6 +85,16 @@ def test_against_the_search_in_plain_words(quantum, size, length_penalty):
         assert all(len(tokens) <= longest[k] for _, tokens in found[k])
 
 
+@pytest.mark.parametrize("quantum", [None, 0.5])
+@pytest.mark.parametrize("size", [1, 2, 5])
+@pytest.mark.parametrize("V", [15, 16, 17])
+def test_many_tokens_in_blocks(monkeypatch, quantum, size, V):
+    monkeypatch.setattr(decoding_tokens, "BLOCK", 3)
+    chain = Chain(3, V, seed=size, quantum=quantum)
+    found = chain.beam(range(3), 8, size)
+    assert found == [searched(chain, k, 8, size) for k in range(3)]
+
+
 def test_a_beam_of_one_takes_the_best_token_at_each_step():
     chain = Chain(5, 9, seed=3)
     for source, found in enumerate(chain.beam(range(5), 12, 1)):

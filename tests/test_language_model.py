@@ -112,16 +112,15 @@ def test_the_vocabulary_falls_in_frequency():
 
 def test_unknown_tokens_are_as_probable_as_unk():
     model = small(level="word").fit([*WORDS, "a bird sat"])
-    documents = ["a bird sat", ["a", "<unk>", "sat"], "a fish sat", "a cat sat"]
+    documents = ["a bird sat", "a <unk> sat", "a fish sat", "a cat sat"]
     found = model.score_samples(documents)
     assert found[0] == found[1] == found[2] != found[3]
     assert np.isfinite(model.perplexity(["x y z"]))
 
 
 def test_unk_is_possible_where_nothing_was_unknown(model):
-    """Of 40 documents."""
     assert model.vocabulary_ == ("<unk>", "b", "a", "c")
-    assert 0 < model.predict_proba(["a"])[0, 0] < 0.01
+    assert 0 < model.predict_proba(["a"])[0, 0] < 0.1
     assert np.isfinite(model.perplexity(["xyz", "é"]))
 
 

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from callback_cases import Listener, ScoringMonitor, after, scores_of, since_1_9
+from callback_cases import Listener, after, since_1_9
 from language_cases import chain, small
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
@@ -48,7 +48,7 @@ def test_it_is_imported_when_it_is_asked_for():
     assert get_tags(LSTMLanguageModel()).estimator_type == "density_estimator"
 
 
-# ---- fits ------------------------------------------------------------------------------
+# ---- fits ----------------------------------------------------------------------------
 
 
 @every_feed
@@ -162,16 +162,35 @@ def test_early_stopping(feed):
         small().fit(X, X_val=X_val)
 
 
-def test_what_is_held_out_of_a_text_is_its_last_part():
-    """Its tokens are not trained on: what is there alone is as unlikely as at first."""
-    text = ["ab" * 50 + "c" * 9]
+def test_what_is_held_out_of_a_text_is_its_last_part(monkeypatch):
+    from sklstm._estimators import solver
+
+    seen, original = [], solver.held_out_score
+
+    def record(fitted, held_out):
+        seen.append((fitted.target, held_out))
+        return original(fitted, held_out)
+
+    monkeypatch.setattr(solver, "held_out_score", record)
+    text = ["ab" * 50, "c" * 8]
     params = {"contiguous": True, "tbptt": 10, "early_stopping": True}
-    model = small(**params, max_iter=10).fit(text)
+    model = small(**params).fit(text)
     assert model.t_ == 9 * model.n_iter_  # of 11 segments
-    assert model.score_samples(["c"]) < model.score_samples(["b"]) - 1
+    target, held_out = seen[0]
+    assert len(held_out.X) == len(held_out.y) == 1
+    ids = held_out.y.values.tolist()
+    assert ids[10] == ids[19] == target.mark  # the ends of both
+    assert target.text([*ids[:10], *ids[11:19]]) == "ab" * 5 + "c" * 8
     params["validation_fraction"] = 0.95
     with pytest.raises(ValueError, match=r"last 0.95 of 11 segment.*none is left"):
         small(**params).fit(text)
+
+
+def test_documents_of_a_text_are_not_remembered():
+    model = small(warm_start=True, contiguous=True).fit(X)
+    model.set_params(contiguous=False, early_stopping=True)
+    with pytest.warns(UserWarning, match="trained on samples that are not remembered"):
+        model.fit(X)
 
 
 def test_groups_are_held_out_together(monkeypatch):
@@ -285,15 +304,7 @@ def decoded(sequences):
     return [[sequences.vocabulary[id] for id in x[:, 0]] for x in sequences]
 
 
-@since_1_9
-@both
-def test_a_monitor_of_scores(contiguous):
-    monitor = ScoringMonitor(scoring=lambda m, X, y: {"score": m.score(X, y)})
-    model = small(contiguous=contiguous).set_callbacks(monitor).fit(X)
-    assert_allclose(scores_of(monitor, "score")[-1], model.score(X), rtol=1e-12)
-
-
-# ---- tools -----------------------------------------------------------------------------
+# ---- tools ---------------------------------------------------------------------------
 
 
 def test_searches_and_scores_by_folds():
@@ -335,7 +346,7 @@ def test_exports_are_refused():
             export(model)
 
 
-# ---- what is refused -------------------------------------------------------------------
+# ---- what is refused -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -441,7 +452,7 @@ def test_generation_that_is_refused(params, message):
         small().fit(X).generate(**params)
 
 
-# ---- generation ------------------------------------------------------------------------
+# ---- generation ----------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

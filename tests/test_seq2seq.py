@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import expit, log_softmax, softmax
 from seq2seq_cases import backwards, everything, small, words
 from sklearn.exceptions import ConvergenceWarning
 
@@ -385,3 +386,69 @@ def test_a_container_with_ids(model):
     assert everything(other, ids, Y) == everything(small().fit(ids, Y), ids, Y)
     assert other.score(named, y) == other.score(ids, Y)
     assert_array_equal(other.score_samples(named, y), other.score_samples(ids, Y))
+
+
+# ---- what the weights are ------------------------------------------------------------
+
+
+def lstm(w, prefix, suffix, x, h, c):
+    """Hidden states (T, H) and the last h and c of `torch.nn.LSTM`."""
+    states = []
+    for x_t in x:
+        z = w[f"{prefix}_weight_ih_{suffix}"] @ x_t + w[f"{prefix}_bias_ih_{suffix}"]
+        z += w[f"{prefix}_weight_hh_{suffix}"] @ h + w[f"{prefix}_bias_hh_{suffix}"]
+        i, f, g, o = np.split(z, 4)
+        c = expit(f) * c + expit(i) * np.tanh(g)
+        h = expit(o) * np.tanh(c)
+        states.append(h)
+    return np.array(states).reshape(len(x), len(h)), h, c
+
+
+def log_p_by_hand(model, word, answer):
+    """log p of an answer, and weights of attention, of the weights_ alone."""
+    w, H = model.weights_, model.hidden_layer_sizes
+    known, zero = model.target_vocabulary_, np.zeros(H)
+    x = w["embedding"][[model.source_vocabulary_.index(token) for token in word]]
+    values, h, c = lstm(w, "encoder", "l0", x, zero, zero)
+    if model.bidirectional:
+        back, *ends = lstm(w, "encoder", "l0_reverse", x[::-1], zero, zero)
+        values = np.c_[values, back[::-1]]
+        h, c = (
+            w[f"bridge_{state}_weight_l0"] @ np.r_[a, b] + w[f"bridge_{state}_bias_l0"]
+            for state, a, b in zip("hc", (h, c), ends, strict=True)
+        )
+    ids = [known.index(token) for token in answer]
+    read, said = [len(known), *ids], [*ids, len(known)]
+    states, *_ = lstm(w, "decoder", "l0", w["target_embedding"][read], h, c)
+    weights = None
+    if model.attention is not None:
+        if model.attention == "dot":
+            scores = states @ values.T
+        elif model.attention == "general":
+            scores = states @ w["attention_query_weight"].T @ values.T
+        else:
+            query = states @ w["attention_query_weight"].T
+            keys = values @ w["attention_key_weight"].T
+            scores = np.tanh(query[:, np.newaxis] + keys) @ w["attention_v"]
+        weights = softmax(scores, axis=1)
+        both = np.c_[weights @ values, states]
+        states = np.tanh(
+            both @ w["attention_combine_weight"].T + w["attention_combine_bias"]
+        )
+    log_p = log_softmax(states @ w["head_weight"].T + w["head_bias"], axis=1)
+    return log_p[np.arange(len(said)), said].sum(), weights
+
+
+@pytest.mark.parametrize("attention", ["general", "additive", "dot", None])
+@pytest.mark.parametrize("bidirectional", [True, False])
+def test_weights_are_all_there_is(attention, bidirectional):
+    if attention == "dot" and bidirectional:
+        pytest.skip("refused")
+    model = small(attention=attention, bidirectional=bidirectional, dtype="float64")
+    model.fit(X, Y)
+    for word, answer in (("abc", "ca"), ("b", ""), ("ccab", "bacc")):
+        log_p, weights = log_p_by_hand(model, word, answer)
+        assert_allclose(model.score_samples([word], [answer]), log_p, rtol=1e-9)
+        if attention is not None:
+            found = model.attention_weights([word], [answer])[0]
+            assert_allclose(found, weights, rtol=1e-9)

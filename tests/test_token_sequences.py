@@ -141,6 +141,14 @@ def test_what_holds_no_documents(X, error, match):
         TokenReader("LSTMSeq2Seq", "y").check(X)
 
 
+def test_unk_is_one_word():
+    """As it stands in corpora whose rare words were replaced."""
+    documents = TokenReader("Name", level="word").check(["a <unk> b <unk>s, <x>"])
+    assert documents.as_given() == [
+        ["a", "<unk>", "b", "<unk>", "s", ",", "<", "x", ">"]
+    ]
+
+
 def test_bytes_that_are_no_text():
     with pytest.raises(UnicodeDecodeError) as caught:
         reader().check(["a", b"\xff"])

@@ -26,8 +26,7 @@ from .._targets.token_sequences import Documents, TokenReader, Vocabulary
 from .._training.feeds import Minibatch, Minibatches
 from .._training.samples import Samples, check_groups, check_sample_weight
 from .._training.schedules import auto_epochs
-from .._training.split import nothing_seen
-from .._training.streams import Segments, Streams, segments
+from .._training.streams import Carry, Segments, Streams, segments
 from .._typing import ArrayLike, Estimator
 from ..sequences._check import Features, record_features
 from ..sequences._columns import is_missing
@@ -331,7 +330,7 @@ class RecurrentLanguageModel(CellByName, DensityMixin, BaseRecurrent):
     def _set_aside(self, given, validation, target, rng, incremental):
         if not self.contiguous:
             return super()._set_aside(given, validation, target, rng, incremental)
-        self._sides, held_out = nothing_seen(), None
+        self._sides, held_out = None, None  # no documents are remembered
         if validation[0] is not None:
             held_out = self._read_validation(target, *validation)
         elif self._holds_out:
@@ -669,15 +668,11 @@ class RecurrentLanguageModel(CellByName, DensityMixin, BaseRecurrent):
         seed = int(check_random_state(random_state).randint(2**31))
         allowed = np.arange(target.n_outputs) != UNKNOWN_ID
         with fitted.network() as network:
-            states = network.initial_states(1)
-            for token in ids[:-1]:
-                _, states, _ = network.step(np.array([[token]]), states, None)
-            states = [tuple(np.repeat(part, n, axis=0) for part in layer)
-                      for layer in states]  # fmt: skip
             found, lengths = sample(
-                network, states, np.full(n, ids[-1]), int(n_tokens), seed=seed,
-                streams=np.arange(n), temperature=float(temperature), top_k=top_k,
-                top_p=top_p, stop=target.mark, allowed=allowed,
+                network, _states_after(network, ids[:-1], n), np.full(n, ids[-1]),
+                int(n_tokens), seed=seed, streams=np.arange(n), top_k=top_k,
+                top_p=top_p, temperature=float(temperature), stop=target.mark,
+                allowed=allowed,
             )  # fmt: skip
         found = [row[:length] for row, length in zip(found.tolist(), lengths)]
         return [target.text([id for id in row if id != target.mark]) for row in found]
@@ -727,6 +722,20 @@ def _next_tokens(network, X, state):
     """log p of the token after each sequence (n, V)."""
     last = network.last_outputs(*X._as_rows(), state and state.layers)
     return network.for_loss(last).log_probabilities(), None
+
+
+def _states_after(network, ids, n):
+    """States of n documents that have begun with the same ids."""
+    if not len(ids):
+        return network.initial_states(n)
+    carry, begin = Carry(), np.array([0])
+    data, lengths = ids[:, np.newaxis], np.array([len(ids)])
+    batch = Minibatch(data, begin, lengths, None, None, 0.0, 1.0, begin, carry)
+    network.forward_of(batch)
+    return [
+        tuple(np.repeat(part, n, axis=0) for part in carry.states[layer.name])
+        for layer in network.recurrents
+    ]
 
 
 def _check_sampling(n_tokens, temperature, top_k, top_p, n):

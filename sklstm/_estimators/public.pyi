@@ -14,6 +14,7 @@ from .regressor import RecurrentRegressor
 from .seq2seq import RecurrentSeq2Seq
 from .step_regressor import RecurrentStepRegressor
 from .tagger import RecurrentTagger
+from .transcriber import RecurrentTranscriber
 
 class GRUClassifier(RecurrentClassifier):
     """Classifier of sequences with gated recurrent units [Cho2014]_.
@@ -2492,7 +2493,8 @@ class LSTMLanguageModel(RecurrentLanguageModel):
     tie_weights : bool, default=False
         Whether the rows of the tokens are the weights of the head too [Press2017]_: as
         many parameters less, and often a better model. `embedding_dim` has to be the
-        size of the last layer. As those of a table, `alpha` does not reach them.
+        size of the last layer. `alpha` then reaches them, as weights of the head, and
+        each update all of them.
 
     contiguous : bool, default=False
         Whether all documents are one text, in their order [Mikolov2010]_. In training
@@ -2507,7 +2509,8 @@ class LSTMLanguageModel(RecurrentLanguageModel):
         are read in segments of so many steps. Each is an update of the weights, and
         begins with the states that the one before has ended with, to which gradients
         do not go back. Of a minibatch the documents that have ended are not in later
-        segments. None reads documents as a whole.
+        segments. `recurrent_dropout` drops other units in each. None reads documents as
+        a whole.
 
     batch_size : int or "auto", default="auto"
         Documents in a minibatch, at the most all of them; with ``contiguous=True``
@@ -3570,9 +3573,9 @@ class LSTMSeq2Seq(RecurrentSeq2Seq):
         part of the groups.
 
     warm_start : bool, default=False
-        Whether :meth:`fit` goes on from the last fit, optimizer included, instead of
-        starting anew. "lbfgs" goes on from the weights alone. y needs the classes or
-        the number of outputs that it had before. With `early_stopping` what was trained
+        Whether :meth:`fit` goes on from the last fit, optimizer and vocabularies
+        included, instead of starting anew: tokens that it has not seen are unknown.
+        "lbfgs" goes on from the weights alone. With `early_stopping` what was trained
         on is not validated on later, nor the other way round: the same samples are set
         aside again, also among other ones.
 
@@ -3623,9 +3626,9 @@ class LSTMSeq2Seq(RecurrentSeq2Seq):
         state h, it reads the mean of the outputs s_j of the encoder with weights that
         are a softmax of scores over the steps j:
 
-        - "dot": ``h @ s_j`` [Luong2015]_, for a `bidirectional` of False, where both
+        - "dot": ``s_j @ h`` [Luong2015]_, for a `bidirectional` of False, where both
           have H units;
-        - "general": ``h @ W @ s_j`` [Luong2015]_;
+        - "general": ``s_j @ W @ h`` [Luong2015]_;
         - "additive": ``v @ tanh(W @ h + U @ s_j)`` [Bahdanau2015]_;
         - None: it does not. All it knows of the sequence is where it begins
           [Sutskever2014]_.
@@ -3664,10 +3667,11 @@ class LSTMSeq2Seq(RecurrentSeq2Seq):
         before them. Of two directions of the encoder, where the decoder begins is made
         by ``bridge_h_weight_l0`` (H, 2 H), ``bridge_h_bias_l0`` (H,), the same of c,
         and so on for each layer. The tables are ``embedding`` and ``target_embedding``.
-        Attention has ``attention_query_weight`` of the scores, if it is "additive" also
-        ``attention_key_weight`` and ``attention_v``, and reads contexts and h side by
-        side with ``attention_combine_weight`` (H, H + outputs of the encoder) and
-        ``attention_combine_bias`` (H,). The head reads that.
+        With S outputs of the encoder, attention has ``attention_query_weight`` (S, H)
+        for "general" scores ``s_j @ W @ h``, (H, H) for "additive" ones, which have
+        ``attention_key_weight`` (H, S) and ``attention_v`` (H,) besides. The head reads
+        the tanh of what ``attention_combine_weight`` (H, S + H) and
+        ``attention_combine_bias`` (H,) make of the context and h side by side.
 
         The recurrent layers have ``weight_ih_l0`` (G H, F), ``weight_hh_l0`` (G H, H),
         ``bias_ih_l0`` (G H,), ``bias_hh_l0`` (G H,) and so on for each layer, which
@@ -4867,6 +4871,504 @@ class LSTMTagger(RecurrentTagger):
         constraints: Literal["auto"] | Sequence[tuple] | None = "auto",
         class_weight: dict | Literal["balanced"] | None = None,
         unlabeled: Any = None,
+    ) -> None: ...
+
+class LSTMTranscriber(RecurrentTranscriber):
+    """A transcript for every sequence, with a recurrent network.
+
+    Connectionist temporal classification [Graves2006]_: at each step the network gives
+    probabilities of the labels and of a blank. A path has one of these for each step,
+    and stands for the labels that are left once repetitions are one and blanks are
+    gone; the probability of a transcript is the sum over all paths that stand for it.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or tuple of int, default=(64,)
+        Hidden units of each layer, with ``bidirectional=True`` of each direction.
+        Several layers are stacked: each reads the hidden states of the one below.
+
+    bidirectional : bool, default=False
+        Whether each layer reads the sequences in both directions [Schuster1997]_,
+        [Graves2005]_: two networks of H units, one of which begins at each sequence's
+        own end. The layer above, or the head, gets both side by side: 2 H inputs.
+
+    dropout : float, default=0.0
+        Share of what each layer hands on that is set to zero in training
+        [Srivastava2014]_: at random for every step to the layer above, after `pooling`
+        to the head, of `embedding_dim` the rows of tokens, but not the numbers beside
+        them. The rest is divided by ``1 - dropout``; predictions drop nothing.
+
+    recurrent_dropout : float, default=0.0
+        Share of the hidden units that the recurrent weights do not see in training, the
+        same ones at all steps of a sequence [Gal2016]_. The rest is divided by
+        ``1 - recurrent_dropout``.
+
+    embedding_dim : int or list of int or None, default=None
+        Length of the row of numbers that stands for each id, where X is ids of tokens
+        or has columns of ids [Bengio2003]_. The rows are trained with the network,
+        which reads them in the place of the ids: X of one column is ids then, as
+        :class:`~sklstm.preprocessing.TokenEncoder` makes them, integers from 0 on. None
+        reads all of X as numbers. With `categorical_features` a list may have a length
+        for each of these columns.
+
+        Each column has a table of its own, with as many rows as X has tokens in its
+        vocabulary, else as `embedding_weights` has, else up to the largest id in X of
+        the first fit. Row 0 stands for what is not known: it begins at zero and is
+        trained where X has id 0, and every id beyond the table has it. The other rows
+        begin at random, small. In a minibatch only rows that it has are trained, and
+        neither they nor the moments of others move: those of "adam" are
+        ``torch.optim.SparseAdam``'s. `alpha` does not reach the tables.
+
+    embedding_weights : array-like, dict or list of these or None, default=None
+        Where the rows begin: a table of shape (n_rows, embedding_dim), whose row 0
+        stands for what is not known, or a dict of tokens and their rows, of which those
+        are taken that X has in its vocabulary; without a vocabulary keys are ids.
+        Tokens that are not in the dict begin as without it. With several columns a list
+        of these, or of None, one for each of `categorical_features`.
+
+    embedding_trainable : bool, default=True
+        Whether the rows are trained, or stay where they begin.
+
+    categorical_features : array-like of int, str or bool, or "from_dtype" or None, default=None
+        Columns of X that are ids, where others are numbers: their indices, their names
+        or a mask, as in :class:`sklearn.ensemble.HistGradientBoostingClassifier`. The
+        network reads their rows side by side, and behind them the numbers. With None
+        and `embedding_dim` X is one column. "from_dtype" takes the columns of a
+        categorical dtype, pandas' or polars', where X is a list of DataFrames, and
+        gives their categories ids: what was no category in the first fit has row 0.
+
+    cell : {"lstm", "lstm_peephole", "gru", "rnn_tanh", "rnn_relu"}, default="lstm"
+        What the recurrent layers are made of: long short-term memory [Hochreiter1997]_,
+        the same with peepholes [Gers2000b]_, gated recurrent units [Cho2014]_, or a
+        plain recurrent network [Elman1990]_ with the activation tanh or ReLU.
+
+    forget_bias : float or {"auto", "chrono"}, default="auto"
+        Where the bias of the gate starts that says how much of its state a unit keeps:
+        the forget gate of an LSTM, the update gate of a GRU. "auto" is 1 for an LSTM
+        [Gers2000]_, [Jozefowicz2015]_ and 0 for a GRU. "chrono" spreads the units over
+        memories of 1 to as many steps as the longest training sequence has
+        [Tallec2018]_. A plain recurrent network has no such gate.
+
+    solver : {"adam", "adamw", "sgd", "rmsprop", "lbfgs"}, default="adam"
+        Optimizer: Adam [Kingma2015]_, Adam with decoupled weight decay
+        [Loshchilov2019]_, stochastic gradient descent with momentum, RMSProp
+        [Tieleman2012]_, or L-BFGS [Zhu1997]_. "lbfgs" takes all samples at once, which
+        suits small data: it has neither minibatches, learning rate nor clipping, so
+        that `batch_size`, `learning_rate`, `learning_rate_init`, `max_grad_norm`,
+        `shuffle` and `n_iter_no_change` have no effect, cannot be combined with
+        `early_stopping`, dropout or `tbptt`, and leaves no ``partial_fit``.
+
+    alpha : float, default=0.0
+        Strength of the L2 penalty on the weights (not the biases, nor the rows of
+        tokens). For "adamw" the rate
+        of decay; for the other solvers a term ``alpha / 2 * |W|**2`` in the loss,
+        divided by the samples of the minibatch times the mean weight of all samples
+        (with "lbfgs" by the weight of all samples).
+
+    batch_size : int or "auto", default="auto"
+        Sequences in a minibatch, at the most all of them. "auto" is a sixteenth of
+        them, but 8 to 32, so that few sequences too make several updates an epoch; up
+        to 32 sequences are not divided.
+
+    shuffle : bool, default=True
+        Whether to take the samples in another order in each epoch.
+
+    learning_rate : {"constant", "invscaling", "adaptive", "cosine"}, default="cosine"
+        Schedule of the learning rate, for every solver but "lbfgs":
+
+        - "constant": `learning_rate_init`;
+        - "invscaling": ``learning_rate_init / (t + 1) ** power_t`` with t samples seen;
+        - "adaptive": divided by 5 whenever `n_iter_no_change` epochs brought no
+          improvement of `tol`, until it is below 1e-6;
+        - "cosine": from `learning_rate_init` down to 0 along half a cosine over
+          `max_iter` epochs [Loshchilov2017]_. A fit makes all of them, unless a
+          validation score stops it (`early_stopping`), and each fit with `warm_start`
+          begins a new half.
+
+        ``partial_fit`` sees no whole fits: "adaptive" and "cosine" are constant
+        there.
+
+    learning_rate_init : float, default=0.005
+        Learning rate at the start.
+
+    power_t : float, default=0.5
+        Exponent of "invscaling".
+
+    max_grad_norm : float or None, default=1.0
+        A gradient of a larger global norm is scaled down to it [Pascanu2013]_; None
+        does not clip.
+
+    momentum : float, default=0.9
+        Momentum of "sgd", the only solver that uses it.
+
+    nesterovs_momentum : bool, default=True
+        Whether "sgd" uses Nesterov's momentum.
+
+    beta_1 : float, default=0.9
+        Decay of the first moment in "adam" and "adamw".
+
+    beta_2 : float, default=0.999
+        Decay of the second moment, the mean of squared gradients, in "adam", "adamw"
+        and "rmsprop". "rmsprop" starts it at zero without a correction, so that its
+        first steps are ``1 / sqrt(1 - beta_2)`` times the learning rate; PyTorch has
+        0.99 for it, under the name of alpha.
+
+    epsilon : float, default=1e-8
+        Added to the root of the second moment in "adam", "adamw" and "rmsprop".
+
+    max_iter : int or "auto", default="auto"
+        Epochs at the most, with "cosine" all that there are: passes over the samples.
+        With "lbfgs" iterations, each of one or more passes. "auto" is 100, but with
+        "cosine" fewer for more than 800 sequences: as many as make 2500 updates, and 10
+        at the least.
+
+    max_fun : int, default=15000
+        Passes over the samples after which "lbfgs" begins no other iteration.
+
+    tol : float, default=0.0001
+        Improvement of the loss (of the validation score with early stopping) that
+        counts as one. "lbfgs" stops where no component of the gradient is larger, or
+        where an iteration lowers the loss by no more than 2.2e-9 of it.
+
+    n_iter_no_change : int or inf, default=10
+        Epochs without such an improvement after which training stops. Where it is the
+        loss that stops it, the weights are those between the two epochs in a row whose
+        mean loss is lowest. No effect with "cosine" unless with `early_stopping`.
+
+    early_stopping : bool, default=False
+        Whether to set a part of the samples aside, to stop when neither the score on
+        them (see `validation_scores_`) nor the loss improves, and to keep the weights
+        that scored best. With `groups` passed to :meth:`fit`, whole groups are set
+        aside. Not for "lbfgs".
+
+    validation_fraction : float, default=0.1
+        The part set aside, unless `X_val` is passed to :meth:`fit`; with `groups` the
+        part of the groups.
+
+    warm_start : bool, default=False
+        Whether :meth:`fit` goes on from the last fit, optimizer included, instead of
+        starting anew. "lbfgs" goes on from the weights alone. y needs the classes or
+        the number of outputs that it had before. With `early_stopping` what was trained
+        on is not validated on later, nor the other way round: the same samples are set
+        aside again, also among other ones.
+
+    missing : {"error", "ffill", "indicator"}, default="error"
+        What to do about missing values, which are the NaN in X that is no padding:
+
+        - "error": refuse them;
+        - "ffill": take the last value of the feature that was seen in the sequence.
+          Before the first, take the mean of the feature over all steps it was observed
+          at in training, each of the weight of its sample, or 0 if it never was; fits
+          that continue keep the mean of the first;
+        - "indicator": as "ffill", and let the network read F more features, which are 1
+          where a value was missing and else 0 [Lipton2016]_. It learns from what is
+          missing.
+
+    dtype : {"float32", "float64", "bfloat16"}, default="float32"
+        Precision of the network. X is converted to it.
+
+        With "bfloat16" the network is one of float32, of which the recurrent layers
+        round what they multiply to bfloat16: weights, inputs and states, and on the way
+        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
+        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        layers on processors that multiply bfloat16 numbers, where it is fast. See the
+        user guide.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines the initial weights, the order of the samples, what dropout drops and
+        the split for early stopping. The same int gives the same bits, whatever the
+        number of threads.
+
+    verbose : bool, default=False
+        Whether to print a line for each epoch.
+
+    infeasible : {"error", "drop"}, default="error"
+        What to do in a fit about a transcript that its sequence is too short for: a
+        step is needed for each label, and one more between two equal ones. "error"
+        names the sample, "drop" leaves such samples out, with a warning.
+
+    beam_size : int, default=1
+        Transcripts that a search goes on with from step to step [Hannun2014]_. 1 takes
+        the most probable output of each step. It can be set after :meth:`fit`.
+
+    language_model : object or None, default=None
+        What scores transcripts by their labels alone, in a search with `beam_size`
+        above 1: the ranking is then by
+
+        ``log p(y | x) + lm_weight * log p_lm(y) + insertion_bonus * len(y)``
+
+        where ``log p_lm(y)`` is the sum over the labels and the end of a transcript.
+
+        - a callable of the labels so far, a tuple, and the next label, or None for the
+          end, that returns the natural logarithm of its probability;
+        - a fitted :class:`LSTMLanguageModel` whose tokens are the labels;
+        - a ``kenlm.Model`` whose words are the labels, a space being "<space>".
+
+        It can be set after :meth:`fit`. What :func:`~sklearn.base.clone` would make an
+        unfitted copy of goes into a :class:`~sklearn.frozen.FrozenEstimator`.
+
+    lm_weight : float, default=0.5
+        Weight of the logarithm of the probability that `language_model` gives. It can
+        be set after :meth:`fit`.
+
+    insertion_bonus : float, default=0.0
+        What the ranking adds for each label, with `beam_size` above 1: above 0 it makes
+        up for a language model, to which long transcripts are less probable. It can be
+        set after :meth:`fit`.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels: characters, where y holds strings.
+
+    blank_ : int
+        The column of the blank in probabilities at steps: the last one, behind those of
+        `classes_`.
+
+    n_outputs_ : int
+        Outputs of the head: the labels and the blank.
+
+    loss_ : float
+        Mean loss of the last epoch, for a label: -log p of all transcripts, divided by
+        the number of their labels.
+
+    validation_scores_ : list of float or None
+        Score of the validation part after each epoch, of the most probable path
+        (``beam_size=1``); NaN where an output was not finite. None without early
+        stopping.
+
+    out_activation_ : str
+        "softmax".
+
+    weights_ : dict of str to ndarray
+        The recurrent layers have ``weight_ih_l0`` (G H, F), ``weight_hh_l0`` (G H, H),
+        ``bias_ih_l0`` (G H,), ``bias_hh_l0`` (G H,) and so on for each layer, which
+        reads the H (of two directions 2 H) outputs of the one below, with the suffix
+        ``_reverse`` for the direction that begins at the end. With
+        ``pooling="attention"`` there is also ``attention``, the vector w (H,) or
+        (2 H,). With ``missing="indicator"`` the lowest layer reads 2 F features: first
+        the values, then the indicators. With `embedding_dim` there is ``embedding`` (V,
+        E), as the weight of ``torch.nn.Embedding``, or of several columns
+        ``embedding_0`` and so on, by the number of the column; the lowest layer reads
+        the rows of all columns side by side and behind them the numbers. The head is
+        ``head_weight`` (K, H), of two directions (K, 2 H), and ``head_bias`` (K,), with
+        K the number of outputs, as in ``torch.nn.Linear``. Copies, read-only;
+        :func:`~sklstm.export.from_torch` takes them back.
+
+    n_features_in_ : int
+        Features per step; for 2-D X the number of columns.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X has them.
+
+    n_iter_ : int
+        Epochs of the last fit, with "lbfgs" iterations.
+
+    n_layers_ : int
+        Layers with the input and the output.
+
+    t_ : int
+        Samples seen in training, each epoch (with "lbfgs" each iteration) counted.
+
+    best_loss_ : float or None
+        Lowest mean loss of an epoch; None with early stopping.
+
+    loss_curve_ : list of float
+        Mean loss of each epoch, with "lbfgs" the loss after each iteration.
+
+    best_validation_score_ : float or None
+        The best validation score of the last fit, that of the weights kept; where the
+        fit went on from another one, perhaps that of the weights it began with. None
+        without early stopping.
+
+    See Also
+    --------
+    LSTMTagger : A label for every step.
+    LSTMClassifier : One label for a whole sequence.
+    sklstm.preprocessing.TimeDistributed : Scale or encode the features of every step.
+    sklstm.preprocessing.FrameStacker : Shorten long sequences by stacking steps.
+
+    Notes
+    -----
+    Of a minibatch the loss is the sum of -log p of its transcripts, each times its
+    sample weight, divided by the number of their labels times the mean weight of a
+    label; an empty transcript counts as one label. The head's bias starts at the shares
+    that labels have of all steps, one step each, and the blank the rest; and the first
+    epoch has the sequences by their lengths, the short ones first (unless
+    ``shuffle=False``). Both are against the plateau at which blanks are all that there
+    is: training leaves it earlier.
+
+    A search with `beam_size` above 1 goes on from step to step with the transcripts so
+    far that are most probable [Hannun2014]_. Those that are left at the end are ranked
+    by their exact probability, which :meth:`score_samples` gives, and by what
+    `language_model` and `insertion_bonus` add.
+
+    Training is back-propagation through time over minibatches of whole sequences;
+    nothing is padded. The prediction for a sequence does not depend, to the bit, on the
+    sequences beside it. Where one minibatch holds all samples, identical ones are
+    merged and their weights added, which is the same loss.
+
+    References
+    ----------
+    .. [Graves2006] A. Graves, S. Fernandez, F. Gomez and J. Schmidhuber, "Connectionist
+       Temporal Classification: Labelling Unsegmented Sequence Data with Recurrent Neural
+       Networks", ICML 2006.
+    .. [Schuster1997] M. Schuster and K. K. Paliwal, "Bidirectional Recurrent Neural
+       Networks", IEEE Transactions on Signal Processing 45(11), 1997.
+    .. [Graves2005] A. Graves and J. Schmidhuber, "Framewise Phoneme Classification with
+       Bidirectional LSTM and Other Neural Network Architectures", Neural Networks 18, 2005.
+    .. [Srivastava2014] N. Srivastava et al., "Dropout: A Simple Way to Prevent Neural
+       Networks from Overfitting", Journal of Machine Learning Research 15, 2014.
+    .. [Gal2016] Y. Gal and Z. Ghahramani, "A Theoretically Grounded Application of Dropout
+       in Recurrent Neural Networks", NIPS 2016.
+    .. [Bengio2003] Y. Bengio, R. Ducharme, P. Vincent and C. Jauvin, "A Neural
+       Probabilistic Language Model", Journal of Machine Learning Research 3, 2003.
+    .. [Hochreiter1997] S. Hochreiter and J. Schmidhuber, "Long Short-Term Memory", Neural
+       Computation 9(8), 1997.
+    .. [Gers2000b] F. A. Gers and J. Schmidhuber, "Recurrent Nets that Time and Count",
+       IJCNN 2000.
+    .. [Cho2014] K. Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder
+       for Statistical Machine Translation", EMNLP 2014.
+    .. [Elman1990] J. L. Elman, "Finding Structure in Time", Cognitive Science 14(2), 1990.
+    .. [Gers2000] F. A. Gers, J. Schmidhuber and F. Cummins, "Learning to Forget: Continual
+       Prediction with LSTM", Neural Computation 12(10), 2000.
+    .. [Jozefowicz2015] R. Jozefowicz, W. Zaremba and I. Sutskever, "An Empirical
+       Exploration of Recurrent Network Architectures", ICML 2015.
+    .. [Tallec2018] C. Tallec and Y. Ollivier, "Can Recurrent Neural Networks Warp Time?",
+       ICLR 2018.
+    .. [Kingma2015] D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization",
+       ICLR 2015.
+    .. [Loshchilov2019] I. Loshchilov and F. Hutter, "Decoupled Weight Decay
+       Regularization", ICLR 2019.
+    .. [Tieleman2012] T. Tieleman and G. Hinton, "Lecture 6.5: RMSProp", COURSERA: Neural
+       Networks for Machine Learning, 2012.
+    .. [Zhu1997] C. Zhu, R. H. Byrd, P. Lu and J. Nocedal, "Algorithm 778: L-BFGS-B", ACM
+       Transactions on Mathematical Software 23(4), 1997.
+    .. [Loshchilov2017] I. Loshchilov and F. Hutter, "SGDR: Stochastic Gradient Descent with
+       Warm Restarts", ICLR 2017.
+    .. [Pascanu2013] R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training
+       recurrent neural networks", ICML 2013.
+    .. [Lipton2016] Z. C. Lipton, D. C. Kale and R. Wetzel, "Modeling Missing Data in
+       Clinical Time Series with RNNs", MLHC 2016.
+    .. [Kalamkar2019] D. Kalamkar et al., "A Study of BFLOAT16 for Deep Learning Training",
+       arXiv:1905.12322, 2019.
+    .. [Hannun2014] A. Y. Hannun, A. L. Maas, D. Jurafsky and A. Y. Ng, "First-Pass Large
+       Vocabulary Continuous Speech Recognition using Bi-Directional Recurrent DNNs",
+       arXiv:1408.2873, 2014.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklstm import LSTMTranscriber
+    >>> rng = np.random.default_rng(0)
+    >>> shapes = dict(zip("abc", rng.standard_normal((3, 4, 2))))
+    >>> def write(text):
+    ...     parts = [np.repeat(shapes[k], rng.integers(1, 3), axis=0) for k in text]
+    ...     return np.concatenate([*parts, np.zeros((1, 2))])
+    >>> y = ["".join(rng.choice([*"abc"], rng.integers(1, 5))) for _ in range(200)]
+    >>> X = [write(text) for text in y]
+    >>> model = LSTMTranscriber(32, max_iter=60, random_state=0).fit(X, y)
+    >>> model.predict([write("cab"), write("abba")]).tolist()
+    ['cab', 'abba']
+    """
+
+    hidden_layer_sizes: int | Sequence[int]
+    bidirectional: bool
+    dropout: float
+    recurrent_dropout: float
+    embedding_dim: int | Sequence[int] | None
+    embedding_weights: ArrayLike | dict | Sequence[ArrayLike | dict | None] | None
+    embedding_trainable: bool
+    categorical_features: Sequence[int] | Sequence[str] | Sequence[bool] | Literal["from_dtype"] | None
+    cell: Literal["lstm", "lstm_peephole", "gru", "rnn_tanh", "rnn_relu"]
+    forget_bias: float | Literal["auto", "chrono"]
+    solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"]
+    alpha: float
+    batch_size: int | Literal["auto"]
+    shuffle: bool
+    learning_rate: Literal["constant", "invscaling", "adaptive", "cosine"]
+    learning_rate_init: float
+    power_t: float
+    max_grad_norm: float | None
+    momentum: float
+    nesterovs_momentum: bool
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    max_iter: int | Literal["auto"]
+    max_fun: int
+    tol: float
+    n_iter_no_change: int | float
+    early_stopping: bool
+    validation_fraction: float
+    warm_start: bool
+    missing: Literal["error", "ffill", "indicator"]
+    dtype: DTypeLike
+    random_state: int | np.random.RandomState | None
+    verbose: bool | int
+    infeasible: Literal["error", "drop"]
+    beam_size: int
+    language_model: Any | None
+    lm_weight: float
+    insertion_bonus: float
+    classes_: np.ndarray
+    blank_: int
+    n_outputs_: int
+    loss_: float
+    validation_scores_: list[float] | None
+    out_activation_: str
+    weights_: dict[str, np.ndarray]
+    n_features_in_: int
+    feature_names_in_: np.ndarray
+    n_iter_: int
+    n_layers_: int
+    t_: int
+    best_loss_: float | None
+    loss_curve_: list[float]
+    best_validation_score_: float | None
+
+    def __init__(
+        self,
+        hidden_layer_sizes: int | Sequence[int] = (64,),
+        *,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        embedding_dim: int | Sequence[int] | None = None,
+        embedding_weights: ArrayLike | dict | Sequence[ArrayLike | dict | None] | None = None,
+        embedding_trainable: bool = True,
+        categorical_features: Sequence[int] | Sequence[str] | Sequence[bool] | Literal["from_dtype"] | None = None,
+        cell: Literal["lstm", "lstm_peephole", "gru", "rnn_tanh", "rnn_relu"] = "lstm",
+        forget_bias: float | Literal["auto", "chrono"] = "auto",
+        solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"] = "adam",
+        alpha: float = 0.0,
+        batch_size: int | Literal["auto"] = "auto",
+        shuffle: bool = True,
+        learning_rate: Literal["constant", "invscaling", "adaptive", "cosine"] = "cosine",
+        learning_rate_init: float = 0.005,
+        power_t: float = 0.5,
+        max_grad_norm: float | None = 1.0,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-08,
+        max_iter: int | Literal["auto"] = "auto",
+        max_fun: int = 15000,
+        tol: float = 0.0001,
+        n_iter_no_change: int | float = 10,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        warm_start: bool = False,
+        missing: Literal["error", "ffill", "indicator"] = "error",
+        dtype: DTypeLike = "float32",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: bool | int = False,
+        infeasible: Literal["error", "drop"] = "error",
+        beam_size: int = 1,
+        language_model: Any | None = None,
+        lm_weight: float = 0.5,
+        insertion_bonus: float = 0.0,
     ) -> None: ...
 
 class RNNClassifier(RecurrentClassifier):

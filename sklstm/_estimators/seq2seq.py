@@ -74,10 +74,11 @@ class RecurrentSeq2Seq(CellByName, RecurrentCore):
         before them. Of two directions of the encoder, where the decoder begins is made
         by ``bridge_h_weight_l0`` (H, 2 H), ``bridge_h_bias_l0`` (H,), the same of c,
         and so on for each layer. The tables are ``embedding`` and ``target_embedding``.
-        Attention has ``attention_query_weight`` of the scores, if it is "additive" also
-        ``attention_key_weight`` and ``attention_v``, and reads contexts and h side by
-        side with ``attention_combine_weight`` (H, H + outputs of the encoder) and
-        ``attention_combine_bias`` (H,). The head reads that.
+        With S outputs of the encoder, attention has ``attention_query_weight`` (S, H)
+        for "general" scores ``s_j @ W @ h``, (H, H) for "additive" ones, which have
+        ``attention_key_weight`` (H, S) and ``attention_v`` (H,) besides. The head reads
+        the tanh of what ``attention_combine_weight`` (H, S + H) and
+        ``attention_combine_bias`` (H,) make of the context and h side by side.
 
     source_vocabulary_ : tuple or None
         The token of each id of X, of which id 0 is any other; None where X is numbers

@@ -130,6 +130,8 @@ def batch_size_of(estimator, samples, network, n_samples):
         batch_size = estimator._auto_batch_size(n_samples)
     batch_size = min(batch_size, n_samples)
     lengths = samples.lengths
+    if getattr(samples.target, "has_own_steps", False):
+        lengths = np.maximum(lengths, samples.target.lengths)
     if estimator.tbptt is not None:
         lengths = np.minimum(lengths, estimator.tbptt)
     longest = np.partition(lengths, -batch_size)[-batch_size:]

@@ -386,7 +386,8 @@ class LanguageModeling:
     tie_weights = Parameter(False, FLAG).means("""
         Whether the rows of the tokens are the weights of the head too [Press2017]_: as
         many parameters less, and often a better model. `embedding_dim` has to be the
-        size of the last layer. As those of a table, `alpha` does not reach them.
+        size of the last layer. `alpha` then reaches them, as weights of the head, and
+        each update all of them.
         """)
 
     contiguous = Parameter(False, FLAG).means("""
@@ -403,7 +404,8 @@ class LanguageModeling:
         are read in segments of so many steps. Each is an update of the weights, and
         begins with the states that the one before has ended with, to which gradients
         do not go back. Of a minibatch the documents that have ended are not in later
-        segments. None reads documents as a whole.
+        segments. `recurrent_dropout` drops other units in each. None reads documents as
+        a whole.
         """)
 
     batch_size = Parameter("auto", integer() | options("auto")).means("""
@@ -474,9 +476,9 @@ class Answering:
         state h, it reads the mean of the outputs s_j of the encoder with weights that
         are a softmax of scores over the steps j:
 
-        - "dot": ``h @ s_j`` [Luong2015]_, for a `bidirectional` of False, where both
+        - "dot": ``s_j @ h`` [Luong2015]_, for a `bidirectional` of False, where both
           have H units;
-        - "general": ``h @ W @ s_j`` [Luong2015]_;
+        - "general": ``s_j @ W @ h`` [Luong2015]_;
         - "additive": ``v @ tanh(W @ h + U @ s_j)`` [Bahdanau2015]_;
         - None: it does not. All it knows of the sequence is where it begins
           [Sutskever2014]_.
@@ -493,6 +495,14 @@ class Answering:
         vocabulary: what is rarer is not known, as all that other data may have. "auto"
         is 2 with ``level="word"`` and else 1. An X that is ids of a vocabulary brings
         its own.
+        """)
+
+    warm_start = Parameter(False, FLAG).means("""
+        Whether :meth:`fit` goes on from the last fit, optimizer and vocabularies
+        included, instead of starting anew: tokens that it has not seen are unknown.
+        "lbfgs" goes on from the weights alone. With `early_stopping` what was trained
+        on is not validated on later, nor the other way round: the same samples are set
+        aside again, also among other ones.
         """)
 
     beam_size = Parameter(5, integer()).means("""

@@ -13,6 +13,8 @@ import numpy as np
 # Numbers in the log-probabilities of a step, and its rows, which bounds the memory of a
 # beam.
 MOST, MOST_ROWS = 1 << 21, 4096
+# Tokens of which the best is found first, where there are many.
+BLOCK = 64
 # The sum of a hypothesis that has none.
 LOWEST = np.finfo(np.float64).min
 
@@ -89,15 +91,26 @@ def _totals(score, log_p, mark, must_end):
 
 
 def _candidates(total, size):
-    """Rows and ids of the best `size` of each row, and of those equal to the last."""
-    last = total.shape[1] - size
-    if size == 1:
-        least = total.max(axis=1)
-    elif last > 0:
-        least = np.partition(total, last, axis=1)[:, last]
+    """Rows and ids, in their order, of sums (m, V) among which are the best `size` of
+    each row and those equal to the last of them."""
+    m, V = total.shape
+    if V > size * BLOCK:  # a sum as large as the best of so many blocks
+        whole = V - V % BLOCK
+        blocks = [total[:, :whole].reshape(m, -1, BLOCK).max(axis=2)]
+        if whole < V:
+            blocks.append(total[:, whole:].max(axis=1, keepdims=True))
+        bounds = np.concatenate(blocks, axis=1)
     else:
-        least = np.full(len(total), -np.inf)
-    return np.nonzero((total >= least[:, np.newaxis]) & (total > -np.inf))
+        bounds = total
+    last = bounds.shape[1] - size
+    if last < 0:
+        least = np.full(m, LOWEST)
+    elif size == 1:
+        least = bounds.max(axis=1)
+    else:
+        least = np.partition(bounds, last, axis=1)[:, last]
+    there = total >= np.maximum(least, LOWEST)[:, np.newaxis]
+    return np.divmod(np.flatnonzero(there), V)
 
 
 def _rank(source):

@@ -16,8 +16,8 @@ from .steps import StepTarget
 
 UNKNOWN = "<unk>"
 # Letters, digits and underscores that stand together, or another character that is no
-# white space, as in TokenEncoder.
-WORD = re.compile(r"\w+|[^\w\s]")
+# white space, as in TokenEncoder; corpora have "<unk>" already.
+WORD = re.compile(rf"{UNKNOWN}|\w+|[^\w\s]")
 # How often a token has to be there by default.
 LEAST = {"word": 2, "char": 1}
 

@@ -99,9 +99,10 @@ def check_exchanged(estimator):
     """An error if the weights of an estimator are not all that its outputs need."""
     if not estimator._exchanged:
         raise TypeError(
-            f"{type(estimator).__name__} cannot be exchanged: what it makes of X before "
-            "its network reads it, and of outputs, is no part of a network. weights_ "
-            "has the parameters; to keep a model, pickle it."
+            f"{type(estimator).__name__} cannot be exchanged: what it makes of X, "
+            "before its network reads it, and of outputs is no part of a network. "
+            "weights_ has the parameters, to_onnx writes networks that say tokens; to "
+            "keep a model, pickle it."
         )
 
 
