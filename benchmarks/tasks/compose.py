@@ -1,6 +1,6 @@
 """Chorales in the manner of Bach's, written by a tagger and saved as MIDI.
 
-    python benchmarks/tasks/compose.py chorales --data FOLDER
+    python benchmarks/tasks/compose.py FILES --data FOLDER
 
 The first recipe for the chorales (text_recipes.py) is fitted to the training part. It
 is given the first beats of some pieces of the test part and goes on by itself: each
@@ -93,7 +93,7 @@ def main():
     )
     parser.add_argument("folder", type=Path, help="where the files go")
     parser.add_argument("--pieces", type=int, default=3)
-    parser.add_argument("--temperatures", type=float, nargs="+", default=[0.5, 0.8, 1])
+    parser.add_argument("--temperatures", type=float, nargs="+", default=[0.8, 1.0])
     parser.add_argument("--epochs", type=int, help="instead of those of the recipe")
     text_data.add_data(parser)
     arguments = parser.parse_args()
