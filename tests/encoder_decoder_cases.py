@@ -48,6 +48,7 @@ class Problem:
         )  # fmt: skip
         self.network.strip_rows = strip_rows
         self.parameters = scale * rng.standard_normal(self.network.layout.size)
+        dtype = self.network.dtype
         self.parameters = self.parameters.astype(dtype)
         self.lengths = np.array(sources, dtype=np.intp)
         # in another order than they lie, with rows between that no sequence has

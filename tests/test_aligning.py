@@ -16,6 +16,7 @@ from sklstm import (
     LSTMRegressor,
     LSTMStepRegressor,
     LSTMTagger,
+    LSTMTranscriber,
     RNNRegressor,
 )
 from sklstm._targets.aligning import aligned
@@ -189,6 +190,7 @@ ESTIMATORS = {
     "regressor": (LSTMRegressor, np.sin(np.arange(N))),
     "rnn": (RNNRegressor, np.stack([np.arange(N), np.sin(np.arange(N))], axis=1)),
     "tagger": (LSTMTagger, LABELS),
+    "transcriber": (LSTMTranscriber, ["ab"[i % 2 :] for i in range(N)]),
     "steps": (LSTMStepRegressor, DATA[:, 0].reshape(N, 3)),
 }
 
@@ -239,6 +241,8 @@ def test_partial_fit(case):
         classes = {"classes": [0, 1]}
     if isinstance(model, LSTMTagger):
         classes = {"classes": ["l0", "l1"]}
+    if isinstance(model, LSTMTranscriber):
+        classes = {"classes": "ab"}
     expected = clone(model).partial_fit(X, y, **classes)
     fitted = clone(model).partial_fit(X, series_of(y), **classes)
     assert_same_weights(fitted, expected)

@@ -159,6 +159,9 @@ OF_ANSWERS = {
     "attention", "target_embedding_dim", "level", "min_count", "beam_size",
     "length_penalty", "max_length",
 }  # fmt: skip
+OF_TRANSCRIPTS = {
+    "infeasible", "beam_size", "language_model", "lm_weight", "insertion_bonus",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -185,7 +188,7 @@ def test_every_parameter_has_a_constraint_and_an_invalid_value_here():
     own = {
         "class_weight", "loss", "quantile", "huber_delta", "forget_bias", "peephole",
         "activation", "cell", "crf", "constraints", "unlabeled", *OF_FORECASTS,
-        *OF_ANOMALIES, *OF_ANSWERS, *OF_DOCUMENTS,
+        *OF_ANOMALIES, *OF_ANSWERS, *OF_DOCUMENTS, *OF_TRANSCRIPTS,
     }  # fmt: skip
     # choices of networks that read whole sequences
     of_wholes = {"pooling", "tbptt", "bidirectional"}
@@ -193,7 +196,7 @@ def test_every_parameter_has_a_constraint_and_an_invalid_value_here():
     of_ids |= {"categorical_features"}
     values = [getattr(sklstm, name) for name in sklstm.__all__]
     public = [value for value in values if hasattr(value, "_parameter_constraints")]
-    assert len(public) == 12
+    assert len(public) == 13
     for estimator in public:
         names = set(estimator().get_params())
         assert names == set(estimator._parameter_constraints)

@@ -417,6 +417,9 @@ def test_every_public_class_can_be_saved(fitted, saved_and_loaded):
     things[sklstm.LSTMLanguageModel] = sklstm.LSTMLanguageModel(**small).fit(["a a"])
     answers = sklstm.LSTMSeq2Seq(**small).fit(["ab", "b"], [["a", 1], [("x", 2)]])
     things[sklstm.LSTMSeq2Seq] = answers
+    transcriber = sklstm.LSTMTranscriber(**small).fit(X, ["a"] * len(X))
+    things[sklstm.LSTMTranscriber] = transcriber
+    things[sklstm.TranscriberState] = transcriber.initial_state()
     naive = sklstm.forecasting.SeasonalNaive(2, quantile=quantile).fit(series)
     things[sklstm.forecasting.SeasonalNaive] = naive
     modules = sklstm, sklstm.forecasting, sklstm.preprocessing, sklstm.sequences

@@ -32,7 +32,7 @@ ESTIMATORS = [
 ]
 ESTIMATORS += [sklstm.LSTMTagger, sklstm.LSTMStepRegressor, sklstm.LSTMForecaster]
 ESTIMATORS += [sklstm.LSTMAnomalyDetector, sklstm.LSTMLanguageModel]
-ESTIMATORS += [sklstm.LSTMSeq2Seq]
+ESTIMATORS += [sklstm.LSTMSeq2Seq, sklstm.LSTMTranscriber]
 every_estimator = pytest.mark.parametrize("Estimator", ESTIMATORS)
 
 

@@ -408,6 +408,23 @@ def test_weights_and_targets_are_repeated():
     np.testing.assert_allclose(check_sequences(X_new).data, expected)
 
 
+@pytest.mark.parametrize("kind", [list, tuple, np.array, "".join])
+@pytest.mark.parametrize("method", ["fit", "fit_transform"])
+def test_transcripts_belong_to_no_step(kind, method):
+    """Nor do they hinder the scaling in front of a transcriber."""
+    X = random_list([4, 0, 3, 7, 2])
+    y = [kind(list(labels)) for labels in ("ab", "", "abc", "a", "b")]
+    expected = TimeDistributed(StandardScaler()).fit(X)
+    scaler = TimeDistributed(StandardScaler())
+    getattr(scaler, method)(X, y)
+    assert_array_equal(scaler.transformer_.mean_, expected.transformer_.mean_)
+    if kind != "".join:
+        with pytest.raises(ValueError, match=r"y has 2 for sample 0, which has 4 step"):
+            getattr(TimeDistributed(SelectKBest(k=1)), method)(X, y)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        getattr(scaler, method)(X, y[1:])
+
+
 class LeaveOneOut(TransformerMixin, BaseEstimator):
     """Mean target; of the other rows in fit_transform, as cross-fitted encoders do."""
 

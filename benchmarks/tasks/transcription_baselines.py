@@ -25,18 +25,21 @@ def label_error_rate(expected, got):
     return 100 * edits / sum(map(len, expected))
 
 
-def boundary_distances(paths, bounds, hop):
-    """From the border between two labels to the cut between them, in frames of `hop`.
+def boundary_distances(paths, bounds, n_frames, stacked, hop):
+    """From the border between two labels to the cut between them, in steps.
 
-    The border of an alignment lies midway between the last step of one label and the
-    first of the next; the cut is the middle of the silence between two digits.
+    A step is `stacked` of the `n_frames` frames of a sound, which have their middle
+    every `hop` samples and are stacked from the last one. The border of an alignment
+    lies midway between the last step of one label and the first of the next; the cut
+    is the middle of the silence between two digits.
     """
     distances = []
-    for path, bound in zip(paths, bounds, strict=True):
-        path = np.asarray(path, dtype=float)
-        border = (path[:-1, 1] + path[1:, 0]) / 2
-        cut = (bound[:-1, 1] + bound[1:, 0]) / 2 / hop
-        distances.append(np.abs(border - cut))
+    for path, bound, n in zip(paths, bounds, n_frames, strict=True):
+        path = np.asarray(path)
+        border = (path[:-1, 1] + 1 + path[1:, 0]) / 2  # of steps
+        border = border * stacked - (-n % stacked)  # of frames
+        cut = (bound[:-1, 1] + bound[1:, 0]) / 2
+        distances.append(np.abs((border - 0.5) - cut / hop) / stacked)
     return np.concatenate(distances)
 
 
@@ -63,9 +66,7 @@ class CutDigits:
         frames = self.mel.transform(strings.sounds)
         choices = [(share, n) for share in np.linspace(0.2, 0.6, 9) for n in (2, 4, 8)]
         errors = [
-            label_error_rate(
-                strings.transcripts, self.transcribe(frames, *choice)
-            )
+            label_error_rate(strings.transcripts, self.transcribe(frames, *choice))
             for choice in choices
         ]
         self.choice = choices[int(np.argmin(errors))]

@@ -16,7 +16,10 @@ def front_end(name, n_frames=3):
         mel = LogMel(8000, preemphasis=0.97)
         return mel, FrameStacker(n_frames), TimeDistributed(StandardScaler())
     # frames that overlap: the strokes of a letter are together in one
-    return (FrameStacker(2 * n_frames, step=n_frames), TimeDistributed(StandardScaler()))
+    return (
+        FrameStacker(2 * n_frames, step=n_frames),
+        TimeDistributed(StandardScaler()),
+    )
 
 
 def transcriber(**parameters):
@@ -24,7 +27,7 @@ def transcriber(**parameters):
         "hidden_layer_sizes": 128,
         "bidirectional": True,
         "batch_size": 32,
-        "learning_rate_init": 0.003,
+        "learning_rate_init": 0.004,
         "dropout": 0.2,
     }
     return defaults | parameters
@@ -32,9 +35,9 @@ def transcriber(**parameters):
 
 RECIPES = {
     "digits": [
-        transcriber(max_iter=15),
+        transcriber(n_frames=4, dropout=0.5, max_iter=12),
     ],
     "lines": [
-        transcriber(max_iter=15, n_frames=3),
+        transcriber(n_frames=2, dropout=0.4, max_iter=12),
     ],
 }

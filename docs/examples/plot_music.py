@@ -3,7 +3,8 @@ Which notes come next?
 ======================
 
 Chorales in four voices: at every beat :class:`~sklstm.LSTMTagger` gives each note the
-probability that it sounds next. It then goes on by itself, note after note.
+probability that it sounds next. It then goes on by itself, beat after beat, and what it
+has written is saved as MIDI.
 """
 
 # %%
@@ -13,8 +14,12 @@ probability that it sounds next. It then goes on by itself, note after note.
 # between two chords. They are in four keys. A beat is a row of 36 zeros and ones, one
 # for each note.
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import matplotlib.pyplot as plt
 import numpy as np
+from scipy.special import expit
 
 from sklstm import LSTMTagger
 
@@ -101,45 +106,96 @@ for name, probabilities in (
 
 # %%
 # The beginning of a test chorale, and how the network goes on: ``predict_step`` gives
-# the probabilities of the next beat, which is drawn from them and read in turn. It
-# keeps to the key, to chords of two beats and to the ranges of the voices. As each note
-# is drawn for itself, a voice may be silent at times, or have two notes.
+# the log-odds of each note in the next beat, which is drawn from them and read in turn.
+# They are divided by a temperature before: below 1 the network keeps to what it is sure
+# of, above 1 it takes more chances.
+
+
+def compose(model, given, n_more, temperature, rng):
+    """The given beats, and as many more as asked for."""
+    state, beat, beats = model.initial_state(), np.zeros(N_NOTES), []
+    for t in range(len(given) + n_more):
+        logits, state = model.predict_step(beat, state, method="decision_function")
+        if t < len(given):
+            beat = given[t]
+        else:
+            p = expit(logits[0] / temperature)
+            beat = (rng.random(N_NOTES) < p).astype(float)
+        beats.append(beat)
+    return np.array(beats)
+
 
 chosen = next(roll for roll in test if 57 <= len(roll) <= 65)
 given, n_more = chosen[:16], len(chosen) - 16
-state, x, played = model.initial_state(), np.zeros(N_NOTES), []
-rng = np.random.default_rng(1)
-for t in range(len(given) + n_more):
-    p, state = model.predict_step(x, state, method="predict_proba")
-    x = given[t] if t < len(given) else (rng.random(N_NOTES) < p[0]).astype(float)
-    played.append(x)
-played = np.array(played)
-_, drawn = np.nonzero(played[len(given) :])
-in_key = np.isin(NOTES[drawn] % 12, NOTES[chosen.any(axis=0)] % 12).mean()
-print(f"{len(drawn) / n_more:.2f} notes a beat, {in_key:.0%} of them in the key")
+in_key = np.isin(NOTES % 12, NOTES[chosen.any(axis=0)] % 12)
+played = {}
+for temperature in (0.5, 1.0):
+    roll = compose(model, given, n_more, temperature, np.random.default_rng(1))
+    drawn = roll[16:]
+    print(
+        f"temperature {temperature}: {drawn.sum() / n_more:.2f} notes a beat, "
+        f"{drawn[:, in_key].sum() / drawn.sum():.0%} of them in the key"
+    )
+    played[temperature] = roll
 
-figure, axes = plt.subplots(2, 1, figsize=(10, 6.4), sharex=True, layout="constrained")
+# %%
+# Most chords last two beats, and voices keep to their ranges. As each note is drawn for
+# itself, a voice may be silent at times, or have two notes.
+
+figure, axes = plt.subplots(3, 1, figsize=(10, 9), sharex=True, layout="constrained")
 probabilities = model.predict_proba(shifted([chosen]))[0]
+rolls = [*played.values(), probabilities]
+titles = [f"Drawn from the line on, temperature {t}" for t in played]
+titles.append("The chorale itself: probability of each note after the beats before")
 names = {48: "C3", 60: "C4", 72: "C5"}
-for ax, roll, title in (
-    (axes[0], played, "Given, and from the line on drawn by the network"),
-    (
-        axes[1],
-        probabilities,
-        "The chorale itself: probability of each note, told from the beats before",
-    ),
-):
+for ax, roll, title in zip(axes, rolls, titles):
     image = ax.imshow(
         roll.T, origin="lower", aspect="auto", cmap="Greys", vmin=0, vmax=1,
         extent=(0, len(roll), LOWEST - 0.5, LOWEST + N_NOTES - 0.5),
     )  # fmt: skip
     ax.set(title=title, ylabel="Note")
     ax.set_yticks(list(names), names.values())
-axes[0].axvline(len(given), color="C3")
+for ax in axes[:2]:
+    ax.axvline(len(given), color="C3")
 axes[0].set_xlim(0, len(chosen))
 beat, note = np.nonzero(chosen)
-axes[1].plot(beat + 0.5, note + LOWEST, ".", color="C1", markersize=4, label="sounds")
-axes[1].set_xlabel("Beat")
-axes[1].legend(loc="lower right")
+axes[2].plot(beat + 0.5, note + LOWEST, ".", color="C1", markersize=4, label="sounds")
+axes[2].set_xlabel("Beat")
+axes[2].legend(loc="lower right")
 figure.colorbar(image, ax=axes, label="Probability")
 plt.show()
+
+# %%
+# To hear it: a note that goes on from beat to beat is held. This needs `mido
+# <https://mido.readthedocs.io>`_, which ``pip install mido`` brings.
+
+
+def save_midi(roll, path, lowest=LOWEST, beats_a_minute=90):
+    """Write a roll of zeros and ones, a beat a row, as a file of MIDI."""
+    import mido
+
+    file = mido.MidiFile(ticks_per_beat=480)
+    track = mido.MidiTrack()
+    file.tracks.append(track)
+    tempo = mido.bpm2tempo(beats_a_minute)
+    track.append(mido.MetaMessage("set_tempo", tempo=tempo))
+    silence = np.zeros((1, roll.shape[1]))
+    changes = np.diff(np.vstack([silence, roll, silence]), axis=0)
+    waited = 0
+    for change in changes:
+        for kind, sign in (("note_off", -1), ("note_on", 1)):
+            for note in (np.flatnonzero(change == sign) + lowest).tolist():
+                message = mido.Message(kind, note=note, velocity=64, time=waited)
+                track.append(message)
+                waited = 0
+        waited += file.ticks_per_beat
+    file.save(path)
+    return file.length
+
+
+try:
+    with TemporaryDirectory() as folder:
+        seconds = save_midi(played[0.5], Path(folder) / "chorale.mid")
+    print(f"a chorale of {seconds:.0f} seconds")
+except ImportError:
+    print("mido is not installed")

@@ -147,6 +147,7 @@ class RecurrentTranscriber(StepEstimator, BaseRecurrent):
     ['cab', 'abba']
     """
 
+    _exchanged = False
     _target_of = staticmethod(transcripts_of)
 
     def _reader(self):
@@ -350,7 +351,11 @@ class RecurrentTranscriber(StepEstimator, BaseRecurrent):
                 f"{type(self).__name__} returned, got {type(state).__name__}. "
                 "predict_step returns two values: the labels and the next state."
             )
-        last, n = state.last, getattr(state.network, "n_sequences", None)
+        try:
+            n = state.network.n_sequences
+        except (AttributeError, IndexError, TypeError):
+            return state  # the network says what is wrong
+        last = state.last
         if not (
             type(last) is np.ndarray
             and last.dtype == np.intp
@@ -500,7 +505,7 @@ class RecurrentTranscriber(StepEstimator, BaseRecurrent):
         return y
 
     def score_samples(self, X: SequencesLike, y: Any) -> np.ndarray:
-        """Logarithms of the probabilities of transcripts, given their sequences.
+        """Compute log-probabilities of transcripts, given their sequences.
 
         Parameters
         ----------

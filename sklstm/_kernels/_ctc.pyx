@@ -116,7 +116,9 @@ cdef struct Lattice:
     double* skip         # (S + 2,) 1 where a path may come from two states before, else 0
 
 
-cdef void band(const Lattice* g, Py_ssize_t t, Py_ssize_t* lo, Py_ssize_t* hi) noexcept nogil:
+cdef void band(
+    const Lattice* g, Py_ssize_t t, Py_ssize_t* lo, Py_ssize_t* hi
+) noexcept nogil:
     """States at which paths may be at a step, by the steps before and behind it."""
     lo[0] = max(<Py_ssize_t>0, g.S - 2 * (g.T - t))
     hi[0] = min(g.S, 2 * t + 2)
@@ -221,7 +223,7 @@ cdef double forward(
     cdef double* now = NULL
     cdef const double* x = g.x
     cdef double log_p = 0, low = 0, most, r
-    cdef bint small, found = True
+    cdef bint small, found = g.S <= 2 * g.T + 1  # a step for each label
     for t in range(g.T):
         norm[t] = softmax(K, x, p)
         if norm[t] != norm[t]:
@@ -562,8 +564,10 @@ cdef double best_path(const Task* task, Py_ssize_t b, double* work) noexcept nog
     cdef double norm, most
     for i in range(2 * L):
         spans[i] = -1
+    if T < L:
+        return -INFINITY
     if T == 0:
-        return -INFINITY if L else 0
+        return 0
     p = build(&g, T, K, x, L, task.labels + task.label_offsets[b], work)
     before = p + K + MARGIN
     now = before + W
@@ -808,7 +812,6 @@ cdef void go_on(
     """Take the candidates of the heap, which are in their order."""
     cdef Py_ssize_t V = beam.n_labels, n = beam.n[0], i, k, c
     cdef int32_t node
-    cdef double* swap
     # what the strings had is still needed for their children: places first
     for k in range(kept):
         i, c = beam.heap[k] // (V + 1), beam.heap[k] % (V + 1) - 1
@@ -930,12 +933,12 @@ cdef void search(
     int32_t* ints, double* doubles,
 ) noexcept nogil:
     cdef Py_ssize_t K = task.K, first = task.offsets[b], T = task.offsets[b + 1] - first
-    cdef Py_ssize_t t, i
+    cdef Py_ssize_t _, i
     cdef const double* x = task.x + first * K
     cdef double norm
     cdef Beam beam = beam_of(width, K, capacity, bonus, ints, doubles)
     begin(&beam)
-    for t in range(T):
+    for _ in range(T):
         norm = softmax(K, x, beam.scores)
         if norm != norm:
             beam.n[0] = 0

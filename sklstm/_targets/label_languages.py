@@ -98,9 +98,15 @@ class KenLM:
 
 
 class Recurrent:
-    """A fitted `LSTMLanguageModel` whose tokens are labels; others are unknown to it."""
+    """A fitted `LSTMLanguageModel` whose tokens are labels; others are unknown."""
 
     def __init__(self, model, labels):
+        if not hasattr(model, "vocabulary_"):
+            raise ValueError(
+                f"language_model={model!r} is not fitted. Fit it first; "
+                "sklearn.base.clone makes an unfitted copy of it, but keeps "
+                "sklearn.frozen.FrozenEstimator(language_model) as it is."
+            )
         tokens = list(model.vocabulary_)
         number = {token: k for k, token in enumerate(tokens)}
         known = [label in number for label in labels]

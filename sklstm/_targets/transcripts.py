@@ -66,6 +66,11 @@ def _labels_of(item, i):
         return list(str(item))
     if isinstance(item, (list, tuple)):
         return [v.item() if isinstance(v, np.generic) else v for v in item]
+    if isinstance(item, (dict, set, frozenset, Iterator)):
+        raise TypeError(
+            f"y has a {type(item).__name__} for sample {i}. Pass a list of labels, in "
+            "their order."
+        )
     if isinstance(item, (bytes, Number, type(None))) or np.ndim(item) == 0:
         what = "Decode it first."
         if not isinstance(item, bytes):
@@ -76,11 +81,6 @@ def _labels_of(item, i):
         )
     if isinstance(item, np.ma.MaskedArray):
         raise TypeError(f"y is a masked array for sample {i}: its mask would be lost.")
-    if isinstance(item, (dict, set, frozenset, Iterator)):
-        raise TypeError(
-            f"y has a {type(item).__name__} for sample {i}. Pass a list of labels, in "
-            "their order."
-        )
     array = np.asarray(item)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]  # of a SequenceArray

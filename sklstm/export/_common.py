@@ -101,7 +101,8 @@ def check_exchanged(estimator):
         raise TypeError(
             f"{type(estimator).__name__} cannot be exchanged: what it makes of X, "
             "before its network reads it, and of outputs is no part of a network. "
-            "weights_ has the parameters; to keep a model, pickle it."
+            "weights_ has the parameters, to_onnx writes networks that say tokens; to "
+            "keep a model, pickle it."
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from itertools import pairwise
 from numbers import Integral
+from typing import Literal
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -15,12 +16,17 @@ from sklearn.utils.validation import check_is_fitted
 from .._estimators.at_steps import StepEstimator
 from .._estimators.base import check_recurrent
 from .._estimators.fitted import fitted_of
+from .._estimators.language_model import RecurrentLanguageModel
+from .._estimators.seq2seq import RecurrentSeq2Seq
+from .._estimators.transcriber import RecurrentTranscriber
 from .._typing import ModelProto
 from .._version import __version__
 from ..preprocessing import FrameStacker, TimeDistributed
 from ..sequences._check import features_of
 from ._common import check_exchanged, has_labels, numbers_of
 
+# What is written as a step, or as two networks.
+SAY_TOKENS = RecurrentLanguageModel, RecurrentSeq2Seq
 # Of 2023: ONNX Runtime 1.15 and what came later run it.
 DEFAULT_OPSET = 18
 # The operators have had the form they are written in since this set.
@@ -33,6 +39,7 @@ def to_onnx(
     target_opset: int | None = None,
     name: str | None = None,
     stream: bool = False,
+    part: Literal["encoder", "decoder"] | None = None,
 ) -> ModelProto:
     """Write a fitted estimator as an ONNX model, for programs without Python.
 
@@ -62,6 +69,23 @@ def to_onnx(
       ``end_transitions``: float32 (n_classes,), the same at every call; -inf forbids.
       The labels are the path of the largest sum (the second example).
 
+    What says tokens is written as what there is to choose from, and the choice is left
+    to the program, which knows how long it may take (the third example):
+
+    - LSTMTranscriber: ``log_probabilities``, float32 (batch, time, n_classes + 1), of
+      the labels at each step and, as the last one, of the blank;
+    - LSTMLanguageModel: one step, of ``token``, int64 (batch,), and the states ``h_l0``
+      and so on, float32 (batch, units), which begin as zeros, to ``log_probabilities``,
+      float32 (batch, n_tokens + 1), and ``next_h_l0`` and so on;
+    - LSTMSeq2Seq with ``part="encoder"``: of ``X`` and ``sequence_lens`` the states
+      that the decoder begins with and, where it attends, ``memory``, float32 (batch,
+      time, outputs of the encoder); with ``part="decoder"`` one step as that of a
+      language model, which also takes ``sequence_lens`` and, where it attends,
+      ``memory``, and gives ``attention`` then, float32 (batch, time).
+
+    The token behind the last of the vocabulary is the mark: it is read first, and ends
+    a sequence.
+
     Parameters
     ----------
     estimator : estimator
@@ -85,6 +109,10 @@ def to_onnx(
         states begin as zeros. Predictions are those for the sequences up to there, at
         steps those of the steps of the piece.
 
+    part : {"encoder", "decoder"}, default=None
+        Which of the two networks of an LSTMSeq2Seq is written. Other estimators have
+        one.
+
     Returns
     -------
     model : onnx.ModelProto
@@ -103,7 +131,8 @@ def to_onnx(
     ValueError
         If skl2onnx cannot convert a transformer, or would write another one, if ONNX
         has no type for the labels, if `target_opset` is out of its range, or if a
-        bidirectional network or a FrameStacker shall be streamed.
+        bidirectional network or a FrameStacker shall be streamed, or if `part` is not
+        one that the estimator has.
 
     See Also
     --------
@@ -121,9 +150,9 @@ def to_onnx(
     and `label` means nothing, unless `missing` of the estimator or an imputer fills it;
     in a stream also for the pieces after it. An id beyond the table has its row 0. The
     tokens of the ids, where X of the fit knew them and they are text, are a list in the
-    metadata, ``vocabulary``, as JSON; those of the ids 1, 2, ... of a categorical
-    column 3 are ``categories_3``. A FrameStacker of ``remainder="error"`` drops
-    what is left over.
+    metadata, ``vocabulary``, as JSON, those of answers ``target_vocabulary``; those of
+    the ids 1, 2, ... of a categorical column 3 are ``categories_3``. A FrameStacker of
+    ``remainder="error"`` drops what is left over.
 
     Examples
     --------
@@ -180,6 +209,25 @@ def to_onnx(
     >>> path = best_path(emissions[0, : X.lengths[0]], *scores)  # doctest: +SKIP
     >>> model.classes_[path].tolist() == model.predict(X)[0]  # doctest: +SKIP
     True
+
+    An answer, of the best token at each step, where the encoder is `encode` and the
+    decoder `decode`, both sessions of ONNX Runtime, and `mark` is the number of tokens:
+
+    >>> def answer(encode, decode, x, mark, most=50):
+    ...     given = {"X": x[None], "sequence_lens": np.array([len(x)], "int32")}
+    ...     names = [output.name for output in encode.get_outputs()]
+    ...     state = dict(zip(names, encode.run(None, given)))
+    ...     state |= {"sequence_lens": given["sequence_lens"]}
+    ...     names, tokens = [output.name for output in decode.get_outputs()], [mark]
+    ...     while len(tokens) <= most:
+    ...         token = np.array([tokens[-1]])
+    ...         found = dict(zip(names, decode.run(None, {"token": token, **state})))
+    ...         tokens.append(int(found["log_probabilities"][0, 1:].argmax()) + 1)
+    ...         if tokens[-1] == mark:
+    ...             break
+    ...         state |= {name: found[f"next_{name}"] for name in state
+    ...                   if f"next_{name}" in found}
+    ...     return [token for token in tokens if token != mark]
     """
     try:
         import onnx
@@ -196,12 +244,15 @@ def to_onnx(
         Stream,
         write_classifier,
         write_emissions,
+        write_log_probabilities,
         write_network,
         write_regressor,
     )
     from ._onnx_steps import write_frame_stacker, write_time_distributed
+    from ._onnx_tokens import write_decoder, write_encoder
 
     steps, end = _exportable(estimator)
+    _check_part(end, part, stream)
     if stream:
         _check_stream(steps, end)
     target_opset = check_scalar(
@@ -212,6 +263,23 @@ def to_onnx(
         max_val=onnx.defs.onnx_opset_version(),
     )
     graph = Graph(int(target_opset))
+    found, kind = fitted_of(end), type(end).__name__
+
+    def model_of(graph):
+        return graph.model(
+            kind if name is None else name,
+            f"{kind} of sklstm {__version__}",
+            _properties(end, steps),
+            producer="sklstm",
+            version=__version__,
+        )
+
+    if isinstance(end, RecurrentLanguageModel):
+        write_decoder(graph, found, "embedding")
+        return model_of(graph)
+    if part == "decoder":
+        write_decoder(graph, found, "target_embedding", "decoder_")
+        return model_of(graph)
     features = [features_of(step).n_sequence_features for step in (*steps, end)]
     x = graph.input("X", np.float32, ["batch", "time", features[0]])
     lengths = graph.input("sequence_lens", np.int32, ["batch"])
@@ -225,8 +293,10 @@ def to_onnx(
             sequences = write_time_distributed(
                 graph, step, sequences, f"step{k}_", n_features_out
             )
+    if part == "encoder":
+        write_encoder(graph, found, sequences)
+        return model_of(graph)
     states = Stream(graph) if stream else None
-    found = fitted_of(end)
     read = write_network(graph, found, sequences, states)
     places = OfSequences(graph)
     if isinstance(end, StepEstimator):
@@ -237,17 +307,12 @@ def to_onnx(
     write_head = write_classifier if has_labels(end) else write_regressor
     if found.target.head.get("crf"):
         write_head = write_emissions
+    if isinstance(end, RecurrentTranscriber):
+        write_head = write_log_probabilities
     write_head(graph, found, read, places)
     if stream:
         states.finish()
-    kind = type(end).__name__
-    return graph.model(
-        kind if name is None else name,
-        f"{kind} of sklstm {__version__}",
-        _properties(end, steps),
-        producer="sklstm",
-        version=__version__,
-    )
+    return model_of(graph)
 
 
 def _exportable(estimator):
@@ -264,6 +329,9 @@ def _exportable(estimator):
     if isinstance(estimator, Pipeline):
         inner, end = _exportable(estimator[-1])
         return [part for step in estimator[:-1] for part in _flat(step)] + inner, end
+    if isinstance(estimator, (*SAY_TOKENS, RecurrentTranscriber)):
+        check_is_fitted(estimator)
+        return [], estimator
     check_recurrent(
         estimator,
         "Only a recurrent estimator of sklstm, a Pipeline that ends in one and a "
@@ -290,6 +358,24 @@ def _flat(step):
     return [step]
 
 
+def _check_part(end, part, stream):
+    name = type(end).__name__
+    if isinstance(end, RecurrentSeq2Seq):
+        if part not in ("encoder", "decoder"):
+            raise ValueError(
+                f"{name} has two networks, part='encoder' and part='decoder', got "
+                f"part={part!r}. Write both, and let a program read the one and then "
+                "the other."
+            )
+    elif part is not None:
+        raise ValueError(f"{name} has one network, got part={part!r}. Leave it out.")
+    if stream and isinstance(end, SAY_TOKENS):
+        raise ValueError(
+            f"{name} is written as a step that takes the states before it and gives "
+            "those behind it. Leave stream=False."
+        )
+
+
 def _check_stream(steps, end):
     if fitted_of(end).architecture["bidirectional"]:
         raise ValueError(
@@ -310,15 +396,23 @@ def _properties(end, steps):
     """What a program may want to know of the model, as strings."""
     properties = {"estimator": type(end).__name__, "sklstm_version": __version__}
     found = fitted_of(end)
-    if has_labels(end):
+    if has_labels(end) or isinstance(end, RecurrentTranscriber):
         properties["classes"] = json.dumps(found.target.classes.tolist())
-    elif numbers_of(found.target).loss_name == "quantile":
+    elif getattr(numbers_of(found.target), "loss_name", None) == "quantile":
         properties["quantile"] = json.dumps(numbers_of(found.target).loss_parameter)
     if found.vocabulary and all(isinstance(token, str) for token in found.vocabulary):
         properties["vocabulary"] = json.dumps(found.vocabulary)
     for column, categories in (found.categories or {}).items():
         if all(isinstance(category, str) for category in categories):
             properties[f"categories_{column}"] = json.dumps(categories)
+    if isinstance(end, SAY_TOKENS):
+        vocabulary = found.target.vocabulary
+        key = "target_vocabulary"
+        if isinstance(end, RecurrentLanguageModel):
+            key = "vocabulary"
+        if all(isinstance(token, str) for token in vocabulary.tokens):
+            properties[key] = json.dumps(vocabulary.tokens)
+        properties["mark"] = json.dumps(vocabulary.mark)
     first = features_of((*steps, end)[0])
     if first.feature_names_in is not None and first.fixed_n_steps is None:
         properties["feature_names"] = json.dumps(list(first.feature_names_in))

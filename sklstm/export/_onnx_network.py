@@ -112,13 +112,8 @@ def write_network(graph, found, sequences, stream):
     count = None
     if pooling not in ("last", None) or (stream and missing != "error"):
         count = StepCount(graph, sequences.lengths, stream)
-    if missing != "error":
-        sequences = _fill(graph, found, sequences, count, stream)
-    x = sequences.x
-    if found.embedding is not None:
-        x, rows = _embed(graph, found, x)
-        sequences = sequences._replace(x=rows)
-    h, last, check = _layers(graph, found, sequences, x, stream)
+    sequences, x = read_ids(graph, found, sequences, count, stream)
+    h, last, check = layers(graph, found, sequences, x, stream)
     if pooling == "last":
         return graph.node("Add", last, check)
     if pooling is None:
@@ -127,6 +122,18 @@ def write_network(graph, found, sequences, stream):
     w = found.weights.get("attention")
     pooled = _pool(graph, pooling, w, h, sequences.exists, count, size, stream)
     return graph.node("Add", graph.where(count.any, pooled, last), check)
+
+
+def read_ids(graph, found, sequences, count=None, stream=None):
+    """Steps as the recurrent layers read them, and as they came, of which ids are
+    checked."""
+    if found.missing != "error":
+        sequences = _fill(graph, found, sequences, count, stream)
+    x = sequences.x
+    if found.embedding is not None:
+        x, rows = _embed(graph, found, x)
+        sequences = sequences._replace(x=rows)
+    return sequences, x
 
 
 # ---- missing values ----------------------------------------------------------------
@@ -204,9 +211,10 @@ def _check(graph, x, h_before):
     return graph.unsqueeze(check, 1)
 
 
-def _layers(graph, found, sequences, x, stream):
+def layers(graph, found, sequences, x, stream, ends=None):
     """Outputs of the uppermost layer (T, B, H), which a pooling reads, the last of them
     (B, H), and what is added to anything computed from them, of the steps x (`_check`).
+    A list `ends` gets of each layer the states that it ends with, of both directions.
     """
     architecture = found.architecture
     sizes = architecture["hidden_layer_sizes"]
@@ -254,6 +262,12 @@ def _layers(graph, found, sequences, x, stream):
         last = graph.reshape(last, 0, directions * size)
         # ONNX does not say what a sequence of no steps leaves behind
         last = graph.where(some, last, before["h"] if stream else F32(0))
+        if ends is not None:
+            ends.append([last])
+            for state in after[1:]:
+                state = graph.node("Transpose", state, perm=[1, 0, 2])
+                state = graph.reshape(state, 0, directions * size)
+                ends[-1].append(graph.where(some, state, F32(0)))
         if stream:
             known = graph.node("Add", last, check) if k == 0 else last
             stream.output(f"h_l{k}", known)
@@ -385,6 +399,14 @@ def _labels(classes):
             "booleans."
         )
     return labels.astype(dtype)
+
+
+def write_log_probabilities(graph, found, features, places):
+    """Output `log_probabilities`, of the labels of a transcript and of the blank."""
+    n = found.target.n_outputs
+    raw = _raw(graph, found, places.rows(features))
+    log_p = graph.node("LogSoftmax", raw, axis=1)
+    places.output("log_probabilities", places.placed(log_p, F32, n), F32, n)
 
 
 def write_regressor(graph, found, features, places):

@@ -22,7 +22,7 @@ from .._sklearn.persistence import Versioned
 from .._sklearn.private import HasMethods, validate_parameter_constraints
 from .._sklearn.set_output import SetOutputMixin, as_frame, check_output, output_of
 from .._targets.aligning import aligned
-from .._targets.step_reading import of_steps
+from .._targets.step_reading import is_nested, of_steps
 from .._typing import ArrayLike, Estimator, SequencesLike
 from ..sequences import SequenceArray, check_sequences
 from ..sequences._check import validate_layout
@@ -99,6 +99,9 @@ class TimeDistributed(
     they are repeated for each of the steps. So a scaler with weights treats a sequence
     of weight 2 like two such sequences, and a long sequence counts more than a short
     one, as it does without weights.
+
+    Transcripts and other strings of labels, which are not as long as their sequences,
+    belong to no step: the transformer is given no targets then.
 
     Missing values inside of sequences are let through to the transformer, which may
     impute them (SimpleImputer), ignore them (StandardScaler) or refuse them (PCA). In
@@ -263,9 +266,10 @@ class TimeDistributed(
             check_consistent_length(sequences, sample_weight)
             params["sample_weight"] = of_steps(sample_weight, lengths, "sample_weight")
             given["metadata"] = {"sample_weight": sample_weight}
+        unfit = None
         if y is not None:
             check_consistent_length(sequences, y)
-            y = of_steps(y, lengths, "y")
+            y, unfit = _targets_of_steps(y, lengths)
         names = sequences.feature_names
         library = "default" if names is None else output_of(self)
         if isinstance(sequences, Frames):
@@ -277,6 +281,7 @@ class TimeDistributed(
             with (
                 subtask(X=steps, y=y, metadata=params or None),
                 _naming_nan(transformer, sequences, n_steps),
+                _without_targets(unfit),
             ):
                 result = getattr(transformer, method)(steps, y, **params)
             if method == "fit_transform":
@@ -450,6 +455,31 @@ def _what(X):
     if isinstance(X, (list, tuple)) and len(X):
         return f"a {type(X).__name__} of {type(X[0]).__name__}"
     return f"of type {type(X).__name__}"
+
+
+def _targets_of_steps(y, lengths):
+    """A target for each step; of transcripts, which have another number of labels, None
+    and the error that says so."""
+    try:
+        return of_steps(y, lengths, "y"), None
+    except ValueError as error:
+        if not is_nested(y):
+            raise
+        return None, error
+
+
+@contextmanager
+def _without_targets(error):
+    """Let a refusal by a transformer that needs targets say why it was given none.
+
+    The transformer decides, not its tag, which SelectKBest does not set.
+    """
+    try:
+        yield
+    except (TypeError, ValueError) as refusal:
+        if error is None:
+            raise
+        raise error from refusal
 
 
 def _as_input(data, names, library):

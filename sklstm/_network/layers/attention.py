@@ -89,7 +89,6 @@ class Attention(Layer):
         self._v = None
         if kind == "additive":
             self.shapes["v"] = 1, n_units
-            self._v = np.zeros(self.width, self.dtype)
 
     def _own(self, weights, part):
         return {key: weights[f"{part}_{key}"] for key in self.parts[part].shapes}
@@ -97,13 +96,15 @@ class Attention(Layer):
     def initialize(self, weights, rng, begin):
         for part, layer in self.parts.items():
             layer.initialize(self._own(weights, part), rng, begin)
-        if self._v is not None:
+        if self.kind == "additive":
             weights["v"][:] = glorot_uniform(rng, self.shapes["v"])
 
     def load(self, weights, **options):
         for part, layer in self.parts.items():
             layer.load(self._own(weights, part), **options)
-        if self._v is not None:
+        if self.kind == "additive":
+            if self._v is None:
+                self._v = np.zeros(self.width, self.dtype)
             self._v[: self.n_outputs] = weights["v"][0]
 
     # ---- what is attended to ----------------------------------------------------
@@ -114,13 +115,13 @@ class Attention(Layer):
         N, width = values.shape
         keys = tape = None
         keep = run is not None and run.keep
-        if self._v is not None:
+        if self.kind == "additive":
             key = self.parts["key"]
             if run is None:
                 keys, _ = key.step(values, None)
             else:
                 keys, tape = key.forward(values, run)
-        transposed = self._v is None or keep
+        transposed = keep or self.kind != "additive"
         size = self.kernels.packed_values_size(N, len(offsets) - 1, width, transposed)
         if run is None:
             packed, n_threads = aligned_empty((size,), self.dtype), 1
@@ -205,7 +206,7 @@ class Attention(Layer):
         n_rows = int(sources.offsets[-1])
         d_values = memory.array("d_values", n_rows, self.value_width)
         d_keys = d_v = None
-        if self._v is not None:
+        if self.kind == "additive":
             d_keys = memory.array("d_keys", n_rows, self.width)
             d_v = d_weights["v"][0]
         size = self.kernels.attend_scratch_size(sources.offsets, q.shape[1], n_threads)

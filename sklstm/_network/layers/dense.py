@@ -89,27 +89,30 @@ class Projection(Dense):
 
     def __init__(self, name, n_inputs, n_outputs, dtype, *, bias=True):
         super().__init__(name, n_inputs, n_outputs, dtype)
-        self._no_bias = {}
         if not bias:
             self.shapes = {"w": self.shapes["w"]}
-            self._no_bias = {"b": np.zeros(n_outputs, self.dtype)}
 
     def initialize(self, weights, rng, begin):
         """Glorot-uniform weights, no bias."""
         weights["w"][:] = glorot_uniform(rng, self.shapes["w"])
-        if not self._no_bias:
+        if "b" in self.shapes:
             weights["b"].fill(0)
 
     def load(self, weights, **options):
-        super().load(self._no_bias | weights, **options)
+        super().load(self._with_bias(weights), **options)
+
+    def _with_bias(self, weights):
+        """Weights or their gradients, with a bias that nobody has."""
+        if "b" in self.shapes:
+            return weights
+        return {**weights, "b": np.zeros(self.n_outputs, self.dtype)}
 
     def forward(self, x, run):
         return self._rows(x, run)
 
     def backward(self, d_y, tape, d_weights):
-        if self._no_bias:
-            d_weights = {"b": np.empty(self.n_outputs, self.dtype), **d_weights}
-        return super().backward(d_y[:, : self.n_outputs], tape, d_weights)
+        d_y = d_y[:, : self.n_outputs]
+        return super().backward(d_y, tape, self._with_bias(d_weights))
 
     def step(self, x, state):
         out = np.empty((len(x), self.width), self.dtype)

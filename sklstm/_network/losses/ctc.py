@@ -29,19 +29,19 @@ class CTCLoss(Classification):
         """Logarithms of shares of the steps: each label is at one, the blank at the
         others.
 
-        With the blank as probable as the labels training would first raise its output
-        until there is nothing else, and be long in leaving that; where it begins with
-        its share the labels are learnt at once.
+        With the blank no more probable than labels training would first raise its
+        output until there is nothing else; where it begins with its share the labels
+        are learnt sooner.
         """
         weight = np.ones(len(target)) if weight is None else weight
         K, of_labels = self.n_outputs, np.repeat(weight, target.lengths)
         counts = np.bincount(target.values, weights=of_labels, minlength=K)
         steps = (weight * target.n_steps).sum()
         counts[-1] = max(steps - counts.sum(), steps / K)
-        # half a step for what is not there keeps the logarithm finite
-        least = 0.5 / max(1, target.n_steps.sum())
-        shares = np.maximum(counts / (counts.sum() or 1.0), least)
-        return np.log(shares / shares.sum())
+        # half of the rarest for what is not there keeps the logarithm finite
+        there = counts > 0
+        counts[~there] = 0.5 * counts[there].min() if there.any() else 1.0
+        return np.log(counts / counts.sum())
 
     @staticmethod
     def _by_sequence(target, weight, divisor):
