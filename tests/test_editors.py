@@ -68,11 +68,11 @@ def public_names():
 
 
 def test_hover_shows_the_docstring_of_everything_public(jedi):
-    names = dict(public_names())
+    names = list(dict(public_names()).items())
     assert len(names) > 150
     imports = f"import {', '.join(module.__name__ for module in MODULES)}"
     for begin in range(0, len(names), 50):  # jedi infers so much a script and no more
-        some = list(names.items())[begin : begin + 50]
+        some = names[begin : begin + 50]
         script = jedi.Script("\n".join([imports, *(name for name, _ in some)]))
         for number, (name, docstring) in enumerate(some, 2):
             found = script.help(number, len(name))
