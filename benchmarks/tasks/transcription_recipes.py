@@ -36,8 +36,13 @@ def transcriber(**parameters):
 RECIPES = {
     "digits": [
         transcriber(n_frames=4, dropout=0.5, max_iter=12),
+        transcriber(n_frames=3, dropout=0.3, max_iter=12),
+        transcriber(n_frames=3, dropout=0.2, max_iter=12, hidden_layer_sizes=96),
     ],
     "lines": [
+        transcriber(n_frames=2, dropout=0.3, max_iter=9, learning_rate_init=0.005),
         transcriber(n_frames=2, dropout=0.4, max_iter=12),
+        transcriber(n_frames=2, dropout=0.1, max_iter=14),
+        transcriber(n_frames=3, dropout=0.1, max_iter=8),
     ],
 }
