@@ -1,8 +1,8 @@
 """The settings for transcription, and candidates for better ones.
 
 The first recipe of a set is the one that is tested. It was chosen on a part of the
-training data by `transcription.py --choose`; where another is better there, put it
-first.
+training data, with one seed or two; `transcription.py --choose` scores all of them
+there, and where another is better, put it first.
 """
 
 from sklearn.preprocessing import StandardScaler
