@@ -32,7 +32,7 @@ import sklstm
 from sklstm.preprocessing import LogMel
 
 N_STRINGS, N_TEST_STRINGS = 3000, 500
-N_LINES, N_TEST_LINES = 6000, 500
+N_LINES, N_TEST_LINES = 5000, 500
 
 
 class Goal(NamedTuple):
