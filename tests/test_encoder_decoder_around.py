@@ -289,6 +289,25 @@ def test_prediction_in_bounded_memory(kind, bidirectional, monkeypatch):
             assert_allclose(got.sum(axis=1), float(S > 0), rtol=1e-14)
 
 
+@every_attention
+def test_weights_of_attention_are_bounded_too(kind, monkeypatch):
+    """As many sequences at once as have as many weights as rows have numbers."""
+    monkeypatch.setattr("sklstm._network.encoder_decoder.PREDICT_STEPS", 1700)
+    problem = Problem(kind, sources=[60] * 8, targets=[80] * 8)
+    problem.load()
+    passes = list(problem.network._passes(*problem.rows_of(), problem.target))
+    assert [len(targets.begins) - 1 for _, _, targets in passes] == [2] * 4
+    few = Problem(kind, sources=[3] * 8, targets=[80] * 8)
+    assert len(list(few.network._passes(*few.rows_of(), few.target))) == 1
+
+
+@every_form
+def test_outputs_of_the_encoder_are_there_where_they_are_read(kind, bidirectional):
+    *below, top = Problem(kind, bidirectional=bidirectional).network.encoder_layers
+    assert all(part.every_step for layer in below for part in layer.directions)
+    assert {part.every_step for part in top.directions} == {kind is not None}
+
+
 @every_form
 def test_what_was_encoded_stays(kind, bidirectional):
     """Whatever the network does in between, and when it is given back."""

@@ -163,7 +163,6 @@ class Attention(Layer):
     def _side_by_side(self, context, h, out):
         out[:, : self.n_values] = context[:, : self.n_values]
         out[:, self.n_values : self.n_values + self.n_inputs] = h[:, : self.n_inputs]
-        out[:, self.n_values + self.n_inputs :] = 0
         return out
 
     # ---- all steps --------------------------------------------------------------
