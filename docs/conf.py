@@ -84,6 +84,8 @@ EXAMPLES = [
     "plot_machine_fleet.py",
     "plot_online_alarms.py",
     "plot_text.py",
+    "plot_spelling.py",
+    "plot_shakespeare.py",
     "plot_music.py",
     "plot_missing_values.py",
     "plot_grid_search.py",

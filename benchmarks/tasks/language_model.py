@@ -249,7 +249,7 @@ def print_samples(model, prefix):
         text = model.generate(
             400, prefix=prefix, temperature=temperature, random_state=0
         )[0]
-        print(f"Temperature {temperature}:\n\n```\n{text}\n```\n")
+        print(f"Temperature {temperature}:\n\n```\n{prefix}{text}\n```\n")
 
 
 def main():
