@@ -74,6 +74,6 @@ def fit(work, path):
         loop = Loop(Transcriber(*sizes), adam)
         for _ in range(work.epochs):
             loss = loop.epoch(*given)
-        return clock() - start, f"loss {loss:.3f} a label, {name} Adam"
+        return clock() - start, f"loss {loss:.3f}, {name} Adam"
 
     return measure

@@ -111,8 +111,8 @@ def run(options):
         print(
             f"Medians of {options.repeats} measurements (smallest to largest), the "
             "libraries in turn, the first round not counted. One thread: time of the "
-            "processor; more: time on the clock. The loss of sklstm is that of a "
-            "sequence, PyTorch's is divided by its labels.\n"
+            "processor; more: time on the clock. Losses are those of a label, in the "
+            "first epoch.\n"
         )
         for name in options.only:
             print(f"## {name}\n\n{SECTIONS[name].title}\n", flush=True)

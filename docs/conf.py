@@ -80,6 +80,7 @@ EXAMPLES = [
     "plot_quantile_forecast.py",
     "plot_entities.py",
     "plot_activity.py",
+    "plot_digits_from_sound.py",
     "plot_machine_fleet.py",
     "plot_online_alarms.py",
     "plot_text.py",

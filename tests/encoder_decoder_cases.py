@@ -17,10 +17,14 @@ from sklstm._targets.steps import StepTarget
 from sklstm._training.feeds import Minibatch
 
 KINDS = [None, "dot", "general", "additive"]
+# Of two directions the encoder has twice the outputs: no dot.
+FORMS = [(kind, both) for kind in KINDS for both in (False, True)]
+FORMS.remove(("dot", True))
 SOURCES, TARGETS = [4, 0, 1, 7, 3, 5], [2, 3, 0, 6, 1, 0]
 SEED, STEP = 2**40 + 7, 3
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
+every_form = pytest.mark.parametrize("kind, bidirectional", FORMS)
 every_attention = pytest.mark.parametrize("kind", KINDS[1:])
 
 

@@ -2,18 +2,15 @@
 
 import numpy as np
 import pytest
-from encoder_decoder_cases import Problem, every_kind
+from encoder_decoder_cases import Problem, every_form
 from network_cases import assert_gradient, every_cell
 from numpy.testing import assert_allclose, assert_array_equal
 
 
-@every_kind
+@every_form
 @every_cell
-@pytest.mark.parametrize("bidirectional", [False, True])
-def test_outputs(kind, cell, bidirectional):
+def test_outputs(kind, bidirectional, cell):
     """Against NumPy, with sequences without steps and targets without tokens."""
-    if kind == "dot" and bidirectional:
-        pytest.skip("the encoder has twice as many outputs")
     problem = Problem(kind, cell, bidirectional=bidirectional)
     problem.load()
     got = np.split(problem.log_probabilities(), problem.target.offsets[1:-1])
@@ -28,12 +25,9 @@ def test_outputs(kind, cell, bidirectional):
             assert_allclose(attention[i], weights, rtol=1e-11, atol=1e-12)
 
 
-@every_kind
+@every_form
 @every_cell
-@pytest.mark.parametrize("bidirectional", [False, True])
-def test_gradient(kind, cell, bidirectional):
-    if kind == "dot" and bidirectional:
-        pytest.skip("the encoder has twice as many outputs")
+def test_gradient(kind, bidirectional, cell):
     problem = Problem(kind, cell, bidirectional=bidirectional, rates=(0.3, 0.2))
     _, gradient = problem.value_and_gradient()
     assert_gradient(
@@ -41,12 +35,9 @@ def test_gradient(kind, cell, bidirectional):
     )
 
 
-@every_kind
-@pytest.mark.parametrize("bidirectional", [False, True])
+@every_form
 def test_dropout(kind, bidirectional):
     """The loss, with the masks of every layer written out."""
-    if kind == "dot" and bidirectional:
-        pytest.skip("the encoder has twice as many outputs")
     problem = Problem(kind, bidirectional=bidirectional, rates=(0.4, 0.3))
     value, _ = problem.value_and_gradient()
     expected = 0
@@ -81,14 +72,11 @@ def stepped(problem, which, encoded, together):
     return [np.array(out[i]) for i in which]
 
 
-@every_kind
+@every_form
 @pytest.mark.parametrize("cell", ["lstm", "gru", "lstm_peephole"])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("bidirectional", [False, True])
 def test_bits(instruction_set, kind, cell, dtype, bidirectional):
     """A sequence by itself, in any batch, and step by step."""
-    if kind == "dot" and bidirectional:
-        pytest.skip("the encoder has twice as many outputs")
     problem = Problem(kind, cell, dtype=dtype, bidirectional=bidirectional)
     problem.load()
     n = len(problem.lengths)

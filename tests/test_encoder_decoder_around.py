@@ -4,7 +4,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from encoder_decoder_cases import KINDS, Problem, every_attention, every_kind
+from encoder_decoder_cases import Problem, every_attention, every_form, every_kind
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sklstm._network.build import encoder_decoder_network
@@ -14,11 +14,6 @@ from sklstm._targets.steps import StepTarget
 from sklstm._training.feeds import Minibatch, Minibatches, TrainingSet
 from sklstm._training.loop import LoopOptions, run_epoch
 from sklstm._training.optimizers import Adam
-
-FORMS = [(kind, both) for kind in KINDS for both in (False, True)]
-FORMS.remove(("dot", True))
-every_form = pytest.mark.parametrize("kind, bidirectional", FORMS)
-
 
 # ---- PyTorch -----------------------------------------------------------------------
 
@@ -137,7 +132,7 @@ def frozen_problem(kind, bidirectional):
     return problem
 
 
-# What PyTorch 2.11 has, by `torch_value_and_gradients`.
+# What PyTorch 2.13 has, by `torch_value_and_gradients`.
 FROZEN = {
     (None, False): [
         18.518607362287334, -0.0033022204332882957, -0.4361373230012112,
@@ -294,6 +289,25 @@ def test_prediction_in_bounded_memory(kind, bidirectional, monkeypatch):
             assert_allclose(got.sum(axis=1), float(S > 0), rtol=1e-14)
 
 
+@every_attention
+def test_weights_of_attention_are_bounded_too(kind, monkeypatch):
+    """As many sequences at once as have as many weights as rows have numbers."""
+    monkeypatch.setattr("sklstm._network.encoder_decoder.PREDICT_STEPS", 1700)
+    problem = Problem(kind, sources=[60] * 8, targets=[80] * 8)
+    problem.load()
+    passes = list(problem.network._passes(*problem.rows_of(), problem.target))
+    assert [len(targets.begins) - 1 for _, _, targets in passes] == [2] * 4
+    few = Problem(kind, sources=[3] * 8, targets=[80] * 8)
+    assert len(list(few.network._passes(*few.rows_of(), few.target))) == 1
+
+
+@every_form
+def test_outputs_of_the_encoder_are_there_where_they_are_read(kind, bidirectional):
+    *below, top = Problem(kind, bidirectional=bidirectional).network.encoder_layers
+    assert all(part.every_step for layer in below for part in layer.directions)
+    assert {part.every_step for part in top.directions} == {kind is not None}
+
+
 @every_form
 def test_what_was_encoded_stays(kind, bidirectional):
     """Whatever the network does in between, and when it is given back."""
@@ -409,13 +423,10 @@ def test_initial_parameters(kind, bidirectional):
                 assert not value.any()
 
 
-@every_kind
+@every_form
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
-@pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("rates", [(0, 0), (0.5, 0.5)])
-def test_a_minibatch_takes_no_more_and_little_less(kind, cell, bidirectional, rates):
-    if kind == "dot" and bidirectional:
-        pytest.skip("the encoder has twice as many outputs")
+def test_a_minibatch_takes_no_more_and_little_less(kind, bidirectional, cell, rates):
     B, T, V = 50, 40, 60
     embedding = {"columns": [0], "rows": [30], "widths": [24], "trainable": True}
     arguments = (

@@ -681,7 +681,7 @@ def test_user_guide(tmp_path, monkeypatch):
     """The code of the page runs from its top to its end."""
     page = Path(__file__).parents[1] / "docs" / "user_guide" / "onnx.rst"
     blocks = page.read_text().split(".. code-block:: python\n")[1:]
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     code = [re.match(r"(?:\n| {3}.*\n)+", block)[0] for block in blocks]
     monkeypatch.chdir(tmp_path)
     exec(textwrap.dedent("".join(code)), {})

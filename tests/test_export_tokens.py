@@ -278,13 +278,8 @@ def test_search_over_an_encoder_decoder(session_of):
 
 @pytest.mark.parametrize("write", [to_torch, to_keras])
 def test_other_libraries_have_no_such_networks(write):
-    X, y = heard()
-    fitted = [
-        LSTMTranscriber(4, **SMALL).fit(X, y),
-        LSTMLanguageModel(4, level="char", **SMALL).fit(words()),
-    ]
-    for model in fitted:
-        with pytest.raises(TypeError, match=f"{type(model).__name__} cannot be exch"):
-            write(model)
+    model = LSTMLanguageModel(4, level="char", **SMALL).fit(words())
+    with pytest.raises(TypeError, match="LSTMLanguageModel cannot be exchanged"):
+        write(model)
     with pytest.raises(TypeError, match="LSTMSeq2Seq"):
         write(LSTMSeq2Seq(4, **SMALL).fit(words(), words()))

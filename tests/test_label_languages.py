@@ -136,6 +136,15 @@ def test_what_is_no_logarithm_of_a_probability(value):
         language.begin()
 
 
+def test_what_is_frozen_is_what_is_in_it(monkeypatch):
+    expected = language_of(bigram, LABELS).begin().scores
+    for model in (bigram, Kenlm(bigram, monkeypatch).model):
+        frozen = clone(LSTMTranscriber(language_model=FrozenEstimator(model)))
+        assert frozen.language_model.estimator is model
+        found = language_of(frozen.language_model, LABELS).begin().scores
+        assert_allclose(found, expected)
+
+
 def test_what_is_no_language_model():
     with pytest.raises(TypeError, match="language_model=3 is none of a callable"):
         language_of(3, LABELS)

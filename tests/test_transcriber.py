@@ -366,7 +366,9 @@ def test_steps_are_the_whole(cell, missing):
         n = min(len(x) for x in X[20:25])
         state, steps = model.initial_state(5), []
         for t in range(n):
-            got, state = model.predict_step([x[t] for x in X[20:25]], state, method=name)
+            got, state = model.predict_step(
+                [x[t] for x in X[20:25]], state, method=name
+            )
             steps.append(got)
             assert isinstance(state, TranscriberState) and state.n_sequences == 5
         for i in range(5):
@@ -482,7 +484,7 @@ def test_ids_say_what_belongs_together(learnt):
 def test_a_loss_that_is_not_finite_leaves_the_last_good_weights():
     huge = [1e30 * x for x in X]
     with pytest.warns(ConvergenceWarning, match="not finite|diverged"):
-        model = small(
-            learning_rate_init=1e30, max_grad_norm=None, cell="rnn_relu"
-        ).fit(huge, Y)
+        model = small(learning_rate_init=1e30, max_grad_norm=None, cell="rnn_relu").fit(
+            huge, Y
+        )
     assert all(np.isfinite(w).all() for w in model.weights_.values())

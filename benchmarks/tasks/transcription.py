@@ -6,7 +6,7 @@
 
 Strings of 3 to 7 digits, spoken by one speaker, are joined of the recordings of FSDD:
 those for training of its training part alone, those of the test of its test part. Lines
-are verses of Shakespeare in ten fonts, with a noise of paper; tested are other verses,
+are verses of Shakespeare in six fonts, with a noise of paper; tested are other verses,
 with the same kind of noise and with one that is in no training line. Both are read by a
 bidirectional LSTM, and nothing tells it where a digit or a letter begins. `--choose`
 scores all recipes on a part of the training data, and that is how the first was chosen.
@@ -32,7 +32,7 @@ import sklstm
 from sklstm.preprocessing import LogMel
 
 N_STRINGS, N_TEST_STRINGS = 3000, 500
-N_LINES, N_TEST_LINES = 6000, 500
+N_LINES, N_TEST_LINES = 5000, 500
 
 
 class Goal(NamedTuple):

@@ -1,8 +1,8 @@
 """The settings for transcription, and candidates for better ones.
 
 The first recipe of a set is the one that is tested. It was chosen on a part of the
-training data by `transcription.py --choose`; where another is better there, put it
-first.
+training data, with one seed or two; `transcription.py --choose` scores all of them
+there, and where another is better, put it first.
 """
 
 from sklearn.preprocessing import StandardScaler
@@ -36,8 +36,13 @@ def transcriber(**parameters):
 RECIPES = {
     "digits": [
         transcriber(n_frames=4, dropout=0.5, max_iter=12),
+        transcriber(n_frames=3, dropout=0.3, max_iter=12),
+        transcriber(n_frames=3, dropout=0.2, max_iter=12, hidden_layer_sizes=96),
     ],
     "lines": [
+        transcriber(n_frames=2, dropout=0.3, max_iter=9, learning_rate_init=0.005),
         transcriber(n_frames=2, dropout=0.4, max_iter=12),
+        transcriber(n_frames=2, dropout=0.1, max_iter=14),
+        transcriber(n_frames=3, dropout=0.1, max_iter=8),
     ],
 }

@@ -5104,8 +5104,9 @@ class LSTMTranscriber(RecurrentTranscriber):
         - a fitted :class:`LSTMLanguageModel` whose tokens are the labels;
         - a ``kenlm.Model`` whose words are the labels, a space being "<space>".
 
-        It can be set after :meth:`fit`. What :func:`~sklearn.base.clone` would make an
-        unfitted copy of goes into a :class:`~sklearn.frozen.FrozenEstimator`.
+        It can be set after :meth:`fit`. What :func:`~sklearn.base.clone` cannot copy,
+        or makes an unfitted copy of, goes into a
+        :class:`~sklearn.frozen.FrozenEstimator`.
 
     lm_weight : float, default=0.5
         Weight of the logarithm of the probability that `language_model` gives. It can

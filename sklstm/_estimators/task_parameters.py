@@ -113,8 +113,9 @@ class Transcription:
         - a fitted :class:`LSTMLanguageModel` whose tokens are the labels;
         - a ``kenlm.Model`` whose words are the labels, a space being "<space>".
 
-        It can be set after :meth:`fit`. What :func:`~sklearn.base.clone` would make an
-        unfitted copy of goes into a :class:`~sklearn.frozen.FrozenEstimator`.
+        It can be set after :meth:`fit`. What :func:`~sklearn.base.clone` cannot copy,
+        or makes an unfitted copy of, goes into a
+        :class:`~sklearn.frozen.FrozenEstimator`.
         """)
 
     lm_weight = Parameter(0.5, number(0)).means("""

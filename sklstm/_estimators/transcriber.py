@@ -147,7 +147,6 @@ class RecurrentTranscriber(StepEstimator, BaseRecurrent):
     ['cab', 'abba']
     """
 
-    _exchanged = False
     _target_of = staticmethod(transcripts_of)
 
     def _reader(self):

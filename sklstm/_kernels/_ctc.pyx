@@ -29,6 +29,8 @@ cdef extern from *:
     #define LEAST_SUM 1e-260
     #define LEAST_TOTAL 1e-240
     #define LOG_LEAST (-644.7238260383328)
+    /* The logarithm of what adds nothing to 1. */
+    #define NOTHING (-40.0)
 
     static inline double weight_of(double cell) { return cell > 0 ? cell : 0; }
 
@@ -87,7 +89,7 @@ cdef extern from *:
         return most;
     }
     """
-    const double LEAST, LEAST_SUM, LEAST_TOTAL, LOG_LEAST
+    const double LEAST, LEAST_SUM, LEAST_TOTAL, LOG_LEAST, NOTHING
     double weight_of(double) noexcept nogil
     bint arrive(
         Py_ssize_t, Py_ssize_t, const double*, const double*, const double*,
@@ -172,11 +174,18 @@ cdef double cell_of(double logarithm) noexcept nogil:
 
 
 cdef double log_sum(double a, double b, double c) noexcept nogil:
-    """log(exp(a) + exp(b) + exp(c))"""
-    cdef double most = max(a, b, c)
-    if most == -INFINITY:
-        return most
-    return most + log(exp(a - most) + exp(b - most) + exp(c - most))
+    """log(exp(a) + exp(b) + exp(c)), without exponentials that add nothing"""
+    cdef double total = 1
+    # the largest of them is a
+    if b > a:
+        a, b = b, a
+    if c > a:
+        a, c = c, a
+    if b - a > NOTHING:
+        total += exp(b - a)
+    if c - a > NOTHING:
+        total += exp(c - a)
+    return a + log(total) if total > 1 else a
 
 
 cdef double rescale(Py_ssize_t lo, Py_ssize_t hi, bint small, double* v) noexcept nogil:
@@ -271,12 +280,15 @@ cdef void arrive_small(
     for s in range(lo, hi):
         sum_ = weight_of(before[s]) + weight_of(before[s - 1])
         sum_ += g.skip[s] * weight_of(before[s - 2])
-        if sum_ < LEAST_SUM or now[s] < LEAST:
-            a = log_sum(
-                log_of(before[s]), log_of(before[s - 1]),
-                log_of(before[s - 2]) if g.skip[s] else -INFINITY,
-            )
-            now[s] = cell_of(a + (x[g.labels[s]] - norm))
+        if sum_ >= LEAST_SUM:
+            if now[s] < LEAST:
+                now[s] = cell_of(log(sum_) + (x[g.labels[s]] - norm))
+            continue
+        a = log_sum(
+            log_of(before[s]), log_of(before[s - 1]),
+            log_of(before[s - 2]) if g.skip[s] else -INFINITY,
+        )
+        now[s] = cell_of(a + (x[g.labels[s]] - norm))
 
 
 cdef void backward(

@@ -306,7 +306,10 @@ static void outer_pack(
         for (ptrdiff_t k = 0; k < K; k += height) {
             const int R = (int)(K - k < height ? K - k : height);
             real *to = packed + k * n + m * R;
-            for (int r = 0; r < R; r++) to[r] = am[k + r];
+            if (R == TILE_ROWS) /* as a constant: a move or two */
+                memcpy(to, am + k, TILE_ROWS * sizeof *to);
+            else
+                for (int r = 0; r < R; r++) to[r] = am[k + r];
         }
     }
 }

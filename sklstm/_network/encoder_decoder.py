@@ -262,7 +262,9 @@ class EncoderDecoder(FlatNetwork):
     def _passes(self, data, starts, lengths, target):
         """The sequences in bounded memory: slices of them, their steps, and those of
         the targets."""
-        longest = np.maximum(lengths, target.lengths)
+        # weights of attention take no more than rows do
+        products = lengths * target.lengths // self.head.n_inputs
+        longest = np.maximum.reduce([lengths, target.lengths, products])
         for batch in self._batches(longest, PREDICT_STEPS):
             source = self._steps(data, starts[batch], lengths[batch])
             yield batch, source, self._targets(target[batch])

@@ -11,6 +11,7 @@ from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn.frozen import FrozenEstimator
 
 
 class Said(NamedTuple):
@@ -22,6 +23,8 @@ class Said(NamedTuple):
 
 def language_of(model, labels):
     """The language model that the user passes, for these labels."""
+    if isinstance(model, FrozenEstimator):
+        model = model.estimator
     if hasattr(model, "BaseScore") and hasattr(model, "BeginSentenceWrite"):
         return KenLM(model, labels)
     if hasattr(model, "predict_step") and hasattr(model, "initial_state"):

@@ -16,6 +16,7 @@ from .._estimators.fitted import fitted_of
 from .._estimators.progress import Progress
 from .._estimators.tagger import RecurrentTagger
 from .._estimators.tokens import asked_embedding
+from .._estimators.transcriber import RecurrentTranscriber
 from .._network.cells import CELLS
 from .._network.exchange import from_torch_weights, layer_weights, tables_of
 from .._targets.labels import valid_classes
@@ -30,7 +31,8 @@ FAMILIES = {1: "a plain RNN (1)", 3: "a GRU (3)", 4: "an LSTM (4)"}  # by gates
 
 def has_labels(estimator):
     """Whether an estimator predicts labels, of sequences or of steps."""
-    return is_classifier(estimator) or isinstance(estimator, RecurrentTagger)
+    with_labels = RecurrentTagger, RecurrentTranscriber
+    return is_classifier(estimator) or isinstance(estimator, with_labels)
 
 
 def numbers_of(target):
@@ -241,6 +243,24 @@ def _tags(weight, bias, classes, paths, key, reader):
     return Tags(target.classes, crf, allowed), weight[order], bias[order], paths
 
 
+def _transcripts(weight, bias, classes, key, reader):
+    """Target and head in the order of `classes_`; the last output is the blank's."""
+    blank = len(weight) - 1
+    given = list(range(blank)) if classes is None else list(classes)
+    if len(given) != blank or not given:
+        raise ValueError(
+            f"classes has {len(given)} labels, but {key} has {blank + 1} outputs, the "
+            "last of which is the blank's. Pass a label for each of the others, in "
+            "their order: a string of characters, or a list."
+        )
+    y = reader.check([classes if isinstance(classes, str) else given])
+    if len(y.labels) < blank:
+        raise ValueError(f"classes={classes!r} holds a label twice.")
+    target = reader.fit(y, None)
+    order = [*map(y.labels.index, target.labels), blank]
+    return target, weight[order], bias[order]
+
+
 def _target_units(model, n_targets, mean, scale):
     """Mean and scale of the targets, a number for each."""
     if (mean is not None or scale is not None) and model.loss == "poisson":
@@ -287,9 +307,15 @@ def fitted(
     if has_labels(model):
         if target_mean is not None or target_scale is not None:
             kind = "a classifier" if is_classifier(model) else "a tagger"
+            kind = "a transcriber" if isinstance(model, RecurrentTranscriber) else kind
             raise ValueError(
                 "target_mean and target_scale are of regressors, but "
                 f"{type(model).__name__} is {kind}. Leave them out."
+            )
+        if multilabel and isinstance(model, RecurrentTranscriber):
+            raise ValueError(
+                f"multilabel=True is of classifiers and taggers, but "
+                f"{type(model).__name__} is a transcriber. Leave it out."
             )
         if multilabel:
             if classes is not None or len(weight) < 2:
@@ -298,7 +324,7 @@ def fitted(
                     f"and no classes; {key} has {len(weight)}, classes={classes!r}."
                 )
             y = np.eye(len(weight), dtype=int)
-        elif isinstance(model, RecurrentTagger):
+        elif isinstance(model, (RecurrentTagger, RecurrentTranscriber)):
             y = None
         else:
             labels, weight, bias = _outputs_of_classes(weight, bias, classes, key)
@@ -323,6 +349,8 @@ def fitted(
 
     if isinstance(model, RecurrentTagger) and not multilabel:
         target, weight, bias, paths = _tags(weight, bias, classes, paths, key, reader)
+    elif isinstance(model, RecurrentTranscriber):
+        target, weight, bias = _transcripts(weight, bias, classes, key, reader)
     else:
         y = reader.check([y]) if isinstance(model, StepEstimator) else y
         target = reader.fit(y, None, classes)

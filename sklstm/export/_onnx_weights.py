@@ -88,7 +88,8 @@ def from_onnx(
     classes : array-like of shape (n_classes,), default=None
         Labels of the outputs of the head, in their order; with one output two labels,
         of which it is the log-odds of the second. None is 0, 1, ... Only for
-        classifiers.
+        classifiers, taggers and transcribers; of these the last output is the blank's,
+        which has no label, and a string of labels lets predictions be strings.
 
     multilabel : bool, default=False
         Whether each output is a label of its own, with a logistic function. Only for

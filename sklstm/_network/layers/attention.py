@@ -10,6 +10,8 @@ from .dense import PARALLEL_PRODUCTS, Projection
 from .layer import Layer
 
 KINDS = "dot", "general", "additive"
+# Rows of a sequence that one thread takes at a time, a multiple of those of a tile.
+GROUP_ROWS = 48
 
 
 class Sources(NamedTuple):
@@ -138,6 +140,16 @@ class Attention(Layer):
         np.cumsum(np.diff(begins) * (-(-steps // lanes) * lanes), out=places[1:])
         return Groups(which, begins, places)
 
+    def _shares(self, sources, groups):
+        """The same rows in more groups, for threads to share those of a sequence."""
+        which, begins, _ = groups
+        pieces = -(-np.diff(begins) // GROUP_ROWS)
+        first = np.repeat(np.cumsum(pieces) - pieces, pieces)
+        piece = np.arange(len(first)) - first
+        begins = np.repeat(begins[:-1], pieces) + GROUP_ROWS * piece
+        begins = np.append(begins, groups.begins[-1])
+        return self._groups(sources, np.repeat(which, pieces), begins)
+
     def _attend(self, q, sources, groups, weights, context, n_threads):
         self.kernels.attend(
             q, sources.keys, self._v, sources.packed, sources.offsets, *groups, weights,
@@ -151,7 +163,6 @@ class Attention(Layer):
     def _side_by_side(self, context, h, out):
         out[:, : self.n_values] = context[:, : self.n_values]
         out[:, self.n_values : self.n_values + self.n_inputs] = h[:, : self.n_inputs]
-        out[:, self.n_values + self.n_inputs :] = 0
         return out
 
     # ---- all steps --------------------------------------------------------------
@@ -170,7 +181,8 @@ class Attention(Layer):
         n_threads = 1
         if self._products(sources, groups) > PARALLEL_PRODUCTS:
             n_threads = run.n_threads
-        self._attend(q, sources, groups, weights, context, n_threads)
+        shares = groups if n_threads == 1 else self._shares(sources, groups)
+        self._attend(q, sources, shares, weights, context, n_threads)
         return weights, groups, context, (q, query_tape, memory, n_threads)
 
     def forward(self, h, run, sources, begins, key_tape=None):
