@@ -84,6 +84,8 @@ EXAMPLES = [
     "plot_machine_fleet.py",
     "plot_online_alarms.py",
     "plot_text.py",
+    "plot_shakespeare.py",
+    "plot_spelling_to_sound.py",
     "plot_music.py",
     "plot_missing_values.py",
     "plot_grid_search.py",
