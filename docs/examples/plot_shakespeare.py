@@ -98,9 +98,8 @@ for character, log_p in zip(read, np.log2(p), strict=True):
         continue
     colour = plt.cm.RdYlGn(1 + max(log_p, -8) / 8)
     ax.add_patch(plt.Rectangle((column, -row), 1, 1, color=colour, linewidth=0))
-    ax.text(
-        column + 0.5, 0.45 - row, character, ha="center", va="center", family="monospace"
-    )
+    place = {"ha": "center", "va": "center", "family": "monospace"}
+    ax.text(column + 0.5, 0.45 - row, character, **place)
     column += 1
 ax.set(xlim=(0, max(map(len, read.split("\n")))), ylim=(-row, 1))
 ax.axis("off")

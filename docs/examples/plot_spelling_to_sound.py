@@ -62,16 +62,13 @@ def right(said, wanted):
 
 said = model.predict(X_test)
 for name, answers in [("letter by letter", by_letter), ("LSTMSeq2Seq", said)]:
-    stressless = right(without_stress(answers), without_stress(y_test))
-    print(f"{name:16} {right(answers, y_test):5.1%} right, {stressless:.1%} without stress")
+    whole = right(answers, y_test)
+    without = right(without_stress(answers), without_stress(y_test))
+    print(f"{name:16} {whole:5.1%} right, {without:5.1%} without stress")
 
 # %%
-# ``score`` is the first of these shares.
-
-print(f"{model.score(X_test, y_test):.1%}")
-
-# %%
-# Some words of the test part, and where they go wrong.
+# The share that is right is ``model.score(X_test, y_test)``. Some words of the test
+# part, and where the network goes wrong:
 
 for word, phones, wanted in list(zip(X_test, said, y_test, strict=True))[40:740:100]:
     print(f"{word:14} {' '.join(phones):36}", end="")
