@@ -266,6 +266,8 @@ def test_files_are_small_and_hold_no_pickles():
     for file in resources.files("sklstm.datasets").joinpath("data").iterdir():
         with file.open("rb") as f:
             total += len(f.read())
+            if file.name.endswith(".tsv.gz"):  # text, see test_datasets_of_text.py
+                continue
             f.seek(0)
             with np.load(f, allow_pickle=False) as arrays:
                 assert all(array.dtype != object for array in arrays.values())

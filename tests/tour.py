@@ -178,6 +178,9 @@ def tour_of_the_rest():
     X, y = datasets.load_japanese_vowels(subset="test", return_X_y=True)
     require(len(X) == len(y), "Japanese vowels")
     datasets.load_beijing_pm25()
+    words, phones = datasets.load_pronunciations(subset="test", return_X_y=True)
+    require(len(words) == len(phones), "pronunciations")
+    datasets.load_shakespeare()
     for Estimator in (*CLASSIFIERS, *REGRESSORS):
         model = small(Estimator)
         X = sequences()
