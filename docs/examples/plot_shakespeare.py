@@ -97,12 +97,12 @@ for character, log_p in zip(read, np.log2(p), strict=True):
         row, column = row + 1, 0
         continue
     colour = plt.cm.RdYlGn(1 + max(log_p, -8) / 8)
-    ax.add_patch(plt.Rectangle((column, -row), 1, 1, color=colour, linewidth=0))
+    ax.add_patch(plt.Rectangle((column, -row), 1, 1, color=colour, lw=0, alpha=0.7))
     place = {"ha": "center", "va": "center", "family": "monospace"}
     ax.text(column + 0.5, 0.45 - row, character, **place)
     column += 1
 ax.set(xlim=(0, max(map(len, read.split("\n")))), ylim=(-row, 1))
 ax.axis("off")
 scale = plt.cm.ScalarMappable(plt.Normalize(-8, 0), "RdYlGn")
-figure.colorbar(scale, ax=ax, label="log2 p")
+figure.colorbar(scale, ax=ax, label="log2 p", alpha=0.7)
 plt.show()
