@@ -49,7 +49,7 @@ class Streaming:
         -------
         state : State
             To be passed to :meth:`predict_step`, or as ``initial_state`` to
-            :meth:`predict` and :meth:`transform`.
+            ``predict`` and :meth:`transform`.
 
         Raises
         ------

@@ -70,7 +70,7 @@ class HiddenStates(
         Raises
         ------
         ValueError
-            If X is not valid, as in :meth:`predict`, or `output` none of the three.
+            If X is not valid, as in ``predict``, or `output` none of the three.
 
         Examples
         --------

@@ -111,8 +111,9 @@ class LogMel(
     win_length_, hop_length_, n_fft_ : int
         Lengths in samples.
 
-    filter_bank_ : ndarray of shape (n_mels, n_fft_ // 2 + 1)
-        The weight of each frequency of the transform in each band.
+    filter_bank_ : ndarray of shape (n_mels, n_frequencies)
+        The weight of each of the ``n_fft_ // 2 + 1`` frequencies of the transform in
+        each band.
 
     frequencies_ : ndarray of shape (n_mels,)
         Where each band has its peak, in Hz.
