@@ -201,7 +201,7 @@ def test_text_where_numbers_were():
             call(X)
     with pytest.raises(ValueError, match="X is text or tokens.*fitted on numbers"):
         model.partial_fit(X, Y)
-    with pytest.raises(ValueError, match="X has 3 features, but LSTMSeq2Seq is expecting"):
+    with pytest.raises(ValueError, match="X has 3 features, but LSTMSeq2Seq"):
         model.predict([np.ones((3, 3))])
     with pytest.raises(ValueError, match="NaN"):
         model.predict([np.full((3, 2), np.nan)])
