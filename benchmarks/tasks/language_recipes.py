@@ -1,7 +1,7 @@
 """The settings for language models, and candidates for better ones.
 
-The first recipe of a set is the one that is tested. It was chosen on the validation
-part by `language_model.py --choose`; where another is better there, put it first.
+The first recipe of a set is the one that is tested. `language_model.py --choose` scores
+all of them on the validation part; where another is better there, put it first.
 """
 
 

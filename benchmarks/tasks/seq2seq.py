@@ -10,8 +10,8 @@ rate is the share of words that are not. Translations of Multi30k (test 2016, lo
 case) are scored by sacreBLEU with its own tokens, against the sentences as they are; of
 the tokens, which are words and punctuation, those met once have no id of their own.
 Dates are generated. Simple models stand beside (pair_baselines.py). `--choose` scores
-all recipes on the validation part instead of the first one on the test part, and that
-is how the first one was chosen. All threads that there are take part in a fit.
+all recipes on the validation part instead of the first one on the test part. All
+threads that there are take part in a fit.
 """
 
 import argparse
