@@ -10,8 +10,8 @@ log-likelihood of these, in nats. N-grams (ngrams.py) read the same tokens first
 scored on the same. Each epoch of the network is followed by its perplexity on the
 validation part (of characters on its beginning), in a line beside those that others
 have published. `--choose` scores all recipes on the validation part instead of the
-first one on the test part. `--minutes` ends a fit before an epoch that would not be done
-by then. All threads that there are take part in a fit.
+first one on the test part. `--minutes` ends a fit before an epoch that would not be
+done by then. All threads that there are take part in a fit.
 """
 
 import argparse
