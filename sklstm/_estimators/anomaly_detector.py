@@ -20,7 +20,7 @@ from .._targets.units import units_of
 from .._training.samples import check_sample_weight
 from .._training.split import sample_keys
 from .._typing import ArrayLike, Estimator, SequencesLike
-from ..sequences._stacking import rows_of_parts
+from ..sequences._stacking import object_array, rows_of_parts
 from .base import BaseRecurrent
 from .cell_by_name import CellByName
 from .declaration import declared
@@ -631,9 +631,7 @@ def _split(values, offsets):
 
 def _as_objects(values, offsets):
     """An array (n,) of the values at the steps of each sequence."""
-    found = np.empty(len(offsets) - 1, dtype=object)
-    found[:] = [part.copy() for part in _split(values, offsets)]
-    return found
+    return object_array([part.copy() for part in _split(values, offsets)])
 
 
 def _parts(X, starts, lengths):

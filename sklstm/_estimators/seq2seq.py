@@ -22,6 +22,7 @@ from .._training.samples import check_sample_weight, check_score_weight
 from .._typing import ArrayLike, Estimator, SequencesLike
 from ..sequences import SequenceArray
 from ..sequences._check import hint_long
+from ..sequences._stacking import object_array
 from ..sequences._vocabulary import IDS
 from .base import RecurrentCore
 from .cell_by_name import CellByName
@@ -385,7 +386,7 @@ class RecurrentSeq2Seq(CellByName, RecurrentCore):
             ``"".join(tokens)`` is the text.
         """
         found, vocabulary = self._hypotheses(X)
-        return _objects([vocabulary.decode(best[0][1]) for best in found])
+        return object_array([vocabulary.decode(best[0][1]) for best in found])
 
     def predict_n_best(self, X: SequencesLike, n: int | None = None) -> list:
         """Predict several answers to each sequence.
@@ -537,7 +538,7 @@ class RecurrentSeq2Seq(CellByName, RecurrentCore):
         if y is None:
             y = self.predict(X)
         found, _ = self._given_answers(X, y, _attention)
-        return _objects([weights for part in found for weights in part])
+        return object_array([weights for part in found for weights in part])
 
     def _given_tokens(self, X, y):
         """Tokens of each sequence of X, None where it is numbers, and of each answer,
@@ -573,12 +574,6 @@ def _parts(lengths, most=None):
         end = max(begin + 1, end if most is None else min(end, begin + most))
         yield slice(begin, end)
         begin = end
-
-
-def _objects(items):
-    array = np.empty(len(items), dtype=object)
-    array[:] = items
-    return array
 
 
 def _check_as_many(X, y, table):

@@ -14,7 +14,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from .._network import decoding
 from .._network.losses import AtSteps, CRFLoss
 from ..sequences._columns import is_missing
-from ..sequences._stacking import as_offsets
+from ..sequences._stacking import as_offsets, object_array
 from .labels import LabelReader, Multiclass, Multilabel
 from .reading import check_total_weight, require_y
 from .schemes import Masks, check_paths, masks_for
@@ -419,13 +419,15 @@ class Tags:
         """For each sequence its n most probable paths with log probabilities."""
         found = decoding.n_best(out, offsets, n)
         log_z = decoding.log_partition(out, offsets)
-        parts = np.empty(len(found), dtype=object)
-        for i, (paths, scores) in enumerate(found):
-            parts[i] = [
-                (self._named(path), float(score))
-                for path, score in zip(paths, scores - log_z[i], strict=True)
+        return object_array(
+            [
+                [
+                    (self._named(path), float(score))
+                    for path, score in zip(paths, scores - own_log_z, strict=True)
+                ]
+                for (paths, scores), own_log_z in zip(found, log_z, strict=True)
             ]
-        return parts
+        )
 
 
 class MultilabelTags:
@@ -485,10 +487,8 @@ def in_sequences(values, offsets):
     """What belongs to the steps of each sequence: an array of objects (B,)."""
     if offsets is None:
         return values
-    parts = np.empty(len(offsets) - 1, dtype=object)
-    for i, (begin, end) in enumerate(pairwise(offsets.tolist())):
-        parts[i] = values[begin:end]
-    return parts
+    bounds = pairwise(offsets.tolist())
+    return object_array([values[begin:end] for begin, end in bounds])
 
 
 def tags_of(classes, multilabel, crf, allowed):

@@ -16,7 +16,7 @@ from .._network import decoding_ctc
 from .._network.losses import CTCLoss
 from ..sequences import SequenceArray
 from ..sequences._columns import is_missing
-from ..sequences._stacking import as_offsets, place_of
+from ..sequences._stacking import as_offsets, object_array, place_of
 from .label_strings import LabelStrings
 from .labels import Multiclass
 from .reading import require_y
@@ -329,10 +329,7 @@ class Transcripts:
         return "".join(found) if self.text else found
 
     def _all_named(self, strings):
-        named = np.empty(len(strings), dtype=object)
-        for i, labels in enumerate(strings):
-            named[i] = self.named(labels)
-        return named
+        return object_array([self.named(labels) for labels in strings])
 
     def predict(self, out, offsets, decoder, last=None):
         """A transcript for each sequence; `last` (B,) are best outputs before it."""
@@ -346,10 +343,12 @@ class Transcripts:
 
     def predict_n_best(self, out, offsets, decoder, n):
         """For each sequence its n best transcripts, each behind its score."""
-        parts = np.empty(len(offsets) - 1, dtype=object)
-        for i, strings in enumerate(decoder.best(out, offsets)):
-            parts[i] = [(score, self.named(labels)) for score, labels in strings[:n]]
-        return parts
+        return object_array(
+            [
+                [(score, self.named(labels)) for score, labels in strings[:n]]
+                for strings in decoder.best(out, offsets)
+            ]
+        )
 
     def predict_proba(self, out, offsets=None):
         return in_sequences(self._rows.predict_proba(out), offsets)
@@ -363,10 +362,10 @@ class Transcripts:
     def align(self, out, offsets, target):
         """For each sequence the first and last step of each label of the target."""
         spans = decoding_ctc.align(out, offsets, target.values, target.offsets)
-        parts = np.empty(len(target), dtype=object)
-        for i, (begin, end) in enumerate(pairwise(target.offsets.tolist())):
-            parts[i] = list(map(tuple, spans[begin:end].tolist()))
-        return parts
+        bounds = pairwise(target.offsets.tolist())
+        return object_array(
+            [list(map(tuple, spans[begin:end].tolist())) for begin, end in bounds]
+        )
 
     def log_likelihood(self, out, offsets, target):
         """log p of the target of each sequence, -inf where a label is no class."""

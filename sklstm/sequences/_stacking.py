@@ -23,6 +23,14 @@ def rows_of_parts(starts, lengths):
     return np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths), offsets
 
 
+def object_array(items):
+    """An array (n,) of objects: lists, arrays or anything else as they are."""
+    array = np.empty(len(items), dtype=object)
+    for i, item in enumerate(items):
+        array[i] = item
+    return array
+
+
 def place_of(row, offsets):
     """Sequence and step of a row of all steps."""
     # Right of equal offsets: the sequences of no steps have no such row.

@@ -27,6 +27,7 @@ from threadpoolctl import threadpool_limits
 
 from .._typing import MarkDecorator
 from ..sequences import SequenceArray
+from ..sequences._stacking import object_array
 
 METHODS = (
     "predict",
@@ -57,7 +58,7 @@ def _target(estimator, X):
     """A target that the sequences decide, or each of their steps."""
     of_steps = _target_of_steps(estimator)
     if of_steps is not None:
-        return _object_array([of_steps(np.asarray(x)) for x in X])
+        return object_array([of_steps(np.asarray(x)) for x in X])
     level = np.array([np.sum(x[:, 0]) for x in X])
     if is_classifier(estimator):
         return LABELS[np.argsort(np.argsort(level)) % 3]
@@ -90,7 +91,7 @@ def _target_of_steps(estimator):
     X, refused = _ragged(n=9), None
     for of_sequence in (_number, _labels_of_steps, _numbers_of_steps):
         y = [of_sequence(x) for x in X]
-        y = np.array(y) if of_sequence is _number else _object_array(y)
+        y = np.array(y) if of_sequence is _number else object_array(y)
         try:
             _new(estimator).fit(X, y)
         except Exception as error:
@@ -110,13 +111,6 @@ def _end(estimator):
             estimator = estimator.estimator
         else:
             return estimator
-
-
-def _object_array(items):
-    array = np.empty(len(items), dtype=object)
-    for i, item in enumerate(items):
-        array[i] = item
-    return array
 
 
 def _ragged_and_target(estimator, **kwargs):
