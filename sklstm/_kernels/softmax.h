@@ -4,11 +4,10 @@
 
 #include <math.h>
 
-#include "activations.h"
+#include "pooling.h"
 
-/* Sums are of SUMS chains side by side, whatever the vectors: element i is in chain
-   i % SUMS. So all instruction sets have the same bits. */
-#define SUMS 16
+/* Sums are of SUMS chains (pooling.h) side by side, whatever the vectors: element i is in
+   chain i % SUMS. So all instruction sets have the same bits. */
 /* Elements of a chain that are added up as they are, before their sum is added in
    float64. */
 #define SHORT_SUM 32
