@@ -1,4 +1,4 @@
-"""Convolutional LSTM in NumPy, written to be read: the oracle of the kernels of conv.pxi.
+"""A convolutional LSTM in NumPy, written to be read: the oracle of its kernels.
 
 The same calls on the same arrays, whatever their dtype; everything is computed in
 float64. One sequence at a time, one step at a time, one tap of a kernel at a time:
@@ -67,7 +67,7 @@ def put_planes(flat, geometry, depth, values):
     image(flat, len(values), geometry, depth)[..., : values.shape[-1]] = values
 
 
-# ---- a convolution, its transpose, and the gradient of its weights -----------------
+# ---- a convolution, its transpose, and the gradient of its weights ---------------
 
 
 def _taps(kernel):
@@ -117,7 +117,7 @@ def convolution_weights(frame, d_out, kernel):
     return np.concatenate(parts)
 
 
-# ---- packed weights: here they lie one after the other --------------------------------
+# ---- packed weights: here they lie one after the other ---------------------------
 
 
 def _sizes(cell, kernel, F, H):
@@ -171,7 +171,7 @@ def _unpacked_backward(cell, kernel, F, H, packed):
     return parts
 
 
-# ---- forward -----------------------------------------------------------------------
+# ---- forward ---------------------------------------------------------------------
 
 
 def conv_scratch_size(schedule, geometry, H):
@@ -256,7 +256,7 @@ def conv_forward(
         _put(c_last[i], shape, c_t)
 
 
-# ---- backward ----------------------------------------------------------------------
+# ---- backward --------------------------------------------------------------------
 
 
 def conv_backward_scratch_size(schedule, geometry, F, H, n_threads):
@@ -314,7 +314,7 @@ def conv_backward(
             _put(d_c[i], shape, d_c_t)
 
 
-# ---- all of it in place of a module of kernels -----------------------------------------
+# ---- all of it in place of a module of kernels -----------------------------------
 
 CALLS = [
     plane_lead, planes_size, packed_conv_size, pack_conv, packed_conv_backward_size,
