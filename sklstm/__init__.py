@@ -47,6 +47,7 @@ else:
 
 # Imported when they are first asked for: estimators, each with its module, and folders.
 _TASKS = {
+    "ConvLSTMForecaster": "conv_forecaster",
     "DetectorState": "scoring",
     "LSTMAnomalyDetector": "anomaly_detector",
     "LSTMForecaster": "forecaster",

@@ -26,7 +26,9 @@ def begin_clips(network, fitted, n_clips, height, width):
     """The state of so many clips of frames of this size, before their first frame."""
     check_scalar(n_clips, "n_clips", Integral, min_val=1)
     size = []
-    for name, asked, own in zip(("height", "width"), (height, width), fitted.frame_size):
+    for name, asked, own in zip(
+        ("height", "width"), (height, width), fitted.frame_size
+    ):
         asked = own if asked is None else asked
         check_scalar(asked, name, Integral, min_val=1)
         size.append(int(asked))
