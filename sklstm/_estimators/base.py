@@ -478,9 +478,15 @@ class RecurrentCore(CallbackSupport, Versioned, BaseEstimator):
         with fitted.network() as network:
             state = None
             if initial_state is not None:
-                kind = fitted.kind
-                state = check_state("initial_state", initial_state, network, kind)
+                state = self._check_state(
+                    "initial_state", initial_state, network, fitted
+                )
             return read(network, self._check_X(fitted, X, state), state)
+
+    @staticmethod
+    def _check_state(name, state, network, fitted):
+        """A state once it is one of what is fitted, as its network takes it."""
+        return check_state(name, state, network, fitted.kind)
 
     def _valid_X(self, fitted, X):
         """Valid X for what is fitted."""

@@ -32,13 +32,13 @@ class State(NamedTuple):
     layers : tuple of tuple of ndarray of shape (n, width)
         Hidden state, and cell state where there is one, of each layer and, of two,
         each direction, in PyTorch's order. The width is that of the kernels: the units
-        and padding.
+        and padding; of clips of frames those of all pixels, one after the other.
 
     pooled : tuple of ndarray or None
         Running sums of the pooling, where there is one.
 
-    seen : ndarray of shape (n, n_features) or None
-        Last value seen of each feature, where missing values are filled.
+    seen : ndarray of shape (n, n_features) or (n, height, width, n_channels), or None
+        Last value seen of each feature or pixel, where missing values are filled.
 
     network : dict
         What kind of network it is a state of: no other one can go on from it.
@@ -113,11 +113,19 @@ def make_state(network, fitted, n_sequences, given, frame=None, frames=None):
     pooled = network.pooling and network.pooling.begin(n_sequences)
     seen = None
     if fitted.missing != "error":
-        with np.errstate(under="ignore"):
-            first_value = fitted.first_value.astype(network.dtype)
-        seen = np.tile(first_value, (n_sequences, *size, 1))
+        seen = _first_seen(fitted, n_sequences, network.dtype, frame)
     kind = fitted.kind if frame is None else {**fitted.kind, "frame": frame}
     return State(layers, pooled, seen, dict(kind))
+
+
+def _first_seen(fitted, n_sequences, dtype, frame):
+    """What stands for values seen before the first step: of pixels nothing does."""
+    if frame is not None:
+        n_channels = fitted.features.n_sequence_features
+        return np.full((n_sequences, *frame, n_channels), np.nan)
+    with np.errstate(under="ignore"):
+        first_value = fitted.first_value.astype(dtype)
+    return np.tile(first_value, (n_sequences, 1))
 
 
 def _check_room(n_sequences, network, frames):
@@ -313,16 +321,13 @@ def _conformed(name, state, network, kind, frames):
     if kind["missing"] == "error":
         _check_none(f"{name}.seen", seen, "with missing='error' nothing is filled")
     else:
-        what, n_pixels = f"{name}.seen, the values seen last", 1
-        if frames is not None:
-            n_pixels, seen = prod(kind["frame"]), _in_rows(what, seen, kind["frame"])
-        seen = _array(
-            what, seen, n, kind["n_features"], dtype, lanes=(1,), n_pixels=n_pixels
-        )
-        _check_finite(what, seen)
-        seen = np.require(seen, requirements=LAYOUT)
-        if frames is not None:
-            seen = seen.reshape(n, *kind["frame"], -1)
+        what = f"{name}.seen, the values seen last"
+        if frames is None:
+            seen = _array(what, seen, n, kind["n_features"], dtype, lanes=(1,))
+            _check_finite(what, seen)
+            seen = np.require(seen, requirements=LAYOUT)
+        else:
+            _check_seen_pixels(what, seen, (n, *kind["frame"], kind["n_features"]))
     pooled = state.pooled
     if network.pooling is None:
         _check_none(f"{name}.pooled", pooled, "with pooling='last' nothing is summed")
@@ -367,14 +372,15 @@ def _tuple(name, value, length, wanted):
     return tuple(value)
 
 
-def _in_rows(name, seen, frame):
-    """Images (n, height, width, channels) as rows."""
-    if not isinstance(seen, np.ndarray) or seen.ndim != 4 or seen.shape[1:3] != frame:
-        raise ValueError(
-            f"{name}, must be an array of shape (n_clips, {frame[0]}, {frame[1]}, "
-            f"n_channels), got {getattr(seen, 'shape', type(seen).__name__)}."
-        )
-    return seen.reshape(len(seen), -1)
+def _check_seen_pixels(name, seen, shape):
+    """Say when these are no pixels, float64, NaN where none was seen."""
+    if type(seen) not in (np.ndarray, np.memmap) or seen.dtype != np.float64:
+        kind = getattr(seen, "dtype", type(seen).__name__)
+        raise TypeError(f"{name}, must be an array of float64, got {kind}.")
+    if seen.shape != shape:
+        raise ValueError(f"{name}, has shape {seen.shape}, but must have {shape}.")
+    if np.isinf(seen).any():
+        raise ValueError(f"{name}, holds infinity. Begin with initial_state().")
 
 
 def _array(name, value, n, n_units, dtype, lanes=LANES, n_pixels=1):

@@ -6,12 +6,19 @@ from typing import Any, Literal
 
 import numpy as np
 
+from numbers import Integral
+
+from sklearn.utils import check_scalar
+
 from .._network.build import clip_network
 from .._typing import ArrayLike, ClipsLike, Estimator
-from .state import State
+from ..sequences._clips import frames_of_step
+from .clips import ReadsClips, check_patches
+from .fitted import fitted_of
+from .state import State, check_state, make_state
 
 
-class WholeClips:
+class WholeClips(ReadsClips):
     """Clips of frames in, one answer for each of them out.
 
     Attributes
@@ -181,7 +188,20 @@ class WholeClips:
         --------
         predict_step : Read a frame and predict.
         """
-        raise NotImplementedError
+        for name, value in (("n_clips", n_clips), ("height", height), ("width", width)):
+            if value is not None:
+                check_scalar(value, name, Integral, min_val=1)
+        fitted = fitted_of(self)
+        frame = tuple(
+            own if given is None else int(given)
+            for own, given in zip(fitted.frame_size, (height, width), strict=True)
+        )
+        check_patches(frame, fitted.architecture["patch_size"])
+        n_clips = None if n_clips is None else int(n_clips)
+        with fitted.network() as network:
+            frames = network.frames_of(frame)
+            given = {"h": h, "c": c}
+            return make_state(network, fitted, n_clips, given, frame, frames)
 
     def predict_step(
         self,
