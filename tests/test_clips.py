@@ -291,6 +291,13 @@ def test_missing_pixels_where_they_are_allowed():
         clips_of(X, allow_nan=True)
 
 
+def test_squares_are_numbers():
+    X = np.zeros((1, 1, 2, 2))
+    X[0, 0, 1, 0] = -1e160
+    with pytest.raises(ValueError, match=r"squared: -1e\+160 at clip 0, frame 0"):
+        clips_of(X)
+
+
 def test_a_value_too_large_for_half_precision_is_not_asked_for():
     X = np.full((1, 1, 2, 2), 6e4, np.float16)
     assert clips_of(X, dtype=np.float32).dtype == np.float16

@@ -124,6 +124,9 @@ class RecurrentCore(CallbackSupport, Versioned, BaseEstimator):
     _least_held_out = 2
     # Whether other libraries can have the network.
     _exchanged = True
+    # Name of the parameter that has the sizes of the layers, and what `dtype` may be.
+    _sizes = "hidden_layer_sizes"
+    _precisions = "float32", "float64", "bfloat16"
 
     def set_params(self: Estimator, **params: Any) -> Estimator:
         """Set parameters of the estimator.

@@ -149,10 +149,11 @@ def batch_size_of(estimator, samples, network, n_samples):
             batch = f"A minibatch of batch_size={batch_size} sequences"
             way_out = "a smaller batch_size"
         raise MemoryError(
-            f"{batch} of up to {longest.max()} steps, with hidden_layer_sizes="
-            f"{estimator.hidden_layer_sizes!r}, needs {in_units(needed)}, more than "
-            f"the {in_units(available)} that are left of the {limit}. Use {way_out}, "
-            "smaller hidden_layer_sizes or shorter sequences, or free memory."
+            f"{batch} of up to {longest.max()} steps, with {estimator._sizes}="
+            f"{getattr(estimator, estimator._sizes)!r}, needs {in_units(needed)}, more "
+            f"than the {in_units(available)} that are left of the {limit}. Use "
+            f"{way_out}, smaller {estimator._sizes} or shorter sequences, or free "
+            "memory."
         )
     return batch_size
 

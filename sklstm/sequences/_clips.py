@@ -6,7 +6,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from ._array import SequenceArray
-from ._check import PIECE, _raise_too_few
+from ._check import PIECE, raise_too_few
 from ._columns import is_frame, objects_as_floats
 from ._foreign import raise_not_numeric, refuse_foreign, refuse_masked, refuse_types
 from ._stacking import as_offsets, rows_of_parts
@@ -18,6 +18,9 @@ EXPECTED = (
     "clips as an array of shape (n_clips, n_frames, height, width[, channels]), or as "
     "a list of arrays of shape (n_frames, height, width[, channels])"
 )
+
+# Numbers whose squares are numbers too.
+LARGEST = 1e150
 
 
 class Clips:
@@ -155,7 +158,7 @@ def clips_of(X, *, dtype=None, allow_nan=False, estimator=None):
     if not isinstance(X, Clips):
         X = _as_clips(X, estimator)
     if not len(X):
-        _raise_too_few("sample", (0, *X.shape[1:]), 1, estimator)
+        raise_too_few("sample", (0, *X.shape[1:]), 1, estimator)
     for size, noun in zip(X.frame_shape, ("height", "width", "channels")):
         if not size:
             raise ValueError(
@@ -171,7 +174,7 @@ def _as_clips(X, estimator):
         X = _array_or_items(X)
     if isinstance(X, list):
         if not X:
-            _raise_too_few("sample", (0,), 1, estimator)
+            raise_too_few("sample", (0,), 1, estimator)
         return _stacked([_item_as_array(i, item) for i, item in enumerate(X)])
     X = _real(X, "X")
     if X.ndim not in (4, 5):
@@ -349,7 +352,8 @@ def _check_numbers(X, dtype, allow_nan, estimator):
     """Raise if there is infinity, what is too large or, unless allowed, NaN."""
     if X.dtype.kind != "f":  # whole numbers are numbers in every dtype
         return
-    largest = np.finfo(np.float64 if dtype is None else dtype).max
+    dtype = np.dtype(np.float64 if dtype is None else dtype)
+    largest = np.float64(min(float(np.finfo(dtype).max), LARGEST))
     for rows, frames in X.pieces():
         # what is not finite is not below either, NaN included
         with np.errstate(invalid="ignore"):
@@ -365,12 +369,14 @@ def _check_numbers(X, dtype, allow_nan, estimator):
             bad = missing
         k, *at = np.argwhere(bad)[0].tolist()
         where = place_words(X, rows[k], *at)
-        value = frames[(k, *at)]
+        value = float(frames[(k, *at)])
         if infinite:
+            what = f"infinity or a value too large for dtype('{dtype}')"
+            if LARGEST < abs(value) <= np.finfo(dtype).max:
+                what = "a value too large to be squared"
             raise ValueError(
-                "Input X contains infinity or a value too large for "
-                f"dtype('{np.dtype(dtype or X.dtype)}'): {value:g} at {where}. Remove "
-                "or clip such values, or scale X."
+                f"Input X contains {what}: {value:g} at {where}. Remove or clip such "
+                "values, or scale X."
             )
         way_out = "Impute missing pixels first"
         if hasattr(estimator, "missing"):
