@@ -237,9 +237,12 @@ def test_states_that_are_given(task):
     assert state.n_sequences == 2
     X = equal_length(2, T=2, height=6)
     from_state = model.predict(X, initial_state=state)
-    assert (raw(model, X) != getattr(
-        model, "decision_function" if task == "multiclass" else "predict"
-    )(X, initial_state=state)).all()
+    assert (
+        raw(model, X)
+        != getattr(model, "decision_function" if task == "multiclass" else "predict")(
+            X, initial_state=state
+        )
+    ).all()
     zeros = model.initial_state(
         h=[np.zeros_like(part) for part in h], c=[np.zeros_like(part) for part in c]
     )
@@ -298,7 +301,9 @@ def test_missing_pixels_are_what_they_were_before(task):
     y = make_target(task, X)
     X[3][0, 1, 2, 0] = np.nan  # never seen: the mean
     X[4][1, 2, 3, 1] = np.nan  # then the value of frame 0
-    with pytest.raises(ValueError, match="NaN: clip 3, frame 0, pixel .1, 2., channel 0"):
+    with pytest.raises(
+        ValueError, match="NaN: clip 3, frame 0, pixel .1, 2., channel 0"
+    ):
         small(task).fit(X, y)
     model = small(task, missing="ffill").fit(X, y)
     filled = [x.copy() for x in X]
@@ -528,7 +533,8 @@ INVALID = {
 
 @both
 @pytest.mark.parametrize(
-    "name, value", [(name, value) for name, values in INVALID.items() for value in values]
+    "name, value",
+    [(name, value) for name, values in INVALID.items() for value in values],
 )
 def test_invalid_parameters(task, name, value):
     X = clips()
@@ -579,7 +585,9 @@ def test_memory_that_cannot_be_had(monkeypatch, task):
     monkeypatch.setattr(
         "sklstm._estimators.solver.available_memory", lambda: (1000, "x")
     )
-    with pytest.raises(MemoryError, match="hidden_channels=.*left of the x.*batch_size"):
+    with pytest.raises(
+        MemoryError, match="hidden_channels=.*left of the x.*batch_size"
+    ):
         model.fit(X, make_target(task, X))
     monkeypatch.undo()
     assert_same_outputs(outputs(model, X), before)

@@ -274,7 +274,9 @@ def test_early_stopping():
     groups = np.arange(40) // 4
     grouped = small("multiclass", **options).fit(X, y, groups=groups)
     assert grouped.loss_curve_ != model.loss_curve_
-    given = small("multiclass", **options).fit(X[:30], y[:30], X_val=X[30:], y_val=y[30:])
+    given = small("multiclass", **options).fit(
+        X[:30], y[:30], X_val=X[30:], y_val=y[30:]
+    )
     assert len(given.validation_scores_) == 5
     # what is set aside is not trained on: other frames there change no loss
     other = [*X[:30]], [10 * x for x in X[30:]]

@@ -86,7 +86,9 @@ def test_units_of_channels_do_not_matter():
     scaled = [x * [2.0**30, 2.0**-30] for x in X]
     assert_array_equal(small("single").fit(scaled, y).predict(scaled), a.predict(X))
     with_constant = [np.concatenate([x, np.full_like(x, 7)], axis=3) for x in X]
-    assert np.isfinite(small("single").fit(with_constant, y).predict(with_constant)).all()
+    assert np.isfinite(
+        small("single").fit(with_constant, y).predict(with_constant)
+    ).all()
 
 
 def test_wrong_targets():
@@ -138,7 +140,9 @@ def test_transform(bidirectional):
     name = "convlstmregressor"
     assert [*model.get_feature_names_out()] == [f"{name}{k}" for k in range(H)]
     table = model.set_output(transform="pandas").transform(X)
-    assert isinstance(table, pd.DataFrame) and [*table] == [f"{name}{k}" for k in range(H)]
+    assert isinstance(table, pd.DataFrame) and [*table] == [
+        f"{name}{k}" for k in range(H)
+    ]
     assert_array_equal(table, last)
     named = model.transform(X, output="sequence")
     assert [*named.feature_names] == [f"{name}{k}" for k in range(H)]

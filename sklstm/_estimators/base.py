@@ -279,7 +279,7 @@ class RecurrentCore(CallbackSupport, Versioned, BaseEstimator):
         reader = self._reader()
         given = self._read(X, y, sample_weight, groups, reset=before is None)
         if not incremental:
-            warn_of_one_step(given.X, type(self).__name__)
+            self._warn_of(given.X)
         if before is None:
             if self._embedding_dim is None:
                 hint(given.X, type(self).__name__)
@@ -336,6 +336,10 @@ class RecurrentCore(CallbackSupport, Versioned, BaseEstimator):
         if groups is not None:
             groups = check_groups(groups, len(y))
         return Samples(X, y, sample_weight, groups).of_some_weight()
+
+    def _warn_of(self, X):
+        """Warn of valid X of a whole fit that looks like something else."""
+        warn_of_one_step(X, type(self).__name__)
 
     def _pair(self, table, X, y, sample_weight):
         """Valid targets and weights, as many as there are sequences in valid X."""

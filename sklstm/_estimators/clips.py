@@ -101,6 +101,9 @@ class ReadsClips:
             groups = check_groups(groups, len(y))
         return Samples(X, y, sample_weight, groups).of_some_weight()
 
+    def _warn_of(self, X):
+        warn_of_channels_first(X, type(self).__name__)
+
     def _valid_X(self, fitted, X):
         return self._check_clips(X, fitted=fitted)
 
@@ -115,7 +118,6 @@ class ReadsClips:
         allow_nan = missing != "error"
         X = clips_of(X, dtype=dtype, allow_nan=allow_nan, estimator=self)
         if reset:
-            warn_of_channels_first(X, type(self).__name__)
             channels = X.n_features
             record_features(self, Features(channels, channels, None, None))
         else:

@@ -7,16 +7,14 @@ import numpy as np
 from .._typing import ArrayLike, ClipsLike, Estimator
 from .checks import with_minibatches
 from .classifier import RecurrentClassifier
-from .conv_parameters import ConvCell, ConvData, ConvNetwork
 from .declaration import declared
-from .families import LSTM
-from .parameters import Optimizer, Stopping, but
+from .parameters import Data, LSTMCell, Optimizer, Stopping, but
 from .state import State
-from .task_parameters import Classification
+from .task_parameters import Classification, ClipData, Convolutional, WholeClip
 from .whole_clips import WholeClips
 
 
-class ClipClassifier(WholeClips, LSTM, RecurrentClassifier):
+class ClipClassifier(WholeClips, RecurrentClassifier):
     """Classification of clips of frames: binary, multiclass and multilabel.
 
     A clip is a sequence whose step is a frame: an image, a field of rain, a map of
@@ -215,7 +213,10 @@ class ClipClassifier(WholeClips, LSTM, RecurrentClassifier):
         return super().score(X, y, sample_weight)
 
 
-@declared(ConvNetwork, ConvCell, *(but(Optimizer, "tbptt"), Stopping, ConvData), Classification)
+@declared(
+    Convolutional, WholeClip, LSTMCell, but(Optimizer, "tbptt"), Stopping, Data,
+    ClipData, Classification,
+)  # fmt: skip
 class ConvLSTMClassifier(ClipClassifier):
     """Classifier of clips of frames with a convolutional LSTM network [Shi2015]_.
 

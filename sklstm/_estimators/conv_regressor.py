@@ -7,15 +7,14 @@ import numpy as np
 from .._typing import ArrayLike, ClipsLike, Estimator
 from .checks import with_minibatches
 from .declaration import declared
-from .families import LSTM
-from .parameters import Optimizer, Stopping, but
+from .parameters import Data, LSTMCell, Optimizer, Stopping, but
 from .regressor import RecurrentRegressor
 from .state import State
-from .task_parameters import Regression
+from .task_parameters import ClipData, Convolutional, Regression, WholeClip
 from .whole_clips import WholeClips
 
 
-class ClipRegressor(WholeClips, LSTM, RecurrentRegressor):
+class ClipRegressor(WholeClips, RecurrentRegressor):
     """Regression on clips of frames, of one or several outputs.
 
     A clip is a sequence whose step is a frame: an image, a field of rain, a map of
@@ -146,8 +145,9 @@ class ClipRegressor(WholeClips, LSTM, RecurrentRegressor):
 
 
 @declared(
-    ConvNetwork, ConvCell, Regression, but(Optimizer, "tbptt"), Stopping, ConvData
-)
+    Convolutional, WholeClip, LSTMCell, Regression, but(Optimizer, "tbptt"), Stopping,
+    Data, ClipData,
+)  # fmt: skip
 class ConvLSTMRegressor(ClipRegressor):
     """Regressor on clips of frames with a convolutional LSTM network [Shi2015]_.
 

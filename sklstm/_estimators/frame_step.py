@@ -1,7 +1,5 @@
 """One frame of each clip, as a stream reads it."""
 
-from math import prod
-
 import numpy as np
 
 from ..sequences._clips import LARGEST

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
-
-from numbers import Integral
-
 from sklearn.utils import check_scalar
 
 from .._network.build import clip_network
 from .._typing import ArrayLike, ClipsLike, Estimator
-from ..sequences._clips import frames_of_step
 from .clips import ReadsClips, check_patches
 from .fitted import fitted_of
+from .frame_step import read_frames
 from .state import State, check_state, make_state
 
 
@@ -38,9 +36,6 @@ class WholeClips(ReadsClips):
         directions (K, 2 H), and ``head_bias`` (K,), with K the number of outputs.
         Copies, read-only.
 
-    n_features_in_ : int
-        Channels of a frame.
-
     See Also
     --------
     sklstm.inspection.FrameDisplay : Show frames of a clip.
@@ -61,6 +56,14 @@ class WholeClips(ReadsClips):
     _not_said = (
         "", "Examples", "See Also", "weights_", "n_features_in_", "feature_names_in_",
     )  # fmt: skip
+
+    def _asked_architecture(self):
+        return {
+            **super()._asked_architecture(),
+            "bidirectional": bool(self.bidirectional),
+            "pooling": self.pooling,
+            "space_pooling": self.space_pooling,
+        }
 
     def fit(
         self: Estimator,
@@ -199,7 +202,7 @@ class WholeClips(ReadsClips):
         check_patches(frame, fitted.architecture["patch_size"])
         n_clips = None if n_clips is None else int(n_clips)
         with fitted.network() as network:
-            frames = network.frames_of(frame)
+            frames = layer_frames(network, fitted.architecture["patch_size"], frame)
             given = {"h": h, "c": c}
             return make_state(network, fitted, n_clips, given, frame, frames)
 
@@ -262,6 +265,32 @@ class WholeClips(ReadsClips):
         True
         """
         return super().predict_step(X, state, method=method)
+
+    @staticmethod
+    def _read_step(name, fitted, X, state):
+        x, seen = read_frames(name, fitted, X, state)
+        return x, seen, x
+
+    @staticmethod
+    def _check_state(name, state, network, fitted):
+        """A state once it is one of what is fitted, whatever the size of its frames."""
+        kind, frames = fitted.kind, None
+        frame = _frame_of(state)
+        if frame is not None:
+            kind = {**kind, "frame": frame}
+            frames = layer_frames(network, fitted.architecture["patch_size"], frame)
+        return check_state(name, state, network, kind, frames)
+
+    def _check_X(self, fitted, X, state=None):
+        X = super()._check_X(fitted, X, state)
+        if state is not None and (frame := X.frame_shape[:2]) != state.network["frame"]:
+            own = state.network["frame"]
+            raise ValueError(
+                f"initial_state is of frames of {own[0]} x {own[1]} pixels, but X has "
+                f"frames of {frame[0]} x {frame[1]}. Pass a state of frames of this "
+                "size."
+            )
+        return X
 
     # ---- hidden states as features -------------------------------------------------
 
@@ -333,4 +362,26 @@ class WholeClips(ReadsClips):
     @property
     def _n_features_out(self):
         """Columns of `transform`, from which their names are made."""
-        raise NotImplementedError
+        architecture = fitted_of(self).architecture
+        directions = 1 + architecture["bidirectional"]
+        return architecture["hidden_channels"][-1] * directions
+
+
+def _frame_of(state):
+    """Height and width of the frames that a state is of, None where it says none."""
+    frame = isinstance(state, State) and isinstance(state.network, dict)
+    frame = frame and state.network.get("frame")
+    if type(frame) is not tuple or len(frame) != 2:
+        return None
+    return frame if all(type(size) is int and size > 0 for size in frame) else None
+
+
+def layer_frames(network, patch_size, frame):
+    """Height and width of the states of each layer and direction."""
+    frames, n_layers = [], len(network.recurrent_layers)
+    patches = patch_size if isinstance(patch_size, tuple) else (patch_size,)
+    patches += (1,) * (n_layers - len(patches))
+    for layer, p in zip(network.recurrent_layers, patches, strict=True):
+        frame = frame[0] // p, frame[1] // p
+        frames += [frame] * len(layer.directions)
+    return frames
