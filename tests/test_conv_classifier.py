@@ -21,7 +21,7 @@ from sklstm import ConvLSTMClassifier
 # Most fits here make few epochs on purpose; the warning has a test of its own.
 pytestmark = pytest.mark.filterwarnings("ignore:Maximum iterations")
 
-# ---- what it computes --------------------------------------------------------------
+# ---- what it computes ----------------------------------------------------------------
 
 NETWORKS = {
     "one layer": {},
@@ -92,7 +92,7 @@ def test_clips_of_no_frames():
     assert np.isfinite(only.predict_proba([np.empty((0, 5, 6, 2))])).all()
 
 
-# ---- labels and probabilities ----------------------------------------------------------
+# ---- labels and probabilities --------------------------------------------------------
 
 
 LABELS = {
@@ -162,7 +162,7 @@ def test_score_is_accuracy():
     assert model.score(X, Y) == (model.predict(X) == Y).all(axis=1).mean()
 
 
-# ---- it learns -------------------------------------------------------------------------
+# ---- it learns -----------------------------------------------------------------------
 
 
 def moving(directions, seed, size=8, T=4):
@@ -202,7 +202,7 @@ def test_learns_several_labels():
     assert model.fit(X[:90], Y[:90]).score(X[90:], Y[90:]) > 0.75
 
 
-# ---- fits that go on -------------------------------------------------------------------
+# ---- fits that go on -----------------------------------------------------------------
 
 
 def test_partial_fit_is_a_pass_of_fit():

@@ -24,7 +24,7 @@ from sklstm.sequences import SequenceArray
 pytestmark = pytest.mark.filterwarnings("ignore:Maximum iterations")
 
 
-# ---- targets ---------------------------------------------------------------------------
+# ---- targets -------------------------------------------------------------------------
 
 
 def test_is_what_the_equations_say_in_units_of_y():
@@ -104,7 +104,7 @@ def test_wrong_targets():
         model.partial_fit(X, np.ones((16, 2)))
 
 
-# ---- it learns -------------------------------------------------------------------------
+# ---- it learns -----------------------------------------------------------------------
 
 
 def test_learns_how_large_something_is():
@@ -119,7 +119,7 @@ def test_learns_how_large_something_is():
     assert model.fit(X[:90], y[:90]).score(X[90:], y[90:]) > 0.9
 
 
-# ---- hidden states as features -----------------------------------------------------------
+# ---- hidden states as features -------------------------------------------------------
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])
@@ -163,7 +163,7 @@ def test_is_a_step_of_a_pipeline():
     assert above.predict(states).shape == (24,)
 
 
-# ---- fits that go on ---------------------------------------------------------------------
+# ---- fits that go on -----------------------------------------------------------------
 
 
 def test_partial_fit_follows_the_targets():

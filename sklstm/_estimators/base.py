@@ -145,6 +145,9 @@ class RecurrentCore(CallbackSupport, Versioned, BaseEstimator):
             raise ValueError(f"{type(self).__name__} {NO_JOBS}")
         return super().set_params(**params)
 
+    def _check_own_parameters(self):
+        """An error if parameters that other estimators have not are not valid."""
+
     @abstractmethod
     def _reader(self):
         """What reads y, by the parameters."""

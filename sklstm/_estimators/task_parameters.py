@@ -40,10 +40,8 @@ SOME_COLUMNS = Domain(["array-like"], "Sequence[int] | Sequence[str]", "list of 
 SCALINGS = options("mean", "std", "last")
 LEVELS = number(0, 1, "neither")
 LEVELS |= Domain(["array-like"], "Sequence[float]", "list of float")
-TWO_FLOATS = options("float32", "float64")
-TWO_FLOATS = Domain(
-    [*TWO_FLOATS.constraints, type, np.dtype], "DTypeLike", TWO_FLOATS.words
-)
+FLOATS = options("float32", "float64")
+FLOATS = Domain([*FLOATS.constraints, type, np.dtype], "DTypeLike", FLOATS.words)
 WINDOW = integer() | options("auto")
 SHARE = Domain([Interval(Real, 0, 0.5, closed="right")], "float", "float")
 SHARE = options("auto") | SHARE
@@ -445,7 +443,7 @@ class ClipData:
         the least.
         """)
 
-    dtype = Parameter("float32", TWO_FLOATS).means("""
+    dtype = Parameter("float32", FLOATS).means("""
         Precision of the network. Frames are converted to it as they are read.
         """)
 

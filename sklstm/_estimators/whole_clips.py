@@ -10,6 +10,7 @@ from sklearn.utils import check_scalar
 
 from .._network.build import clip_network
 from .._typing import ArrayLike, ClipsLike, Estimator
+from .checks import hidden_sizes
 from .clips import ReadsClips, check_patches
 from .fitted import fitted_of
 from .frame_step import read_frames
@@ -56,6 +57,21 @@ class WholeClips(ReadsClips):
     _not_said = (
         "", "Examples", "See Also", "weights_", "n_features_in_", "feature_names_in_",
     )  # fmt: skip
+
+    def _check_own_parameters(self):
+        sizes, n_layers = self.patch_size, len(hidden_sizes(self))
+        for size in np.atleast_1d(np.asarray(sizes, dtype=object)):
+            if not isinstance(size, Integral) or size < 1:
+                raise ValueError(
+                    "patch_size must be a positive integer or a tuple of them, got "
+                    f"{sizes!r}."
+                )
+        if np.ndim(sizes) and len(sizes) != n_layers:
+            raise ValueError(
+                f"patch_size={sizes!r} has {len(sizes)} number(s), but hidden_channels="
+                f"{self.hidden_channels!r} has {n_layers} layer(s). Pass one for each, "
+                "or an integer for the frames alone."
+            )
 
     def _asked_architecture(self):
         return {
