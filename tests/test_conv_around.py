@@ -104,6 +104,20 @@ def test_forms_of_clips_of_unequal_length(task):
 
 
 @both
+def test_clips_that_share_frames(task):
+    """Windows of one video, of which no frame is copied."""
+    video = equal_length(1, T=14)[0]
+    windows = [video[i : i + T] for i, T in enumerate([3, 5, 2, 4, 5, 1, 3])]
+    copies = [x.copy() for x in windows]
+    y, model = make_target(task, copies), fitted(task, copies)
+    assert_same_bits(small(task).fit(windows, y), model)
+    assert_same_outputs(outputs(model, windows), outputs(model, copies))
+    every, expected = (model.transform(X, "sequence") for X in (windows, copies))
+    assert_array_equal(every.data, expected.data)
+    assert_array_equal(every.offsets, expected.offsets)
+
+
+@both
 def test_one_channel_needs_no_axis(task):
     X = [x[..., 0] for x in clips(10)]
     with_axis = [x[..., np.newaxis] for x in X]

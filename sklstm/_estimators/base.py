@@ -36,7 +36,7 @@ from .going_on import check_same_network
 from .overflow import warn_if_not_finite
 from .progress import with_own_histories
 from .solver import Solver
-from .state import check_state
+from .state import beginning, check_state
 from .streaming import Streaming
 from .tokens import (
     asked_embedding,
@@ -282,7 +282,7 @@ class RecurrentCore(CallbackSupport, Versioned, BaseEstimator):
         reader = self._reader()
         given = self._read(X, y, sample_weight, groups, reset=before is None)
         if not incremental:
-            self._warn_of(given.X)
+            self._warn_of_layout(given.X)
         if before is None:
             if self._embedding_dim is None:
                 hint(given.X, type(self).__name__)
@@ -340,8 +340,8 @@ class RecurrentCore(CallbackSupport, Versioned, BaseEstimator):
             groups = check_groups(groups, len(y))
         return Samples(X, y, sample_weight, groups).of_some_weight()
 
-    def _warn_of(self, X):
-        """Warn of valid X of a whole fit that looks like something else."""
+    def _warn_of_layout(self, X):
+        """Warn if valid X may have its axes in another order."""
         warn_of_one_step(X, type(self).__name__)
 
     def _pair(self, table, X, y, sample_weight):
@@ -566,6 +566,8 @@ def check_recurrent(estimator, wanted, shown=repr):
 
 
 def _raw_outputs(network, X, state):
-    begin = () if state is None else (state.layers, state.pooled)
-    raw = network.predict(*X._as_rows(), *begin)
+    begin = beginning(state)
+    if state is not None:
+        begin["pooled"] = state.pooled
+    raw = network.predict(*X._as_rows(), **begin)
     return raw.astype(np.float64)

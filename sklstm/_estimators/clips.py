@@ -101,8 +101,8 @@ class ReadsClips:
             groups = check_groups(groups, len(y))
         return Samples(X, y, sample_weight, groups).of_some_weight()
 
-    def _warn_of(self, X):
-        warn_of_channels_first(X, type(self).__name__)
+    def _warn_of_layout(self, X):
+        warn_of_channels_first(X.frame_shape, type(self).__name__)
 
     def _valid_X(self, fitted, X):
         return self._check_clips(X, fitted=fitted)
@@ -189,9 +189,9 @@ def check_channels(name, features, X):
     raise ValueError(message)
 
 
-def warn_of_channels_first(X, name):
+def warn_of_channels_first(frame_shape, name):
     """Warn if frames look as those of PyTorch do: a few rows of many channels."""
-    height, width, channels = X.frame_shape
+    height, width, channels = frame_shape
     if height <= 4 and width == channels > 4:
         warn(
             f"The frames of X have height {height}, width {width} and {channels} "

@@ -8,9 +8,15 @@ from .._typing import ArrayLike, ClipsLike, Estimator
 from .checks import with_minibatches
 from .classifier import RecurrentClassifier
 from .declaration import declared
-from .parameters import Data, LSTMCell, Optimizer, Stopping, but
+from .parameters import Data, Optimizer, Stopping, but
 from .state import State
-from .task_parameters import Classification, ClipData, Convolutional, WholeClip
+from .task_parameters import (
+    Classification,
+    ClipReading,
+    Convolutional,
+    OfClips,
+    WholeClip,
+)
 from .whole_clips import WholeClips
 
 
@@ -214,8 +220,8 @@ class ClipClassifier(WholeClips, RecurrentClassifier):
 
 
 @declared(
-    Convolutional, WholeClip, LSTMCell, but(Optimizer, "tbptt"), Stopping, Data,
-    ClipData, Classification,
+    Convolutional, WholeClip, but(Optimizer, "tbptt"), Stopping, Data, OfClips,
+    ClipReading, Classification,
 )  # fmt: skip
 class ConvLSTMClassifier(ClipClassifier):
     """Classifier of clips of frames with a convolutional LSTM network [Shi2015]_.

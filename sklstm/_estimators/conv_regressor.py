@@ -7,10 +7,10 @@ import numpy as np
 from .._typing import ArrayLike, ClipsLike, Estimator
 from .checks import with_minibatches
 from .declaration import declared
-from .parameters import Data, LSTMCell, Optimizer, Stopping, but
+from .parameters import Data, Optimizer, Stopping, but
 from .regressor import RecurrentRegressor
 from .state import State
-from .task_parameters import ClipData, Convolutional, Regression, WholeClip
+from .task_parameters import ClipReading, Convolutional, OfClips, Regression, WholeClip
 from .whole_clips import WholeClips
 
 
@@ -145,8 +145,8 @@ class ClipRegressor(WholeClips, RecurrentRegressor):
 
 
 @declared(
-    Convolutional, WholeClip, LSTMCell, Regression, but(Optimizer, "tbptt"), Stopping,
-    Data, ClipData,
+    Convolutional, WholeClip, Regression, but(Optimizer, "tbptt"), Stopping, Data,
+    OfClips, ClipReading,
 )  # fmt: skip
 class ConvLSTMRegressor(ClipRegressor):
     """Regressor on clips of frames with a convolutional LSTM network [Shi2015]_.

@@ -136,8 +136,9 @@ def batch_size_of(estimator, samples, network, n_samples):
         lengths = np.minimum(lengths, estimator.tbptt)
     longest = np.partition(lengths, -batch_size)[-batch_size:]
     needed = network.training_bytes(
-        batch_size, int(longest.sum()), LBFGS_VECTORS if full else 0
-    )
+        batch_size, int(longest.sum()), LBFGS_VECTORS if full else 0,
+        frame=samples.data.shape[1:-1],
+    )  # fmt: skip
     available, limit = needed, None
     if needed > WITHOUT_A_LOOK:
         available, limit = available_memory() or (needed, None)

@@ -69,6 +69,17 @@ class State(NamedTuple):
 
 State.__module__ = "sklstm"  # the place that pickles name
 
+
+def beginning(state):
+    """Where a network begins, as its methods take it; nothing of no state."""
+    if state is None:
+        return {}
+    begin = {"states": state.layers}
+    if "frame" in state.network:  # the network itself fills missing pixels
+        begin["seen"] = state.seen
+    return begin
+
+
 # ---- made ----------------------------------------------------------------------------
 
 

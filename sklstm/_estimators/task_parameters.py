@@ -5,8 +5,6 @@ They are declared as those of `parameters.py`, which all estimators share.
 
 from numbers import Integral, Real
 
-import numpy as np
-
 from .._sklearn.private import Interval, StrOptions
 from .._targets import numbers
 from .parameters import (
@@ -40,8 +38,6 @@ SOME_COLUMNS = Domain(["array-like"], "Sequence[int] | Sequence[str]", "list of 
 SCALINGS = options("mean", "std", "last")
 LEVELS = number(0, 1, "neither")
 LEVELS |= Domain(["array-like"], "Sequence[float]", "list of float")
-FLOATS = options("float32", "float64")
-FLOATS = Domain([*FLOATS.constraints, type, np.dtype], "DTypeLike", FLOATS.words)
 WINDOW = integer() | options("auto")
 SHARE = Domain([Interval(Real, 0, 0.5, closed="right")], "float", "float")
 SHARE = options("auto") | SHARE
@@ -363,35 +359,15 @@ class Anomalies:
         """)
 
 
-class Convolutional:
-    """What networks of frames are made of."""
-
-    hidden_channels = Parameter((32,), integer() | SIZES).means("""
-        Channels of the hidden states of each layer, which are images. Several layers
-        are stacked: each reads the hidden states of the one below.
-        """)
-
-    kernel_size = Parameter(3, integer()).means("""
-        Height and width of the kernels, by which a pixel reads those around it, in the
-        frame and in the hidden states before. What moves further in a frame than half
-        of it is not seen as one thing; several layers, or patches, see further.
-        """)
-
-    patch_size = Parameter(1, integer()).means("""
-        Pixels on a side of the patches that frames are cut into: those of a patch are
-        channels of one pixel then, which is less work and sees further. It has to
-        divide height and width.
-        """)
-
-    dropout = Parameter(0.0, number(0, 1)).means("""
-        Share of what each layer hands on that is set to zero in training
-        [Srivastava2014]_, at random for every frame and pixel. The rest is divided by
-        ``1 - dropout``; predictions drop nothing.
-        """)
-
-
 class WholeClip:
     """What a network has besides that gives one answer for a clip."""
+
+    hidden_channels = Parameter((32,), integer() | SIZES).means("""
+        Channels of the hidden states of each layer, which are images of the height and
+        the width of the frames, or of their patches (see `patch_size`), with
+        ``bidirectional=True`` of each direction. Several layers are stacked: each reads
+        the hidden states of the one below.
+        """)
 
     bidirectional = Parameter(False, FLAG).means("""
         Whether each layer reads the clips in both directions [Schuster1997]_,
@@ -429,22 +405,14 @@ class WholeClip:
         """)
 
 
-class ClipData:
-    """How clips are read."""
-
-    batch_size = Parameter("auto", integer() | options("auto")).means("""
-        Clips in a minibatch, at the most all of them. "auto" is 8.
-        """)
+class ClipReading:
+    """How clips are read that have one answer each."""
 
     max_iter = Parameter("auto", integer() | options("auto")).means("""
         Epochs at the most, with "cosine" all that there are: passes over the clips.
         With "lbfgs" iterations, each of one or more passes. "auto" is 100, but with
         "cosine" fewer for more than 200 clips: as many as make 2500 updates, and 10 at
         the least.
-        """)
-
-    dtype = Parameter("float32", FLOATS).means("""
-        Precision of the network. Frames are converted to it as they are read.
         """)
 
     missing = Parameter("error", options("error", "ffill")).means("""

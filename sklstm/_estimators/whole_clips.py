@@ -218,7 +218,7 @@ class WholeClips(ReadsClips):
         check_patches(frame, fitted.architecture["patch_size"])
         n_clips = None if n_clips is None else int(n_clips)
         with fitted.network() as network:
-            frames = layer_frames(network, fitted.architecture["patch_size"], frame)
+            frames = network.frame_sizes(*frame)
             given = {"h": h, "c": c}
             return make_state(network, fitted, n_clips, given, frame, frames)
 
@@ -294,7 +294,7 @@ class WholeClips(ReadsClips):
         frame = _frame_of(state)
         if frame is not None:
             kind = {**kind, "frame": frame}
-            frames = layer_frames(network, fitted.architecture["patch_size"], frame)
+            frames = network.frame_sizes(*frame)
         return check_state(name, state, network, kind, frames)
 
     def _check_X(self, fitted, X, state=None):
@@ -390,14 +390,3 @@ def _frame_of(state):
     if type(frame) is not tuple or len(frame) != 2:
         return None
     return frame if all(type(size) is int and size > 0 for size in frame) else None
-
-
-def layer_frames(network, patch_size, frame):
-    """Height and width of the states of each layer and direction."""
-    frames, n_layers = [], len(network.recurrent_layers)
-    patches = patch_size if isinstance(patch_size, tuple) else (patch_size,)
-    patches += (1,) * (n_layers - len(patches))
-    for layer, p in zip(network.recurrent_layers, patches, strict=True):
-        frame = frame[0] // p, frame[1] // p
-        frames += [frame] * len(layer.directions)
-    return frames
