@@ -56,7 +56,7 @@ def test_check_estimator_has_no_clips(Estimator):
         check_sequence_estimator(Estimator())
 
 
-# ---- our own contract, of clips that are made of sequences -----------------------------
+# ---- our own contract, of clips that are made of sequences ---------------------------
 
 
 class OfFrames(BaseEstimator):
