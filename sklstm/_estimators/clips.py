@@ -125,6 +125,9 @@ class ReadsClips:
         check_patches(X.frame_shape, patches)
         return X
 
+    def _warn_of_layout(self, X):
+        warn_of_channels_first(X.data.shape[1:], type(self).__name__)
+
     def _untrained(self, target, samples=None, rows=None):
         X = samples.X
         units = units_of_channels(X, samples.weight)
@@ -154,7 +157,7 @@ def as_patches(patch_size):
     return (first, *others) if any(size > 1 for size in others) else first
 
 
-def check_patches(frame_shape, patch_size):
+def check_patches(frame_shape, patch_size, what="X has"):
     """Say when frames of this height and width cannot be cut into patches."""
     side = prod(np.atleast_1d(patch_size).tolist())
     for name, size in zip(("height", "width"), frame_shape):
@@ -163,7 +166,7 @@ def check_patches(frame_shape, patch_size):
             crop = f"crop it to {below}, " if below else ""
             by = f" ({side} pixels on a side)" if np.ndim(patch_size) else ""
             raise ValueError(
-                f"X has frames of height {frame_shape[0]} and width {frame_shape[1]}, "
+                f"{what} frames of height {frame_shape[0]} and width {frame_shape[1]}, "
                 f"which patch_size={patch_size!r}{by} cannot cut into whole patches: "
                 f"the {name}, {size}, is no multiple of {side}. Pad it to {above}, "
                 f"{crop}or use a patch_size that divides it."
@@ -220,14 +223,14 @@ def check_unit_interval(X, why):
 # ---- units ---------------------------------------------------------------------------
 
 
-def units_of_channels(X, sample_weight=None):
+def units_of_channels(X, sample_weight=None, totals=None):
     """Centre and scale of each channel, mean and standard deviation of the pixels that
     are there, 0 and 1 of a channel without any; a constant has scale 1.
 
     As `observed_mean`: a clip of weight 3 and the clip given three times come to the
     same bits.
     """
-    counts, sums = totals_of_rows(X)
+    counts, sums = totals_of_rows(X) if totals is None else totals
     number = _over_clips(X, counts, sample_weight)
     some = np.maximum(number, np.finfo(float).tiny)
     centre = _over_clips(X, sums, sample_weight) / some

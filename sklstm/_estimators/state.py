@@ -223,28 +223,28 @@ def check_state(name, state, network, kind, frames=None):
             f"{type(state).__name__}. predict_step returns two values: the prediction "
             "and the next state. initial_state takes arrays as h and c."
         )
-    if not _same(state.network, kind):
-        _raise_other_network(name, state.network, kind)
+    if not same_kind(state.network, kind):
+        raise_other_network(name, state.network, kind)
     if frames is None and _looks_sound(state, network, kind):
         return state
     return _conformed(name, state, network, kind, frames)
 
 
-def _same(found, kind):
+def same_kind(found, kind):
     try:
         return bool(found == kind)
     except (TypeError, ValueError):  # arrays, which compare element by element
         return False
 
 
-def _raise_other_network(name, found, kind):
+def raise_other_network(name, found, kind):
     if not isinstance(found, dict) or found.keys() != kind.keys():
         keys = sorted(map(str, found)) if isinstance(found, dict) else found
         raise ValueError(
             f"{name}.network must be a dict of {', '.join(kind)}, got {keys!r}: it was "
             "changed. Begin with initial_state()."
         )
-    changed = [key for key in kind if not _same(found[key], kind[key])]
+    changed = [key for key in kind if not same_kind(found[key], kind[key])]
     other, own = (
         ", ".join(f"{key}={values[key]!r}" for key in changed)
         for values in (found, kind)
@@ -313,42 +313,42 @@ def _conformed(name, state, network, kind, frames):
     """The state part by part, in this network's widths; errors name the part."""
     recurrents, dtype = network.recurrents, network.dtype
     wanted = f"{len(recurrents)} layer(s), each direction counted"
-    layers = _tuple(f"{name}.layers", state.layers, len(recurrents), wanted)
+    layers = parts_of(f"{name}.layers", state.layers, len(recurrents), wanted)
     n, conformed = None, []
     for k, (layer, parts) in enumerate(zip(recurrents, layers)):
         where, has_c = f"{name}.layers[{k}]", layer.cell.has_c
         wanted = "the hidden and the cell state" if has_c else "the hidden state"
-        parts = _tuple(where, parts, 1 + has_c, wanted)
+        parts = parts_of(where, parts, 1 + has_c, wanted)
         whole = []
         for j, part in enumerate(parts):
             what = f"{where}[{j}], {('the hidden', 'the cell')[j]} state"
             n_pixels = _n_pixels(frames, k)
             part = _array(what, part, n, layer.n_units, dtype, n_pixels=n_pixels)
-            _check_finite(what, part)
+            check_finite(what, part)
             n = len(part)
             whole.append(_of_width(part, layer.width, n_pixels))
         conformed.append(tuple(whole))
     seen = state.seen
     if kind["missing"] == "error":
-        _check_none(f"{name}.seen", seen, "with missing='error' nothing is filled")
+        check_none(f"{name}.seen", seen, "with missing='error' nothing is filled")
     else:
         what = f"{name}.seen, the values seen last"
         if frames is None:
             seen = _array(what, seen, n, kind["n_features"], dtype, lanes=(1,))
-            _check_finite(what, seen)
+            check_finite(what, seen)
             seen = np.require(seen, requirements=LAYOUT)
         else:
             _check_seen_pixels(what, seen, (n, *kind["frame"], kind["n_features"]))
     pooled = state.pooled
     if network.pooling is None:
-        _check_none(f"{name}.pooled", pooled, "with pooling='last' nothing is summed")
+        check_none(f"{name}.pooled", pooled, "with pooling='last' nothing is summed")
     else:
         pooled = _conformed_pooling(f"{name}.pooled", pooled, n, network.pooling)
     return State(tuple(conformed), pooled, seen, state.network)
 
 
 def _conformed_pooling(name, pooled, n, pooling):
-    sums, norms = _tuple(name, pooled, 2, "the sums and their norms")
+    sums, norms = parts_of(name, pooled, 2, "the sums and their norms")
     sums = _array(f"{name}[0], the sums", sums, n, pooling.n_inputs, pooling.dtype)
     norms = _array(f"{name}[1], the norms", norms, n, 3, pooling.dtype, lanes=(1,))
     steps, largest, total = norms.T
@@ -373,7 +373,7 @@ def _conformed_pooling(name, pooled, n, pooling):
     return _of_width(sums, pooling.width), np.require(norms, requirements=LAYOUT)
 
 
-def _tuple(name, value, length, wanted):
+def parts_of(name, value, length, wanted):
     if not isinstance(value, (tuple, list)):
         raise TypeError(
             f"{name} must be a tuple of {wanted}, got {type(value).__name__}."
@@ -414,7 +414,7 @@ def _array(name, value, n, n_units, dtype, lanes=LANES, n_pixels=1):
     return value
 
 
-def _check_finite(name, part):
+def check_finite(name, part):
     if not np.isfinite(part).all():
         row, column = np.argwhere(~np.isfinite(part))[0]
         raise ValueError(
@@ -424,7 +424,7 @@ def _check_finite(name, part):
         )
 
 
-def _check_none(name, part, why):
+def check_none(name, part, why):
     if part is not None:
         raise ValueError(f"{name} must be None, since {why}.")
 

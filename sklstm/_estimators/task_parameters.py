@@ -5,8 +5,10 @@ They are declared as those of `parameters.py`, which all estimators share.
 
 from numbers import Integral, Real
 
+import numpy as np
+
 from .._sklearn.private import Interval, StrOptions
-from .._targets import numbers
+from .._targets import frames, numbers
 from .parameters import (
     FLAG,
     NONE,
@@ -33,6 +35,11 @@ CONSTRAINTS = options("auto")
 CONSTRAINTS |= Domain(["array-like", set], "Sequence[tuple]", "list of pairs") | NONE
 ANYTHING = Domain([object], "Any", "object")
 LOSSES = options(*numbers.LOSSES)
+FRAME_LOSSES = options(*frames.LOSSES)
+FRAME_DTYPES = options("float32", "float64")
+FRAME_DTYPES = Domain(
+    [*FRAME_DTYPES.constraints, type, np.dtype], "DTypeLike", FRAME_DTYPES.words
+)
 COLUMN = Domain([Integral, str], "int | str", "int or str")
 SOME_COLUMNS = Domain(["array-like"], "Sequence[int] | Sequence[str]", "list of these")
 SCALINGS = options("mean", "std", "last")
@@ -275,6 +282,114 @@ class Forecast:
         The part of each series, its last steps, that is held out with `early_stopping`,
         and at least a horizon; of a series that is too short nothing is. With `X_val`
         passed to :meth:`fit` it is the last horizon of those.
+        """)
+
+
+class Convolutional:
+    """What the network is made of, where its states are images."""
+
+    hidden_channels = Parameter((32, 32), integer() | SIZES).means("""
+        Channels of the states of each layer: images of the height and the width of the
+        frames, or of their patches (see `patch_size`). Several layers are stacked: each
+        reads the hidden states of the one below.
+        """)
+
+    kernel_size = Parameter(3, integer()).means("""
+        Pixels on a side of the square around a pixel that a convolution reads, of the
+        frame or of the layer below and of the states before; outside of a frame there
+        are zeros. It bounds how far things can move from a frame to the next: 3 is a
+        pixel, or a patch, 5 is two. Stacked layers see further.
+        """)
+
+    patch_size = Parameter(1, integer()).means("""
+        Pixels on a side of the patches that frames are cut into [Shi2015]_: the p x p
+        pixels of a patch are one pixel of p * p times as many channels. States are then
+        so much smaller, and a layer takes about ``1 / p**2`` of the time and of the
+        memory. Height and width have to be multiples of it.
+        """)
+
+    dropout = Parameter(0.0, number(0, 1)).means("""
+        Share of what each layer hands on to the next, or to the head, that is set to
+        zero in training [Srivastava2014]_: at random for every frame and pixel. The
+        rest is divided by ``1 - dropout``; predictions drop nothing.
+        """)
+
+    forget_bias = Parameter(1.0, number(closed="neither") | options("chrono")).means("""
+        Where the bias of the forget gate starts [Gers2000]_, [Jozefowicz2015]_.
+        "chrono" spreads the channels over memories of 1 to as many frames as the
+        longest training clip has [Tallec2018]_.
+        """)
+
+    peephole = Parameter(False, FLAG).means("""
+        Whether the gates also see the cell state: input and forget gate the one before,
+        the output gate the new one [Gers2000b]_. Each channel has its weights, the same
+        ones at every pixel, so that frames may be of any size; [Shi2015]_ has others at
+        each pixel.
+        """)
+
+
+class OfClips:
+    """What is said otherwise of those that read clips."""
+
+    batch_size = Parameter("auto", integer() | options("auto")).means("""
+        Clips in a minibatch, or windows of clips, at the most all of them. "auto" is 8.
+        """)
+
+    dtype = Parameter("float32", FRAME_DTYPES).means("""
+        Precision of the network. Of X a minibatch is converted to it, and no more.
+        """)
+
+
+class FrameForecast:
+    """What a forecaster of frames has besides."""
+
+    horizon = Parameter(10, integer()).means("""
+        How many frames ahead: those behind the end of a clip, or of a context.
+        """)
+
+    loss = Parameter("squared_error", FRAME_LOSSES).means("""
+        What is minimised, as the mean over the pixels and channels of the horizon that
+        have a number, and over the windows:
+
+        - "squared_error": half the squared difference, in units of the channel (see
+          Notes); forecasts are means;
+        - "absolute_error": the absolute difference, in these units; forecasts are
+          medians, which are sharper than means, and dry where rain is less likely than
+          none;
+        - "binary_cross_entropy": for frames from 0 to 1, of which forecasts are
+          probabilities [Shi2015]_. Frames of other values are refused.
+        """)
+
+    context_length = Parameter(None, integer() | NONE).means("""
+        Frames of a clip, the last ones, that a forecast is made of; None for all of
+        them. The time and the memory of a minibatch grow with it: for clips of hundreds
+        of frames set it to some horizons.
+        """)
+
+    windows_per_epoch = Parameter("auto", integer() | options("auto") | NONE).means("""
+        Windows of an epoch, drawn anew for each: from every clip about as many, spread
+        over its time. "auto" is 512, but at least one of each clip. None is all of
+        them, and so is a number that there are not. A window is a context that ends at
+        any frame of a clip, and the horizon behind it.
+        """)
+
+    max_iter = Parameter("auto", integer() | options("auto")).means("""
+        Epochs at the most, with "cosine" all that there are. With "lbfgs" iterations.
+        "auto" is 100, but with "cosine" fewer: as many as make 2500 updates, or as see
+        each frame of the clips 20 times in a horizon, and 10 at the least.
+        """)
+
+    early_stopping = Parameter(False, FLAG).means("""
+        Whether to hold the last part of each clip out, to stop when neither the score
+        on it (see `validation_scores_`) nor the loss improves, and to keep the weights
+        that scored best. Where no clip is long enough for that, whole clips are held
+        out. Not for "lbfgs".
+        """)
+
+    validation_fraction = Parameter(0.1, number(0, 1, closed="neither")).means("""
+        The part of each clip, its last frames, that is held out with `early_stopping`,
+        and at least a horizon; where no clip has a window before that, the part of the
+        clips. With `X_val` passed to :meth:`fit` it is the last horizon of those.
         """)
 
 

@@ -216,19 +216,24 @@ def _array_or_items(X):
     return list(X) if X.ndim == 1 and X.dtype == object else X
 
 
-def _item_as_array(i, item):
-    what = f"Clip {i}"
+def read_array(item, what, axes):
+    """An array-like as an array of real numbers, of any shape."""
     if not isinstance(item, np.ndarray) or isinstance(item, np.ma.MaskedArray):
-        refuse_types(item, what, f"an array of shape {ITEM_AXES}")
-        refuse_foreign(item, what, ITEM_AXES)
+        refuse_types(item, what, f"an array of shape {axes}")
+        refuse_foreign(item, what, axes)
         try:
             item = np.asarray(item)
         except (TypeError, ValueError) as error:
             raise ValueError(
-                f"{what} cannot be read as an array of shape {ITEM_AXES}: {error} All "
+                f"{what} cannot be read as an array of shape {axes}: {error} All "
                 "frames need the same height, width and channels."
             ) from error
-    item = _real(item, what)
+    return _real(item, what)
+
+
+def _item_as_array(i, item):
+    what = f"Clip {i}"
+    item = read_array(item, what, ITEM_AXES)
     if item.ndim in (3, 4) or item.shape == (0,):
         return item
     hint = ""
