@@ -56,6 +56,7 @@ def check_parameters(
             f"dtype must be {', '.join(others)} or {last}, got {estimator.dtype!r}."
         )
     check_tokens(estimator)
+    estimator._check_own_parameters()
     if incremental and estimator.early_stopping:
         raise ValueError(
             "partial_fit does not support early_stopping=True: it has no data to "

@@ -84,8 +84,8 @@ class ReadsClips:
         }
 
     def _auto_batch_size(self, n_samples):
-        # a clip takes the memory of many sequences
-        return min(super()._auto_batch_size(n_samples), 8)
+        # a clip has as many outputs as many sequences: few tell as much
+        return n_samples if n_samples <= 32 else 8
 
     # ---- X -------------------------------------------------------------------------
 
@@ -148,9 +148,10 @@ class ReadsClips:
 
 
 def as_patches(patch_size):
-    """`patch_size` as an architecture has it: an int, or one for each layer."""
-    sizes = np.asarray(patch_size)
-    return tuple(sizes.tolist()) if sizes.ndim else int(sizes)
+    """`patch_size` as an architecture has it: an int of the frames alone, or one for
+    each layer."""
+    first, *others = np.atleast_1d(patch_size).tolist()
+    return (first, *others) if any(size > 1 for size in others) else first
 
 
 def check_patches(frame_shape, patch_size, what="X has"):

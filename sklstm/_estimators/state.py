@@ -27,13 +27,13 @@ class State(NamedTuple):
     layers : tuple of tuple of ndarray of shape (n, width)
         Hidden state, and cell state where there is one, of each layer and, of two,
         each direction, in PyTorch's order. The width is that of the kernels: the units
-        and padding.
+        and padding; of clips of frames those of all pixels, one after the other.
 
     pooled : tuple of ndarray or None
         Running sums of the pooling, where there is one.
 
-    seen : ndarray of shape (n, n_features) or None
-        Last value seen of each feature, where missing values are filled.
+    seen : ndarray of shape (n, n_features) or (n, height, width, n_channels), or None
+        Last value seen of each feature or pixel, where missing values are filled.
 
     network : dict
         What kind of network it is a state of: no other one can go on from it.
@@ -63,6 +63,17 @@ class State(NamedTuple):
 
 
 State.__module__ = "sklstm"  # the place that pickles name
+
+
+def beginning(state):
+    """Where a network begins, as its methods take it; nothing of no state."""
+    if state is None:
+        return {}
+    begin = {"states": state.layers}
+    if "height" in state.network:  # a network of clips fills missing pixels itself
+        begin["seen"] = state.seen
+    return begin
+
 
 # ---- made ----------------------------------------------------------------------------
 
@@ -289,11 +300,11 @@ def _conformed(name, state, network, kind):
     if network.pooling is None:
         check_none(f"{name}.pooled", pooled, "with pooling='last' nothing is summed")
     else:
-        pooled = _conformed_pooling(f"{name}.pooled", pooled, n, network.pooling)
+        pooled = conformed_pooling(f"{name}.pooled", pooled, n, network.pooling)
     return State(tuple(conformed), pooled, seen, state.network)
 
 
-def _conformed_pooling(name, pooled, n, pooling):
+def conformed_pooling(name, pooled, n, pooling):
     sums, norms = parts_of(name, pooled, 2, "the sums and their norms")
     sums = _array(f"{name}[0], the sums", sums, n, pooling.n_inputs, pooling.dtype)
     norms = _array(f"{name}[1], the norms", norms, n, 3, pooling.dtype, lanes=(1,))

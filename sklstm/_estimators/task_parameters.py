@@ -332,7 +332,8 @@ class OfClips:
     """What is said otherwise of those that read clips."""
 
     batch_size = Parameter("auto", integer() | options("auto")).means("""
-        Clips in a minibatch, or windows of clips, at the most all of them. "auto" is 8.
+        Clips in a minibatch, or windows of clips, at the most all of them. "auto" is 8,
+        but up to 32 are not divided; fewer, where these need more than a gigabyte.
         """)
 
     dtype = Parameter("float32", FRAME_DTYPES).means("""
@@ -471,6 +472,72 @@ class Anomalies:
         the thresholds come from, and the score of `early_stopping`. These are whole
         sequences (with `groups` whole groups) where that makes two at the least, and
         else the ends of all sequences. `X_val` takes its place.
+        """)
+
+
+class WholeClip:
+    """What a network has besides that gives one answer for a clip."""
+
+    hidden_channels = Parameter((32,), integer() | SIZES).means("""
+        Channels of the hidden states of each layer, which are images of the height and
+        the width of the frames, or of their patches (see `patch_size`), with
+        ``bidirectional=True`` of each direction. Several layers are stacked: each reads
+        the hidden states of the one below.
+        """)
+
+    bidirectional = Parameter(False, FLAG).means("""
+        Whether each layer reads the clips in both directions [Schuster1997]_,
+        [Graves2005]_: two networks of H channels, one of which begins at each clip's
+        own end. The layer above, or the head, gets both side by side: 2 H channels.
+        """)
+
+    patch_size = Parameter(1, integer() | SIZES).means("""
+        Pixels on a side of the patches that frames are cut into: those of a patch are
+        channels of one pixel then, which is less work and sees further. A tuple has one
+        for each layer, which says how the hidden states of the layer below are cut: (1,
+        2, 2) halves height and width twice. Their product has to divide both.
+        """)
+
+    pooling = Parameter("last", options("last", "mean", "max", "attention")).means("""
+        What the head reads of the uppermost layer, after `space_pooling`:
+
+        - "last": the hidden state after the last frame, of each direction its own;
+        - "mean", "max": the mean or maximum of each channel over the frames of the
+          clip;
+        - "attention": the mean of the hidden states h_t with weights
+          ``softmax(w @ tanh(h_t))`` over the frames, with w learnt [Zhou2016]_.
+        """)
+
+    space_pooling = Parameter("mean", options("mean", "max")).means("""
+        What is made of the pixels of a channel of the uppermost layer: their mean, how
+        much there is of something, or their maximum, whether it is anywhere.
+        """)
+
+    dropout = Parameter(0.0, number(0, 1)).means("""
+        Share of what each layer hands on that is set to zero in training
+        [Srivastava2014]_: at random for every frame and pixel to the layer above, after
+        `pooling` to the head. The rest is divided by ``1 - dropout``; predictions drop
+        nothing.
+        """)
+
+
+class ClipReading:
+    """How clips are read that have one answer each."""
+
+    max_iter = Parameter("auto", integer() | options("auto")).means("""
+        Epochs at the most, with "cosine" all that there are: passes over the clips.
+        With "lbfgs" iterations, each of one or more passes. "auto" is 100, but with
+        "cosine" fewer for more than 200 clips: as many as make 2500 updates, and 10 at
+        the least.
+        """)
+
+    missing = Parameter("error", options("error", "ffill")).means("""
+        What to do about missing pixels, which are the NaN in X:
+
+        - "error": refuse them;
+        - "ffill": take what the pixel had last before in the clip. Before the first,
+          take the mean of the channel over all pixels of the fit; fits that continue
+          keep the mean of the first.
         """)
 
 

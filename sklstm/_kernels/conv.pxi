@@ -126,7 +126,7 @@ cdef real* planes(
     if a is None:
         return NULL
     check_planes(name, view, frame, n, depth)
-    return &view[0] + lead_size(frame, depth)
+    return &view[0] + lead_size(frame, depth) if view.shape[0] else NULL
 
 
 cdef const real* read_planes(
@@ -136,14 +136,14 @@ cdef const real* read_planes(
     if a is None:
         return NULL
     check_planes(name, view, frame, n, depth)
-    return &view[0] + lead_size(frame, depth)
+    return &view[0] + lead_size(frame, depth) if view.shape[0] else NULL
 
 
 cdef int check_planes(
     name, const real[::1] a, const Frame* frame, Py_ssize_t n, Py_ssize_t depth
 ) except -1:
     cdef Py_ssize_t size = lead_size(frame, depth) + n * plane_size(frame, depth)
-    if a.shape[0] != size or not size:
+    if a.shape[0] != size:
         raise ValueError(
             f"{name} has {a.shape[0]} elements, {n} planes of depth {depth} have {size}."
         )
@@ -454,6 +454,8 @@ cdef const real* conv_input(
     if n < 0:
         n = 0
     check_planes("x", x, frame, n, depth)
+    if not x.shape[0]:
+        return NULL
     if rows.shape[0] < N:
         raise ValueError(f"There are {rows.shape[0]} rows of x for {N} row-steps.")
     for i in range(N):

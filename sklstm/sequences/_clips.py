@@ -381,7 +381,7 @@ def _check_numbers(X, dtype, allow_nan, estimator):
         value = float(frames[(k, *at)])
         if infinite:
             what = f"infinity or a value too large for dtype('{dtype}')"
-            if LARGEST < abs(value) <= np.finfo(dtype).max:
+            if LARGEST < abs(value) <= float(np.finfo(dtype).max):
                 what = "a value too large to be squared"
             raise ValueError(
                 f"Input X contains {what}: {value:g} at {where}. Remove or clip such "
