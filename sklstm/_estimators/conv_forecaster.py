@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from math import prod
 
 import numpy as np
-from sklearn.utils import gen_batches
 
 from .._network.build import frame_forecaster_network
 from .._sklearn.warn import warn
@@ -58,9 +57,8 @@ class FittedFrames(FittedClips):
 
     def parts(self, n, frame_shape):
         """Slices of windows whose forecasts are looked at together."""
-        return gen_batches(
-            n, max(1, AT_ONCE // (self.target.horizon * prod(frame_shape)))
-        )
+        some = max(1, AT_ONCE // (self.target.horizon * prod(frame_shape)))
+        return (slice(begin, begin + some) for begin in range(0, n, some))
 
 
 class ClipForecaster(ReadsClips, DrawnWindows, RecurrentCore):
