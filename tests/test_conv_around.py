@@ -290,11 +290,13 @@ def test_what_is_wrong_with_a_state(task):
     with pytest.raises(ValueError, match="bidirectional=False"):
         both_ways = fitted(task, bidirectional=True)
         both_ways.predict_step(X[:, 0], both_ways.initial_state(2))
-    with pytest.raises(ValueError, match="clip 1, pixel"):
+    with pytest.raises(ValueError, match="clip 1, frame 0, pixel"):
         bad = X[:, 0].copy()
         bad[1, 2, 3, 0] = np.inf
         model.predict_step(bad, state)
-    with pytest.raises(ValueError, match="NaN.*clip 1, pixel.*missing='ffill'"):
+    with pytest.raises(
+        ValueError, match="NaN.*clip 1, frame 0, pixel.*missing='ffill'"
+    ):
         bad[1, 2, 3, 0] = np.nan
         model.predict_step(bad, state)
     with pytest.raises(ValueError, match="method='probability' is none of"):
