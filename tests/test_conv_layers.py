@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conv_cases import (
+from conv_network_cases import (
     LENGTHS,
     as_read,
     every_cell,

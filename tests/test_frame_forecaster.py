@@ -3,7 +3,7 @@ forecast depends on its clip alone."""
 
 import numpy as np
 import pytest
-from conv_cases import (
+from conv_network_cases import (
     LENGTHS,
     ForecastProblem,
     every_cell,

@@ -3,7 +3,7 @@ answer depends on the clip alone."""
 
 import numpy as np
 import pytest
-from conv_cases import (
+from conv_network_cases import (
     LENGTHS,
     ClipProblem,
     every_cell,
