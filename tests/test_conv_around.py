@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from callback_cases import Listener, since_1_9
+from callback_cases import Listener, ScoringMonitor, scores_of, since_1_9
 from conv_cases import (
     METHODS,
     TASKS,
@@ -135,9 +135,29 @@ def test_one_channel_needs_no_axis(task):
 def test_types_of_numbers(task, dtype):
     X = np.random.default_rng(0).integers(0, 2, (10, 3, 4, 5, 2)).astype(dtype)
     y, as_floats = make_target(task, X.astype(float)), X.astype(np.float64)
-    model = small(task).fit(X, y)
-    assert_same_bits(model, small(task).fit(as_floats, y))
-    assert_same_outputs(outputs(model, X), outputs(model, as_floats))
+    for options in ({}, {"batch_size": 100}):
+        model = small(task, **options).fit(X, y)
+        assert_same_bits(model, small(task, **options).fit(as_floats, y))
+        assert_same_outputs(outputs(model, X), outputs(model, as_floats))
+
+
+@both
+def test_what_is_set_aside_is_known_in_any_type(task):
+    """A fit that goes on validates on what the first one did."""
+    X = np.random.default_rng(0).integers(0, 200, (20, 3, 4, 5, 2)).astype(np.uint8)
+    y = make_target(task, X.astype(float))
+    options = {"early_stopping": True, "validation_fraction": 0.4, "warm_start": True}
+    model, twin = (small(task, **options).fit(X, y) for _ in "ab")
+    model.fit(X, y)
+    order = np.random.default_rng(1).permutation(20)
+    held_out = twin._sides["n_held_out"].sum()
+    for other in (X.astype(np.float64), list(X.astype(">f4")), X[::-1].copy()[::-1]):
+        again = copy.deepcopy(twin).fit(other, y)
+        assert_same_bits(again, model)
+        moved = [other[i] for i in order]
+        again = copy.deepcopy(twin).fit(moved, y[order])
+        assert_array_equal(again._sides["keys"], model._sides["keys"])
+        assert again._sides["n_held_out"].sum() == held_out
 
 
 @both
@@ -240,6 +260,49 @@ def test_a_state_goes_on(task, pooling):
     for t in range(5):
         y, alone = model.predict_step(X[1, t], alone)
     assert_array_equal(y, model.predict(X[1:2]))
+
+
+@both
+def test_frames_in_any_form(task):
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 9, (12, 3, 5, 6)).astype(np.uint8)
+    model = small(task).fit(X, make_target(task, X.astype(float)))
+    expected = model.predict(X[:1])
+    for form in (
+        np.asarray, np.float32, np.float64, np.ndarray.tolist, lambda x: x[np.newaxis],
+        lambda x: x[..., np.newaxis], lambda x: x[np.newaxis, ..., np.newaxis],
+        np.asfortranarray, lambda x: x.astype(object), lambda x: x.astype(">i4"),
+    ):  # fmt: skip
+        state = model.initial_state()
+        for frame in X[0]:
+            y, state = model.predict_step(form(frame), state)
+        assert_array_equal(y, expected)
+    for wrong in ("frame", None, X[0, 0].astype(complex), np.full((5, 6), "a")):
+        with pytest.raises((TypeError, ValueError)):
+            model.predict_step(wrong, state)
+
+
+@both
+@every_pooling
+def test_a_stream_goes_on_where_vectors_have_another_width(
+    task, pooling, instruction_set, monkeypatch
+):
+    X = clips(height=6, low=1)
+    options = {"dtype": "float64", "pooling": pooling, "hidden_channels": (3, 9)}
+    model = fitted(task, X, patch_size=(2, 1), **options)
+    frame = equal_length(1, T=2, height=6)[0]
+    _, there = model.predict_step(frame[0], model.initial_state())
+    before = model.initial_state()
+    monkeypatch.undo()
+    here = pickle.loads(pickle.dumps(model))
+    expected = here.predict([frame])
+    found = here.predict_step(frame[1], there)[0]
+    if task == "single":
+        np.testing.assert_allclose(found, expected, 1e-10)
+    else:
+        assert_array_equal(found, expected)
+    _, state = here.predict_step(frame[0], before)
+    assert_array_equal(here.predict_step(frame[1], state)[0], expected)
 
 
 @both
@@ -441,6 +504,19 @@ def test_callbacks_see_the_clips(task):
     model.fit(X, make_target(task, X))
     plain = fitted(task, X)
     assert model.loss_curve_ == plain.loss_curve_
+
+
+@since_1_9
+@both
+def test_scores_of_epochs(task):
+    """Of the clips as they are in the fit."""
+    X = clips(12)
+    y = make_target(task, X)
+    scoring = "accuracy" if task == "multiclass" else "r2"
+    monitor = ScoringMonitor(scoring=scoring)
+    model = small(task).set_callbacks(monitor).fit(X, y)
+    scores = scores_of(monitor, scoring)
+    assert len(scores) == 3 and scores[-1] == model.score(X, y)
 
 
 @both
