@@ -54,6 +54,8 @@ class ReadsClips:
         Channels of a frame.
     """
 
+    # of what is said of networks of vectors
+    _not_said = "See Also", "weights_", "n_features_in_", "feature_names_in_"
     _found = FittedClips
     _exchanged = False
     _sizes = "hidden_channels"
@@ -84,8 +86,8 @@ class ReadsClips:
         }
 
     def _auto_batch_size(self, n_samples):
-        # a clip takes the memory of many sequences
-        return min(super()._auto_batch_size(n_samples), 8)
+        # a clip has as many outputs as many sequences: few tell as much
+        return n_samples if n_samples <= 32 else 8
 
     # ---- X -------------------------------------------------------------------------
 
@@ -100,9 +102,6 @@ class ReadsClips:
         if groups is not None:
             groups = check_groups(groups, len(y))
         return Samples(X, y, sample_weight, groups).of_some_weight()
-
-    def _warn_of_layout(self, X):
-        warn_of_channels_first(X.frame_shape, type(self).__name__)
 
     def _valid_X(self, fitted, X):
         return self._check_clips(X, fitted=fitted)
