@@ -34,6 +34,7 @@ GEOMETRIES = {
     "a whole vector": ((2, 3), (3, 3), 8, 16),
 }
 every_geometry = pytest.mark.parametrize("geometry", GEOMETRIES)
+pytestmark = pytest.mark.usefixtures("nothing_is_there")
 every_dtype = pytest.mark.parametrize("dtype", [np.float64, np.float32])
 
 
@@ -170,6 +171,10 @@ def test_padding_and_margins_are_zero(geometry):
         assert not whole[:, :, batch.frame[1] :].any()
         assert planes.depth == width
     assert not y.values.image[y.rows][..., layer.n_units :].any()
+    layer, batch, weights, states = problem(geometry, make=ConvBidirectional)
+    y, _ = forward(layer, batch, weights, states)
+    for end in y.ends:
+        assert not unpadded(end, batch.frame, layer.width)[..., layer.n_outputs :].any()
 
 
 @every_cell

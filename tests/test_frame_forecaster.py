@@ -17,6 +17,7 @@ from sklstm._network.build import frame_forecaster_network
 from sklstm._network.exchange import frame_forecaster_weights
 from sklstm._training.feeds import Minibatch
 
+pytestmark = pytest.mark.usefixtures("nothing_is_there")
 every_dtype = pytest.mark.parametrize("dtype", [np.float64, np.float32])
 STATEFUL = {"lengths": [3, 0, 1, 9, 5], "dtype": np.float32}
 

@@ -36,6 +36,7 @@ KINDS = {
     },
 }  # fmt: skip
 every_kind = pytest.mark.parametrize("kind", KINDS)
+pytestmark = pytest.mark.usefixtures("nothing_is_there")
 every_dtype = pytest.mark.parametrize("dtype", [np.float64, np.float32])
 
 
@@ -282,23 +283,28 @@ def test_outputs_of_the_uppermost_layer():
         assert_allclose(last[i], expected, rtol=1e-12)
 
 
-def test_norms_of_gradients():
+def test_norms_of_gradients(monkeypatch):
     """Those of the sums z of a frame; of steps that nothing is read of after, zero."""
     problem = ClipProblem(lengths=[4, 2])
     network, d_output = problem.network, problem.d_output
     network.load(problem.parameters, backward=True)
-    norms = network.gradient_norms(
-        *problem.clips.rows, lambda raw, batch: d_output[batch]
-    )
-    problem.gradient()
+
+    def d_loss(raw, batch):
+        return d_output[batch]
+
+    norms = network.gradient_norms(*problem.clips.rows, d_loss)
     part = network.recurrent_layers[0]
-    problem.network.load(problem.parameters, backward=True)
     _, tapes = problem.forward(keep=True)
     network.backward(d_output, tapes)
     d_z = tapes[1].kept.image[..., : 4 * part.width]
     rows = tapes[1].x.schedule.data_rows
     assert_allclose(norms["l0"][rows], np.sqrt((d_z**2).sum(axis=(1, 2, 3))))
     assert (norms["l1"] > 0).all()
+    monkeypatch.setattr(frame_network, "PREDICT_BYTES", 1)
+    network.load(problem.parameters, backward=True)
+    again = network.gradient_norms(*problem.clips.rows, d_loss)
+    for name, values in norms.items():
+        assert_array_equal(again[name], values)
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])
