@@ -94,9 +94,10 @@ def threads(monkeypatch):
         used.add(limit)
         return limit, max(1, limit - 1)  # one team of two
 
-    monkeypatch.setattr(
-        "sklstm._network.layers.recurrent.plan_threads", as_many_as_there_are
-    )
+    for module in ("recurrent", "conv_recurrent"):
+        monkeypatch.setattr(
+            f"sklstm._network.layers.{module}.plan_threads", as_many_as_there_are
+        )
     monkeypatch.setattr("sklstm._network.layers.layer.PARALLEL_WORK", 0)
 
     def limit(n):

@@ -19,7 +19,7 @@ from sklstm._network.layers.frames import FAR, Frames
 from sklstm._network.layers.patches import Patches
 from sklstm._network.layers.pixel_head import PixelHead
 from sklstm._network.layers.space_pooling import SpacePooling
-from sklstm._network.planes import from_patches, planes_in, to_patches
+from sklstm._network.planes import Planes, from_patches, planes_in, to_patches
 from sklstm._network.steps import Run, Steps, StepsGradient
 from sklstm._network.workspace import Memory, Workspace
 
@@ -277,6 +277,24 @@ def test_initial_weights(F, taps):
     i, f, *_ = weights["b"].reshape(4, H)
     assert_array_equal(i, -f)
     assert ((f >= 0) & (f <= np.log(19))).all()
+
+
+def test_as_many_threads_as_frames_are_worth():
+    layer = ConvRecurrent("l0", 8, 16, np.float32, kernel_size=(3, 3))
+    frames = {side: Planes(None, 0, side, side, 8, 1, 1) for side in (2, 64)}
+    schedule = Schedule(np.zeros(2, np.intp), np.array([4, 3]), n_rows=4)
+    assert layer.n_threads(schedule, 8, frames[64]) == 8
+    assert layer.n_threads(schedule, 8, frames[2]) == 1
+    nothing = Schedule(np.zeros(2, np.intp), np.zeros(2, np.intp), n_rows=4)
+    assert layer.n_threads(nothing, 8, frames[64]) == 1
+    # one line cannot be shared
+    line = Planes(None, 0, 1, 4096, 8, 1, 1)
+    assert (
+        layer.n_threads(
+            Schedule(np.zeros(1, np.intp), np.array([9]), n_rows=9), 8, line
+        )
+        == 1
+    )
 
 
 def test_orthonormal_columns():

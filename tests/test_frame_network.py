@@ -174,15 +174,13 @@ def test_any_batches(monkeypatch, kind):
 
 
 def test_threads(threads, monkeypatch):
-    for module in ("conv_recurrent", "dense"):
-        monkeypatch.setattr(
-            f"sklstm._network.layers.{module}.PARALLEL_PRODUCTS", 0
-        )  # fmt: skip
+    monkeypatch.setattr("sklstm._network.layers.dense.PARALLEL_PRODUCTS", 0)
     for problem in all_kinds(rate=0.3):
         found = []
         for n in (1, 2, 3):
             with threads(n):
                 found.append((whole_of(problem), problem.gradient()))
+            assert threads.used == {n}
         for others in found[1:]:
             for one, other in zip(found[0], others):
                 assert_array_equal(one, other)
