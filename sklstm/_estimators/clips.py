@@ -54,6 +54,8 @@ class ReadsClips:
         Channels of a frame.
     """
 
+    # of what is said of networks of vectors
+    _not_said = "See Also", "weights_", "n_features_in_", "feature_names_in_"
     _found = FittedClips
     _exchanged = False
     _sizes = "hidden_channels"

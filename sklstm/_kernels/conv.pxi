@@ -454,14 +454,12 @@ cdef const real* conv_input(
     if n < 0:
         n = 0
     check_planes("x", x, frame, n, depth)
-    if not x.shape[0]:
-        return NULL
     if rows.shape[0] < N:
         raise ValueError(f"There are {rows.shape[0]} rows of x for {N} row-steps.")
     for i in range(N):
         if not 0 <= rows[i] < n:
             raise ValueError(f"Row {rows[i]} of x is not among its {n} planes.")
-    return &x[0] + lead_size(frame, depth)
+    return &x[0] + lead_size(frame, depth) if x.shape[0] else NULL
 
 
 cdef void conv_forward_share(
