@@ -3,7 +3,7 @@ gradients of all parameters, from the weights by their names."""
 
 import numpy as np
 import pytest
-from conv_cases import LENGTHS, ClipProblem, ForecastProblem, as_read
+from conv_network_cases import LENGTHS, ClipProblem, ForecastProblem, as_read
 from numpy.testing import assert_allclose
 
 from sklstm._network.exchange import frame_forecaster_weights, torch_weights

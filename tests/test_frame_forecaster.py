@@ -3,7 +3,7 @@ forecast depends on its clip alone."""
 
 import numpy as np
 import pytest
-from conv_cases import (
+from conv_network_cases import (
     LENGTHS,
     ForecastProblem,
     every_cell,
@@ -17,6 +17,7 @@ from sklstm._network.build import frame_forecaster_network
 from sklstm._network.exchange import frame_forecaster_weights
 from sklstm._training.feeds import Minibatch
 
+pytestmark = pytest.mark.usefixtures("nothing_is_there")
 every_dtype = pytest.mark.parametrize("dtype", [np.float64, np.float32])
 STATEFUL = {"lengths": [3, 0, 1, 9, 5], "dtype": np.float32}
 
@@ -158,15 +159,14 @@ def test_any_batches(monkeypatch, n_bytes):
 
 
 def test_threads(threads, monkeypatch):
-    for module in ("conv_recurrent", "dense"):
-        name = f"sklstm._network.layers.{module}.PARALLEL_PRODUCTS"
-        monkeypatch.setattr(name, 0)
+    monkeypatch.setattr("sklstm._network.layers.dense.PARALLEL_PRODUCTS", 0)
     for cell in ("lstm", "lstm_peephole"):
         problem, found = ForecastProblem(cell, **STATEFUL, rate=0.3), []
         for n in (1, 2, 3):
             with threads(n):
                 gradient = problem.gradient()
                 found.append((problem.network.predict(*problem.clips.rows), gradient))
+            assert threads.used == {n}
         for others in found[1:]:
             for one, other in zip(found[0], others):
                 assert_array_equal(one, other)
