@@ -1,7 +1,7 @@
 """What Keras does with a layer whose states are images: its ConvLSTM2D.
 
-A step is compiled, as in `fit`: by `tf.function` or `jax.jit`. On the backend of PyTorch
-it is not.
+A step is compiled, as in `fit`: by `tf.function` or `jax.jit`. On the backend of
+PyTorch it is not.
 """
 
 import os

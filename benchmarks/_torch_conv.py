@@ -1,9 +1,9 @@
 """What PyTorch does with a layer whose states are images: two ways to compose it.
 
-`concatenated` is the common one: one convolution of the frame and the hidden state, side
-by side. `at_once` convolves all frames of the clips in one call, with the bias, and only
-the hidden states step by step. Autograd goes back. Of the two layouts, channels first
-and channels last, each has the one that is faster for the work.
+`concatenated` is the common one: one convolution of the frame and the hidden state,
+side by side. `at_once` convolves all frames of the clips in one call, with the bias,
+and only the hidden states step by step. Autograd goes back. Of the two layouts,
+channels first and channels last, each has the one that is faster for the work.
 """
 
 import time
