@@ -115,7 +115,7 @@ def limits_of(work, products, per_second, seconds):
     ]
 
 
-def print_times(options, crew, started):
+def print_times(options, started):
     print(
         f"## time\n\nForward and backward, ms: medians of {options.repeats} "
         "measurements (smallest to largest), in turns, the first round not counted. "
@@ -191,7 +191,7 @@ def run(options):
             [worker for workers in started.values() for worker, _ in workers.values()]
         )
         if "time" in options.only:
-            print_times(options, crew, started)
+            print_times(options, started)
     finally:
         for workers in started.values():
             for worker, _ in workers.values():

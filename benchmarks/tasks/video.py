@@ -97,14 +97,15 @@ class Digits:
         )
         train = self._clips("train", N_CLIPS, seed, n_frames=N_FRAMES)
         _, seconds = timed(lambda: model.fit(train))
-        return frame_errors(
-            self.test[:, SHOWN:], model.predict(self.test[:, :SHOWN])
-        ), (seconds)
+        forecasts = model.predict(self.test[:, :SHOWN])
+        return frame_errors(self.test[:, SHOWN:], forecasts), seconds
 
     def baselines(self):
         shown, truth = self.test[:, :SHOWN], self.test[:, SHOWN:]
         horizon = truth.shape[1]
+        mean = self._clips("train", N_CLIPS, seed=0).mean(axis=(0, 1))
         made = {
+            "mean of the training frames": lambda: mean,
             "last frame": lambda: video_baselines.persistence(shown, horizon),
             "linear extrapolation": lambda: video_baselines.trend(
                 shown, horizon, high=1
