@@ -14,7 +14,7 @@ for folder in (BENCHMARKS, BENCHMARKS / "tasks"):
     sys.path.append(str(folder))
 import video_baselines  # noqa: E402
 from _conv_work import ConvWork, make_data  # noqa: E402
-from video import frame_errors, rain_scores  # noqa: E402
+from video import frame_errors, rain_scores, where_better  # noqa: E402
 from video_baselines import optical_flow, persistence, trend  # noqa: E402
 from video_data import (  # noqa: E402
     CONTEXT,
@@ -154,6 +154,17 @@ def test_rain_scores():
     assert error.tolist() == [(0.25 + 0.25 + 0 + 1) / 4]
     assert half.tolist() == [2 / 4]  # two hits, a miss and a false alarm
     assert two.tolist() == [1]
+
+
+def test_where_optical_flow_is_better():
+    flow = np.array([[1.0, 2.0], [0.8, 0.5], [0.3, 0.3]])
+    network = np.array([[2.0, 1.0], [0.7, 0.6], [0.3, 0.4]])
+    assert where_better([(flow, np.nan)], [(network, 1.0)]) == (
+        "optical flow is better in squared error at 5 minutes; in critical success at "
+        "0.5 mm/h at 5 minutes."
+    )
+    nowhere = where_better([(flow, np.nan)], [(flow, 1.0), (flow, 2.0)])
+    assert nowhere == "optical flow is better nowhere."
 
 
 def test_last_frame_and_trend():

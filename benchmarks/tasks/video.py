@@ -34,6 +34,7 @@ SHOWN = 10
 #: Frames of a training clip: of its windows more than half show ten.
 N_FRAMES = 30
 THRESHOLDS = (0.5, 2.0)  # mm/h
+MEASURES = ("squared error", *(f"critical success at {x} mm/h" for x in THRESHOLDS))
 MINUTES = 5
 #: How many times ConvLSTM's error the last frame's is to be.
 GOALS = {"digits": 2, "digits 64": 2}
@@ -223,6 +224,14 @@ class Radar:
             rows[label] = [(run[0], run[-1]) for run in its]
             if len(its[0]) > 2:
                 rows[f"{label}, the whole image"] = [(run[1], np.nan) for run in its]
+        self._print_measures(rows)
+        flow = {label: its for label, its in rows.items() if "flow" in label}
+        for own in (label for label in rows if label.startswith("ConvLSTM")):
+            for label, its in flow.items():
+                if ("whole" in label) == ("whole" in own):
+                    print(f"{own}: {where_better(its, rows[own])}\n")
+
+    def _print_measures(self, rows):
         ahead = [f"{MINUTES * k} min" for k in range(1, video_data.HORIZON + 1)]
         last = rows["last frame"][0][0][0]
         titles = ["Mean squared error, (mm/h)², as 1 - error ÷ that of the last frame"]
@@ -240,6 +249,22 @@ class Radar:
                 table.append([label, *cells, mean_sd(all_of_them, 3),
                               seconds_of(seconds)])  # fmt: skip
             print_table(["forecast", *ahead, "all", "fit, s"], table)
+
+
+def where_better(flow, network):
+    """In words: at which times and measures optical flow is better than a network."""
+    flow, network = (
+        np.mean([run for run, _ in its], axis=0) for its in (flow, network)
+    )
+    better = np.vstack([flow[:1] < network[:1], flow[1:] > network[1:]])
+    parts = []
+    for name, its in zip(MEASURES, better, strict=True):
+        minutes = [str(MINUTES * (k + 1)) for k in np.flatnonzero(its)]
+        if minutes:
+            parts.append(f"in {name} at {', '.join(minutes)} minutes")
+    if not parts:
+        return "optical flow is better nowhere."
+    return f"optical flow is better {'; '.join(parts)}."
 
 
 SETS = {"digits": Digits, "digits 64": Digits, "radar": Radar}
