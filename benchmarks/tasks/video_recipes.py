@@ -15,7 +15,7 @@ def digits(**parameters):
 def radar(**parameters):
     common = {"hidden_channels": (32, 32), "kernel_size": 3, "patch_size": 8}
     common |= {"transform": "sqrt", "learning_rate_init": 0.003, "batch_size": 8}
-    common |= {"windows_per_epoch": 512, "max_iter": 12}
+    common |= {"windows_per_epoch": 512, "max_iter": 6}
     return common | parameters
 
 
@@ -31,7 +31,7 @@ RECIPES = {
         radar(),
         radar(transform="log"),
         radar(loss="absolute_error"),
-        radar(kernel_size=5, max_iter=6),
-        radar(patch_size=4, max_iter=4),
+        radar(kernel_size=5, max_iter=3),
+        radar(patch_size=4, max_iter=3),
     ],
 }
