@@ -1,0 +1,128 @@
+"""
+Rain ahead
+==========
+
+Half an hour of rain, from maps of the hour before. :class:`~sklstm.ConvLSTMForecaster`
+learns how showers move, grow and die down, beside two forecasts that learn nothing:
+
+- persistence: the last map;
+- advection: the last map, moved on as it has moved.
+
+The second one is how rain is told for the next hour in practice, and hard to beat.
+"""
+
+# %%
+# The maps are those of a model world, 32 × 32 pixels every five minutes: showers that
+# a wind carries along, each of which grows to a peak and decays. Where a new one is
+# born nobody knows.
+
+import matplotlib.pyplot as plt
+import numpy as np
+from scipy.ndimage import shift
+
+from sklstm import ConvLSTMForecaster
+from sklstm.inspection import FrameDisplay
+
+SIZE, N_CONTEXT, HORIZON = 32, 10, 6
+
+
+def showers(n, rng):
+    """Rain in mm/h (n, frames, height, width)."""
+    t = np.arange(N_CONTEXT + HORIZON)[:, np.newaxis, np.newaxis]
+    rows, columns = np.ogrid[:SIZE, :SIZE]
+    clips = np.zeros((n, len(t), SIZE, SIZE), dtype=np.float32)
+    for clip in clips:
+        wind = rng.uniform(-1, 1, size=2)  # pixels in five minutes
+        for _ in range(rng.poisson(18)):
+            born, life = rng.uniform(-20, len(t)), rng.uniform(10, 30)
+            age = np.clip((t - born) / life, 0, 1)
+            middle = rng.uniform(-6, SIZE + 6, size=2)
+            y, x = (middle[k] + wind[k] * (t - len(t) / 2) for k in range(2))
+            radius = rng.uniform(1.5, 3) * (1 + age)
+            peak = rng.gamma(2, 3) * np.sin(np.pi * age) ** 2
+            square = (rows - y) ** 2 + (columns - x) ** 2
+            clip += peak * np.exp(-square / (2 * radius**2))
+    return clips
+
+
+rng = np.random.default_rng(0)
+X_train, X_test = showers(400, rng), showers(60, rng)
+
+# %%
+# The network. Its lowest layer sees patches of 2 × 2 pixels.
+
+model = ConvLSTMForecaster(
+    24,
+    horizon=HORIZON,
+    context_length=N_CONTEXT,
+    patch_size=2,
+    learning_rate_init=0.01,
+    batch_size=8,
+    max_iter=5,
+    random_state=0,
+)
+model.fit(X_train)
+
+# %%
+# Advection finds how far a map has moved in two frames, where the correlation of the
+# two maps is highest (by a Fourier transform), and moves the last one on.
+
+
+def advected(given):
+    """The last map of a clip, moved on as it has moved, for each step ahead."""
+    before, last = (frame - frame.mean() for frame in given[[-3, -1]])
+    shape = 2 * SIZE, 2 * SIZE  # room for shifts
+    spectra = np.fft.rfft2(last, shape) * np.fft.rfft2(before, shape).conj()
+    correlation = np.fft.irfft2(spectra, shape)
+    place = np.unravel_index(correlation.argmax(), shape)
+    speed = (np.array(place) + SIZE) % (2 * SIZE) / 2 - SIZE / 2
+    return np.stack(
+        [shift(given[-1], k * speed, order=1) for k in range(1, HORIZON + 1)]
+    )
+
+
+given, came = X_test[:, :N_CONTEXT], X_test[:, N_CONTEXT:]
+forecasts = {
+    "ConvLSTM": model.predict(given),
+    "advection": np.array([advected(maps) for maps in given]),
+    "persistence": np.repeat(given[:, -1:], HORIZON, axis=1),
+}
+
+# %%
+# Two scores. The skill is 1 - the squared error / that of persistence, which is what
+# ``score`` gives. The critical success index is for warnings: of all pixels with more
+# than so much rain, told or come, how many were both?
+
+
+def success(frames, mm):
+    told, there = frames > mm, came > mm
+    return (told & there).sum(axis=(0, 2, 3)) / (told | there).sum(axis=(0, 2, 3))
+
+
+def error(frames):
+    return ((frames - came) ** 2).mean(axis=(0, 2, 3))
+
+
+base = error(forecasts["persistence"])
+for name, frames in forecasts.items():
+    skill = 1 - error(frames).mean() / base.mean()
+    index = "  ".join(f"{mm} mm/h {success(frames, mm).mean():.2f}" for mm in (1, 4))
+    print(f"{name:12} skill {skill:5.2f}   success at {index}")
+
+figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+minutes = 5 * np.arange(1, HORIZON + 1)
+for name, frames in forecasts.items():
+    axes[0].plot(minutes, np.sqrt(error(frames)), marker="o", label=name)
+    axes[1].plot(minutes, success(frames, 4), marker="o", label=name)
+axes[0].set(xlabel="Minutes ahead", ylabel="Root mean squared error, mm/h", ylim=0)
+axes[1].set(xlabel="Minutes ahead", ylabel="Critical success index, 4 mm/h")
+axes[0].legend()
+plt.show()
+
+# %%
+# The maps of one hour.
+
+FrameDisplay.from_predictions(
+    X_test[1], {name: frames[1] for name, frames in forecasts.items()}
+)
+plt.show()
