@@ -16,7 +16,7 @@ from ._common import last_step, pyplot
 
 # How many columns are drawn where nobody says which, before the forecast and in it.
 N_BEFORE, N_AHEAD = 3, 7
-# Behind pixels that are missing.
+# Behind pixels that are missing, and around frames.
 GREY = "0.6"
 
 
@@ -541,7 +541,7 @@ def _title(k):
 def _clear(panel, is_empty):
     """A panel without ticks; without a frame, only its label is seen."""
     panel.set(xticks=[], yticks=[], facecolor="none" if is_empty else GREY)
-    panel.spines[:].set_visible(False)
+    panel.spines[:].set(visible=not is_empty, color=GREY)
 
 
 def _frame(frames, i):
