@@ -136,8 +136,9 @@ def batch_size_of(estimator, samples, network, n_samples):
         lengths = np.minimum(lengths, estimator.tbptt)
     longest = np.partition(lengths, -batch_size)[-batch_size:]
     needed = network.training_bytes(
-        batch_size, int(longest.sum()), LBFGS_VECTORS if full else 0
-    )
+        batch_size, int(longest.sum()), LBFGS_VECTORS if full else 0,
+        frame=samples.data.shape[1:-1],
+    )  # fmt: skip
     available, limit = needed, None
     if needed > WITHOUT_A_LOOK:
         available, limit = available_memory() or (needed, None)
@@ -149,10 +150,11 @@ def batch_size_of(estimator, samples, network, n_samples):
             batch = f"A minibatch of batch_size={batch_size} sequences"
             way_out = "a smaller batch_size"
         raise MemoryError(
-            f"{batch} of up to {longest.max()} steps, with hidden_layer_sizes="
-            f"{estimator.hidden_layer_sizes!r}, needs {in_units(needed)}, more than "
-            f"the {in_units(available)} that are left of the {limit}. Use {way_out}, "
-            "smaller hidden_layer_sizes or shorter sequences, or free memory."
+            f"{batch} of up to {longest.max()} steps, with {estimator._sizes}="
+            f"{getattr(estimator, estimator._sizes)!r}, needs {in_units(needed)}, more "
+            f"than the {in_units(available)} that are left of the {limit}. Use "
+            f"{way_out}, smaller {estimator._sizes} or shorter sequences, or free "
+            "memory."
         )
     return batch_size
 

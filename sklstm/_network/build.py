@@ -1,17 +1,24 @@
 """Networks of the layers that there are, as their architecture says."""
 
 from .encoder_decoder import EncoderDecoder
+from .frame_forecaster import FrameForecaster
+from .frame_network import FrameNetwork
 from .layers.attention import Attention
 from .layers.bidirectional import Bidirectional
+from .layers.conv_recurrent import ConvBidirectional, ConvRecurrent
 from .layers.crf import CRF
 from .layers.dense import Dense, Projection
-from .layers.dropout import Dropout, RowDropout, StepDropout
+from .layers.dropout import Dropout, FrameDropout, RowDropout, StepDropout
 from .layers.embedding import Embedding
 from .layers.every_step import EveryStep
+from .layers.frames import Frames
+from .layers.patches import Patches
+from .layers.pixel_head import PixelHead
 from .layers.pooling import Last, Pooling
 from .layers.recurrent import Recurrent
 from .layers.repeat import Repeat
 from .layers.softmax import Softmax
+from .layers.space_pooling import SpacePooling
 from .layers.standardize import Standardize
 from .layers.windows import LastSteps, Windows
 from .network import Network
@@ -255,3 +262,101 @@ def encoder_decoder_network(
         rows = RowDropout("head.dropout", width, dtype, dropout)
     head = Softmax("head", width, n_outputs, dtype)
     return EncoderDecoder(encoder, bridges, decoder, layer, rows, head)
+
+
+def conv_layers(
+    n_inputs, sizes, dtype, cell="lstm", kernel_size=3, *, patches=(),
+    bidirectional=False, dropout=0.0, every_step=True, reads_data=True, first=0,
+):  # fmt: skip
+    """Stacked convolutional layers of these channels, as `recurrent_layers`.
+
+    `kernel_size` is one number or two, of lines and of columns; `patches` has the side
+    of those that a layer reads of the one below, for all but the lowest.
+    """
+    make = ConvBidirectional if bidirectional else ConvRecurrent
+    layers, top = [], first + len(sizes) - 1
+    for k, n_units in enumerate(sizes, first):
+        if k > first and dropout:
+            layers.append(FrameDropout(f"l{k - 1}.dropout", n_inputs, dtype, dropout))
+        if k > first and patches and patches[k - first - 1] > 1:
+            side = patches[k - first - 1]
+            layers.append(Patches(f"l{k}.patches", n_inputs, dtype, side))
+            n_inputs = layers[-1].n_outputs
+        layer = make(
+            f"l{k}", n_inputs, n_units, dtype, cell,
+            kernel_size=kernel_sides(kernel_size),
+            reads_data=reads_data and k == first, every_step=every_step or k < top,
+        )  # fmt: skip
+        layers.append(layer)
+        n_inputs = layer.n_outputs
+    return layers
+
+
+def kernel_sides(kernel_size):
+    """Lines and columns of a kernel."""
+    if isinstance(kernel_size, (tuple, list)):
+        return tuple(kernel_size)
+    return kernel_size, kernel_size
+
+
+def frames_layer(n_channels, dtype, kernel_size, patch_size, centre, scale):
+    """The lowest layer, whose planes have the margins that kernels need."""
+    pad = tuple(side // 2 for side in kernel_sides(kernel_size))
+    return Frames(
+        "frames", n_channels, dtype, patch_size=patch_size, centre=centre, scale=scale,
+        pad=pad,
+    )  # fmt: skip
+
+
+def clip_network(
+    n_channels, hidden_channels, n_outputs, dtype, cell="lstm", kernel_size=3,
+    patch_size=1, bidirectional=False, pooling="last", space_pooling="mean",
+    dropout=0.0, centre=None, scale=None,
+):  # fmt: skip
+    """Convolutional layers, what the head reads of their frames, and a dense head.
+
+    Frames are pooled over space, "mean" or "max", and the rest is what
+    `whole_sequence_network` does with steps. `patch_size` is one number, of the frames
+    of the data, or one for each layer; `centre` and `scale` are those of each channel.
+    """
+    sides = patch_size if isinstance(patch_size, (tuple, list)) else [patch_size]
+    lowest = frames_layer(n_channels, dtype, kernel_size, sides[0], centre, scale)
+    every_step = pooling != "last"
+    body = conv_layers(
+        lowest.n_outputs, hidden_channels, dtype, cell, kernel_size, patches=sides[1:],
+        bidirectional=bidirectional, dropout=dropout, every_step=every_step,
+    )  # fmt: skip
+    width = body[-1].n_outputs
+    body.append(
+        SpacePooling("space", width, dtype, space_pooling, every_step=every_step)
+    )
+    if pooling == "last":
+        end = [Last("pooling", width, width, dtype)]
+    else:
+        end = [Pooling("pooling", width, dtype, pooling)]
+    if dropout:
+        end.append(Dropout("head.dropout", width, dtype, dropout))
+    return FrameNetwork(
+        [lowest, *body, *end, Dense("head", width, n_outputs, dtype)]
+    )  # fmt: skip
+
+
+def frame_forecaster_network(
+    n_channels, hidden_channels, n_outputs, dtype, cell="lstm", kernel_size=3,
+    patch_size=1, horizon=10, dropout=0.0, centre=None, scale=None,
+):  # fmt: skip
+    """Convolutional layers that read a clip, as many that go on with it for `horizon`
+    frames, and a head over their pixels, of `n_outputs` for each patch.
+
+    Arguments are those of `clip_network`, with one `patch_size`.
+    """
+    sizes, options = hidden_channels, {"dropout": dropout}
+    lowest = frames_layer(n_channels, dtype, kernel_size, patch_size, centre, scale)
+    encoder = conv_layers(
+        lowest.n_outputs, sizes, dtype, cell, kernel_size, every_step=False, **options
+    )
+    forecaster = conv_layers(
+        0, sizes, dtype, cell, kernel_size, first=len(sizes), **options
+    )
+    head = PixelHead("head", sizes, n_outputs, dtype)
+    return FrameForecaster([lowest, *encoder], forecaster, head, horizon)

@@ -72,6 +72,19 @@ def encoder_decoder_weights(network, parameters):
     return {name: value.copy() for name, value in weights.items()}
 
 
+def frame_forecaster_weights(network, parameters):
+    """Copies of the parameters of an encoder and a forecaster of frames."""
+    weights, n_layers = {}, len(network.encoder_layers)
+    for k, layer in enumerate(layer_weights(network, parameters)):
+        part = "encoder" if k < n_layers else "forecaster"
+        for name, value in layer.items():
+            weights[f"{part}_{name}_l{k % n_layers}"] = value
+    weights["head_weight"], weights["head_bias"] = (
+        value.copy() for value in network.head(parameters)
+    )
+    return weights
+
+
 def from_torch_weights(
     network,
     weights,
@@ -107,18 +120,29 @@ def _to_torch(layer, weights, suffix):
     cell, H = layer.cell, layer.n_units
     order = list(cell.torch_order)
     bias = weights["b" + suffix].reshape(cell.slots, H)
-    columns = weights["w" + suffix].reshape(-1, cell.gates, H)
     bias_hh = np.zeros((cell.gates, H), bias.dtype)
     bias_hh[2 * cell.gates - cell.slots :] = bias[cell.gates :]
-    torch = {
-        "weight_ih": columns[:, order].reshape(-1, cell.gates * H).T.copy(),
-        "weight_hh": weights["r" + suffix].T.copy(),
+    torch = {}
+    if "w" + suffix in weights:  # of forecasters the lowest layer has no input
+        columns = weights["w" + suffix].reshape(-1, cell.gates, H)
+        rows = columns[:, order].reshape(-1, cell.gates * H).T
+        torch["weight_ih"] = _as_kernels(layer, rows)
+    torch |= {
+        "weight_hh": _as_kernels(layer, weights["r" + suffix].T),
         "bias_ih": bias[order].ravel(),
         "bias_hh": bias_hh.ravel(),
     }
     if cell.n_own:
         torch["peephole"] = weights["p" + suffix].ravel().copy()
     return torch
+
+
+def _as_kernels(layer, rows):
+    """A copy of weights (4 H, n), of a convolution as `torch.nn.Conv2d` has them."""
+    if layer.kernel_size is None:
+        return rows.copy()
+    by_tap = rows.reshape(len(rows), *layer.kernel_size, -1)
+    return np.moveaxis(by_tap, -1, 1).copy()
 
 
 def _from_torch(layer, weights, torch, suffix):

@@ -200,13 +200,14 @@ class FlatNetwork:
             ],
         )
 
-    def training_bytes(self, n_sequences, n_steps, n_float64_vectors=0):
-        """Memory of training on minibatches of this size, without the data.
+    def training_bytes(self, n_sequences, n_steps, n_float64_vectors=0, frame=()):
+        """Memory of training on minibatches of this size, without the data, whose steps
+        are frames of this height and width, or rows.
 
         That of the layers, seven vectors of parameters (gradient, moments, copies), the
         packed weights, and what a solver has in float64. Nothing is allocated for it.
         """
-        states = self._n_elements(n_sequences, n_steps)
+        states = self._n_elements(n_sequences, n_steps, *frame)
         in_float64 = 8 * n_float64_vectors * self.layout.size
         return (states + 9 * self.layout.size) * self.dtype.itemsize + in_float64
 

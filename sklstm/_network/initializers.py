@@ -72,10 +72,12 @@ def one_blas_thread():
     return _ONE_BLAS_THREAD
 
 
-def orthogonal(rng, n):
-    """A random orthogonal matrix, uniform over the group (Mezzadri 2007)."""
+def orthogonal(rng, n, rows=None):
+    """A random matrix (rows, n) with orthonormal columns, without `rows` an orthogonal
+    one, uniform over all (Mezzadri 2007)."""
+    rows = n if rows is None else rows
     with one_blas_thread():
-        q, r = qr(rng.standard_normal((n, n)))
+        q, r = qr(rng.standard_normal((rows, n)), mode="economic")
     return q * np.where(np.diag(r) < 0, -1.0, 1.0)
 
 

@@ -203,7 +203,7 @@ class Network(FlatNetwork):
             for part, tape, mirrored in self._on_tape(tapes):
                 rows = x.rows[x.schedule.mirror] if mirrored else x.rows
                 for name, values in part.states_on_tape(tape).items():
-                    shape = len(data), part.n_units
+                    shape = len(data), *values.shape[1:]
                     name = f"{name}_{part.name}"
                     every.setdefault(name, np.zeros(shape, self.dtype))[rows] = values
         return every

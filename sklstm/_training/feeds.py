@@ -230,6 +230,12 @@ def in_order_of_content(samples, ids=None):
 def content_of(data, starts, lengths, target):
     """Samples as bytes, as `digests` takes them: those of their steps, first row and
     length of each, and those of their targets."""
+    if getattr(target, "is_behind", False):
+        starts, lengths, own = target.whole()
+        return *_rows_as_bytes(data, starts, lengths), lengths, as_bytes(own)
+    if data.ndim > 2:
+        steps, starts = _rows_as_bytes(data, starts, lengths)
+        return steps, starts, lengths, as_bytes(target)
     if getattr(target, "is_in_data", False):
         return as_bytes(data), starts, lengths, np.zeros((len(starts), 1), np.uint8)
     if not hasattr(target, "offsets"):
@@ -244,6 +250,15 @@ def content_of(data, starts, lengths, target):
         parts.append(target.weight)
     steps = np.hstack([as_bytes(part) for part in parts])
     return steps, target.offsets[:-1], lengths, np.zeros((len(starts), 1), np.uint8)
+
+
+def _rows_as_bytes(data, starts, lengths):
+    """The bytes of frames and where samples begin; a copy only of those that do not lie
+    in one piece."""
+    if data.flags.c_contiguous:
+        return as_bytes(data), starts
+    rows, offsets = rows_of_parts(starts, lengths)
+    return as_bytes(data[rows]), offsets[:-1]
 
 
 def _same(steps, starts, lengths, content, target, i, j):

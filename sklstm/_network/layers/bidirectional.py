@@ -21,12 +21,13 @@ class Bidirectional(Layer):
     """
 
     gives_steps = True
+    _direction = Recurrent
 
     def __init__(self, name, n_inputs, n_units, dtype, *args, **options):
         super().__init__(name, n_inputs, 2 * n_units, dtype)
         self.n_units = n_units
         self.directions = tuple(
-            Recurrent(name + suffix, n_inputs, n_units, dtype, *args, **options)
+            self._direction(name + suffix, n_inputs, n_units, dtype, *args, **options)
             for suffix in SUFFIXES
         )
         self.reads_data = self.directions[0].reads_data

@@ -11,6 +11,7 @@ from zlib import crc32
 import numpy as np
 
 from ..._kernels import dropout_mask
+from ..planes import plane_elements, planes_in
 from ..steps import Steps
 from .layer import Layer
 
@@ -102,6 +103,41 @@ class StepDropout(Layer):
 
     def n_elements(self, n_sequences, n_steps):
         return n_steps * 2 * self.width
+
+
+class FrameDropout(StepDropout):
+    """The same of frames: a channel of a step is there at all pixels, or at none
+    (Tompson et al. 2015)."""
+
+    reads_frames = True
+
+    def forward(self, x, run):
+        if run.masks is None:
+            return x, None
+        memory, frames, N = run.workspace(), x.values, len(x.rows)
+        n_threads = self.n_threads(N, run.n_threads)
+        mask = memory.array("mask", N, self.width)
+        run.masks.of_steps(self.name, self.rate, mask, x.schedule, n_threads)
+        depth = frames.depth
+        planes = planes_in(memory, "planes", self.kernels, frames.frame, N, depth)
+        below, image = frames.image, planes.clear_margins().image
+        for m, row in enumerate(x.rows):
+            np.multiply(below[row], mask[m, :depth], out=image[m])
+        return Steps(planes, np.arange(N), x.schedule, x.ends), mask
+
+    def backward(self, d_y, tape, d_weights):
+        if tape is not None and d_y is not None:
+            N = len(tape)
+            pixels = d_y.values.reshape(N, -1, self.width)
+            pixels *= tape[:, np.newaxis]
+        return d_y
+
+    def n_elements(self, n_sequences, n_steps, frame):
+        return n_steps * (self.width + self.plane_elements(frame))
+
+    def plane_elements(self, frame):
+        """Numbers of a step that is handed on."""
+        return plane_elements(frame, self.width)
 
 
 class Dropout(Layer):

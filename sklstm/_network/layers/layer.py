@@ -18,6 +18,8 @@ class Layer:
 
     shapes = {}
     gives_steps = False  # whether it hands on `Steps`
+    reads_frames = False  # whether frames come in, as `Planes` has them
+    patch_size = 1  # of what reads frames: pixels on a side that become one
     has_sums = False  # whether it keeps running sums over the steps
     has_tables = False  # whether its parameters are tables, of which batches have rows
     shared = False  # whether another layer reads its parameters too

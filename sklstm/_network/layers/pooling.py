@@ -93,6 +93,7 @@ class Pooling(Layer):
             scores = memory.array("scores", x.schedule.n_steps)
         n_threads = self.n_threads(x.schedule.n_steps, run.n_threads)
         self._advance(x, n_threads, total, norms, where, scores)
+        run.ends[self.name] = total, norms
         out = self._finish(total, norms, x.ends[0])
         tape = x, norms, where, scores, out, memory, n_threads
         return out, tape if run.keep else None

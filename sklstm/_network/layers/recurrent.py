@@ -47,6 +47,7 @@ class Recurrent(Layer):
     """
 
     gives_steps = True
+    kernel_size = None  # of a convolution its lines and columns
 
     def __init__(
         self, name, n_inputs, n_units, dtype, cell="lstm", *, reads_data=False,
