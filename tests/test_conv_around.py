@@ -23,6 +23,7 @@ from conv_cases import (
 )
 from numpy.testing import assert_array_equal
 from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.ensemble import BaggingClassifier, VotingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import (
     GridSearchCV,
@@ -280,7 +281,7 @@ def test_what_is_wrong_with_a_state(task):
         model.predict_step(X[:, 0], None)
     with pytest.raises(ValueError, match="kernel_size=3.*kernel_size=5"):
         other.predict_step(X[:, 0], state)
-    with pytest.raises(ValueError, match=r"2 clip.*3"):
+    with pytest.raises(ValueError, match="of 2 sequence.*X has 3"):
         model.predict(equal_length(3), initial_state=state)
     with pytest.raises(ValueError, match=r"\(2, 5, 6, 2\)"):
         model.predict_step(X[:, 0, :4], state)
@@ -289,11 +290,13 @@ def test_what_is_wrong_with_a_state(task):
     with pytest.raises(ValueError, match="bidirectional=False"):
         both_ways = fitted(task, bidirectional=True)
         both_ways.predict_step(X[:, 0], both_ways.initial_state(2))
-    with pytest.raises(ValueError, match="clip 1, pixel"):
+    with pytest.raises(ValueError, match="clip 1, frame 0, pixel"):
         bad = X[:, 0].copy()
         bad[1, 2, 3, 0] = np.inf
         model.predict_step(bad, state)
-    with pytest.raises(ValueError, match="NaN.*clip 1, pixel.*missing='ffill'"):
+    with pytest.raises(
+        ValueError, match="NaN.*clip 1, frame 0, pixel.*missing='ffill'"
+    ):
         bad[1, 2, 3, 0] = np.nan
         model.predict_step(bad, state)
     with pytest.raises(ValueError, match="method='probability' is none of"):
@@ -391,12 +394,19 @@ def test_model_selection(task, form):
     )
 
 
-def test_other_meta_estimators():
-    X = equal_length(12)
-    Y = make_target("several", X)
-    model = MultiOutputRegressor(small("single"))
-    with pytest.raises(ValueError, match="dim 5|ndim|dim"):  # reads matrices alone
-        model.fit(X, Y)
+@pytest.mark.parametrize("form", [np.asarray, list])
+def test_other_meta_estimators(form):
+    X = form(equal_length(12))
+    Y = make_target("several", np.array(X))
+    model = MultiOutputRegressor(small("single")).fit(X, Y)
+    alone = small("single").fit(X, Y[:, 1])
+    assert_array_equal(model.predict(X)[:, 1], alone.predict(X))
+    y = make_target("multiclass", X)
+    bagging = BaggingClassifier(small("multiclass"), n_estimators=2, random_state=0)
+    with pytest.raises(ValueError, match="dim 5"):  # which reads matrices alone
+        bagging.fit(np.array(X), y)
+    vote = VotingClassifier([("a", small("multiclass")), ("b", small("multiclass"))])
+    assert vote.fit(X, y).predict(X).shape == (12,)
 
 
 @both
@@ -507,7 +517,7 @@ def test_other_channels(task):
     name = type(model).__name__
     for X in (clips(n_channels=3), [x[..., 0] for x in clips()]):
         n = 3 if X[0].ndim == 4 else 1
-        match = f"X has {n} channel.*{name} is expecting 2 channel"
+        match = f"X has {n} feature.*{name} is expecting 2 feature.*channels"
         for method in [m for m in [*METHODS, "transform"] if hasattr(model, m)]:
             with pytest.raises(ValueError, match=match):
                 getattr(model, method)(X)
@@ -519,7 +529,7 @@ def test_other_channels(task):
 
 @both
 def test_frames_that_patches_do_not_fill(task):
-    match = r"5 x 6.*patch_size=2|patch_size=2.*5 x 6"
+    match = "height 5 and width 6.*patch_size=2.*the height, 5, is no multiple of 2"
     with pytest.raises(ValueError, match=match):
         fitted(task, patch_size=2)
     model = fitted(task, clips(height=6), patch_size=2)

@@ -10,23 +10,36 @@ from sklearn.utils import check_scalar
 
 from .._training.memory import WITHOUT_A_LOOK, available_memory, in_units
 from ..sequences._clips import clips_of, read_array
+from ..sequences._columns import real_array
 from .clips import check_patches
 from .state import (
     LANES,
     State,
     check_finite,
     check_none,
+    conformed_pooling,
     parts_of,
     raise_other_network,
     same_kind,
 )
 
 
-def begin_clips(network, fitted, n_clips, height, width):
-    """The state of so many clips of frames of this size, before their first frame."""
+def begin_clips(network, fitted, n_clips, height, width, h=None, c=None):
+    """The state of so many clips of frames of this size, before their first frame, with
+    the hidden and cell states that are given; of as many as these where n_clips is
+    None."""
+    arrays = {
+        name: _items(name, value, len(network.recurrents))
+        for name, value in (("h", h), ("c", c))
+        if value is not None
+    }
+    if n_clips is None:
+        n_clips = next((len(items[0]) for items in arrays.values()), 1)
     check_scalar(n_clips, "n_clips", Integral, min_val=1)
     size = []
-    for name, asked, own in zip(("height", "width"), (height, width), fitted.frame_size):
+    for name, asked, own in zip(
+        ("height", "width"), (height, width), fitted.frame_size
+    ):
         asked = own if asked is None else asked
         check_scalar(asked, name, Integral, min_val=1)
         size.append(int(asked))
@@ -34,12 +47,56 @@ def begin_clips(network, fitted, n_clips, height, width):
     n_clips, channels = int(n_clips), fitted.features.n_sequence_features
     _check_room(n_clips, size, network)
     layers = tuple(network.initial_states(n_clips, *size))
+    for name, items in arrays.items():
+        _fill(name, items, layers, network, network.frame_sizes(*size))
     pooling = getattr(network, "pooling", None)
     seen = None
     if fitted.missing != "error":
         seen = np.full((n_clips, *size, channels), np.nan)
     kind = kind_of(fitted, *size)
     return State(layers, pooling and pooling.begin(n_clips), seen, kind)
+
+
+def _items(name, value, n_items):
+    """The arrays (n_clips, height, width, H) of each layer and direction, of what the
+    user passes."""
+    if not isinstance(value, (list, tuple)) or len(value) != n_items:
+        what = type(value).__name__
+        if isinstance(value, (list, tuple)):
+            what = f"{what} of {len(value)}"
+        raise ValueError(
+            f"{name} is a {what}, but must be a list of {n_items} array(s) of shape "
+            "(n_clips, height, width, channels): one for each layer, each direction "
+            "counted."
+        )
+    items = [real_array(f"{name}[{k}]", item) for k, item in enumerate(value)]
+    if items[0].ndim != 4 or not len(items[0]):
+        raise ValueError(
+            f"{name}[0] has shape {items[0].shape}, but must have four axes: clips, "
+            "height, width and channels."
+        )
+    return items
+
+
+def _fill(name, items, layers, network, sizes):
+    """Write hidden ("h") or cell states ("c") that are given into those of layers."""
+    for k, (array, layer, size) in enumerate(
+        zip(items, network.recurrents, sizes, strict=True)
+    ):
+        part = layers[k]["hc".index(name)]
+        expected = len(part), *size, layer.n_units
+        if array.shape != expected:
+            raise ValueError(
+                f"{name}[{k}] has shape {array.shape}, but the states of {len(part)} "
+                f"clip(s) of {size[0]} x {size[1]} pixels in this layer must have "
+                f"{expected}."
+            )
+        with np.errstate(over="ignore", under="ignore"):
+            part.reshape(*expected[:3], -1)[..., : layer.n_units] = array
+        if not np.isfinite(part).all():
+            raise ValueError(
+                f"{name}[{k}] holds a number too large for dtype {part.dtype}."
+            )
 
 
 def kind_of(fitted, height, width):
@@ -108,7 +165,12 @@ def check_clip_state(name, state, network, fitted):
             raise ValueError(
                 f"{name}.seen, the pixels seen last, must be float64 without infinity."
             )
-    return state._replace(layers=tuple(checked))
+    pooled, pooling = state.pooled, getattr(network, "pooling", None)
+    if pooling is None:
+        check_none(f"{name}.pooled", pooled, "nothing is summed over the frames")
+    else:
+        pooled = conformed_pooling(f"{name}.pooled", pooled, n, pooling)
+    return state._replace(layers=tuple(checked), pooled=pooled)
 
 
 def _rows(name, part, n, n_pixels, layer, dtype):

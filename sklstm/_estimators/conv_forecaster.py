@@ -12,10 +12,11 @@ from .._network.build import frame_forecaster_network
 from .._sklearn.warn import warn
 from .._targets.aligning import aligned
 from .._targets.frames import FrameTarget, NextFrames, NextFramesReader
-from .._training.samples import Samples, check_sample_weight
+from .._training.samples import Samples, check_sample_weight, check_score_weight
 from .._training.split import nothing_seen
 from .._training.windows import WindowArray, cuts_of
 from .._typing import ArrayLike, Estimator
+from ..sequences._check import features_of
 from ..sequences._stacking import as_offsets
 from .base import RecurrentCore
 from .checks import with_minibatches
@@ -62,8 +63,8 @@ class FittedFrames(FittedClips):
         )
 
 
-class FrameForecaster(ReadsClips, DrawnWindows, RecurrentCore):
-    """Forecasts of the next frames of clips: of videos, radar images, fields of weather.
+class ClipForecaster(ReadsClips, DrawnWindows, RecurrentCore):
+    """Forecasts of the next frames of clips, as of videos or of radar images.
 
     Convolutional LSTM layers [Shi2015]_ read the frames of a clip; as many layers,
     which begin with the states that those have ended with, make the frames that follow.
@@ -153,10 +154,13 @@ class FrameForecaster(ReadsClips, DrawnWindows, RecurrentCore):
     bidirectional = False
 
     def _reader(self):
+        context = self.context_length
         return NextFramesReader(
-            type(self).__name__, self.loss, int(self.horizon), self.context_length,
-            int(self.patch_size), vars(self).get("_units"),
-        )  # fmt: skip
+            self.loss,
+            int(self.horizon),
+            None if context is None else int(context),
+            int(self.patch_size),
+        )
 
     def _asked_architecture(self):
         return {**super()._asked_architecture(), "horizon": int(self.horizon)}
@@ -266,16 +270,20 @@ class FrameForecaster(ReadsClips, DrawnWindows, RecurrentCore):
                 raise ValueError(
                     "All sample weights are zero: there is nothing to fit."
                 )
+        channels = None
         totals = totals_of_rows(X) if reset or X.dtype.kind == "f" else None
         if reset:
             of_units = X, sample_weight, totals
             if sample_weight is not None and not sample_weight.all():
                 there = sample_weight > 0
                 of_units = X[there], sample_weight[there], totals
-            self._units = units_of_channels(*of_units)
+            channels = units_of_channels(*of_units)
         known = None if totals is None else totals[0].any(axis=1)
+        if X.dtype.kind != "f":
+            known = None
         series, cuts = cuts_of(X.lengths, self.horizon, 1)
-        samples = self._windows(X, series, cuts, known, (X, None, sample_weight))
+        given = X, None, sample_weight
+        samples = self._windows(X, series, cuts, known, given, channels)
         learnt_of = np.zeros(len(X), dtype=bool)
         learnt_of[samples.X.series] = True
         if sample_weight is not None:
@@ -286,12 +294,15 @@ class FrameForecaster(ReadsClips, DrawnWindows, RecurrentCore):
 
     def _check_clips(self, X, *, reset=False, fitted=None):
         X = super()._check_clips(X, reset=reset, fitted=fitted)
+        self._check_range(X, fitted)
+        return X
+
+    def _check_range(self, X, fitted):
         loss = self.loss if fitted is None else fitted.target.loss_name
         if loss == "binary_cross_entropy":
             check_unit_interval(X, f"loss={loss!r}")
-        return X
 
-    def _windows(self, X, series, cuts, known, given, context_length="asked"):
+    def _windows(self, X, series, cuts, known, given=None, channels=None):
         """Windows of these clips, cut behind so many frames, which have a number before
         the cut and behind it, as samples; `known` are the rows that have one."""
         most = self.context_length
@@ -299,15 +310,15 @@ class FrameForecaster(ReadsClips, DrawnWindows, RecurrentCore):
         cut_rows, ends = X.starts[series] + cuts, X.starts[series] + X.lengths[series]
         starts = cut_rows - lengths
         if known is not None:
-            before = as_offsets(known)
             behind = np.minimum(cut_rows + self.horizon, ends)
-            there = before[cut_rows] > before[starts]
-            there &= before[behind] > before[cut_rows]
+            there = some_of(known, starts, cut_rows) & some_of(known, cut_rows, behind)
             series, cuts, lengths, starts, cut_rows, ends = (
                 part[there] for part in (series, cuts, lengths, starts, cut_rows, ends)
             )
         windows = WindowArray(X.data, starts, lengths, series, cuts, given)
-        target = FrameTarget(X.data, starts, cut_rows, ends, int(self.horizon))
+        target = FrameTarget(
+            X.data, starts, cut_rows, ends, int(self.horizon), channels
+        )
         return Samples(windows, target)
 
     def _say_what_is_unused(self, X, learnt_of):
@@ -326,8 +337,8 @@ class FrameForecaster(ReadsClips, DrawnWindows, RecurrentCore):
                 f"a window, for example {first}. {why}"
             )
         warn(
-            f"{len(unused)} of the {len(X)} clips have nothing to learn from, the first "
-            f"is {first}. {why} They are not used in this fit."
+            f"{len(unused)} of the {len(X)} clips have nothing to learn from, the "
+            f"first is {first}. {why} They are not used in this fit."
         )
 
     def _set_aside(self, given, validation, target, rng, incremental):
@@ -370,15 +381,17 @@ class FrameForecaster(ReadsClips, DrawnWindows, RecurrentCore):
                 "early_stopping=False."
             )
         # the same ones in fits that go on with the same clips
-        held_out = clips[((np.arange(n) + 0.5) * len(clips) / n).astype(np.intp)]
-        held_out = np.isin(X.series, held_out)
+        chosen = clips[((np.arange(n) + 0.5) * len(clips) / n).astype(np.intp)]
+        held_out = np.isin(X.series, chosen)
         some = held_out & few
         return samples.at(~held_out), samples.at(some if some.any() else held_out)
 
     def _last_windows(self, X):
         """The last horizon of each clip of X that is longer."""
         X = self._check_clips(X)
-        samples = self._windows_at_end(X, self.horizon)
+        clips = np.flatnonzero(X.lengths > self.horizon)
+        cuts = X.lengths[clips] - self.horizon
+        samples = self._windows(X, clips, cuts, known_rows(X))
         if not len(samples.X):
             raise ValueError(
                 f"no clip has more than {self.horizon} frames, the horizon, with a "
@@ -386,13 +399,6 @@ class FrameForecaster(ReadsClips, DrawnWindows, RecurrentCore):
                 f"{X.lengths.max(initial=0)} frames."
             )
         return samples
-
-    def _windows_at_end(self, X, horizon):
-        known = None
-        if X.dtype.kind == "f":
-            known = totals_of_rows(X)[0].any(axis=1)
-        clips = np.flatnonzero(X.lengths > horizon)
-        return self._windows(X, clips, X.lengths[clips] - horizon, known, None)
 
     def _untrained(self, target, samples=None, rows=None):
         return self._found(
@@ -402,7 +408,7 @@ class FrameForecaster(ReadsClips, DrawnWindows, RecurrentCore):
                 "centre": target.centre,
                 "scale": target.scale,
             },
-            self._features,
+            features_of(self),
             target,
             self.missing,
             frame_size=tuple(samples.X.data.shape[1:3]),
@@ -436,19 +442,17 @@ class FrameForecaster(ReadsClips, DrawnWindows, RecurrentCore):
         """
         fitted = fitted_of(self)
         X = self._valid_X(fitted, X)
-        frames = self._forecast(fitted, X, X.lengths)
+        frames = self._forecast_clips(fitted, X)
         return frames if X.has_channels else frames[..., 0]
 
-    def _context(self, fitted, X, cuts):
-        """First rows of what forecasts are made of that begin behind so many frames of
-        clips, and how many rows it is; an error where there is nothing."""
-        most = fitted.target.context_length
-        lengths = cuts if most is None else np.minimum(cuts, most)
-        starts = X.starts + cuts - lengths
+    def _forecast_clips(self, fitted, X):
+        """Frames that come after the end of clips; an error where there is nothing to
+        make them of."""
+        contexts = contexts_of(X, fitted.target.context_length)
+        lengths, known = contexts.lengths, known_rows(contexts)
         seen = lengths > 0
-        if X.dtype.kind == "f":
-            before = as_offsets(totals_of_rows(X.at_rows(starts, lengths))[0].any(axis=1))
-            seen = before[starts + lengths] > before[starts]
+        if known is not None:
+            seen = some_of(known, contexts.starts, contexts.starts + lengths)
         nothing = np.flatnonzero(~seen)
         if len(nothing):
             i = nothing[0]
@@ -459,16 +463,10 @@ class FrameForecaster(ReadsClips, DrawnWindows, RecurrentCore):
                 f"There is nothing to forecast clip {i} from: {what}. A forecast takes "
                 "at least one frame with a pixel that is there. Leave the clip out."
             )
-        return starts, lengths
-
-    def _forecast(self, fitted, X, cuts):
-        """Frames (n, horizon, height, width, channels) that come behind so many of each
-        clip, in units of X."""
-        starts, lengths = self._context(fitted, X, cuts)
         frames = np.empty((len(X), fitted.target.horizon, *X.frame_shape))
         with fitted.network() as network:
             for part in fitted.parts(len(X), X.frame_shape):
-                raw = network.predict(X.data, starts[part], lengths[part])
+                raw = network.predict(*contexts[part]._as_rows())
                 frames[part] = fitted.target.predict(raw)
         warn_if_not_finite(frames, "forecast")
         return frames
@@ -517,12 +515,25 @@ class FrameForecaster(ReadsClips, DrawnWindows, RecurrentCore):
         X = self._valid_X(fitted, X)
         weight = check_score_weight(sample_weight, X.lengths, self)
         weight = np.ones(len(X)) if weight is None else weight
-        horizon = fitted.target.horizon
-        errors = np.zeros(2)
+        power = 1 if fitted.target.loss_name == "absolute_error" else 2
+        horizon, most = fitted.target.horizon, fitted.target.context_length
         some = np.flatnonzero((X.lengths > horizon) & (weight > 0))
-        for part in fitted.parts(len(some), X.frame_shape):
-            clips = X[some[part]]
-            errors += self._errors(fitted, clips, weight[some[part]])
+        cut = X[some].without_last(horizon)
+        known, contexts = known_rows(cut), contexts_of(cut, most)
+        if known is not None:
+            ends = contexts.starts + contexts.lengths
+            seen = some_of(known, contexts.starts, ends)
+            some, cut, contexts = some[seen], cut[seen], contexts[seen]
+        errors = np.zeros(2)
+        with fitted.network() as network:
+            for part in fitted.parts(len(some), X.frame_shape):
+                raw = network.predict(*contexts[part]._as_rows())
+                forecasts = fitted.target.predict(raw)
+                own = zip(forecasts, cut[part], X[some[part]], weight[some[part]])
+                for frames, before, clip, w in own:
+                    truth = clip[len(before) :].astype(np.float64)
+                    frames = frames.reshape(truth.shape)
+                    errors += w * errors_of(frames, truth, last_seen(before), power)
         if not errors[1] > 0:
             longest = X.lengths.max(initial=0)
             raise ValueError(
@@ -531,16 +542,6 @@ class FrameForecaster(ReadsClips, DrawnWindows, RecurrentCore):
                 f"it was seen before. The longest has {longest} frames."
             )
         return 1 - float(errors[0] / errors[1])
-
-    def _errors(self, fitted, X, weight):
-        """Errors of forecasts and of persistence, weighted sums over clips."""
-        horizon = fitted.target.horizon
-        cuts = X.lengths - horizon
-        try:
-            forecasts = self._forecast(fitted, X, cuts)
-        except ValueError:
-            raise
-        return np.zeros(2)
 
     # ---- streams -----------------------------------------------------------------
 
@@ -618,9 +619,8 @@ class FrameForecaster(ReadsClips, DrawnWindows, RecurrentCore):
         with fitted.network() as network:
             state = check_clip_state("state", state, network, fitted)
             clips, frames, seen = read_frames(self, fitted, X, state)
-            self._check_unit_interval(fitted.target.loss_name, clips)
-            layers = tuple(network.encode_step(frames, state.layers))
-            raw = network.forecast(layers, frames.shape[1:3])
+            self._check_range(clips, fitted)
+            raw, layers, _ = network.step(frames, state.layers)
         forecasts = fitted.target.predict(raw)
         warn_if_not_finite(forecasts, "forecast")
         state = State(layers, None, seen, state.network)
@@ -633,10 +633,51 @@ class FrameForecaster(ReadsClips, DrawnWindows, RecurrentCore):
         return tags
 
 
+def contexts_of(X, most):
+    """The last frames of clips, no more than so many."""
+    lengths = X.lengths if most is None else np.minimum(X.lengths, most)
+    return X.at_rows(X.starts + X.lengths - lengths, lengths)
+
+
+def known_rows(X):
+    """Which rows of the data, those of clips, have a number; None where all have."""
+    return totals_of_rows(X)[0].any(axis=1) if X.dtype.kind == "f" else None
+
+
+def some_of(known, begins, ends):
+    """Whether any row of these is known."""
+    before = as_offsets(known)
+    return before[ends] > before[begins]
+
+
+def last_seen(frames):
+    """What every pixel of a clip was last, NaN where it was never seen."""
+    last = frames[-1].astype(np.float64)
+    for frame in frames[-2::-1]:
+        missing = np.isnan(last)
+        if not missing.any():
+            break
+        last[missing] = frame[missing]
+    return last
+
+
+def errors_of(frames, truth, last, power):
+    """Mean errors of frames and of the last one before them, of the pixels that both
+    can be compared with."""
+    there = ~np.isnan(truth - last)
+    n = max(1, np.count_nonzero(there))
+    return np.array(
+        [
+            (np.abs(truth - other)[there] ** power).sum() / n
+            for other in (frames, np.broadcast_to(last, truth.shape))
+        ]
+    )
+
+
 @declared(
     Convolutional, FrameForecast, but(Optimizer, "tbptt"),
     but(Stopping, "max_iter", "early_stopping", "validation_fraction"),
     but(Data, "missing"), OfClips,
 )  # fmt: skip
-class ConvLSTMForecaster(FrameForecaster):
+class ConvLSTMForecaster(ClipForecaster):
     """Forecasts of the next frames of clips with convolutional LSTM layers."""

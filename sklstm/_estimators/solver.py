@@ -135,10 +135,10 @@ def batch_size_of(estimator, samples, network, n_samples):
     if estimator.tbptt is not None:
         lengths = np.minimum(lengths, estimator.tbptt)
     longest = np.partition(lengths, -batch_size)[-batch_size:]
+    frame = samples.data.shape[1:3] if samples.data.ndim > 2 else ()
     needed = network.training_bytes(
-        batch_size, int(longest.sum()), LBFGS_VECTORS if full else 0,
-        frame=samples.data.shape[1:-1],
-    )  # fmt: skip
+        batch_size, int(longest.sum()), LBFGS_VECTORS if full else 0, frame
+    )
     available, limit = needed, None
     if needed > WITHOUT_A_LOOK:
         available, limit = available_memory() or (needed, None)

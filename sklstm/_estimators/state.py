@@ -1,12 +1,7 @@
-"""The state of sequences on their way through a network: made of arrays, checked.
-
-Those of clips are images: `frames` has the height and width of each layer and
-direction, and a row of a state has all pixels, one after the other. It is None where
-states are vectors.
-"""
+"""The state of sequences on their way through a network: made of arrays, checked."""
 
 import sys
-from math import inf, isfinite, prod
+from math import inf, isfinite
 from typing import NamedTuple
 
 import numpy as np
@@ -75,7 +70,7 @@ def beginning(state):
     if state is None:
         return {}
     begin = {"states": state.layers}
-    if "frame" in state.network:  # the network itself fills missing pixels
+    if "height" in state.network:  # a network of clips fills missing pixels itself
         begin["seen"] = state.seen
     return begin
 
@@ -83,11 +78,10 @@ def beginning(state):
 # ---- made ----------------------------------------------------------------------------
 
 
-def make_state(network, fitted, n_sequences, given, frame=None, frames=None):
+def make_state(network, fitted, n_sequences, given):
     """A state before the first step, with the hidden and cell states that are given.
 
-    `n_sequences` is None for those of `given`, what the user passes as h and as c. Of
-    clips `frame` is the height and width of the data.
+    `n_sequences` is None for those of `given`, what the user passes as h and as c.
     """
     if given["c"] is not None and not network.recurrents[0].cell.has_c:
         raise ValueError(
@@ -95,28 +89,26 @@ def make_state(network, fitted, n_sequences, given, frame=None, frames=None):
             "states. Leave it out."
         )
     arrays = {
-        name: _items(name, value, network, frames)
+        name: _items(name, value, network)
         for name, value in given.items()
         if value is not None
     }
     if n_sequences is None:
         n_sequences = next((a[0].shape[0] for a in arrays.values()), 1)
-    _check_room(n_sequences, network, frames)
-    size = () if frame is None else frame
-    layers = tuple(network.initial_states(n_sequences, *size))
+    _check_room(n_sequences, network)
+    layers = tuple(network.initial_states(n_sequences))
     for name, items in arrays.items():
         for k, (array, layer) in enumerate(zip(items, network.recurrents)):
-            image = () if frames is None else frames[k]
-            expected = n_sequences, *image, layer.n_units
+            expected = n_sequences, layer.n_units
             if array.shape != expected:
                 raise ValueError(
                     f"{name}[{k}] has shape {array.shape}, but the states of "
-                    f"{n_sequences} {_noun(frames)}(s) must have {expected}. "
-                    f"{_layout(name, network, frames)}"
+                    f"{n_sequences} sequence(s) must have {expected}. "
+                    f"{_layout(name, network)}"
                 )
             part = layers[k]["hc".index(name)]
             with np.errstate(over="ignore", under="ignore"):
-                part.reshape(n_sequences, *image, -1)[..., : layer.n_units] = array
+                part[:, : layer.n_units] = array
             if not np.isfinite(part).all():
                 raise ValueError(
                     f"{name}[{k}] holds a number too large for dtype {part.dtype}."
@@ -124,27 +116,15 @@ def make_state(network, fitted, n_sequences, given, frame=None, frames=None):
     pooled = network.pooling and network.pooling.begin(n_sequences)
     seen = None
     if fitted.missing != "error":
-        seen = _first_seen(fitted, n_sequences, network.dtype, frame)
-    kind = fitted.kind if frame is None else {**fitted.kind, "frame": frame}
-    return State(layers, pooled, seen, dict(kind))
+        with np.errstate(under="ignore"):
+            first_value = fitted.first_value.astype(network.dtype)
+        seen = np.tile(first_value, (n_sequences, 1))
+    return State(layers, pooled, seen, dict(fitted.kind))
 
 
-def _first_seen(fitted, n_sequences, dtype, frame):
-    """What stands for values seen before the first step: of pixels nothing does."""
-    if frame is not None:
-        n_channels = fitted.features.n_sequence_features
-        return np.full((n_sequences, *frame, n_channels), np.nan)
-    with np.errstate(under="ignore"):
-        first_value = fitted.first_value.astype(dtype)
-    return np.tile(first_value, (n_sequences, 1))
-
-
-def _check_room(n_sequences, network, frames):
+def _check_room(n_sequences, network):
     """Say when the states of so many sequences take more memory than there is."""
-    widths = (
-        _n_pixels(frames, k) * sum(part) for k, part in enumerate(network.state_widths)
-    )
-    per_sequence = sum(widths) * network.dtype.itemsize
+    per_sequence = sum(map(sum, network.state_widths)) * network.dtype.itemsize
     needed = n_sequences * per_sequence
     if needed <= WITHOUT_A_LOOK:
         return
@@ -157,18 +137,8 @@ def _check_room(n_sequences, network, frames):
         )
 
 
-def _n_pixels(frames, k):
-    """Units of a layer or direction for each of its channels."""
-    return 1 if frames is None else prod(frames[k])
-
-
-def _noun(frames):
-    return "sequence" if frames is None else "clip"
-
-
-def _items(name, value, network, frames):
-    """The arrays (n, H), or (n, height, width, H), of each layer and direction, of what
-    the user passes."""
+def _items(name, value, network):
+    """The arrays (n, H) of each layer and direction, of what the user passes."""
     n_items = len(network.recurrents)
     if isinstance(value, (list, tuple)):
         what = f"is a list of {len(value)}"
@@ -179,28 +149,19 @@ def _items(name, value, network, frames):
     if len(value) != n_items:
         raise ValueError(
             f"{name} {what}, but the network has {n_items} layer(s), each direction "
-            f"counted. {_layout(name, network, frames)}"
+            f"counted. {_layout(name, network)}"
         )
     items = [real_array(f"{name}[{k}]", item) for k, item in enumerate(value)]
-    axes = "two axes, of sequences and units"
-    if frames is not None:
-        axes = "four axes, of clips, height, width and channels"
-    if items[0].ndim != (2 if frames is None else 4) or not len(items[0]):
+    if items[0].ndim != 2 or not len(items[0]):
         raise ValueError(
-            f"{name}[0] has shape {items[0].shape}, but must have {axes}. "
-            f"{_layout(name, network, frames)}"
+            f"{name}[0] has shape {items[0].shape}, but must have two axes, of "
+            f"sequences and units. {_layout(name, network)}"
         )
     return items
 
 
-def _layout(name, network, frames):
+def _layout(name, network):
     sizes = [layer.n_units for layer in network.recurrents]
-    if frames is not None:
-        shapes = ", ".join(
-            f"(n_clips, {height}, {width}, {size})"
-            for (height, width), size in zip(frames, sizes, strict=True)
-        )
-        return f"Pass {name} as a list of arrays of shape {shapes}."
     if len(set(sizes)) == 1:
         return (
             f"Pass {name} as an array of shape ({len(sizes)}, n_sequences, "
@@ -215,7 +176,7 @@ def _layout(name, network, frames):
 # ---- checked -------------------------------------------------------------------------
 
 
-def check_state(name, state, network, kind, frames=None):
+def check_state(name, state, network, kind):
     """The state in the widths of this network's kernels, once it is one of it."""
     if not isinstance(state, State):
         raise TypeError(
@@ -225,9 +186,9 @@ def check_state(name, state, network, kind, frames=None):
         )
     if not same_kind(state.network, kind):
         raise_other_network(name, state.network, kind)
-    if frames is None and _looks_sound(state, network, kind):
+    if _looks_sound(state, network, kind):
         return state
-    return _conformed(name, state, network, kind, frames)
+    return _conformed(name, state, network, kind)
 
 
 def same_kind(found, kind):
@@ -309,7 +270,7 @@ def _is_sound_pooling(pooled, n, pooling):
     )
 
 
-def _conformed(name, state, network, kind, frames):
+def _conformed(name, state, network, kind):
     """The state part by part, in this network's widths; errors name the part."""
     recurrents, dtype = network.recurrents, network.dtype
     wanted = f"{len(recurrents)} layer(s), each direction counted"
@@ -322,32 +283,28 @@ def _conformed(name, state, network, kind, frames):
         whole = []
         for j, part in enumerate(parts):
             what = f"{where}[{j}], {('the hidden', 'the cell')[j]} state"
-            n_pixels = _n_pixels(frames, k)
-            part = _array(what, part, n, layer.n_units, dtype, n_pixels=n_pixels)
+            part = _array(what, part, n, layer.n_units, dtype)
             check_finite(what, part)
             n = len(part)
-            whole.append(_of_width(part, layer.width, n_pixels))
+            whole.append(_of_width(part, layer.width))
         conformed.append(tuple(whole))
     seen = state.seen
     if kind["missing"] == "error":
         check_none(f"{name}.seen", seen, "with missing='error' nothing is filled")
     else:
         what = f"{name}.seen, the values seen last"
-        if frames is None:
-            seen = _array(what, seen, n, kind["n_features"], dtype, lanes=(1,))
-            check_finite(what, seen)
-            seen = np.require(seen, requirements=LAYOUT)
-        else:
-            _check_seen_pixels(what, seen, (n, *kind["frame"], kind["n_features"]))
+        seen = _array(what, seen, n, kind["n_features"], dtype, lanes=(1,))
+        check_finite(what, seen)
+        seen = np.require(seen, requirements=LAYOUT)
     pooled = state.pooled
     if network.pooling is None:
         check_none(f"{name}.pooled", pooled, "with pooling='last' nothing is summed")
     else:
-        pooled = _conformed_pooling(f"{name}.pooled", pooled, n, network.pooling)
+        pooled = conformed_pooling(f"{name}.pooled", pooled, n, network.pooling)
     return State(tuple(conformed), pooled, seen, state.network)
 
 
-def _conformed_pooling(name, pooled, n, pooling):
+def conformed_pooling(name, pooled, n, pooling):
     sums, norms = parts_of(name, pooled, 2, "the sums and their norms")
     sums = _array(f"{name}[0], the sums", sums, n, pooling.n_inputs, pooling.dtype)
     norms = _array(f"{name}[1], the norms", norms, n, 3, pooling.dtype, lanes=(1,))
@@ -383,32 +340,19 @@ def parts_of(name, value, length, wanted):
     return tuple(value)
 
 
-def _check_seen_pixels(name, seen, shape):
-    """Say when these are no pixels, float64, NaN where none was seen."""
-    if type(seen) not in (np.ndarray, np.memmap) or seen.dtype != np.float64:
-        kind = getattr(seen, "dtype", type(seen).__name__)
-        raise TypeError(f"{name}, must be an array of float64, got {kind}.")
-    if seen.shape != shape:
-        raise ValueError(f"{name}, has shape {seen.shape}, but must have {shape}.")
-    if np.isinf(seen).any():
-        raise ValueError(f"{name}, holds infinity. Begin with initial_state().")
-
-
-def _array(name, value, n, n_units, dtype, lanes=LANES, n_pixels=1):
-    """A matrix of n sequences (if known) and so many units, perhaps padded, at each of
-    the pixels."""
+def _array(name, value, n, n_units, dtype, lanes=LANES):
+    """A matrix of n sequences (if known) and so many units, perhaps padded."""
     if type(value) not in (np.ndarray, np.memmap):
         raise TypeError(f"{name}, must be an array, got {type(value).__name__}.")
     if value.dtype != dtype:
         raise TypeError(
             f"{name}, has dtype {value.dtype}, but that of the network is {dtype}."
         )
-    widths = sorted({-(-n_units // lane) * lane * n_pixels for lane in lanes})
+    widths = sorted({-(-n_units // lane) * lane for lane in lanes})
     shape = value.shape
     if len(shape) != 2 or shape[1] not in widths or shape[0] != (n or shape[0] or 1):
         raise ValueError(
-            f"{name}, has shape {shape}, but must have "
-            f"({n or 'n'}, {n_units * n_pixels})"
+            f"{name}, has shape {shape}, but must have ({n or 'n'}, {n_units})"
             + (f", padded to {widths[1:]} columns." if widths[1:] else ".")
         )
     return value
@@ -429,12 +373,10 @@ def check_none(name, part, why):
         raise ValueError(f"{name} must be None, since {why}.")
 
 
-def _of_width(part, width, n_pixels=1):
+def _of_width(part, width):
     """A matrix in the padded width of these kernels: others may have made it."""
-    n = len(part)
-    if part.shape[1] == n_pixels * width:
+    if part.shape[1] == width:
         return np.require(part, requirements=LAYOUT)
-    part = part.reshape(n, n_pixels, -1)
-    padded = np.zeros((n, n_pixels, width), part.dtype)
-    padded[..., : part.shape[2]] = part[..., :width]
-    return padded.reshape(n, -1)
+    padded = np.zeros((len(part), width), part.dtype)
+    padded[:, : part.shape[1]] = part[:, :width]
+    return padded

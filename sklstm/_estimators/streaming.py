@@ -21,9 +21,9 @@ from .tokens import check_step_ids
 class Streaming:
     """Prediction step by step, for every recurrent estimator."""
 
-    @staticmethod
-    def _read_step(name, fitted, X, state):
-        return read_step(name, fitted, X, state)
+    def _read_step(self, fitted, X, state):
+        """One step of each sequence as the network reads it, and the values seen."""
+        return read_step(type(self).__name__, fitted, X, state)[:2]
 
     def initial_state(
         self,
@@ -164,7 +164,7 @@ class Streaming:
             )
         with fitted.network() as network:
             state = self._check_state("state", state, network, fitted)
-            x, seen, _ = self._read_step(type(self).__name__, fitted, X, state)
+            x, seen = self._read_step(fitted, X, state)
             raw, layers, pooled = network.step(x, state.layers, state.pooled)
         warn_if_not_finite(raw, "prediction")
         return raw, State(layers, pooled, seen, state.network)

@@ -6,15 +6,14 @@ from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
-from sklearn.utils import check_scalar
 
 from .._network.build import clip_network
 from .._typing import ArrayLike, ClipsLike, Estimator
 from .checks import hidden_sizes
-from .clips import ReadsClips, check_patches
+from .clip_state import begin_clips, check_clip_state, read_frames
+from .clips import ReadsClips
 from .fitted import fitted_of
-from .frame_step import read_frames
-from .state import State, check_state, make_state
+from .state import State
 
 
 class WholeClips(ReadsClips):
@@ -207,20 +206,9 @@ class WholeClips(ReadsClips):
         --------
         predict_step : Read a frame and predict.
         """
-        for name, value in (("n_clips", n_clips), ("height", height), ("width", width)):
-            if value is not None:
-                check_scalar(value, name, Integral, min_val=1)
         fitted = fitted_of(self)
-        frame = tuple(
-            own if given is None else int(given)
-            for own, given in zip(fitted.frame_size, (height, width), strict=True)
-        )
-        check_patches(frame, fitted.architecture["patch_size"])
-        n_clips = None if n_clips is None else int(n_clips)
         with fitted.network() as network:
-            frames = network.frame_sizes(*frame)
-            given = {"h": h, "c": c}
-            return make_state(network, fitted, n_clips, given, frame, frames)
+            return begin_clips(network, fitted, n_clips, height, width, h, c)
 
     def predict_step(
         self,
@@ -282,30 +270,25 @@ class WholeClips(ReadsClips):
         """
         return super().predict_step(X, state, method=method)
 
-    @staticmethod
-    def _read_step(name, fitted, X, state):
-        x, seen = read_frames(name, fitted, X, state)
-        return x, seen, x
+    def _read_step(self, fitted, X, state):
+        return read_frames(self, fitted, X, state)[1:]
 
     @staticmethod
     def _check_state(name, state, network, fitted):
         """A state once it is one of what is fitted, whatever the size of its frames."""
-        kind, frames = fitted.kind, None
-        frame = _frame_of(state)
-        if frame is not None:
-            kind = {**kind, "frame": frame}
-            frames = network.frame_sizes(*frame)
-        return check_state(name, state, network, kind, frames)
+        return check_clip_state(name, state, network, fitted)
 
     def _check_X(self, fitted, X, state=None):
         X = super()._check_X(fitted, X, state)
-        if state is not None and (frame := X.frame_shape[:2]) != state.network["frame"]:
-            own = state.network["frame"]
-            raise ValueError(
-                f"initial_state is of frames of {own[0]} x {own[1]} pixels, but X has "
-                f"frames of {frame[0]} x {frame[1]}. Pass a state of frames of this "
-                "size."
-            )
+        if state is not None:
+            own = state.network["height"], state.network["width"]
+            if X.frame_shape[:2] != own:
+                height, width, _ = X.frame_shape
+                raise ValueError(
+                    f"initial_state is of frames of {own[0]} x {own[1]} pixels, but X "
+                    f"has frames of {height} x {width}. Pass a state of this size: "
+                    f"initial_state(n_clips, {height}, {width})."
+                )
         return X
 
     # ---- hidden states as features -------------------------------------------------
@@ -381,12 +364,3 @@ class WholeClips(ReadsClips):
         architecture = fitted_of(self).architecture
         directions = 1 + architecture["bidirectional"]
         return architecture["hidden_channels"][-1] * directions
-
-
-def _frame_of(state):
-    """Height and width of the frames that a state is of, None where it says none."""
-    frame = isinstance(state, State) and isinstance(state.network, dict)
-    frame = frame and state.network.get("frame")
-    if type(frame) is not tuple or len(frame) != 2:
-        return None
-    return frame if all(type(size) is int and size > 0 for size in frame) else None

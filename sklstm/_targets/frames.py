@@ -31,16 +31,19 @@ class FrameTarget:
 
     is_behind = True  # among the rows of the data behind those of a window
 
-    def __init__(self, data, starts, cuts, ends, horizon, units=None):
+    def __init__(self, data, starts, cuts, ends, horizon, channels=None, units=None):
         self.data, self.starts, self.cuts, self.ends = data, starts, cuts, ends
         self.horizon = horizon
+        self.channels = channels  # `centre` and `scale` of each, in a first fit
         self.units = units  # `NextFrames`, in whose units values are, or None
 
     def __len__(self):
         return len(self.cuts)
 
     def _with(self, starts, cuts, ends, units):
-        return FrameTarget(self.data, starts, cuts, ends, self.horizon, units)
+        return FrameTarget(
+            self.data, starts, cuts, ends, self.horizon, self.channels, units
+        )
 
     def __getitem__(self, which):
         parts = self.starts[which], self.cuts[which], self.ends[which]
@@ -95,22 +98,20 @@ class FrameTarget:
         return self.starts, ends - self.starts, self.cuts - self.starts
 
 
-class FrameReader:
+class NextFramesReader:
     """What a forecaster of frames with these parameters takes as targets."""
 
-    def __init__(self, name, loss, horizon, context_length, patch_size, units):
-        self.name = name
+    def __init__(self, loss, horizon, context_length, patch_size):
         self.parameters = {
             "loss_name": loss, "horizon": horizon, "context_length": context_length,
             "patch_size": patch_size,
         }  # fmt: skip
-        self.units = units  # `centre` and `scale` of the channels
 
     def check_parameters(self, incremental):
         """There is nothing that does not go together."""
 
     def fit(self, y, sample_weight, classes=None, incremental=False):
-        return NextFrames(**self.parameters, **self.units)
+        return NextFrames(**self.parameters, **y.channels)
 
     def check_same(self, target, y, classes=None):
         """Say when a fit that goes on gets another loss or other windows."""

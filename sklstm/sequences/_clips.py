@@ -90,6 +90,10 @@ class Clips:
         """Clips of other rows of the same data."""
         return Clips(self.data, starts, lengths, self.has_channels)
 
+    def without_last(self, n_frames):
+        """The clips without so many of their last frames."""
+        return self.at_rows(self.starts, self.lengths - n_frames)
+
     def _as_rows(self):
         """Data, first row and length of each clip: how a network takes them."""
         return self.data, self.starts, self.lengths
@@ -377,7 +381,7 @@ def _check_numbers(X, dtype, allow_nan, estimator):
         value = float(frames[(k, *at)])
         if infinite:
             what = f"infinity or a value too large for dtype('{dtype}')"
-            if LARGEST < abs(value) <= np.finfo(dtype).max:
+            if LARGEST < abs(value) <= float(np.finfo(dtype).max):
                 what = "a value too large to be squared"
             raise ValueError(
                 f"Input X contains {what}: {value:g} at {where}. Remove or clip such "

@@ -98,7 +98,7 @@ class SquaredFrames(FrameLoss):
 
     @staticmethod
     def _best(column, weight):
-        return np.average(column, weights=weight)
+        return 0.0  # the mean of a standardised channel
 
 
 class AbsoluteFrames(FrameLoss):
@@ -130,7 +130,8 @@ class BinaryFrames(FrameLoss):
     def _best(column, weight):
         # half a pixel for what is not there
         least = 0.5 / len(column)
-        share = np.clip(np.average(column, weights=weight), least, 1 - least)
+        values, weight = distinct(column, weight)
+        share = np.clip(np.average(values, weights=weight), least, 1 - least)
         return np.log(share) - np.log1p(-share)
 
     @staticmethod
