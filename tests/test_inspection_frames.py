@@ -11,8 +11,9 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from sklstm import LSTMRegressor
-from sklstm.inspection import FrameDisplay
+from sklstm import ConvLSTMForecaster, LSTMRegressor
+from sklstm.forecasting import SeasonalNaive
+from sklstm.inspection import ForecastDisplay, FrameDisplay
 
 HORIZON = 4
 
@@ -166,6 +167,24 @@ def test_the_end_of_a_pipeline(plt):
     display = FrameDisplay.from_estimator(pipeline, clip)
     assert_array_equal(display.truth, -clip)
     assert_array_equal(display.forecasts["forecast"][0], -clip[4] * 0.9)
+
+
+@pytest.mark.parametrize("n_channels", [None, 2])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_the_forecaster_of_the_package(plt, n_channels, dtype):
+    X = np.stack([clip_of(n_channels=n_channels, seed=i) for i in range(4)])
+    X = (40 * (X + 3)).astype(dtype)
+    model = ConvLSTMForecaster(4, horizon=3, max_iter=1, random_state=0).fit(X)
+    display = FrameDisplay.from_estimator(model, X[1])
+    (forecast,) = model.predict(X[1:2, :6])
+    assert_array_equal(display.forecasts["forecast"], forecast)
+    assert display.n_context == 6 and len(display.truth) == 9
+    ahead = FrameDisplay.from_estimator(model, X[1], n_context=9)
+    assert_array_equal(ahead.forecasts["forecast"], model.predict(X[1:2])[0])
+    large = clip_of(8, 11, 6, n_channels)
+    display = FrameDisplay.from_estimator(model, large)
+    assert display.images_[1, -1].get_array().shape == (11, 6)
+    display.figure_.canvas.draw()
 
 
 # ---- which colours -------------------------------------------------------------------
@@ -395,6 +414,12 @@ def test_what_is_no_forecaster(plt):
         FrameDisplay.from_estimator(LSTMRegressor(), clip_of())
     with pytest.raises(NotFittedError):
         FrameDisplay.from_estimator(Persistence(), clip_of())
+    series = np.ones((3, 9))
+    naive = SeasonalNaive(2).fit(series)
+    with pytest.raises(TypeError, match="SeasonalNaive forecasts numbers, which Fore"):
+        FrameDisplay.from_estimator(naive, clip_of())
+    with pytest.raises(TypeError, match="no numbers of series.*there is FrameDisplay"):
+        ForecastDisplay.from_estimator(Persistence().fit(None), series)
     search = GridSearchCV(
         Persistence(), {"horizon": [2]}, scoring=lambda *_: 0, cv=2
     ).fit(clip_of())

@@ -9,8 +9,9 @@ goes on with clips of digits that it has never seen.
 
 # %%
 # A clip has a digit of scikit-learn, 8 × 8 pixels, that crosses a field in a straight
-# line, bounces off the walls and goes back. Twelve frames, of which the first six will
-# be given. Digits of the test clips are other ones, written by other people.
+# line, bounces off the walls and goes back. Of a test clip six frames will be given and
+# six are to be told. Its digits are other ones than those to learn from, written by
+# other people.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -19,16 +20,16 @@ from sklearn.datasets import load_digits
 from sklstm import ConvLSTMForecaster
 from sklstm.inspection import FrameDisplay
 
-N_FRAMES, HORIZON, SIZE = 12, 6, 20
+N_CONTEXT, HORIZON = 6, 6
 
 
-def clips_of(digits, n, rng):
-    """Clips (n, frames, height, width) of numbers from 0 to 1."""
-    room = SIZE - digits.shape[1]
-    clips = np.zeros((n, N_FRAMES, SIZE, SIZE), dtype=np.float32)
-    for clip, digit in zip(clips, rng.choice(digits, n), strict=True):
+def clips_of(digits, n_frames, rng, size=20):
+    """A clip (n_frames, size, size) of each digit, numbers from 0 to 1."""
+    room = size - 8
+    clips = np.zeros((len(digits), n_frames, size, size), dtype=np.float32)
+    for clip, digit in zip(clips, digits, strict=True):
         start, speed = rng.integers(0, 2 * room, 2), rng.choice([-1, 1], 2)
-        way = start + speed * np.arange(N_FRAMES)[:, np.newaxis]
+        way = start + speed * np.arange(n_frames)[:, np.newaxis]
         corners = room - np.abs(way % (2 * room) - room)  # there and back
         for frame, (y, x) in zip(clip, corners, strict=True):
             frame[y : y + 8, x : x + 8] = digit
@@ -37,22 +38,22 @@ def clips_of(digits, n, rng):
 
 digits = load_digits().images / 16
 rng = np.random.default_rng(0)
-X_train = clips_of(digits[:1400], 1000, rng)
-X_test = clips_of(digits[1400:], 100, rng)
+X_train = clips_of(digits[:1400], 24, rng)
+X_test = clips_of(digits[1400:], N_CONTEXT + HORIZON, rng)
 
 # %%
 # Frames are numbers from 0 to 1, for which there is the binary cross-entropy. Patches
-# of 2 × 2 pixels become channels, which makes a frame a quarter of the work.
+# of 2 × 2 pixels become channels, which makes a frame a quarter of the work. An epoch
+# has a window of every clip: up to six frames, and the six behind them.
 
 model = ConvLSTMForecaster(
-    32,
+    24,
     horizon=HORIZON,
-    context_length=N_FRAMES - HORIZON,
+    context_length=N_CONTEXT,
     patch_size=2,
     loss="binary_cross_entropy",
     learning_rate_init=0.01,
-    batch_size=8,
-    max_iter=5,
+    max_iter=4,
     random_state=0,
 )
 model.fit(X_train)
@@ -63,7 +64,7 @@ model.fit(X_train)
 # them knows nothing of the clip and is better than the other two: a digit that is in
 # the wrong place is wrong twice. ``score`` is 1 - the error / that of the last frame.
 
-given, came = X_test[:, :HORIZON], X_test[:, HORIZON:]
+given, came = X_test[:, :N_CONTEXT], X_test[:, N_CONTEXT:]
 last, ahead = given[:, -1:], np.arange(1, HORIZON + 1).reshape(-1, 1, 1)
 forecasts = {
     "ConvLSTM": model.predict(given),
@@ -102,4 +103,12 @@ plt.show()
 # And frame by frame. Up to t all panels show what was given.
 
 movie = display.animate(interval=350, cmap="Greys")
+plt.show()
+
+# %%
+# What is learnt is what happens around a pixel, so that frames may have another size. In
+# this field there is more room, and there are two digits, which no clip had.
+
+pair = np.maximum(*clips_of(digits[1500:1502], N_CONTEXT + HORIZON, rng, size=32))
+FrameDisplay.from_estimator(model, pair, cmap="Greys")
 plt.show()

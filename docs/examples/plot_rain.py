@@ -24,21 +24,21 @@ from scipy.ndimage import shift
 from sklstm import ConvLSTMForecaster
 from sklstm.inspection import FrameDisplay
 
-SIZE, N_CONTEXT, HORIZON = 32, 10, 6
+SIZE, N_CONTEXT, HORIZON = 32, 8, 6
 
 
-def showers(n, rng):
-    """Rain in mm/h (n, frames, height, width)."""
-    t = np.arange(N_CONTEXT + HORIZON)[:, np.newaxis, np.newaxis]
+def showers(n, n_frames, rng):
+    """Rain in mm/h (n, n_frames, height, width)."""
+    t = np.arange(n_frames)[:, np.newaxis, np.newaxis]
     rows, columns = np.ogrid[:SIZE, :SIZE]
-    clips = np.zeros((n, len(t), SIZE, SIZE), dtype=np.float32)
+    clips = np.zeros((n, n_frames, SIZE, SIZE), dtype=np.float32)
     for clip in clips:
         wind = rng.uniform(-1, 1, size=2)  # pixels in five minutes
-        for _ in range(rng.poisson(18)):
-            born, life = rng.uniform(-20, len(t)), rng.uniform(10, 30)
+        for _ in range(rng.poisson((20 + n_frames) / 2)):
+            born, life = rng.uniform(-20, n_frames), rng.uniform(10, 30)
             age = np.clip((t - born) / life, 0, 1)
             middle = rng.uniform(-6, SIZE + 6, size=2)
-            y, x = (middle[k] + wind[k] * (t - len(t) / 2) for k in range(2))
+            y, x = (middle[k] + wind[k] * (t - born - life / 2) for k in range(2))
             radius = rng.uniform(1.5, 3) * (1 + age)
             peak = rng.gamma(2, 3) * np.sin(np.pi * age) ** 2
             square = (rows - y) ** 2 + (columns - x) ** 2
@@ -47,10 +47,11 @@ def showers(n, rng):
 
 
 rng = np.random.default_rng(0)
-X_train, X_test = showers(400, rng), showers(60, rng)
+X_train = showers(200, 36, rng)
+X_test = showers(60, N_CONTEXT + HORIZON, rng)
 
 # %%
-# The network. Its lowest layer sees patches of 2 × 2 pixels.
+# An epoch has 512 windows of the clips: up to eight maps, and the six behind them.
 
 model = ConvLSTMForecaster(
     24,
@@ -58,7 +59,6 @@ model = ConvLSTMForecaster(
     context_length=N_CONTEXT,
     patch_size=2,
     learning_rate_init=0.01,
-    batch_size=8,
     max_iter=5,
     random_state=0,
 )

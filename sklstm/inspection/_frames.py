@@ -170,7 +170,7 @@ class FrameDisplay:
         Raises
         ------
         TypeError
-            If the estimator is no forecaster.
+            If the estimator is no forecaster of frames.
         ValueError
             If the clip is not one, if no frame of it is left to forecast from, or if
             there is no such channel or frame.
@@ -188,6 +188,11 @@ class FrameDisplay:
                 "For other forecasts there is FrameDisplay.from_predictions."
             )
         check_is_fitted(end)
+        if hasattr(end, "target_columns_"):
+            raise TypeError(
+                f"{type(end).__name__} forecasts numbers, which ForecastDisplay draws. "
+                "FrameDisplay is for forecasts of frames."
+            )
         clip = _frames(clip, "clip")
         n_frames, horizon = len(clip), int(end.horizon)
         if n_context is None:
