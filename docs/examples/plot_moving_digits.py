@@ -106,8 +106,8 @@ movie = display.animate(interval=350, cmap="Greys")
 plt.show()
 
 # %%
-# What is learnt is what happens around a pixel, so that frames may have another size. In
-# this field there is more room, and there are two digits, which no clip had.
+# What is learnt is what happens around a pixel, so that frames may have another size.
+# In this field there is more room, and there are two digits, which no clip had.
 
 pair = np.maximum(*clips_of(digits[1500:1502], N_CONTEXT + HORIZON, rng, size=32))
 FrameDisplay.from_estimator(model, pair, cmap="Greys")

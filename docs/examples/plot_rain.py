@@ -123,7 +123,12 @@ axes[0].legend()
 plt.show()
 
 # %%
-# The maps of one hour.
+# The network has learnt that showers which grow will decay, of which advection knows
+# nothing. Where a new one comes up both miss it. Showers of this world live an hour or
+# two; the rain of a front lives longer than it takes to pass, and there advection is
+# the forecast to beat.
+#
+# The maps of one clip:
 
 FrameDisplay.from_predictions(
     X_test[1], {name: frames[1] for name, frames in forecasts.items()}
