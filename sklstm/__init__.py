@@ -19,6 +19,9 @@ if _TYPE_CHECKING:  # for editors, which run no code: what there is in the end
         utils,
     )
     from ._estimators.public import (
+        ConvLSTMClassifier,
+        ConvLSTMForecaster,
+        ConvLSTMRegressor,
         GRUClassifier,
         GRURegressor,
         LSTMAnomalyDetector,
@@ -47,6 +50,9 @@ else:
 
 # Imported when they are first asked for: estimators, each with its module, and folders.
 _TASKS = {
+    "ConvLSTMClassifier": "conv_classifier",
+    "ConvLSTMForecaster": "conv_forecaster",
+    "ConvLSTMRegressor": "conv_regressor",
     "DetectorState": "scoring",
     "LSTMAnomalyDetector": "anomaly_detector",
     "LSTMForecaster": "forecaster",
@@ -68,6 +74,9 @@ _SUBMODULES = (
 )
 
 __all__ = [
+    "ConvLSTMClassifier",
+    "ConvLSTMForecaster",
+    "ConvLSTMRegressor",
     "DetectorState",
     "GRUClassifier",
     "GRURegressor",

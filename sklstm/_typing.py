@@ -14,6 +14,7 @@ __all__ = [
     "ArrowArray",
     "AwkwardArray",
     "Axes",
+    "ClipsLike",
     "DTypeLike",
     "DataFrame",
     "Estimator",
@@ -28,6 +29,7 @@ __all__ = [
 ]
 
 SequencesLike: TypeAlias = SequenceArray | Sequence[ArrayLike] | ArrayLike
+ClipsLike: TypeAlias = Sequence[ArrayLike] | ArrayLike
 # Of methods that return the estimator: jedi does not know `Self`.
 Estimator = TypeVar("Estimator")
 

@@ -8,6 +8,9 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from sklstm import (
+    ConvLSTMClassifier,
+    ConvLSTMForecaster,
+    ConvLSTMRegressor,
     GRURegressor,
     LSTMAnomalyDetector,
     LSTMClassifier,
@@ -37,6 +40,13 @@ def texts():
     return ["".join(rng.choice(list("abcd"), k)) for k in rng.integers(1, 9, size=N)]
 
 
+@cache
+def clips():
+    """Clips of 2 to 5 frames of two channels."""
+    rng = np.random.default_rng(2)
+    return [rng.random((T, 6, 4, 2)) for T in rng.integers(2, 6, size=N)]
+
+
 def short(x):
     """A transcript that these steps have room for."""
     return "".join("ab"[int(v > 0)] for v in x[: (len(x) + 1) // 2, 0])[:3]
@@ -63,6 +73,14 @@ def fitted(kind):
         return LSTMStepRegressor(6, **SMALL).fit(X, [x[:, 1] for x in X])
     if kind == "forecasts":
         return LSTMForecaster(6, horizon=3, **SMALL).fit([x for x in X if len(x) > 1])
+    if kind == "clips with labels":
+        model = ConvLSTMClassifier((5, 3), patch_size=(1, 2), **SMALL)
+        return model.fit(clips(), [len(x) > 3 for x in clips()])
+    if kind == "clips with numbers":
+        model = ConvLSTMRegressor(6, bidirectional=True, pooling="attention", **SMALL)
+        return model.fit(clips(), list(map(len, clips())))
+    if kind == "frames":
+        return ConvLSTMForecaster((5, 3), horizon=2, **SMALL).fit(clips())
     if kind == "anomalies":
         return LSTMAnomalyDetector(6, window=4, **SMALL).fit(X)
     if kind == "texts":
@@ -93,6 +111,15 @@ QUESTIONS = {
     "n best paths": ("paths", numbers, lambda m, X: m.predict_n_best(X, n=4)),
     "numbers at steps": ("numbers at steps", numbers, lambda m, X: m.predict(X)),
     "forecast": ("forecasts", numbers, lambda m, X: m.predict(X)),
+    "label of a clip": ("clips with labels", clips, lambda m, X: m.predict(X)),
+    "probabilities of a clip": (
+        "clips with labels", clips, lambda m, X: m.predict_proba(X),
+    ),
+    "hidden states of a clip": (
+        "clips with labels", clips, lambda m, X: m.transform(X),
+    ),
+    "number of a clip": ("clips with numbers", clips, lambda m, X: m.predict(X)),
+    "frames to come": ("frames", clips, lambda m, X: m.predict(X)),
     "anomaly score": ("anomalies", numbers, lambda m, X: m.score_samples(X)),
     "log p of a text": ("texts", texts, lambda m, T: m.score_samples(T)),
     "next token": ("texts", texts, lambda m, T: m.predict_proba(T)),

@@ -17,6 +17,9 @@ from task_cases import (
 
 import sklstm
 from sklstm import (
+    ConvLSTMClassifier,
+    ConvLSTMForecaster,
+    ConvLSTMRegressor,
     GRURegressor,
     LSTMAnomalyDetector,
     LSTMClassifier,
@@ -27,6 +30,7 @@ from sklstm import (
     RNNRegressor,
 )
 
+CONVOLUTIONAL = ConvLSTMClassifier, ConvLSTMForecaster, ConvLSTMRegressor
 # Most fits here make few epochs on purpose; the warning has a test of its own.
 pytestmark = pytest.mark.filterwarnings("ignore:Maximum iterations")
 
@@ -159,6 +163,8 @@ OF_ANSWERS = {
     "attention", "target_embedding_dim", "level", "min_count", "beam_size",
     "length_penalty", "max_length",
 }  # fmt: skip
+# test_conv_around.py has invalid values of them
+OF_CLIPS = {"hidden_channels", "kernel_size", "patch_size", "space_pooling"}
 OF_TRANSCRIPTS = {
     "infeasible", "beam_size", "language_model", "lm_weight", "insertion_bonus",
 }  # fmt: skip
@@ -188,7 +194,7 @@ def test_every_parameter_has_a_constraint_and_an_invalid_value_here():
     own = {
         "class_weight", "loss", "quantile", "huber_delta", "forget_bias", "peephole",
         "activation", "cell", "crf", "constraints", "unlabeled", *OF_FORECASTS,
-        *OF_ANOMALIES, *OF_ANSWERS, *OF_DOCUMENTS, *OF_TRANSCRIPTS,
+        *OF_ANOMALIES, *OF_ANSWERS, *OF_CLIPS, *OF_DOCUMENTS, *OF_TRANSCRIPTS,
     }  # fmt: skip
     # choices of networks that read whole sequences
     of_wholes = {"pooling", "tbptt", "bidirectional"}
@@ -196,16 +202,20 @@ def test_every_parameter_has_a_constraint_and_an_invalid_value_here():
     of_ids |= {"categorical_features"}
     values = [getattr(sklstm, name) for name in sklstm.__all__]
     public = [value for value in values if hasattr(value, "_parameter_constraints")]
-    assert len(public) == 13
+    assert len(public) == 16
     for estimator in public:
         names = set(estimator().get_params())
         assert names == set(estimator._parameter_constraints)
         missing = {name for name, _ in INVALID} - names
         assert names - own <= {name for name, _ in INVALID}
-        if estimator is LSTMLanguageModel:
+        if estimator in (LSTMLanguageModel, ConvLSTMForecaster):
             missing -= {"missing"}
-        without_ids = LSTMAnomalyDetector, LSTMLanguageModel
-        assert missing <= of_wholes | (of_ids if estimator in without_ids else set())
+        allowed = of_wholes
+        if estimator in (LSTMAnomalyDetector, LSTMLanguageModel, *CONVOLUTIONAL):
+            allowed = allowed | of_ids
+        if estimator in CONVOLUTIONAL:
+            allowed = allowed | {"hidden_layer_sizes", "recurrent_dropout"}
+        assert missing <= allowed
 
 
 @pytest.mark.parametrize(

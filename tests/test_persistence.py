@@ -24,6 +24,8 @@ import sklstm
 import sklstm.preprocessing
 import sklstm.sequences
 from sklstm import (
+    ConvLSTMClassifier,
+    ConvLSTMRegressor,
     GRUClassifier,
     GRURegressor,
     LSTMClassifier,
@@ -52,9 +54,12 @@ LABELS = RNG.permutation(30) % 3
 NAMES = np.array(["no", "yes", "perhaps"], dtype=object)[LABELS]
 NUMBERS = 100 + 10 * RNG.standard_normal(30)
 OF_STEPS = [x[:, 0].cumsum() for x in X]
+CLIPS = [RNG.random((T, 4, 4, 2)) for T in RNG.integers(1, 4, size=30)]
+CLIPS_WITH_NAN = [np.where(RNG.random(x.shape) < 0.1, np.nan, x) for x in CLIPS]
 BIO = [["B-x", "I-x", "O"] * 2 for _ in X]
 TAGS = [tags[: len(x)] for tags, x in zip(BIO, X)]
 SMALL = {"hidden_layer_sizes": 3, "max_iter": 2, "batch_size": 8, "random_state": 0}
+CONV = {"hidden_channels": 3, "max_iter": 2, "batch_size": 8, "random_state": 0}
 DEEP = {"hidden_layer_sizes": (3, 2), "bidirectional": True}
 
 # Every kind of state: solvers, generators, missing values, targets, parameter types.
@@ -121,6 +126,29 @@ CASES = {
         [(x > 0).astype(int) for x in X],
     ),
     "steps": (LSTMStepRegressor(**SMALL, dtype="float64", loss="huber"), X, OF_STEPS),
+    "clips": (
+        ConvLSTMClassifier(**CONV, patch_size=np.array([2]), dropout=0.2),
+        CLIPS,
+        NAMES,
+    ),
+    "clips both ways": (
+        ConvLSTMRegressor(
+            **CONV | {"hidden_channels": (3, 2)},
+            bidirectional=True,
+            peephole=True,
+            pooling="attention",
+            dtype=np.float64,
+            loss="quantile",
+            quantile=[0.9, 0.1],
+        ),
+        CLIPS,
+        NUMBERS,
+    ),
+    "clips with holes": (
+        ConvLSTMRegressor(**CONV, missing="ffill", early_stopping=True),
+        CLIPS_WITH_NAN,
+        np.column_stack([NUMBERS, LABELS]),
+    ),
     "quantiles of steps": (
         LSTMStepRegressor(**SMALL | DEEP, loss="quantile", quantile=[0.9, 0.1]),
         X,
@@ -413,6 +441,8 @@ def test_every_public_class_can_be_saved(fitted, saved_and_loaded):
     things[sklstm.LSTMForecaster] = forecaster.fit(series).calibrate(series)
     detector = sklstm.LSTMAnomalyDetector(**small).fit(series)
     things[sklstm.LSTMAnomalyDetector] = detector
+    forecaster = sklstm.ConvLSTMForecaster(**CONV, horizon=2)
+    things[sklstm.ConvLSTMForecaster] = forecaster.fit([x for x in CLIPS if len(x) > 1])
     things[sklstm.DetectorState] = detector.initial_state()
     things[sklstm.LSTMLanguageModel] = sklstm.LSTMLanguageModel(**small).fit(["a a"])
     answers = sklstm.LSTMSeq2Seq(**small).fit(["ab", "b"], [["a", 1], [("x", 2)]])

@@ -33,7 +33,16 @@ ESTIMATORS = [
 ESTIMATORS += [sklstm.LSTMTagger, sklstm.LSTMStepRegressor, sklstm.LSTMForecaster]
 ESTIMATORS += [sklstm.LSTMAnomalyDetector, sklstm.LSTMLanguageModel]
 ESTIMATORS += [sklstm.LSTMSeq2Seq, sklstm.LSTMTranscriber]
+OF_CLIPS = [
+    sklstm.ConvLSTMClassifier, sklstm.ConvLSTMForecaster, sklstm.ConvLSTMRegressor,
+]  # fmt: skip
+ESTIMATORS += OF_CLIPS
 every_estimator = pytest.mark.parametrize("Estimator", ESTIMATORS)
+
+
+def first_of(Estimator):
+    """The name of the only parameter that goes by position."""
+    return "hidden_channels" if Estimator in OF_CLIPS else "hidden_layer_sizes"
 
 
 def test_signatures_are_frozen():
@@ -47,11 +56,11 @@ def test_a_signature_is_one_that_is_written_by_hand(Estimator):
     init, parameters = Estimator.__init__, inspect.signature(Estimator).parameters
     names, kinds = list(parameters), [p.kind for p in parameters.values()]
     assert list(inspect.signature(init).parameters) == ["self", *names]
-    assert names[0] == "hidden_layer_sizes"
+    assert names[0] == first_of(Estimator)
     assert kinds[0] == inspect.Parameter.POSITIONAL_OR_KEYWORD
     assert set(kinds[1:]) == {inspect.Parameter.KEYWORD_ONLY}
     assert init.__qualname__ == f"{Estimator.__name__}.__init__"
-    assert vars(Estimator(5)) == {**Estimator().get_params(), "hidden_layer_sizes": 5}
+    assert vars(Estimator(5)) == {**Estimator().get_params(), names[0]: 5}
 
 
 @every_estimator
@@ -59,13 +68,18 @@ def test_a_signature_is_one_that_is_written_by_hand(Estimator):
     "args, kwargs, message",
     [
         ((), {"alpha_": 1}, "keyword argument 'alpha_'. Did you mean 'alpha'?"),
-        ((), {"hidden_size": 8}, "'hidden_size'. Did you mean 'hidden_layer_sizes'?"),
+        ((), {"hidden_size": 8}, "'hidden_size'. Did you mean '{similar}'?"),
+        ((), {"{first}_": 8}, "'{first}_'. Did you mean '{first}'?"),
         ((), {"xyz": 1}, "got an unexpected keyword argument 'xyz'"),
         ((5, 1.0), {}, "too many positional arguments"),
-        ((5,), {"hidden_layer_sizes": 5}, "values for argument 'hidden_layer_sizes'"),
+        ((5,), {"{first}": 5}, "values for argument '{first}'"),
     ],
 )  # fmt: skip
 def test_wrong_arguments(Estimator, args, kwargs, message):
+    first = first_of(Estimator)
+    kwargs = {name.format(first=first): value for name, value in kwargs.items()}
+    similar = "kernel_size" if Estimator in OF_CLIPS else first
+    message = message.format(first=first, similar=similar)
     with pytest.raises(TypeError) as caught:
         Estimator(*args, **kwargs)
     assert str(caught.value).startswith(f"{Estimator.__name__}.__init__() ")
@@ -104,14 +118,15 @@ def test_pickles_name_the_public_place(Estimator):
 def test_annotations_are_types(Estimator):
     hints = get_type_hints(Estimator.__init__)
     assert list(hints) == list(inspect.signature(Estimator).parameters)
-    assert hints["hidden_layer_sizes"] == int | Sequence[int]
+    assert hints[first_of(Estimator)] == int | Sequence[int]
     assert hints["max_grad_norm"] == float | None
     names = ["fit", "partial_fit", "predict", "predict_step", "transform", "score"]
     if Estimator is sklstm.LSTMAnomalyDetector:  # has no y
         names = ["fit", "predict", "score_steps", "score_step", "transform"]
     if Estimator is sklstm.LSTMLanguageModel:  # steps are tokens
         names = ["fit", "partial_fit", "predict_proba", "score_samples", "transform"]
-    if Estimator in (sklstm.LSTMForecaster, sklstm.LSTMSeq2Seq):  # have no state
+    without_state = sklstm.LSTMForecaster, sklstm.LSTMSeq2Seq
+    if Estimator in (*without_state, sklstm.ConvLSTMForecaster):
         names = ["fit", "partial_fit", "predict", "score"]
     for name in names:
         hints = get_type_hints(getattr(Estimator, name))

@@ -36,7 +36,7 @@ from .going_on import check_same_network
 from .overflow import warn_if_not_finite
 from .progress import with_own_histories
 from .solver import Solver
-from .state import check_state
+from .state import beginning, check_state
 from .streaming import Streaming
 from .tokens import (
     asked_embedding,
@@ -124,6 +124,9 @@ class RecurrentCore(CallbackSupport, Versioned, BaseEstimator):
     _least_held_out = 2
     # Whether other libraries can have the network.
     _exchanged = True
+    # Name of the parameter that has the sizes of the layers, and what `dtype` may be.
+    _sizes = "hidden_layer_sizes"
+    _precisions = "float32", "float64", "bfloat16"
 
     def set_params(self: Estimator, **params: Any) -> Estimator:
         """Set parameters of the estimator.
@@ -141,6 +144,9 @@ class RecurrentCore(CallbackSupport, Versioned, BaseEstimator):
         if "n_jobs" in params and "n_jobs" not in self.get_params(deep=False):
             raise ValueError(f"{type(self).__name__} {NO_JOBS}")
         return super().set_params(**params)
+
+    def _check_own_parameters(self):
+        """An error if parameters that other estimators have not are not valid."""
 
     @abstractmethod
     def _reader(self):
@@ -276,7 +282,7 @@ class RecurrentCore(CallbackSupport, Versioned, BaseEstimator):
         reader = self._reader()
         given = self._read(X, y, sample_weight, groups, reset=before is None)
         if not incremental:
-            warn_of_one_step(given.X, type(self).__name__)
+            self._warn_of_layout(given.X)
         if before is None:
             if self._embedding_dim is None:
                 hint(given.X, type(self).__name__)
@@ -333,6 +339,10 @@ class RecurrentCore(CallbackSupport, Versioned, BaseEstimator):
         if groups is not None:
             groups = check_groups(groups, len(y))
         return Samples(X, y, sample_weight, groups).of_some_weight()
+
+    def _warn_of_layout(self, X):
+        """Warn if valid X may have its axes in another order."""
+        warn_of_one_step(X, type(self).__name__)
 
     def _pair(self, table, X, y, sample_weight):
         """Valid targets and weights, as many as there are sequences in valid X."""
@@ -478,9 +488,15 @@ class RecurrentCore(CallbackSupport, Versioned, BaseEstimator):
         with fitted.network() as network:
             state = None
             if initial_state is not None:
-                kind = fitted.kind
-                state = check_state("initial_state", initial_state, network, kind)
+                state = self._check_state(
+                    "initial_state", initial_state, network, fitted
+                )
             return read(network, self._check_X(fitted, X, state), state)
+
+    @staticmethod
+    def _check_state(name, state, network, fitted):
+        """A state once it is one of what is fitted, as its network takes it."""
+        return check_state(name, state, network, fitted.kind)
 
     def _valid_X(self, fitted, X):
         """Valid X for what is fitted."""
@@ -550,6 +566,8 @@ def check_recurrent(estimator, wanted, shown=repr):
 
 
 def _raw_outputs(network, X, state):
-    begin = () if state is None else (state.layers, state.pooled)
-    raw = network.predict(*X._as_rows(), *begin)
+    begin = beginning(state)
+    if state is not None:
+        begin["pooled"] = state.pooled
+    raw = network.predict(*X._as_rows(), **begin)
     return raw.astype(np.float64)

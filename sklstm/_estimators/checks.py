@@ -19,7 +19,7 @@ NO_JOBS = (
 
 def hidden_sizes(estimator):
     """Sizes of the layers, of a valid parameter."""
-    sizes = np.atleast_1d(estimator.hidden_layer_sizes).tolist()
+    sizes = np.atleast_1d(getattr(estimator, estimator._sizes)).tolist()
     return tuple(int(size) for size in sizes)
 
 
@@ -41,22 +41,22 @@ def check_parameters(
             f"learning_rate_init={estimator.learning_rate!r}?"
         )
     estimator._validate_params()
-    sizes = estimator.hidden_layer_sizes
+    name = estimator._sizes
+    sizes = getattr(estimator, name)
     for size in np.atleast_1d(np.asarray(sizes, dtype=object)):
         if not isinstance(size, Integral) or size < 1:
             raise ValueError(
-                "hidden_layer_sizes must be a positive integer or a tuple of them, "
-                f"got {sizes!r}."
+                f"{name} must be a positive integer or a tuple of them, got {sizes!r}."
             )
     if not hidden_sizes(estimator):
+        raise ValueError(f"{name} is empty: it needs the size of at least one layer.")
+    if precision(estimator) not in estimator._precisions:
+        *others, last = estimator._precisions
         raise ValueError(
-            "hidden_layer_sizes is empty: it needs the size of at least one layer."
-        )
-    if precision(estimator) not in ("float32", "float64", "bfloat16"):
-        raise ValueError(
-            f"dtype must be float32, float64 or bfloat16, got {estimator.dtype!r}."
+            f"dtype must be {', '.join(others)} or {last}, got {estimator.dtype!r}."
         )
     check_tokens(estimator)
+    estimator._check_own_parameters()
     if incremental and estimator.early_stopping:
         raise ValueError(
             "partial_fit does not support early_stopping=True: it has no data to "

@@ -2,7 +2,9 @@
 validation and documentation.
 
 A docstring is numpydoc. Each section has what the class says itself, then what its
-bases say; the parameters say what they mean, and the references are those cited.
+bases say, but for what a class names in `_not_said`: of these sections and attributes
+the bases behind it are silent. The parameters say what they mean, and the references
+are those cited.
 """
 
 import inspect
@@ -15,6 +17,9 @@ from .._typing import Any, ArrayLike, DTypeLike, Literal, Sequence, np  # noqa: 
 from .checks import NO_JOBS
 from .parameters import parameters_of
 from .references import REFERENCES
+
+# What is between the entries of a section.
+ENTRIES = r"\n\n(?=\w+ : )"
 
 
 def declared(*groups):
@@ -77,12 +82,14 @@ def _explained(error, cls, names, given):
 
 def _docstring(cls, parameters):
     summary, own = _sections(cls.__doc__)
-    said = [{"": summary}, own]
+    said, silent = [{"": summary}, own], set()
     for base in cls.__mro__[1:]:
         if base.__module__.startswith(__package__) and base.__doc__:
             # A summary, and a text without sections, is for readers of the code.
             _, sections = _sections(base.__doc__)
-            said += [sections] if sections.keys() > {""} else []
+            if sections.keys() > {""}:
+                said.append(_without(sections, silent))
+        silent |= set(vars(base).get("_not_said", ()))
     together = {
         title: "\n\n".join(filter(None, (sections.get(title) for sections in said)))
         for title in ("", "Attributes", "See Also", "Notes", "Examples")
@@ -111,6 +118,17 @@ def _sections(docstring):
     return summary, {"": extended, **dict(zip(parts[::2], parts[1::2]))}
 
 
+def _without(sections, silent):
+    """Sections without some of them, or of the attributes."""
+    kept = {title: text for title, text in sections.items() if title not in silent}
+    if "Attributes" in kept:
+        entries = re.split(ENTRIES, kept["Attributes"])
+        kept["Attributes"] = "\n\n".join(
+            entry for entry in entries if entry.partition(" : ")[0] not in silent
+        )
+    return kept
+
+
 def _entry(name, parameter):
     default = repr(parameter.default).replace("'", '"').replace("e-0", "e-")
     return f"{name} : {parameter.domain.words}, default={default}\n{parameter.meaning}"
@@ -119,7 +137,7 @@ def _entry(name, parameter):
 def _merged(entries):
     """Entries of a section, those of one name as one."""
     merged = {}
-    for entry in re.split(r"\n\n(?=\w+ : )", entries):
+    for entry in re.split(ENTRIES, entries):
         head, text = entry.split("\n", 1)
         merged.setdefault(head, []).append(text)
     return "\n\n".join(

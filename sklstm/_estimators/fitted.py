@@ -81,6 +81,11 @@ class Fitted:
         return self.features.n_sequence_features * (1 + (self.missing == "indicator"))
 
     @property
+    def hidden_sizes(self):
+        """Units of each layer."""
+        return self.architecture["hidden_layer_sizes"]
+
+    @property
     def embedding(self):
         """What the network knows of columns that are ids; None where none is."""
         return self.architecture.get("embedding")

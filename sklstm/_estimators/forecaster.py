@@ -16,7 +16,6 @@ from .._targets.conformal import conformal_margins, conformed
 from .._targets.horizon import HorizonReader, horizon_of
 from .._targets.numbers import make_loss
 from .._targets.skill import skill
-from .._training.feeds import Draws
 from .._training.samples import check_sample_weight
 from .._training.split import nothing_seen
 from .._training.windows import cuts_of
@@ -28,6 +27,7 @@ from .cell_by_name import CellByName
 from .checks import hidden_sizes, precision, with_minibatches
 from .columns import columns_of, is_one
 from .declaration import declared
+from .drawn_windows import DrawnWindows
 from .fitted import Fitted, fitted_of
 from .overflow import warn_if_not_finite
 from .parameters import (
@@ -50,8 +50,6 @@ from .series import (
 from .task_parameters import Forecast, Regression
 from .tokens import asked_embedding, check_ids, table_rows
 
-# How often a horizon of the series is seen in training; many more are learnt by heart.
-TIMES_SEEN = 20
 # Numbers whose squares are numbers too.
 LARGEST = 1e150
 
@@ -74,7 +72,7 @@ class FittedWindows(Fitted):
         return X
 
 
-class RecurrentForecaster(CellByName, RecurrentCore):
+class RecurrentForecaster(DrawnWindows, CellByName, RecurrentCore):
     """Forecasts of many series with one recurrent network.
 
     The network reads what is known of a series, its context, and then the steps of the
@@ -515,24 +513,6 @@ class RecurrentForecaster(CellByName, RecurrentCore):
                 "steps."
             )
         return samples
-
-    def _samples_an_epoch(self, n_samples, X):
-        asked = self.windows_per_epoch
-        if asked == "auto":
-            asked = max(512, len(np.unique(X.series)))
-        return len(X) if asked is None else min(asked, len(X))
-
-    def _epochs_of_plan(self, n_samples, batch_size, X):
-        """Windows of one series overlap: no more than that each of its horizons without
-        an overlap is seen some times."""
-        n_steps = X.given[0].lengths[np.unique(X.series)].sum()
-        most = TIMES_SEEN * n_steps / (self.horizon * n_samples)
-        epochs = super()._epochs_of_plan(n_samples, batch_size, X)
-        return int(np.clip(np.ceil(most), 10, max(epochs, 10)))
-
-    def _feed(self, data, batch_size, X):
-        n = self._samples_an_epoch(len(X), X)
-        return Draws(data, batch_size, X.series, n, shuffle=self.shuffle)
 
     # ---- forecasts -------------------------------------------------------------
 

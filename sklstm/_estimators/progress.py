@@ -43,7 +43,7 @@ class Progress:
         attributes = {
             "_fitted": self.fitted.with_parameters(parameters),
             "_start": self.start,
-            "n_layers_": len(self.fitted.architecture["hidden_layer_sizes"]) + 2,
+            "n_layers_": len(self.fitted.hidden_sizes) + 2,
             "out_activation_": self.fitted.target.loss.inverse_link_name,
             "n_iter_": monitor.n_epochs,
             "t_": self.t_before + monitor.n_epochs * self.n_samples,

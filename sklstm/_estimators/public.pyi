@@ -8,6 +8,9 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from .anomaly_detector import RecurrentDetector
 from .classifier import RecurrentClassifier
+from .conv_classifier import ClipClassifier
+from .conv_forecaster import ClipForecaster
+from .conv_regressor import ClipRegressor
 from .forecaster import RecurrentForecaster
 from .language_model import RecurrentLanguageModel
 from .regressor import RecurrentRegressor
@@ -15,6 +18,1286 @@ from .seq2seq import RecurrentSeq2Seq
 from .step_regressor import RecurrentStepRegressor
 from .tagger import RecurrentTagger
 from .transcriber import RecurrentTranscriber
+
+class ConvLSTMClassifier(ClipClassifier):
+    """Classifier of clips of frames with a convolutional LSTM network [Shi2015]_.
+
+    A clip is a sequence whose step is a frame: an image, a field of rain, a map of
+    sensors. Each is read frame by frame by one or several layers whose hidden and cell
+    states are images too: what a pixel knows it has from itself and from the pixels
+    around it, one frame before. The mean or the maximum over all pixels, at the end or
+    on the whole way, goes through a linear head to class probabilities. Clips may have
+    any lengths, each its own. Training minimises the log loss.
+
+    Parameters
+    ----------
+    hidden_channels : int or tuple of int, default=(32,)
+        Channels of the hidden states of each layer, which are images of the height and
+        the width of the frames, or of their patches (see `patch_size`), with
+        ``bidirectional=True`` of each direction. Several layers are stacked: each reads
+        the hidden states of the one below.
+
+    kernel_size : int, default=3
+        Pixels on a side of the square around a pixel that a convolution reads, of the
+        frame or of the layer below and of the states before; outside of a frame there
+        are zeros. It bounds how far things can move from a frame to the next: 3 is a
+        pixel, or a patch, 5 is two. Stacked layers see further.
+
+    patch_size : int or tuple of int, default=1
+        Pixels on a side of the patches that frames are cut into: those of a patch are
+        channels of one pixel then, which is less work and sees further. A tuple has one
+        for each layer, which says how the hidden states of the layer below are cut: (1,
+        2, 2) halves height and width twice. Their product has to divide both.
+
+    dropout : float, default=0.0
+        Share of what each layer hands on that is set to zero in training
+        [Srivastava2014]_: at random for every frame and pixel to the layer above, after
+        `pooling` to the head. The rest is divided by ``1 - dropout``; predictions drop
+        nothing.
+
+    forget_bias : float or "chrono", default=1.0
+        Where the bias of the forget gate starts [Gers2000]_, [Jozefowicz2015]_.
+        "chrono" spreads the channels over memories of 1 to as many frames as the
+        longest training clip has [Tallec2018]_.
+
+    peephole : bool, default=False
+        Whether the gates also see the cell state: input and forget gate the one before,
+        the output gate the new one [Gers2000b]_. Each channel has its weights, the same
+        ones at every pixel, so that frames may be of any size; [Shi2015]_ has others at
+        each pixel.
+
+    bidirectional : bool, default=False
+        Whether each layer reads the clips in both directions [Schuster1997]_,
+        [Graves2005]_: two networks of H channels, one of which begins at each clip's
+        own end. The layer above, or the head, gets both side by side: 2 H channels.
+
+    pooling : {"last", "mean", "max", "attention"}, default="last"
+        What the head reads of the uppermost layer, after `space_pooling`:
+
+        - "last": the hidden state after the last frame, of each direction its own;
+        - "mean", "max": the mean or maximum of each channel over the frames of the
+          clip;
+        - "attention": the mean of the hidden states h_t with weights
+          ``softmax(w @ tanh(h_t))`` over the frames, with w learnt [Zhou2016]_.
+
+    space_pooling : {"mean", "max"}, default="mean"
+        What is made of the pixels of a channel of the uppermost layer: their mean, how
+        much there is of something, or their maximum, whether it is anywhere.
+
+    solver : {"adam", "adamw", "sgd", "rmsprop", "lbfgs"}, default="adam"
+        Optimizer: Adam [Kingma2015]_, Adam with decoupled weight decay
+        [Loshchilov2019]_, stochastic gradient descent with momentum, RMSProp
+        [Tieleman2012]_, or L-BFGS [Zhu1997]_. "lbfgs" takes all samples at once, which
+        suits small data: it has neither minibatches, learning rate nor clipping, so
+        that `batch_size`, `learning_rate`, `learning_rate_init`, `max_grad_norm`,
+        `shuffle` and `n_iter_no_change` have no effect, cannot be combined with
+        `early_stopping`, dropout or `tbptt`, and leaves no ``partial_fit``.
+
+    alpha : float, default=0.0
+        Strength of the L2 penalty on the weights (not the biases, nor the rows of
+        tokens). For "adamw" the rate
+        of decay; for the other solvers a term ``alpha / 2 * |W|**2`` in the loss,
+        divided by the samples of the minibatch times the mean weight of all samples
+        (with "lbfgs" by the weight of all samples).
+
+    batch_size : int or "auto", default="auto"
+        Clips in a minibatch, or windows of clips, at the most all of them. "auto" is 8,
+        but up to 32 are not divided; fewer, where these need more than a gigabyte.
+
+    shuffle : bool, default=True
+        Whether to take the samples in another order in each epoch.
+
+    learning_rate : {"constant", "invscaling", "adaptive", "cosine"}, default="cosine"
+        Schedule of the learning rate, for every solver but "lbfgs":
+
+        - "constant": `learning_rate_init`;
+        - "invscaling": ``learning_rate_init / (t + 1) ** power_t`` with t samples seen;
+        - "adaptive": divided by 5 whenever `n_iter_no_change` epochs brought no
+          improvement of `tol`, until it is below 1e-6;
+        - "cosine": from `learning_rate_init` down to 0 along half a cosine over
+          `max_iter` epochs [Loshchilov2017]_. A fit makes all of them, unless a
+          validation score stops it (`early_stopping`), and each fit with `warm_start`
+          begins a new half.
+
+        ``partial_fit`` sees no whole fits: "adaptive" and "cosine" are constant
+        there.
+
+    learning_rate_init : float, default=0.005
+        Learning rate at the start.
+
+    power_t : float, default=0.5
+        Exponent of "invscaling".
+
+    max_grad_norm : float or None, default=1.0
+        A gradient of a larger global norm is scaled down to it [Pascanu2013]_; None
+        does not clip.
+
+    momentum : float, default=0.9
+        Momentum of "sgd", the only solver that uses it.
+
+    nesterovs_momentum : bool, default=True
+        Whether "sgd" uses Nesterov's momentum.
+
+    beta_1 : float, default=0.9
+        Decay of the first moment in "adam" and "adamw".
+
+    beta_2 : float, default=0.999
+        Decay of the second moment, the mean of squared gradients, in "adam", "adamw"
+        and "rmsprop". "rmsprop" starts it at zero without a correction, so that its
+        first steps are ``1 / sqrt(1 - beta_2)`` times the learning rate; PyTorch has
+        0.99 for it, under the name of alpha.
+
+    epsilon : float, default=1e-8
+        Added to the root of the second moment in "adam", "adamw" and "rmsprop".
+
+    max_iter : int or "auto", default="auto"
+        Epochs at the most, with "cosine" all that there are: passes over the clips.
+        With "lbfgs" iterations, each of one or more passes. "auto" is 100, but with
+        "cosine" fewer for more than 200 clips: as many as make 2500 updates, and 10 at
+        the least.
+
+    max_fun : int, default=15000
+        Passes over the samples after which "lbfgs" begins no other iteration.
+
+    tol : float, default=0.0001
+        Improvement of the loss (of the validation score with early stopping) that
+        counts as one. "lbfgs" stops where no component of the gradient is larger, or
+        where an iteration lowers the loss by no more than 2.2e-9 of it.
+
+    n_iter_no_change : int or inf, default=10
+        Epochs without such an improvement after which training stops. Where it is the
+        loss that stops it, the weights are those between the two epochs in a row whose
+        mean loss is lowest. No effect with "cosine" unless with `early_stopping`.
+
+    early_stopping : bool, default=False
+        Whether to set a part of the samples aside, to stop when the score on them (see
+        `validation_scores_`) no longer improves, and to keep the weights that scored
+        best, of equal accuracy those of the lowest loss. Training also goes on while
+        the loss on them falls by `tol`: accuracy may not move for long where a class is
+        rare. The split is stratified, except for multilabel targets. With `groups`
+        passed to :meth:`fit`, whole groups are set aside, without stratification. Not
+        for "lbfgs".
+
+    validation_fraction : float, default=0.1
+        The part set aside, unless `X_val` is passed to :meth:`fit`; with `groups` the
+        part of the groups.
+
+    warm_start : bool, default=False
+        Whether :meth:`fit` goes on from the last fit, optimizer included, instead of
+        starting anew. "lbfgs" goes on from the weights alone. y needs the classes or
+        the number of outputs that it had before. With `early_stopping` what was trained
+        on is not validated on later, nor the other way round: the same samples are set
+        aside again, also among other ones.
+
+    missing : {"error", "ffill"}, default="error"
+        What to do about missing pixels, which are the NaN in X:
+
+        - "error": refuse them;
+        - "ffill": take what the pixel had last before in the clip. Before the first,
+          take the mean of the channel over all pixels of the fit; fits that continue
+          keep the mean of the first.
+
+    dtype : {"float32", "float64"}, default="float32"
+        Precision of the network. Of X a minibatch is converted to it, and no more.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines the initial weights, the order of the samples, what dropout drops and
+        the split for early stopping. The same int gives the same bits, whatever the
+        number of threads.
+
+    verbose : bool, default=False
+        Whether to print a line for each epoch.
+
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes; they multiply the sample weights. "balanced" gives every
+        class the same total weight.
+
+    Attributes
+    ----------
+    weights_ : dict of str to ndarray
+        Weights of the network. A layer has ``weight_ih_l0`` (4 H, F, kernel height,
+        kernel width), ``weight_hh_l0`` (4 H, H, kernel height, kernel width),
+        ``bias_ih_l0`` and ``bias_hh_l0`` (4 H,), with the gates in the order input,
+        forget, cell, output, as PyTorch has them: z = conv2d(x, weight_ih) +
+        conv2d(h, weight_hh) + bias_ih + bias_hh with zeros around the frame. F are the
+        channels of the layer below, those of X standardised, times the pixels of a
+        patch. ``bias_hh_l0`` is zero. With ``peephole=True`` there is also
+        ``peephole_l0`` (3 H,) of the input, forget and output gate. The next layer has
+        ``l1`` in the place of ``l0``, the direction that begins at the end of a clip
+        the suffix ``_reverse``. With ``pooling="attention"`` there is ``attention``,
+        the vector w (H,) or (2 H,). The head is ``head_weight`` (K, H), of two
+        directions (K, 2 H), and ``head_bias`` (K,), with K the number of outputs.
+        Copies, read-only.
+
+    n_features_in_ : int
+        Channels of a frame.
+
+    classes_ : ndarray of shape (n_classes,)
+        The labels; for multilabel targets the numbers of the columns.
+
+    n_outputs_ : int
+        Outputs of the head.
+
+    loss_ : float
+        Mean loss of the last epoch, whether or not its weights were kept, with "lbfgs"
+        that of the weights.
+
+    validation_scores_ : list of float or None
+        Accuracy on the validation part after each epoch, for multilabel targets minus
+        the log loss, as the mean over the labels; NaN where a prediction was not
+        finite. None without early stopping.
+
+    out_activation_ : str
+        "softmax" for more than two classes, otherwise "logistic".
+
+    n_iter_ : int
+        Epochs of the last fit, with "lbfgs" iterations.
+
+    n_layers_ : int
+        Layers with the input and the output.
+
+    t_ : int
+        Samples seen in training, each epoch (with "lbfgs" each iteration) counted.
+
+    best_loss_ : float or None
+        Lowest mean loss of an epoch; None with early stopping.
+
+    loss_curve_ : list of float
+        Mean loss of each epoch, with "lbfgs" the loss after each iteration.
+
+    best_validation_score_ : float or None
+        The best validation score of the last fit, that of the weights kept; where the
+        fit went on from another one, perhaps that of the weights it began with. None
+        without early stopping.
+
+    See Also
+    --------
+    ConvLSTMRegressor : The same network for numbers.
+    ConvLSTMForecaster : Frames to come, for clips alone.
+    LSTMClassifier : Labels of sequences whose steps are vectors.
+    sklstm.inspection.FrameDisplay : Show frames of a clip.
+
+    Notes
+    -----
+    The cell is the one of [Shi2015]_ with the peepholes optional, and one weight for
+    each channel there; zeros stand around the frames. Channels are standardised by the
+    mean and standard deviation of all pixels of the fit, so that X need not be scaled.
+    Input weights start Glorot-uniform over all taps of a kernel, those of the states
+    orthogonal, the forget bias at `forget_bias`, peepholes at zero.
+
+    Frames of a call have one height and width. They may be others than in the fit: the
+    weights are those of a neighbourhood of pixels, wherever it is.
+
+    The head's bias starts at the class prior.
+
+    Training is back-propagation through time over minibatches of whole sequences;
+    nothing is padded. The prediction for a sequence does not depend, to the bit, on the
+    sequences beside it. Where one minibatch holds all samples, identical ones are
+    merged and their weights added, which is the same loss.
+
+    References
+    ----------
+    .. [Shi2015] X. Shi, Z. Chen, H. Wang, D.-Y. Yeung, W.-K. Wong and W.-C. Woo,
+       "Convolutional LSTM Network: A Machine Learning Approach for Precipitation
+       Nowcasting", NIPS 2015.
+    .. [Srivastava2014] N. Srivastava et al., "Dropout: A Simple Way to Prevent Neural
+       Networks from Overfitting", Journal of Machine Learning Research 15, 2014.
+    .. [Gers2000] F. A. Gers, J. Schmidhuber and F. Cummins, "Learning to Forget: Continual
+       Prediction with LSTM", Neural Computation 12(10), 2000.
+    .. [Jozefowicz2015] R. Jozefowicz, W. Zaremba and I. Sutskever, "An Empirical
+       Exploration of Recurrent Network Architectures", ICML 2015.
+    .. [Tallec2018] C. Tallec and Y. Ollivier, "Can Recurrent Neural Networks Warp Time?",
+       ICLR 2018.
+    .. [Gers2000b] F. A. Gers and J. Schmidhuber, "Recurrent Nets that Time and Count",
+       IJCNN 2000.
+    .. [Schuster1997] M. Schuster and K. K. Paliwal, "Bidirectional Recurrent Neural
+       Networks", IEEE Transactions on Signal Processing 45(11), 1997.
+    .. [Graves2005] A. Graves and J. Schmidhuber, "Framewise Phoneme Classification with
+       Bidirectional LSTM and Other Neural Network Architectures", Neural Networks 18, 2005.
+    .. [Zhou2016] P. Zhou et al., "Attention-Based Bidirectional Long Short-Term Memory
+       Networks for Relation Classification", ACL 2016.
+    .. [Kingma2015] D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization",
+       ICLR 2015.
+    .. [Loshchilov2019] I. Loshchilov and F. Hutter, "Decoupled Weight Decay
+       Regularization", ICLR 2019.
+    .. [Tieleman2012] T. Tieleman and G. Hinton, "Lecture 6.5: RMSProp", COURSERA: Neural
+       Networks for Machine Learning, 2012.
+    .. [Zhu1997] C. Zhu, R. H. Byrd, P. Lu and J. Nocedal, "Algorithm 778: L-BFGS-B", ACM
+       Transactions on Mathematical Software 23(4), 1997.
+    .. [Loshchilov2017] I. Loshchilov and F. Hutter, "SGDR: Stochastic Gradient Descent with
+       Warm Restarts", ICLR 2017.
+    .. [Pascanu2013] R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training
+       recurrent neural networks", ICML 2013.
+
+    Examples
+    --------
+    Does the bar move to the left or to the right? No frame alone could tell.
+
+    >>> import numpy as np
+    >>> from sklstm import ConvLSTMClassifier
+    >>> rng = np.random.default_rng(0)
+    >>> def clip(direction):
+    ...     at = rng.integers(8) + direction * np.arange(5)
+    ...     frames = rng.normal(0, 0.1, (5, 8, 8))
+    ...     frames[np.arange(5), :, at % 8] += 1
+    ...     return frames
+    >>> y = rng.choice([-1, 1], 80)
+    >>> X = np.array([clip(direction) for direction in y])
+    >>> model = ConvLSTMClassifier(8, max_iter=30, random_state=0)
+    >>> model.fit(X[:60], y[:60]).score(X[60:], y[60:]) > 0.9
+    True
+    """
+
+    hidden_channels: int | Sequence[int]
+    kernel_size: int
+    patch_size: int | Sequence[int]
+    dropout: float
+    forget_bias: float | Literal["chrono"]
+    peephole: bool
+    bidirectional: bool
+    pooling: Literal["last", "mean", "max", "attention"]
+    space_pooling: Literal["mean", "max"]
+    solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"]
+    alpha: float
+    batch_size: int | Literal["auto"]
+    shuffle: bool
+    learning_rate: Literal["constant", "invscaling", "adaptive", "cosine"]
+    learning_rate_init: float
+    power_t: float
+    max_grad_norm: float | None
+    momentum: float
+    nesterovs_momentum: bool
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    max_iter: int | Literal["auto"]
+    max_fun: int
+    tol: float
+    n_iter_no_change: int | float
+    early_stopping: bool
+    validation_fraction: float
+    warm_start: bool
+    missing: Literal["error", "ffill"]
+    dtype: DTypeLike
+    random_state: int | np.random.RandomState | None
+    verbose: bool | int
+    class_weight: dict | list[dict] | Literal["balanced"] | None
+    weights_: dict[str, np.ndarray]
+    n_features_in_: int
+    classes_: np.ndarray
+    n_outputs_: int
+    loss_: float
+    validation_scores_: list[float] | None
+    out_activation_: str
+    n_iter_: int
+    n_layers_: int
+    t_: int
+    best_loss_: float | None
+    loss_curve_: list[float]
+    best_validation_score_: float | None
+
+    def __init__(
+        self,
+        hidden_channels: int | Sequence[int] = (32,),
+        *,
+        kernel_size: int = 3,
+        patch_size: int | Sequence[int] = 1,
+        dropout: float = 0.0,
+        forget_bias: float | Literal["chrono"] = 1.0,
+        peephole: bool = False,
+        bidirectional: bool = False,
+        pooling: Literal["last", "mean", "max", "attention"] = "last",
+        space_pooling: Literal["mean", "max"] = "mean",
+        solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"] = "adam",
+        alpha: float = 0.0,
+        batch_size: int | Literal["auto"] = "auto",
+        shuffle: bool = True,
+        learning_rate: Literal["constant", "invscaling", "adaptive", "cosine"] = "cosine",
+        learning_rate_init: float = 0.005,
+        power_t: float = 0.5,
+        max_grad_norm: float | None = 1.0,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-08,
+        max_iter: int | Literal["auto"] = "auto",
+        max_fun: int = 15000,
+        tol: float = 0.0001,
+        n_iter_no_change: int | float = 10,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        warm_start: bool = False,
+        missing: Literal["error", "ffill"] = "error",
+        dtype: DTypeLike = "float32",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: bool | int = False,
+        class_weight: dict | list[dict] | Literal["balanced"] | None = None,
+    ) -> None: ...
+
+class ConvLSTMForecaster(ClipForecaster):
+    """Forecasts of the next frames of clips with convolutional LSTM layers.
+
+    Convolutional LSTM layers [Shi2015]_ read the frames of a clip; as many layers,
+    which begin with the states that those have ended with, make the frames that follow.
+    The fit is on the clips themselves: on windows of them, contexts that end at any
+    frame and the horizon behind. Nothing is remembered of the clips of the fit:
+    :meth:`predict` forecasts what comes after the end of those it is given, whose
+    height and width may be others.
+
+    Parameters
+    ----------
+    hidden_channels : int or tuple of int, default=(32, 32)
+        Channels of the states of each layer: images of the height and the width of the
+        frames, or of their patches (see `patch_size`). Several layers are stacked: each
+        reads the hidden states of the one below.
+
+    kernel_size : int, default=3
+        Pixels on a side of the square around a pixel that a convolution reads, of the
+        frame or of the layer below and of the states before; outside of a frame there
+        are zeros. It bounds how far things can move from a frame to the next: 3 is a
+        pixel, or a patch, 5 is two. Stacked layers see further.
+
+    patch_size : int, default=1
+        Pixels on a side of the patches that frames are cut into [Shi2015]_: the p x p
+        pixels of a patch are one pixel of p * p times as many channels. States are then
+        so much smaller, and a layer takes about ``1 / p**2`` of the time and of the
+        memory. Height and width have to be multiples of it.
+
+    dropout : float, default=0.0
+        Share of what each layer hands on to the next, or to the head, that is set to
+        zero in training [Srivastava2014]_: at random for every frame and pixel. The
+        rest is divided by ``1 - dropout``; predictions drop nothing.
+
+    forget_bias : float or "chrono", default=1.0
+        Where the bias of the forget gate starts [Gers2000]_, [Jozefowicz2015]_.
+        "chrono" spreads the channels over memories of 1 to as many frames as the
+        longest training clip has [Tallec2018]_.
+
+    peephole : bool, default=False
+        Whether the gates also see the cell state: input and forget gate the one before,
+        the output gate the new one [Gers2000b]_. Each channel has its weights, the same
+        ones at every pixel, so that frames may be of any size; [Shi2015]_ has others at
+        each pixel.
+
+    horizon : int, default=10
+        How many frames ahead: those behind the end of a clip, or of a context.
+
+    loss : {"squared_error", "absolute_error", "binary_cross_entropy"}, default="squared_error"
+        What is minimised, as the mean over the pixels and channels of the horizon that
+        have a number, and over the windows:
+
+        - "squared_error": half the squared difference, in units of the channel (see
+          Notes); forecasts are means;
+        - "absolute_error": the absolute difference, in these units; forecasts are
+          medians, which are sharper than means, and dry where rain is less likely than
+          none;
+        - "binary_cross_entropy": for frames from 0 to 1, of which forecasts are
+          probabilities [Shi2015]_. Frames of other values are refused.
+
+    context_length : int or None, default=None
+        Frames of a clip, the last ones, that a forecast is made of; None for all of
+        them. The time and the memory of a minibatch grow with it: for clips of hundreds
+        of frames set it to some horizons.
+
+    windows_per_epoch : int or "auto" or None, default="auto"
+        Windows of an epoch, drawn anew for each: from every clip about as many, spread
+        over its time. "auto" is 512, but at least one of each clip. None is all of
+        them, and so is a number that there are not. A window is a context that ends at
+        any frame of a clip, and the horizon behind it.
+
+    max_iter : int or "auto", default="auto"
+        Epochs at the most, with "cosine" all that there are. With "lbfgs" iterations.
+        "auto" is 100, but with "cosine" fewer: as many as make 2500 updates, or as see
+        each frame of the clips 20 times in a horizon, and 10 at the least.
+
+    early_stopping : bool, default=False
+        Whether to hold the last part of each clip out, to stop when neither the score
+        on it (see `validation_scores_`) nor the loss improves, and to keep the weights
+        that scored best. Where no clip is long enough for that, whole clips are held
+        out. Not for "lbfgs".
+
+    validation_fraction : float, default=0.1
+        The part of each clip, its last frames, that is held out with `early_stopping`,
+        and at least a horizon; where no clip has a window before that, the part of the
+        clips. With `X_val` passed to :meth:`fit` it is the last horizon of those.
+
+    solver : {"adam", "adamw", "sgd", "rmsprop", "lbfgs"}, default="adam"
+        Optimizer: Adam [Kingma2015]_, Adam with decoupled weight decay
+        [Loshchilov2019]_, stochastic gradient descent with momentum, RMSProp
+        [Tieleman2012]_, or L-BFGS [Zhu1997]_. "lbfgs" takes all samples at once, which
+        suits small data: it has neither minibatches, learning rate nor clipping, so
+        that `batch_size`, `learning_rate`, `learning_rate_init`, `max_grad_norm`,
+        `shuffle` and `n_iter_no_change` have no effect, cannot be combined with
+        `early_stopping`, dropout or `tbptt`, and leaves no ``partial_fit``.
+
+    alpha : float, default=0.0
+        Strength of the L2 penalty on the weights (not the biases, nor the rows of
+        tokens). For "adamw" the rate
+        of decay; for the other solvers a term ``alpha / 2 * |W|**2`` in the loss,
+        divided by the samples of the minibatch times the mean weight of all samples
+        (with "lbfgs" by the weight of all samples).
+
+    batch_size : int or "auto", default="auto"
+        Clips in a minibatch, or windows of clips, at the most all of them. "auto" is 8,
+        but up to 32 are not divided; fewer, where these need more than a gigabyte.
+
+    shuffle : bool, default=True
+        Whether to take the samples in another order in each epoch.
+
+    learning_rate : {"constant", "invscaling", "adaptive", "cosine"}, default="cosine"
+        Schedule of the learning rate, for every solver but "lbfgs":
+
+        - "constant": `learning_rate_init`;
+        - "invscaling": ``learning_rate_init / (t + 1) ** power_t`` with t samples seen;
+        - "adaptive": divided by 5 whenever `n_iter_no_change` epochs brought no
+          improvement of `tol`, until it is below 1e-6;
+        - "cosine": from `learning_rate_init` down to 0 along half a cosine over
+          `max_iter` epochs [Loshchilov2017]_. A fit makes all of them, unless a
+          validation score stops it (`early_stopping`), and each fit with `warm_start`
+          begins a new half.
+
+        ``partial_fit`` sees no whole fits: "adaptive" and "cosine" are constant
+        there.
+
+    learning_rate_init : float, default=0.005
+        Learning rate at the start.
+
+    power_t : float, default=0.5
+        Exponent of "invscaling".
+
+    max_grad_norm : float or None, default=1.0
+        A gradient of a larger global norm is scaled down to it [Pascanu2013]_; None
+        does not clip.
+
+    momentum : float, default=0.9
+        Momentum of "sgd", the only solver that uses it.
+
+    nesterovs_momentum : bool, default=True
+        Whether "sgd" uses Nesterov's momentum.
+
+    beta_1 : float, default=0.9
+        Decay of the first moment in "adam" and "adamw".
+
+    beta_2 : float, default=0.999
+        Decay of the second moment, the mean of squared gradients, in "adam", "adamw"
+        and "rmsprop". "rmsprop" starts it at zero without a correction, so that its
+        first steps are ``1 / sqrt(1 - beta_2)`` times the learning rate; PyTorch has
+        0.99 for it, under the name of alpha.
+
+    epsilon : float, default=1e-8
+        Added to the root of the second moment in "adam", "adamw" and "rmsprop".
+
+    max_fun : int, default=15000
+        Passes over the samples after which "lbfgs" begins no other iteration.
+
+    tol : float, default=0.0001
+        Improvement of the loss (of the validation score with early stopping) that
+        counts as one. "lbfgs" stops where no component of the gradient is larger, or
+        where an iteration lowers the loss by no more than 2.2e-9 of it.
+
+    n_iter_no_change : int or inf, default=10
+        Epochs without such an improvement after which training stops. Where it is the
+        loss that stops it, the weights are those between the two epochs in a row whose
+        mean loss is lowest. No effect with "cosine" unless with `early_stopping`.
+
+    warm_start : bool, default=False
+        Whether :meth:`fit` goes on from the last fit, optimizer included, instead of
+        starting anew. "lbfgs" goes on from the weights alone. y needs the classes or
+        the number of outputs that it had before. With `early_stopping` what was trained
+        on is not validated on later, nor the other way round: the same samples are set
+        aside again, also among other ones.
+
+    dtype : {"float32", "float64"}, default="float32"
+        Precision of the network. Of X a minibatch is converted to it, and no more.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines the initial weights, the order of the samples, what dropout drops and
+        the split for early stopping. The same int gives the same bits, whatever the
+        number of threads.
+
+    verbose : bool, default=False
+        Whether to print a line for each epoch.
+
+    Attributes
+    ----------
+    weights_ : dict of str to ndarray
+        Of each layer k, of the encoder first and then of the forecaster, in the manner
+        of ``torch.nn.LSTM`` and ``torch.nn.Conv2d``: ``weight_ih_l0`` (4 H, F,
+        kernel_size, kernel_size), ``weight_hh_l0`` (4 H, H, kernel_size, kernel_size),
+        ``bias_ih_l0`` (4 H,), ``bias_hh_l0``, which is zero, and with peepholes
+        ``peephole_l0`` (3 H,); gates in the order input, forget, cell, output. The
+        lowest layer reads standardised patches, and the lowest of the forecaster
+        nothing. The head ``head_weight`` (K, sum of the hidden channels) reads the
+        layers of the forecaster side by side, its K = patch_size**2 * channels outputs
+        and ``head_bias`` (K,) are in units of X, those of "binary_cross_entropy"
+        log-odds. Copies, read-only.
+
+    loss_ : float
+        Mean loss of the last epoch over the windows.
+
+    validation_scores_ : list of float or None
+        Minus the loss on what is held out, after each epoch. None without early
+        stopping.
+
+    out_activation_ : str
+        The inverse of the link: "logistic" for "binary_cross_entropy", else "identity".
+
+    n_features_in_ : int
+        Channels of a frame.
+
+    n_iter_ : int
+        Epochs of the last fit, with "lbfgs" iterations.
+
+    n_layers_ : int
+        Layers with the input and the output.
+
+    t_ : int
+        Samples seen in training, each epoch (with "lbfgs" each iteration) counted.
+
+    best_loss_ : float or None
+        Lowest mean loss of an epoch; None with early stopping.
+
+    loss_curve_ : list of float
+        Mean loss of each epoch, with "lbfgs" the loss after each iteration.
+
+    best_validation_score_ : float or None
+        The best validation score of the last fit, that of the weights kept; where the
+        fit went on from another one, perhaps that of the weights it began with. None
+        without early stopping.
+
+    See Also
+    --------
+    LSTMForecaster : Forecasts of series of numbers.
+    sklstm.inspection.FrameDisplay : Show forecasts below what has come.
+
+    Notes
+    -----
+    Each channel is standardised inside, by the mean and standard deviation of its
+    pixels in all frames of the fit, and forecasts are in units of X: nothing has to be
+    scaled before or after. Of X, which may be bytes in a file (`numpy.memmap`), only
+    the frames of a minibatch are converted, and it is never copied as a whole.
+
+    A missing pixel is NaN. As an input it is what the pixel was last before in the
+    clip, or the mean of its channel where it was not seen before; as a target it has no
+    loss.
+
+    A clip of no more frames than the horizon is cut in its second half, and the frames
+    that its horizon has not have no loss.
+
+    The weights start Glorot-uniform over all taps of a kernel, those of the states
+    orthogonal, the forget bias at `forget_bias`, peepholes at zero.
+
+    Training is back-propagation through time over minibatches of whole sequences;
+    nothing is padded. The prediction for a sequence does not depend, to the bit, on the
+    sequences beside it. Where one minibatch holds all samples, identical ones are
+    merged and their weights added, which is the same loss.
+
+    References
+    ----------
+    .. [Shi2015] X. Shi, Z. Chen, H. Wang, D.-Y. Yeung, W.-K. Wong and W.-C. Woo,
+       "Convolutional LSTM Network: A Machine Learning Approach for Precipitation
+       Nowcasting", NIPS 2015.
+    .. [Srivastava2014] N. Srivastava et al., "Dropout: A Simple Way to Prevent Neural
+       Networks from Overfitting", Journal of Machine Learning Research 15, 2014.
+    .. [Gers2000] F. A. Gers, J. Schmidhuber and F. Cummins, "Learning to Forget: Continual
+       Prediction with LSTM", Neural Computation 12(10), 2000.
+    .. [Jozefowicz2015] R. Jozefowicz, W. Zaremba and I. Sutskever, "An Empirical
+       Exploration of Recurrent Network Architectures", ICML 2015.
+    .. [Tallec2018] C. Tallec and Y. Ollivier, "Can Recurrent Neural Networks Warp Time?",
+       ICLR 2018.
+    .. [Gers2000b] F. A. Gers and J. Schmidhuber, "Recurrent Nets that Time and Count",
+       IJCNN 2000.
+    .. [Kingma2015] D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization",
+       ICLR 2015.
+    .. [Loshchilov2019] I. Loshchilov and F. Hutter, "Decoupled Weight Decay
+       Regularization", ICLR 2019.
+    .. [Tieleman2012] T. Tieleman and G. Hinton, "Lecture 6.5: RMSProp", COURSERA: Neural
+       Networks for Machine Learning, 2012.
+    .. [Zhu1997] C. Zhu, R. H. Byrd, P. Lu and J. Nocedal, "Algorithm 778: L-BFGS-B", ACM
+       Transactions on Mathematical Software 23(4), 1997.
+    .. [Loshchilov2017] I. Loshchilov and F. Hutter, "SGDR: Stochastic Gradient Descent with
+       Warm Restarts", ICLR 2017.
+    .. [Pascanu2013] R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training
+       recurrent neural networks", ICML 2013.
+
+    Examples
+    --------
+    A dot that moves to the right, and comes back from the left:
+
+    >>> import numpy as np
+    >>> from sklstm import ConvLSTMForecaster
+    >>> X = np.zeros((16, 10, 8, 8))
+    >>> for i, clip in enumerate(X):
+    ...     for t, frame in enumerate(clip):
+    ...         frame[i % 8, (i + t) % 8] = 1
+    >>> model = ConvLSTMForecaster(
+    ...     8, horizon=2, learning_rate_init=0.02, max_iter=20, random_state=0
+    ... ).fit(X)
+    >>> model.predict(X).shape
+    (16, 2, 8, 8)
+    >>> model.score(X) > 0.5
+    True
+
+    As frames come in:
+
+    >>> state = model.initial_state(1, 8, 8)
+    >>> for frame in X[0]:
+    ...     forecast, state = model.predict_step(frame, state)
+    >>> bool((forecast == model.predict(X[:1])).all())
+    True
+    """
+
+    hidden_channels: int | Sequence[int]
+    kernel_size: int
+    patch_size: int
+    dropout: float
+    forget_bias: float | Literal["chrono"]
+    peephole: bool
+    horizon: int
+    loss: Literal["squared_error", "absolute_error", "binary_cross_entropy"]
+    context_length: int | None
+    windows_per_epoch: int | Literal["auto"] | None
+    max_iter: int | Literal["auto"]
+    early_stopping: bool
+    validation_fraction: float
+    solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"]
+    alpha: float
+    batch_size: int | Literal["auto"]
+    shuffle: bool
+    learning_rate: Literal["constant", "invscaling", "adaptive", "cosine"]
+    learning_rate_init: float
+    power_t: float
+    max_grad_norm: float | None
+    momentum: float
+    nesterovs_momentum: bool
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    max_fun: int
+    tol: float
+    n_iter_no_change: int | float
+    warm_start: bool
+    dtype: DTypeLike
+    random_state: int | np.random.RandomState | None
+    verbose: bool | int
+    weights_: dict[str, np.ndarray]
+    loss_: float
+    validation_scores_: list[float] | None
+    out_activation_: str
+    n_features_in_: int
+    n_iter_: int
+    n_layers_: int
+    t_: int
+    best_loss_: float | None
+    loss_curve_: list[float]
+    best_validation_score_: float | None
+
+    def __init__(
+        self,
+        hidden_channels: int | Sequence[int] = (32, 32),
+        *,
+        kernel_size: int = 3,
+        patch_size: int = 1,
+        dropout: float = 0.0,
+        forget_bias: float | Literal["chrono"] = 1.0,
+        peephole: bool = False,
+        horizon: int = 10,
+        loss: Literal["squared_error", "absolute_error", "binary_cross_entropy"] = "squared_error",
+        context_length: int | None = None,
+        windows_per_epoch: int | Literal["auto"] | None = "auto",
+        max_iter: int | Literal["auto"] = "auto",
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"] = "adam",
+        alpha: float = 0.0,
+        batch_size: int | Literal["auto"] = "auto",
+        shuffle: bool = True,
+        learning_rate: Literal["constant", "invscaling", "adaptive", "cosine"] = "cosine",
+        learning_rate_init: float = 0.005,
+        power_t: float = 0.5,
+        max_grad_norm: float | None = 1.0,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-08,
+        max_fun: int = 15000,
+        tol: float = 0.0001,
+        n_iter_no_change: int | float = 10,
+        warm_start: bool = False,
+        dtype: DTypeLike = "float32",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: bool | int = False,
+    ) -> None: ...
+
+class ConvLSTMRegressor(ClipRegressor):
+    """Regressor on clips of frames with a convolutional LSTM network [Shi2015]_.
+
+    A clip is a sequence whose step is a frame: an image, a field of rain, a map of
+    sensors. Each is read frame by frame by one or several layers whose hidden and cell
+    states are images too: what a pixel knows it has from itself and from the pixels
+    around it, one frame before. The mean or the maximum over all pixels, at the end or
+    on the whole way, goes through a linear head to one or several numbers. Clips may
+    have any lengths, each its own. Targets are standardised inside and predictions come
+    back in their units, so the scale of y does not matter (with ``loss="poisson"``
+    targets stay as they are).
+
+    Parameters
+    ----------
+    hidden_channels : int or tuple of int, default=(32,)
+        Channels of the hidden states of each layer, which are images of the height and
+        the width of the frames, or of their patches (see `patch_size`), with
+        ``bidirectional=True`` of each direction. Several layers are stacked: each reads
+        the hidden states of the one below.
+
+    kernel_size : int, default=3
+        Pixels on a side of the square around a pixel that a convolution reads, of the
+        frame or of the layer below and of the states before; outside of a frame there
+        are zeros. It bounds how far things can move from a frame to the next: 3 is a
+        pixel, or a patch, 5 is two. Stacked layers see further.
+
+    patch_size : int or tuple of int, default=1
+        Pixels on a side of the patches that frames are cut into: those of a patch are
+        channels of one pixel then, which is less work and sees further. A tuple has one
+        for each layer, which says how the hidden states of the layer below are cut: (1,
+        2, 2) halves height and width twice. Their product has to divide both.
+
+    dropout : float, default=0.0
+        Share of what each layer hands on that is set to zero in training
+        [Srivastava2014]_: at random for every frame and pixel to the layer above, after
+        `pooling` to the head. The rest is divided by ``1 - dropout``; predictions drop
+        nothing.
+
+    forget_bias : float or "chrono", default=1.0
+        Where the bias of the forget gate starts [Gers2000]_, [Jozefowicz2015]_.
+        "chrono" spreads the channels over memories of 1 to as many frames as the
+        longest training clip has [Tallec2018]_.
+
+    peephole : bool, default=False
+        Whether the gates also see the cell state: input and forget gate the one before,
+        the output gate the new one [Gers2000b]_. Each channel has its weights, the same
+        ones at every pixel, so that frames may be of any size; [Shi2015]_ has others at
+        each pixel.
+
+    bidirectional : bool, default=False
+        Whether each layer reads the clips in both directions [Schuster1997]_,
+        [Graves2005]_: two networks of H channels, one of which begins at each clip's
+        own end. The layer above, or the head, gets both side by side: 2 H channels.
+
+    pooling : {"last", "mean", "max", "attention"}, default="last"
+        What the head reads of the uppermost layer, after `space_pooling`:
+
+        - "last": the hidden state after the last frame, of each direction its own;
+        - "mean", "max": the mean or maximum of each channel over the frames of the
+          clip;
+        - "attention": the mean of the hidden states h_t with weights
+          ``softmax(w @ tanh(h_t))`` over the frames, with w learnt [Zhou2016]_.
+
+    space_pooling : {"mean", "max"}, default="mean"
+        What is made of the pixels of a channel of the uppermost layer: their mean, how
+        much there is of something, or their maximum, whether it is anywhere.
+
+    loss : {"squared_error", "absolute_error", "huber", "poisson", "quantile"}, default="squared_error"
+        What is minimised, as the mean over samples and outputs. Names and links are
+        those of :class:`sklearn.ensemble.HistGradientBoostingRegressor`:
+
+        - "squared_error": half the squared difference; predictions are means;
+        - "absolute_error": the absolute difference; predictions are medians, which a
+          few outliers hardly move;
+        - "huber": half the squared difference up to `huber_delta`, linear beyond
+          [Huber1964]_;
+        - "poisson": half the Poisson deviance with a logarithmic link, for counts and
+          rates; predictions are means, always positive. y must be zero or more, with a
+          sum above zero;
+        - "quantile": the pinball loss [Koenker1978]_; predictions are the quantiles of
+          the levels `quantile`.
+
+    quantile : float or list of float, default=0.5
+        Level of the quantile for ``loss="quantile"``, between 0 and 1. With a list one
+        network predicts several quantiles, which never cross, and predictions have a
+        last axis for them in the order of the list.
+
+    huber_delta : float, default=1.0
+        Where ``loss="huber"`` becomes linear, in robust standard deviations of y
+        (interquartile range / 1.35, see Notes): the `delta` of ``torch.nn.HuberLoss``
+        for standardised targets.
+
+    solver : {"adam", "adamw", "sgd", "rmsprop", "lbfgs"}, default="adam"
+        Optimizer: Adam [Kingma2015]_, Adam with decoupled weight decay
+        [Loshchilov2019]_, stochastic gradient descent with momentum, RMSProp
+        [Tieleman2012]_, or L-BFGS [Zhu1997]_. "lbfgs" takes all samples at once, which
+        suits small data: it has neither minibatches, learning rate nor clipping, so
+        that `batch_size`, `learning_rate`, `learning_rate_init`, `max_grad_norm`,
+        `shuffle` and `n_iter_no_change` have no effect, cannot be combined with
+        `early_stopping`, dropout or `tbptt`, and leaves no ``partial_fit``.
+
+    alpha : float, default=0.0
+        Strength of the L2 penalty on the weights (not the biases, nor the rows of
+        tokens). For "adamw" the rate
+        of decay; for the other solvers a term ``alpha / 2 * |W|**2`` in the loss,
+        divided by the samples of the minibatch times the mean weight of all samples
+        (with "lbfgs" by the weight of all samples).
+
+    batch_size : int or "auto", default="auto"
+        Clips in a minibatch, or windows of clips, at the most all of them. "auto" is 8,
+        but up to 32 are not divided; fewer, where these need more than a gigabyte.
+
+    shuffle : bool, default=True
+        Whether to take the samples in another order in each epoch.
+
+    learning_rate : {"constant", "invscaling", "adaptive", "cosine"}, default="cosine"
+        Schedule of the learning rate, for every solver but "lbfgs":
+
+        - "constant": `learning_rate_init`;
+        - "invscaling": ``learning_rate_init / (t + 1) ** power_t`` with t samples seen;
+        - "adaptive": divided by 5 whenever `n_iter_no_change` epochs brought no
+          improvement of `tol`, until it is below 1e-6;
+        - "cosine": from `learning_rate_init` down to 0 along half a cosine over
+          `max_iter` epochs [Loshchilov2017]_. A fit makes all of them, unless a
+          validation score stops it (`early_stopping`), and each fit with `warm_start`
+          begins a new half.
+
+        ``partial_fit`` sees no whole fits: "adaptive" and "cosine" are constant
+        there.
+
+    learning_rate_init : float, default=0.005
+        Learning rate at the start.
+
+    power_t : float, default=0.5
+        Exponent of "invscaling".
+
+    max_grad_norm : float or None, default=1.0
+        A gradient of a larger global norm is scaled down to it [Pascanu2013]_; None
+        does not clip.
+
+    momentum : float, default=0.9
+        Momentum of "sgd", the only solver that uses it.
+
+    nesterovs_momentum : bool, default=True
+        Whether "sgd" uses Nesterov's momentum.
+
+    beta_1 : float, default=0.9
+        Decay of the first moment in "adam" and "adamw".
+
+    beta_2 : float, default=0.999
+        Decay of the second moment, the mean of squared gradients, in "adam", "adamw"
+        and "rmsprop". "rmsprop" starts it at zero without a correction, so that its
+        first steps are ``1 / sqrt(1 - beta_2)`` times the learning rate; PyTorch has
+        0.99 for it, under the name of alpha.
+
+    epsilon : float, default=1e-8
+        Added to the root of the second moment in "adam", "adamw" and "rmsprop".
+
+    max_iter : int or "auto", default="auto"
+        Epochs at the most, with "cosine" all that there are: passes over the clips.
+        With "lbfgs" iterations, each of one or more passes. "auto" is 100, but with
+        "cosine" fewer for more than 200 clips: as many as make 2500 updates, and 10 at
+        the least.
+
+    max_fun : int, default=15000
+        Passes over the samples after which "lbfgs" begins no other iteration.
+
+    tol : float, default=0.0001
+        Improvement of the loss (of the validation score with early stopping) that
+        counts as one. "lbfgs" stops where no component of the gradient is larger, or
+        where an iteration lowers the loss by no more than 2.2e-9 of it.
+
+    n_iter_no_change : int or inf, default=10
+        Epochs without such an improvement after which training stops. Where it is the
+        loss that stops it, the weights are those between the two epochs in a row whose
+        mean loss is lowest. No effect with "cosine" unless with `early_stopping`.
+
+    early_stopping : bool, default=False
+        Whether to set a part of the samples aside, to stop when neither the score on
+        them (see `validation_scores_`) nor the loss improves, and to keep the weights
+        that scored best. With `groups` passed to :meth:`fit`, whole groups are set
+        aside. Not for "lbfgs".
+
+    validation_fraction : float, default=0.1
+        The part set aside, unless `X_val` is passed to :meth:`fit`; with `groups` the
+        part of the groups.
+
+    warm_start : bool, default=False
+        Whether :meth:`fit` goes on from the last fit, optimizer included, instead of
+        starting anew. "lbfgs" goes on from the weights alone. y needs the classes or
+        the number of outputs that it had before. With `early_stopping` what was trained
+        on is not validated on later, nor the other way round: the same samples are set
+        aside again, also among other ones.
+
+    missing : {"error", "ffill"}, default="error"
+        What to do about missing pixels, which are the NaN in X:
+
+        - "error": refuse them;
+        - "ffill": take what the pixel had last before in the clip. Before the first,
+          take the mean of the channel over all pixels of the fit; fits that continue
+          keep the mean of the first.
+
+    dtype : {"float32", "float64"}, default="float32"
+        Precision of the network. Of X a minibatch is converted to it, and no more.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines the initial weights, the order of the samples, what dropout drops and
+        the split for early stopping. The same int gives the same bits, whatever the
+        number of threads.
+
+    verbose : bool, default=False
+        Whether to print a line for each epoch.
+
+    Attributes
+    ----------
+    weights_ : dict of str to ndarray
+        What belongs to the head is in float64 and in the units of y (those of its
+        logarithm for "poisson"; with a list of quantiles those of the raw outputs, see
+        Notes).
+
+        Weights of the network. A layer has ``weight_ih_l0`` (4 H, F, kernel height,
+        kernel width), ``weight_hh_l0`` (4 H, H, kernel height, kernel width),
+        ``bias_ih_l0`` and ``bias_hh_l0`` (4 H,), with the gates in the order input,
+        forget, cell, output, as PyTorch has them: z = conv2d(x, weight_ih) +
+        conv2d(h, weight_hh) + bias_ih + bias_hh with zeros around the frame. F are the
+        channels of the layer below, those of X standardised, times the pixels of a
+        patch. ``bias_hh_l0`` is zero. With ``peephole=True`` there is also
+        ``peephole_l0`` (3 H,) of the input, forget and output gate. The next layer has
+        ``l1`` in the place of ``l0``, the direction that begins at the end of a clip
+        the suffix ``_reverse``. With ``pooling="attention"`` there is ``attention``,
+        the vector w (H,) or (2 H,). The head is ``head_weight`` (K, H), of two
+        directions (K, 2 H), and ``head_bias`` (K,), with K the number of outputs.
+        Copies, read-only.
+
+    n_features_in_ : int
+        Channels of a frame.
+
+    n_outputs_ : int
+        Outputs of the head: with a list of quantiles one for each of them and each
+        target.
+
+    loss_ : float
+        Mean loss of the last epoch, whether or not its weights were kept, with "lbfgs"
+        that of the weights, in units of the standardised target (of y for "poisson").
+
+    validation_scores_ : list of float or None
+        R² on the validation part after each epoch, for all but "squared_error" minus
+        the loss instead, and also, with a warning, where the targets of the validation
+        part are constant; NaN where a prediction was not finite. None without early
+        stopping.
+
+    out_activation_ : str
+        The inverse of the link: "exp" for "poisson", "softplus_increments" for a list
+        of several quantiles, otherwise "identity".
+
+    n_iter_ : int
+        Epochs of the last fit, with "lbfgs" iterations.
+
+    n_layers_ : int
+        Layers with the input and the output.
+
+    t_ : int
+        Samples seen in training, each epoch (with "lbfgs" each iteration) counted.
+
+    best_loss_ : float or None
+        Lowest mean loss of an epoch; None with early stopping.
+
+    loss_curve_ : list of float
+        Mean loss of each epoch, with "lbfgs" the loss after each iteration.
+
+    best_validation_score_ : float or None
+        The best validation score of the last fit, that of the weights kept; where the
+        fit went on from another one, perhaps that of the weights it began with. None
+        without early stopping.
+
+    See Also
+    --------
+    ConvLSTMClassifier : The same network for labels.
+    ConvLSTMForecaster : Frames to come, for clips alone.
+    LSTMRegressor : Numbers for sequences whose steps are vectors.
+    sklstm.inspection.FrameDisplay : Show frames of a clip.
+
+    Notes
+    -----
+    The cell is the one of [Shi2015]_ with the peepholes optional, and one weight for
+    each channel there; zeros stand around the frames. Channels are standardised by the
+    mean and standard deviation of all pixels of the fit, so that X need not be scaled.
+    Input weights start Glorot-uniform over all taps of a kernel, those of the states
+    orthogonal, the forget bias at `forget_bias`, peepholes at zero.
+
+    Frames of a call have one height and width. They may be others than in the fit: the
+    weights are those of a neighbourhood of pixels, wherever it is.
+
+    Each column of y is standardised on its own, weights included: by mean and standard
+    deviation for "squared_error"; by median and interquartile range / 1.35, which is
+    the standard deviation of a normal distribution, for "absolute_error", "huber" and
+    "quantile", so that outliers do not set the scale. Where the interquartile range is
+    zero (a target that is 0 most of the time) a wider range takes its place: the first
+    of those without 1/8, 1/16 and 1/32 of the weight at each end that is not zero, else
+    the mean absolute deviation from the median, each divided by its value for a
+    standard normal distribution. The scale of a constant is 1.
+
+    The head's bias starts at the best constant: the mean of the target, its logarithm
+    for "poisson", the median for "absolute_error" and "huber", the quantiles for
+    "quantile".
+
+    With a list of Q quantiles the raw outputs for each target are, in ascending order
+    of the levels, the quantile in the middle (number Q // 2, counted from 0) and the
+    steps to it or from it, of which the softplus is added upwards and subtracted
+    downwards, in units of the standardised target. So quantiles cannot cross. This is
+    the incremental quantile function of [Park2022]_, started from the middle instead of
+    from the lowest quantile, and with softplus instead of ReLU.
+
+    Training is back-propagation through time over minibatches of whole sequences;
+    nothing is padded. The prediction for a sequence does not depend, to the bit, on the
+    sequences beside it. Where one minibatch holds all samples, identical ones are
+    merged and their weights added, which is the same loss.
+
+    References
+    ----------
+    .. [Shi2015] X. Shi, Z. Chen, H. Wang, D.-Y. Yeung, W.-K. Wong and W.-C. Woo,
+       "Convolutional LSTM Network: A Machine Learning Approach for Precipitation
+       Nowcasting", NIPS 2015.
+    .. [Srivastava2014] N. Srivastava et al., "Dropout: A Simple Way to Prevent Neural
+       Networks from Overfitting", Journal of Machine Learning Research 15, 2014.
+    .. [Gers2000] F. A. Gers, J. Schmidhuber and F. Cummins, "Learning to Forget: Continual
+       Prediction with LSTM", Neural Computation 12(10), 2000.
+    .. [Jozefowicz2015] R. Jozefowicz, W. Zaremba and I. Sutskever, "An Empirical
+       Exploration of Recurrent Network Architectures", ICML 2015.
+    .. [Tallec2018] C. Tallec and Y. Ollivier, "Can Recurrent Neural Networks Warp Time?",
+       ICLR 2018.
+    .. [Gers2000b] F. A. Gers and J. Schmidhuber, "Recurrent Nets that Time and Count",
+       IJCNN 2000.
+    .. [Schuster1997] M. Schuster and K. K. Paliwal, "Bidirectional Recurrent Neural
+       Networks", IEEE Transactions on Signal Processing 45(11), 1997.
+    .. [Graves2005] A. Graves and J. Schmidhuber, "Framewise Phoneme Classification with
+       Bidirectional LSTM and Other Neural Network Architectures", Neural Networks 18, 2005.
+    .. [Zhou2016] P. Zhou et al., "Attention-Based Bidirectional Long Short-Term Memory
+       Networks for Relation Classification", ACL 2016.
+    .. [Huber1964] P. J. Huber, "Robust Estimation of a Location Parameter", Annals of
+       Mathematical Statistics 35(1), 1964.
+    .. [Koenker1978] R. Koenker and G. Bassett, "Regression Quantiles", Econometrica 46(1),
+       1978.
+    .. [Kingma2015] D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization",
+       ICLR 2015.
+    .. [Loshchilov2019] I. Loshchilov and F. Hutter, "Decoupled Weight Decay
+       Regularization", ICLR 2019.
+    .. [Tieleman2012] T. Tieleman and G. Hinton, "Lecture 6.5: RMSProp", COURSERA: Neural
+       Networks for Machine Learning, 2012.
+    .. [Zhu1997] C. Zhu, R. H. Byrd, P. Lu and J. Nocedal, "Algorithm 778: L-BFGS-B", ACM
+       Transactions on Mathematical Software 23(4), 1997.
+    .. [Loshchilov2017] I. Loshchilov and F. Hutter, "SGDR: Stochastic Gradient Descent with
+       Warm Restarts", ICLR 2017.
+    .. [Pascanu2013] R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training
+       recurrent neural networks", ICML 2013.
+    .. [Park2022] Y. Park, D. Maddix, F.-X. Aubet, K. Kan, J. Gasthaus and Y. Wang,
+       "Learning Quantile Functions without Quantile Crossing for Distribution-free Time
+       Series Forecasting", AISTATS 2022.
+
+    Examples
+    --------
+    How fast does the bar move?
+
+    >>> import numpy as np
+    >>> from sklstm import ConvLSTMRegressor
+    >>> rng = np.random.default_rng(0)
+    >>> def clip(speed):
+    ...     at = rng.integers(8) + np.rint(speed * np.arange(5)).astype(int)
+    ...     frames = rng.normal(0, 0.1, (5, 8, 8))
+    ...     frames[np.arange(5), :, at % 8] += 1
+    ...     return frames
+    >>> y = rng.uniform(-2, 2, 100)
+    >>> X = np.array([clip(speed) for speed in y])
+    >>> model = ConvLSTMRegressor(8, max_iter=40, random_state=0)
+    >>> model.fit(X[:80], y[:80]).score(X[80:], y[80:]) > 0.5
+    True
+    """
+
+    hidden_channels: int | Sequence[int]
+    kernel_size: int
+    patch_size: int | Sequence[int]
+    dropout: float
+    forget_bias: float | Literal["chrono"]
+    peephole: bool
+    bidirectional: bool
+    pooling: Literal["last", "mean", "max", "attention"]
+    space_pooling: Literal["mean", "max"]
+    loss: Literal["squared_error", "absolute_error", "huber", "poisson", "quantile"]
+    quantile: float | Sequence[float]
+    huber_delta: float
+    solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"]
+    alpha: float
+    batch_size: int | Literal["auto"]
+    shuffle: bool
+    learning_rate: Literal["constant", "invscaling", "adaptive", "cosine"]
+    learning_rate_init: float
+    power_t: float
+    max_grad_norm: float | None
+    momentum: float
+    nesterovs_momentum: bool
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    max_iter: int | Literal["auto"]
+    max_fun: int
+    tol: float
+    n_iter_no_change: int | float
+    early_stopping: bool
+    validation_fraction: float
+    warm_start: bool
+    missing: Literal["error", "ffill"]
+    dtype: DTypeLike
+    random_state: int | np.random.RandomState | None
+    verbose: bool | int
+    weights_: dict[str, np.ndarray]
+    n_features_in_: int
+    n_outputs_: int
+    loss_: float
+    validation_scores_: list[float] | None
+    out_activation_: str
+    n_iter_: int
+    n_layers_: int
+    t_: int
+    best_loss_: float | None
+    loss_curve_: list[float]
+    best_validation_score_: float | None
+
+    def __init__(
+        self,
+        hidden_channels: int | Sequence[int] = (32,),
+        *,
+        kernel_size: int = 3,
+        patch_size: int | Sequence[int] = 1,
+        dropout: float = 0.0,
+        forget_bias: float | Literal["chrono"] = 1.0,
+        peephole: bool = False,
+        bidirectional: bool = False,
+        pooling: Literal["last", "mean", "max", "attention"] = "last",
+        space_pooling: Literal["mean", "max"] = "mean",
+        loss: Literal["squared_error", "absolute_error", "huber", "poisson", "quantile"] = "squared_error",
+        quantile: float | Sequence[float] = 0.5,
+        huber_delta: float = 1.0,
+        solver: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"] = "adam",
+        alpha: float = 0.0,
+        batch_size: int | Literal["auto"] = "auto",
+        shuffle: bool = True,
+        learning_rate: Literal["constant", "invscaling", "adaptive", "cosine"] = "cosine",
+        learning_rate_init: float = 0.005,
+        power_t: float = 0.5,
+        max_grad_norm: float | None = 1.0,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-08,
+        max_iter: int | Literal["auto"] = "auto",
+        max_fun: int = 15000,
+        tol: float = 0.0001,
+        n_iter_no_change: int | float = 10,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        warm_start: bool = False,
+        missing: Literal["error", "ffill"] = "error",
+        dtype: DTypeLike = "float32",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: bool | int = False,
+    ) -> None: ...
 
 class GRUClassifier(RecurrentClassifier):
     """Classifier of sequences with gated recurrent units [Cho2014]_.

@@ -66,6 +66,9 @@ REFERENCES = """
    Journal of Forecasting 36(3), 2020.
 .. [Schuster1997] M. Schuster and K. K. Paliwal, "Bidirectional Recurrent Neural
    Networks", IEEE Transactions on Signal Processing 45(11), 1997.
+.. [Shi2015] X. Shi, Z. Chen, H. Wang, D.-Y. Yeung, W.-K. Wong and W.-C. Woo,
+   "Convolutional LSTM Network: A Machine Learning Approach for Precipitation
+   Nowcasting", NIPS 2015.
 .. [Srivastava2014] N. Srivastava et al., "Dropout: A Simple Way to Prevent Neural
    Networks from Overfitting", Journal of Machine Learning Research 15, 2014.
 .. [Sutskever2014] I. Sutskever, O. Vinyals and Q. V. Le, "Sequence to Sequence Learning

@@ -27,13 +27,13 @@ class State(NamedTuple):
     layers : tuple of tuple of ndarray of shape (n, width)
         Hidden state, and cell state where there is one, of each layer and, of two,
         each direction, in PyTorch's order. The width is that of the kernels: the units
-        and padding.
+        and padding; of clips of frames those of all pixels, one after the other.
 
     pooled : tuple of ndarray or None
         Running sums of the pooling, where there is one.
 
-    seen : ndarray of shape (n, n_features) or None
-        Last value seen of each feature, where missing values are filled.
+    seen : ndarray of shape (n, n_features) or (n, height, width, n_channels), or None
+        Last value seen of each feature or pixel, where missing values are filled.
 
     network : dict
         What kind of network it is a state of: no other one can go on from it.
@@ -63,6 +63,17 @@ class State(NamedTuple):
 
 
 State.__module__ = "sklstm"  # the place that pickles name
+
+
+def beginning(state):
+    """Where a network begins, as its methods take it; nothing of no state."""
+    if state is None:
+        return {}
+    begin = {"states": state.layers}
+    if "height" in state.network:  # a network of clips fills missing pixels itself
+        begin["seen"] = state.seen
+    return begin
+
 
 # ---- made ----------------------------------------------------------------------------
 
@@ -173,28 +184,28 @@ def check_state(name, state, network, kind):
             f"{type(state).__name__}. predict_step returns two values: the prediction "
             "and the next state. initial_state takes arrays as h and c."
         )
-    if not _same(state.network, kind):
-        _raise_other_network(name, state.network, kind)
+    if not same_kind(state.network, kind):
+        raise_other_network(name, state.network, kind)
     if _looks_sound(state, network, kind):
         return state
     return _conformed(name, state, network, kind)
 
 
-def _same(found, kind):
+def same_kind(found, kind):
     try:
         return bool(found == kind)
     except (TypeError, ValueError):  # arrays, which compare element by element
         return False
 
 
-def _raise_other_network(name, found, kind):
+def raise_other_network(name, found, kind):
     if not isinstance(found, dict) or found.keys() != kind.keys():
         keys = sorted(map(str, found)) if isinstance(found, dict) else found
         raise ValueError(
             f"{name}.network must be a dict of {', '.join(kind)}, got {keys!r}: it was "
             "changed. Begin with initial_state()."
         )
-    changed = [key for key in kind if not _same(found[key], kind[key])]
+    changed = [key for key in kind if not same_kind(found[key], kind[key])]
     other, own = (
         ", ".join(f"{key}={values[key]!r}" for key in changed)
         for values in (found, kind)
@@ -263,38 +274,38 @@ def _conformed(name, state, network, kind):
     """The state part by part, in this network's widths; errors name the part."""
     recurrents, dtype = network.recurrents, network.dtype
     wanted = f"{len(recurrents)} layer(s), each direction counted"
-    layers = _tuple(f"{name}.layers", state.layers, len(recurrents), wanted)
+    layers = parts_of(f"{name}.layers", state.layers, len(recurrents), wanted)
     n, conformed = None, []
     for k, (layer, parts) in enumerate(zip(recurrents, layers)):
         where, has_c = f"{name}.layers[{k}]", layer.cell.has_c
         wanted = "the hidden and the cell state" if has_c else "the hidden state"
-        parts = _tuple(where, parts, 1 + has_c, wanted)
+        parts = parts_of(where, parts, 1 + has_c, wanted)
         whole = []
         for j, part in enumerate(parts):
             what = f"{where}[{j}], {('the hidden', 'the cell')[j]} state"
             part = _array(what, part, n, layer.n_units, dtype)
-            _check_finite(what, part)
+            check_finite(what, part)
             n = len(part)
             whole.append(_of_width(part, layer.width))
         conformed.append(tuple(whole))
     seen = state.seen
     if kind["missing"] == "error":
-        _check_none(f"{name}.seen", seen, "with missing='error' nothing is filled")
+        check_none(f"{name}.seen", seen, "with missing='error' nothing is filled")
     else:
         what = f"{name}.seen, the values seen last"
         seen = _array(what, seen, n, kind["n_features"], dtype, lanes=(1,))
-        _check_finite(what, seen)
+        check_finite(what, seen)
         seen = np.require(seen, requirements=LAYOUT)
     pooled = state.pooled
     if network.pooling is None:
-        _check_none(f"{name}.pooled", pooled, "with pooling='last' nothing is summed")
+        check_none(f"{name}.pooled", pooled, "with pooling='last' nothing is summed")
     else:
-        pooled = _conformed_pooling(f"{name}.pooled", pooled, n, network.pooling)
+        pooled = conformed_pooling(f"{name}.pooled", pooled, n, network.pooling)
     return State(tuple(conformed), pooled, seen, state.network)
 
 
-def _conformed_pooling(name, pooled, n, pooling):
-    sums, norms = _tuple(name, pooled, 2, "the sums and their norms")
+def conformed_pooling(name, pooled, n, pooling):
+    sums, norms = parts_of(name, pooled, 2, "the sums and their norms")
     sums = _array(f"{name}[0], the sums", sums, n, pooling.n_inputs, pooling.dtype)
     norms = _array(f"{name}[1], the norms", norms, n, 3, pooling.dtype, lanes=(1,))
     steps, largest, total = norms.T
@@ -319,7 +330,7 @@ def _conformed_pooling(name, pooled, n, pooling):
     return _of_width(sums, pooling.width), np.require(norms, requirements=LAYOUT)
 
 
-def _tuple(name, value, length, wanted):
+def parts_of(name, value, length, wanted):
     if not isinstance(value, (tuple, list)):
         raise TypeError(
             f"{name} must be a tuple of {wanted}, got {type(value).__name__}."
@@ -347,7 +358,7 @@ def _array(name, value, n, n_units, dtype, lanes=LANES):
     return value
 
 
-def _check_finite(name, part):
+def check_finite(name, part):
     if not np.isfinite(part).all():
         row, column = np.argwhere(~np.isfinite(part))[0]
         raise ValueError(
@@ -357,7 +368,7 @@ def _check_finite(name, part):
         )
 
 
-def _check_none(name, part, why):
+def check_none(name, part, why):
     if part is not None:
         raise ValueError(f"{name} must be None, since {why}.")
 

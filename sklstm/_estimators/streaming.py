@@ -14,12 +14,16 @@ from ..sequences._columns import is_frame
 from .categories import with_ids
 from .fitted import fitted_of
 from .overflow import warn_if_not_finite
-from .state import State, check_state, make_state
+from .state import State, make_state
 from .tokens import check_step_ids
 
 
 class Streaming:
     """Prediction step by step, for every recurrent estimator."""
+
+    def _read_step(self, fitted, X, state):
+        """One step of each sequence as the network reads it, and the values seen."""
+        return read_step(type(self).__name__, fitted, X, state)[:2]
 
     def initial_state(
         self,
@@ -159,8 +163,8 @@ class Streaming:
                 "bidirectional=False, or call predict on whole sequences."
             )
         with fitted.network() as network:
-            state = check_state("state", state, network, fitted.kind)
-            x, seen, _ = read_step(type(self).__name__, fitted, X, state)
+            state = self._check_state("state", state, network, fitted)
+            x, seen = self._read_step(fitted, X, state)
             raw, layers, pooled = network.step(x, state.layers, state.pooled)
         warn_if_not_finite(raw, "prediction")
         return raw, State(layers, pooled, seen, state.network)

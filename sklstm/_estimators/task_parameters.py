@@ -5,8 +5,10 @@ They are declared as those of `parameters.py`, which all estimators share.
 
 from numbers import Integral, Real
 
+import numpy as np
+
 from .._sklearn.private import Interval, StrOptions
-from .._targets import numbers
+from .._targets import frames, numbers
 from .parameters import (
     FLAG,
     NONE,
@@ -33,6 +35,11 @@ CONSTRAINTS = options("auto")
 CONSTRAINTS |= Domain(["array-like", set], "Sequence[tuple]", "list of pairs") | NONE
 ANYTHING = Domain([object], "Any", "object")
 LOSSES = options(*numbers.LOSSES)
+FRAME_LOSSES = options(*frames.LOSSES)
+FRAME_DTYPES = options("float32", "float64")
+FRAME_DTYPES = Domain(
+    [*FRAME_DTYPES.constraints, type, np.dtype], "DTypeLike", FRAME_DTYPES.words
+)
 COLUMN = Domain([Integral, str], "int | str", "int or str")
 SOME_COLUMNS = Domain(["array-like"], "Sequence[int] | Sequence[str]", "list of these")
 SCALINGS = options("mean", "std", "last")
@@ -278,6 +285,115 @@ class Forecast:
         """)
 
 
+class Convolutional:
+    """What the network is made of, where its states are images."""
+
+    hidden_channels = Parameter((32, 32), integer() | SIZES).means("""
+        Channels of the states of each layer: images of the height and the width of the
+        frames, or of their patches (see `patch_size`). Several layers are stacked: each
+        reads the hidden states of the one below.
+        """)
+
+    kernel_size = Parameter(3, integer()).means("""
+        Pixels on a side of the square around a pixel that a convolution reads, of the
+        frame or of the layer below and of the states before; outside of a frame there
+        are zeros. It bounds how far things can move from a frame to the next: 3 is a
+        pixel, or a patch, 5 is two. Stacked layers see further.
+        """)
+
+    patch_size = Parameter(1, integer()).means("""
+        Pixels on a side of the patches that frames are cut into [Shi2015]_: the p x p
+        pixels of a patch are one pixel of p * p times as many channels. States are then
+        so much smaller, and a layer takes about ``1 / p**2`` of the time and of the
+        memory. Height and width have to be multiples of it.
+        """)
+
+    dropout = Parameter(0.0, number(0, 1)).means("""
+        Share of what each layer hands on to the next, or to the head, that is set to
+        zero in training [Srivastava2014]_: at random for every frame and pixel. The
+        rest is divided by ``1 - dropout``; predictions drop nothing.
+        """)
+
+    forget_bias = Parameter(1.0, number(closed="neither") | options("chrono")).means("""
+        Where the bias of the forget gate starts [Gers2000]_, [Jozefowicz2015]_.
+        "chrono" spreads the channels over memories of 1 to as many frames as the
+        longest training clip has [Tallec2018]_.
+        """)
+
+    peephole = Parameter(False, FLAG).means("""
+        Whether the gates also see the cell state: input and forget gate the one before,
+        the output gate the new one [Gers2000b]_. Each channel has its weights, the same
+        ones at every pixel, so that frames may be of any size; [Shi2015]_ has others at
+        each pixel.
+        """)
+
+
+class OfClips:
+    """What is said otherwise of those that read clips."""
+
+    batch_size = Parameter("auto", integer() | options("auto")).means("""
+        Clips in a minibatch, or windows of clips, at the most all of them. "auto" is 8,
+        but up to 32 are not divided; fewer, where these need more than a gigabyte.
+        """)
+
+    dtype = Parameter("float32", FRAME_DTYPES).means("""
+        Precision of the network. Of X a minibatch is converted to it, and no more.
+        """)
+
+
+class FrameForecast:
+    """What a forecaster of frames has besides."""
+
+    horizon = Parameter(10, integer()).means("""
+        How many frames ahead: those behind the end of a clip, or of a context.
+        """)
+
+    loss = Parameter("squared_error", FRAME_LOSSES).means("""
+        What is minimised, as the mean over the pixels and channels of the horizon that
+        have a number, and over the windows:
+
+        - "squared_error": half the squared difference, in units of the channel (see
+          Notes); forecasts are means;
+        - "absolute_error": the absolute difference, in these units; forecasts are
+          medians, which are sharper than means, and dry where rain is less likely than
+          none;
+        - "binary_cross_entropy": for frames from 0 to 1, of which forecasts are
+          probabilities [Shi2015]_. Frames of other values are refused.
+        """)
+
+    context_length = Parameter(None, integer() | NONE).means("""
+        Frames of a clip, the last ones, that a forecast is made of; None for all of
+        them. The time and the memory of a minibatch grow with it: for clips of hundreds
+        of frames set it to some horizons.
+        """)
+
+    windows_per_epoch = Parameter("auto", integer() | options("auto") | NONE).means("""
+        Windows of an epoch, drawn anew for each: from every clip about as many, spread
+        over its time. "auto" is 512, but at least one of each clip. None is all of
+        them, and so is a number that there are not. A window is a context that ends at
+        any frame of a clip, and the horizon behind it.
+        """)
+
+    max_iter = Parameter("auto", integer() | options("auto")).means("""
+        Epochs at the most, with "cosine" all that there are. With "lbfgs" iterations.
+        "auto" is 100, but with "cosine" fewer: as many as make 2500 updates, or as see
+        each frame of the clips 20 times in a horizon, and 10 at the least.
+        """)
+
+    early_stopping = Parameter(False, FLAG).means("""
+        Whether to hold the last part of each clip out, to stop when neither the score
+        on it (see `validation_scores_`) nor the loss improves, and to keep the weights
+        that scored best. Where no clip is long enough for that, whole clips are held
+        out. Not for "lbfgs".
+        """)
+
+    validation_fraction = Parameter(0.1, number(0, 1, closed="neither")).means("""
+        The part of each clip, its last frames, that is held out with `early_stopping`,
+        and at least a horizon; where no clip has a window before that, the part of the
+        clips. With `X_val` passed to :meth:`fit` it is the last horizon of those.
+        """)
+
+
 class Anomalies:
     """What a detector of anomalies has besides."""
 
@@ -356,6 +472,72 @@ class Anomalies:
         the thresholds come from, and the score of `early_stopping`. These are whole
         sequences (with `groups` whole groups) where that makes two at the least, and
         else the ends of all sequences. `X_val` takes its place.
+        """)
+
+
+class WholeClip:
+    """What a network has besides that gives one answer for a clip."""
+
+    hidden_channels = Parameter((32,), integer() | SIZES).means("""
+        Channels of the hidden states of each layer, which are images of the height and
+        the width of the frames, or of their patches (see `patch_size`), with
+        ``bidirectional=True`` of each direction. Several layers are stacked: each reads
+        the hidden states of the one below.
+        """)
+
+    bidirectional = Parameter(False, FLAG).means("""
+        Whether each layer reads the clips in both directions [Schuster1997]_,
+        [Graves2005]_: two networks of H channels, one of which begins at each clip's
+        own end. The layer above, or the head, gets both side by side: 2 H channels.
+        """)
+
+    patch_size = Parameter(1, integer() | SIZES).means("""
+        Pixels on a side of the patches that frames are cut into: those of a patch are
+        channels of one pixel then, which is less work and sees further. A tuple has one
+        for each layer, which says how the hidden states of the layer below are cut: (1,
+        2, 2) halves height and width twice. Their product has to divide both.
+        """)
+
+    pooling = Parameter("last", options("last", "mean", "max", "attention")).means("""
+        What the head reads of the uppermost layer, after `space_pooling`:
+
+        - "last": the hidden state after the last frame, of each direction its own;
+        - "mean", "max": the mean or maximum of each channel over the frames of the
+          clip;
+        - "attention": the mean of the hidden states h_t with weights
+          ``softmax(w @ tanh(h_t))`` over the frames, with w learnt [Zhou2016]_.
+        """)
+
+    space_pooling = Parameter("mean", options("mean", "max")).means("""
+        What is made of the pixels of a channel of the uppermost layer: their mean, how
+        much there is of something, or their maximum, whether it is anywhere.
+        """)
+
+    dropout = Parameter(0.0, number(0, 1)).means("""
+        Share of what each layer hands on that is set to zero in training
+        [Srivastava2014]_: at random for every frame and pixel to the layer above, after
+        `pooling` to the head. The rest is divided by ``1 - dropout``; predictions drop
+        nothing.
+        """)
+
+
+class ClipReading:
+    """How clips are read that have one answer each."""
+
+    max_iter = Parameter("auto", integer() | options("auto")).means("""
+        Epochs at the most, with "cosine" all that there are: passes over the clips.
+        With "lbfgs" iterations, each of one or more passes. "auto" is 100, but with
+        "cosine" fewer for more than 200 clips: as many as make 2500 updates, and 10 at
+        the least.
+        """)
+
+    missing = Parameter("error", options("error", "ffill")).means("""
+        What to do about missing pixels, which are the NaN in X:
+
+        - "error": refuse them;
+        - "ffill": take what the pixel had last before in the clip. Before the first,
+          take the mean of the channel over all pixels of the fit; fits that continue
+          keep the mean of the first.
         """)
 
 

@@ -11,9 +11,10 @@ from .._sklearn.set_output import as_frame, output_of
 from .._typing import SequencesLike
 from ..sequences import SequenceArray
 from ..sequences._array import keys_of
+from ..sequences._clips import rows_of
 from .fitted import fitted_of
 from .overflow import warn_if_not_finite
-from .state import State
+from .state import State, beginning
 
 
 class HiddenStates(
@@ -128,12 +129,19 @@ class HiddenStates(
 
 
 def _last_outputs(network, X, state):
-    return network.last_outputs(*X._as_rows(), state and state.layers), None
+    return network.last_outputs(*X._as_rows(), **beginning(state)), None
 
 
 def _outputs(network, X, state):
-    return network.outputs(*X._as_rows(), state and state.layers), X._offsets
+    if hasattr(X, "_offsets"):
+        return network.outputs(*X._as_rows(), **beginning(state)), X._offsets
+    # clips, which may share frames
+    rows, offsets = rows_of(X)
+    data, starts, lengths = X._as_rows()
+    if len(np.unique(rows)) < len(rows):
+        data, starts, rows = data[rows], offsets[:-1], slice(None)
+    return network.outputs(data, starts, lengths, **beginning(state))[rows], offsets
 
 
 def _kept(network, X, state):
-    return network.kept(*X._as_rows(), state and state.layers), X._offsets
+    return network.kept(*X._as_rows(), **beginning(state)), X._offsets

@@ -126,7 +126,7 @@ cdef real* planes(
     if a is None:
         return NULL
     check_planes(name, view, frame, n, depth)
-    return &view[0] + lead_size(frame, depth)
+    return &view[0] + lead_size(frame, depth) if view.shape[0] else NULL
 
 
 cdef const real* read_planes(
@@ -136,14 +136,14 @@ cdef const real* read_planes(
     if a is None:
         return NULL
     check_planes(name, view, frame, n, depth)
-    return &view[0] + lead_size(frame, depth)
+    return &view[0] + lead_size(frame, depth) if view.shape[0] else NULL
 
 
 cdef int check_planes(
     name, const real[::1] a, const Frame* frame, Py_ssize_t n, Py_ssize_t depth
 ) except -1:
     cdef Py_ssize_t size = lead_size(frame, depth) + n * plane_size(frame, depth)
-    if a.shape[0] != size or not size:
+    if a.shape[0] != size:
         raise ValueError(
             f"{name} has {a.shape[0]} elements, {n} planes of depth {depth} have {size}."
         )
@@ -459,7 +459,7 @@ cdef const real* conv_input(
     for i in range(N):
         if not 0 <= rows[i] < n:
             raise ValueError(f"Row {rows[i]} of x is not among its {n} planes.")
-    return &x[0] + lead_size(frame, depth)
+    return &x[0] + lead_size(frame, depth) if x.shape[0] else NULL
 
 
 cdef void conv_forward_share(

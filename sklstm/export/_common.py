@@ -12,6 +12,7 @@ from sklearn.base import clone, is_classifier
 from .._estimators.at_steps import StepEstimator
 from .._estimators.base import check_recurrent
 from .._estimators.checks import check_parameters, hidden_sizes
+from .._estimators.clips import ReadsClips
 from .._estimators.fitted import fitted_of
 from .._estimators.progress import Progress
 from .._estimators.tagger import RecurrentTagger
@@ -91,10 +92,22 @@ def check_units(found, bidirectional, model):
 def _check_ours(estimator, which):
     """An error if this is no estimator of a recurrent network."""
     wanted = f"estimator must be {which} recurrent estimator of sklstm"
+    refuse_clips(estimator)
     check_recurrent(
         estimator, wanted, lambda e: getattr(e, "__name__", type(e).__name__)
     )
     check_exchanged(estimator)
+
+
+def refuse_clips(estimator):
+    """An error if the network of an estimator reads frames."""
+    if isinstance(estimator, ReadsClips):
+        raise TypeError(
+            f"{type(estimator).__name__} cannot be exchanged: its network reads "
+            "frames, and only those that read vectors can be written or taken over. "
+            "weights_ has the parameters, in the shapes of torch.nn.functional.conv2d; "
+            "to keep a model, pickle it."
+        )
 
 
 def check_exchanged(estimator):

@@ -23,7 +23,7 @@ from .._typing import ModelProto
 from .._version import __version__
 from ..preprocessing import FrameStacker, TimeDistributed
 from ..sequences._check import features_of
-from ._common import check_exchanged, has_labels, numbers_of
+from ._common import check_exchanged, has_labels, numbers_of, refuse_clips
 
 # What is written as a step, or as two networks.
 SAY_TOKENS = RecurrentLanguageModel, RecurrentSeq2Seq
@@ -332,6 +332,7 @@ def _exportable(estimator):
     if isinstance(estimator, (*SAY_TOKENS, RecurrentTranscriber)):
         check_is_fitted(estimator)
         return [], estimator
+    refuse_clips(estimator)
     check_recurrent(
         estimator,
         "Only a recurrent estimator of sklstm, a Pipeline that ends in one and a "

@@ -12,6 +12,7 @@ from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
 from .._estimators.base import check_recurrent
+from .._estimators.clips import ReadsClips
 from ..sequences import SequenceArray
 
 
@@ -35,6 +36,12 @@ def last_step(estimator):
 def recurrent_end(estimator):
     """The recurrent estimator that a model is or, as a Pipeline, ends in."""
     end = last_step(estimator)
+    if isinstance(end, ReadsClips):
+        raise TypeError(
+            f"{type(end).__name__} reads clips of frames, and this looks at sequences "
+            "of vectors. transform(X, output='sequence') has the hidden states after "
+            "every frame, FrameDisplay shows frames."
+        )
     check_recurrent(
         end, "Expected a recurrent estimator of sklstm or a Pipeline that ends in one"
     )

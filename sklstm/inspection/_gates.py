@@ -12,7 +12,7 @@ from sklearn.utils import check_scalar
 
 from .._typing import ArrayLike, Axes
 from ..sequences import SequenceArray
-from ._common import layer_index, one_sequence, pyplot, recurrent_input
+from ._common import layer_index, one_sequence, pyplot, recurrent_end, recurrent_input
 
 
 class GateDisplay:
@@ -157,6 +157,7 @@ class GateDisplay:
             If the estimator is not fitted.
         """
         pyplot(f"{cls.__name__}.from_estimator")
+        recurrent_end(estimator)
         end, X = recurrent_input(estimator, one_sequence(x))
         values = {
             name: sequences.data

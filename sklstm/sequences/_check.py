@@ -389,7 +389,7 @@ def _convert_numbers(X, dtype, allow_nan, ensure_min_samples, estimator):
         X = _matrix_or_items(X)
         if isinstance(X, list):
             if not X:  # which says nothing about features either
-                _raise_too_few("sample", (0,), max(1, ensure_min_samples), estimator)
+                raise_too_few("sample", (0,), max(1, ensure_min_samples), estimator)
             sequences = SequenceArray._trusted(*stack_items(X, dtype))
         elif isinstance(X, np.ndarray) and X.ndim == 3:
             sequences = SequenceArray.from_padded(_as_floats(X, dtype))
@@ -406,9 +406,9 @@ def _convert_numbers(X, dtype, allow_nan, ensure_min_samples, estimator):
             )
     shape = X.shape if isinstance(X, np.ndarray) else sequences.shape
     if len(sequences) < ensure_min_samples:
-        _raise_too_few("sample", shape, ensure_min_samples, estimator)
+        raise_too_few("sample", shape, ensure_min_samples, estimator)
     if sequences.n_features == 0:
-        _raise_too_few("feature", shape, 1, estimator)
+        raise_too_few("feature", shape, 1, estimator)
     _check_finite(sequences, allow_nan, n_steps, estimator)
     return sequences, n_steps
 
@@ -567,7 +567,7 @@ def _objects_2d(X):
         ) from error
 
 
-def _raise_too_few(noun, shape, minimum, estimator):
+def raise_too_few(noun, shape, minimum, estimator):
     """Raise what check_array raises, for samples or features."""
     number = shape[0] if noun == "sample" else 0
     context = "" if estimator is None else f" by {type(estimator).__name__}"

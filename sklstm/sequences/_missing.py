@@ -31,15 +31,15 @@ def observed_mean(
         x = np.ldexp(x, -exponent)  # exact
         totals = np.add.reduceat(x, starts)
         counts = np.add.reduceat(observed, starts, dtype=np.intp)
-        average = _sum(totals, weight) / _sum(counts, weight)
+        average = sum_of_all(totals, weight) / sum_of_all(counts, weight)
         # Rounding must not take it out of the range: a constant is its own mean.
         average = np.clip(average, x[observed].min(), x[observed].max())
         mean[feature] = np.ldexp(average, exponent)
     return mean
 
 
-def _sum(values, weight):
-    """Weighted sum, equal values taken together."""
+def sum_of_all(values, weight):
+    """Weighted sum, equal values taken together: the same bits in any order."""
     values, inverse = np.unique(values, return_inverse=True)
     return (values * np.bincount(inverse, weights=weight)).sum()
 

@@ -1,0 +1,30 @@
+"""Windows of series in epochs: how many, drawn how, and for how long."""
+
+import numpy as np
+
+from .._training.feeds import Draws
+
+# How often a horizon of the series is seen in training; many more are learnt by heart.
+TIMES_SEEN = 20
+
+
+class DrawnWindows:
+    """An estimator whose samples are windows of series, of which an epoch has some."""
+
+    def _samples_an_epoch(self, n_samples, X):
+        asked = self.windows_per_epoch
+        if asked == "auto":
+            asked = max(512, len(np.unique(X.series)))
+        return len(X) if asked is None else min(asked, len(X))
+
+    def _epochs_of_plan(self, n_samples, batch_size, X):
+        """Windows of one series overlap: no more than that each of its horizons without
+        an overlap is seen some times."""
+        n_steps = X.given[0].lengths[np.unique(X.series)].sum()
+        most = TIMES_SEEN * n_steps / (self.horizon * n_samples)
+        epochs = super()._epochs_of_plan(n_samples, batch_size, X)
+        return int(np.clip(np.ceil(most), 10, max(epochs, 10)))
+
+    def _feed(self, data, batch_size, X):
+        n = self._samples_an_epoch(len(X), X)
+        return Draws(data, batch_size, X.series, n, shuffle=self.shuffle)
