@@ -27,6 +27,8 @@ NETWORKS = {
     "one layer": {},
     "peepholes": {"peephole": True, "hidden_channels": 9},
     "another kernel": {"kernel_size": 5},
+    "even kernels": {"kernel_size": 4, "hidden_channels": (4, 3)},
+    "a kernel of two": {"kernel_size": 2, "bidirectional": True},
     "a kernel of one": {"kernel_size": 1, "hidden_channels": (4, 3)},
     "two layers": {"hidden_channels": (5, 3)},
     "both ways": {"bidirectional": True, "hidden_channels": (4, 3)},
@@ -59,6 +61,22 @@ def test_is_what_the_equations_say(network, pooling, space_pooling):
         assert_allclose(scores[i], expected[0], rtol=1e-9, atol=1e-11)
         assert_allclose(last[i], expected[1], rtol=1e-9, atol=1e-11)
         assert_allclose(every[i], expected[2], rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (2, 1), (3, 4)])
+@pytest.mark.parametrize("kernel_size", [5, 8])
+def test_frames_smaller_than_the_kernel(size, kernel_size):
+    X = clips(12)
+    model = fitted(
+        "multiclass", X, kernel_size=kernel_size, hidden_channels=(5, 3),
+        dtype="float64", pooling="mean",
+    )  # fmt: skip
+    pixels = np.concatenate(X).reshape(-1, 2)
+    centre, scale = pixels.mean(axis=0), pixels.std(axis=0)
+    small_clips = clips(5, *size, low=1, seed=3)
+    for x, scores in zip(small_clips, model.decision_function(small_clips)):
+        expected = by_hand(model, x, centre, scale)[0]
+        assert_allclose(scores, expected, rtol=1e-9, atol=1e-11)
 
 
 def test_shapes_of_weights():
@@ -254,6 +272,19 @@ def test_warm_start_goes_on():
             twice.fit(other, y)
         twice.set_params(**{name: small("multiclass").get_params()[name]})
     assert_same_outputs(outputs(twice, X), before)
+
+
+def test_fits_that_go_on_may_have_frames_of_another_size():
+    y = make_target("multiclass", clips())
+    model = small("multiclass", warm_start=True).fit(clips(), y)
+    first = model._fitted.state
+    larger = clips(height=9, width=4, seed=1)
+    model.fit(larger, y).partial_fit(clips(height=1, width=1), y)
+    assert len(model.loss_curve_) == 7 and model.t_ == 16 * 7
+    assert model.score(larger, y) > 0
+    for name in ("centre", "scale"):
+        assert model._fitted.state["architecture"][name] == first["architecture"][name]
+    assert model.initial_state().network["height"] == 5
 
 
 def test_lbfgs():

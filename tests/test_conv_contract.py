@@ -85,9 +85,7 @@ class OfFrames(BaseEstimator):
     def fit(self, X, y, sample_weight=None):
         vars(self).pop("n_features_in_", None)
         clips, n_features = self.clips(X)
-        model = self._makes(
-            (4,), batch_size=64, space_pooling="max", **self.get_params()
-        )
+        model = self._makes((4,), space_pooling="max", **self.get_params())
         self.model_ = model.fit(clips, y, sample_weight)
         self.n_features_in_ = n_features
         return self

@@ -259,7 +259,7 @@ def test_search():
 def test_the_same_bits(given):
     X = moving(9) * 0.9
     models = []
-    for n_threads in (1, 2, 3):
+    for n_threads in (1, 2):
         with threadpool_limits(n_threads, user_api="openmp"):
             models.append(forecaster(X, **given))
     copy = pickle.loads(pickle.dumps(models[0]))

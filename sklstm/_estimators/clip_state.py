@@ -36,10 +36,8 @@ def begin_clips(network, fitted, n_clips, height, width, h=None, c=None):
     if n_clips is None:
         n_clips = next((len(items[0]) for items in arrays.values()), 1)
     check_scalar(n_clips, "n_clips", Integral, min_val=1)
-    size = []
-    for name, asked, own in zip(
-        ("height", "width"), (height, width), fitted.frame_size
-    ):
+    size, sides = [], zip((height, width), fitted.frame_size)
+    for name, (asked, own) in zip(("height", "width"), sides):
         asked = own if asked is None else asked
         check_scalar(asked, name, Integral, min_val=1)
         size.append(int(asked))

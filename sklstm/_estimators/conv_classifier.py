@@ -30,11 +30,6 @@ class ClipClassifier(WholeClips, RecurrentClassifier):
     on the whole way, goes through a linear head to class probabilities. Clips may have
     any lengths, each its own. Training minimises the log loss.
 
-    Attributes
-    ----------
-    out_activation_ : str
-        "softmax" for more than two classes, otherwise "logistic".
-
     Examples
     --------
     Does the bar move to the left or to the right? No frame alone could tell.

@@ -26,6 +26,13 @@ class ClipRegressor(WholeClips, RecurrentRegressor):
     back in their units, so the scale of y does not matter (with ``loss="poisson"``
     targets stay as they are).
 
+    Attributes
+    ----------
+    weights_ : dict of str to ndarray
+        What belongs to the head is in float64 and in the units of y (those of its
+        logarithm for "poisson"; with a list of quantiles those of the raw outputs, see
+        Notes).
+
     Examples
     --------
     How fast does the bar move?

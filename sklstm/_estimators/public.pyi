@@ -101,7 +101,8 @@ class ConvLSTMClassifier(ClipClassifier):
         (with "lbfgs" by the weight of all samples).
 
     batch_size : int or "auto", default="auto"
-        Clips in a minibatch, or windows of clips, at the most all of them. "auto" is 8.
+        Clips in a minibatch, or windows of clips, at the most all of them. "auto" is 8,
+        but up to 32 are not divided; fewer, where these need more than a gigabyte.
 
     shuffle : bool, default=True
         Whether to take the samples in another order in each epoch.
@@ -213,11 +214,6 @@ class ConvLSTMClassifier(ClipClassifier):
 
     Attributes
     ----------
-    out_activation_ : str
-        "softmax" for more than two classes, otherwise "logistic".
-
-        "softmax" for more than two classes, otherwise "logistic".
-
     weights_ : dict of str to ndarray
         Weights of the network. A layer has ``weight_ih_l0`` (4 H, F, kernel height,
         kernel width), ``weight_hh_l0`` (4 H, H, kernel height, kernel width),
@@ -233,6 +229,9 @@ class ConvLSTMClassifier(ClipClassifier):
         directions (K, 2 H), and ``head_bias`` (K,), with K the number of outputs.
         Copies, read-only.
 
+    n_features_in_ : int
+        Channels of a frame.
+
     classes_ : ndarray of shape (n_classes,)
         The labels; for multilabel targets the numbers of the columns.
 
@@ -247,6 +246,9 @@ class ConvLSTMClassifier(ClipClassifier):
         Accuracy on the validation part after each epoch, for multilabel targets minus
         the log loss, as the mean over the labels; NaN where a prediction was not
         finite. None without early stopping.
+
+    out_activation_ : str
+        "softmax" for more than two classes, otherwise "logistic".
 
     n_iter_ : int
         Epochs of the last fit, with "lbfgs" iterations.
@@ -280,8 +282,8 @@ class ConvLSTMClassifier(ClipClassifier):
     The cell is the one of [Shi2015]_ with the peepholes optional, and one weight for
     each channel there; zeros stand around the frames. Channels are standardised by the
     mean and standard deviation of all pixels of the fit, so that X need not be scaled.
-    Input weights start Glorot-uniform, recurrent weights orthogonal, the forget bias at
-    `forget_bias`, peepholes at zero.
+    Input weights start Glorot-uniform over all taps of a kernel, those of the states
+    orthogonal, the forget bias at `forget_bias`, peepholes at zero.
 
     Frames of a call have one height and width. They may be others than in the fit: the
     weights are those of a neighbourhood of pixels, wherever it is.
@@ -380,12 +382,13 @@ class ConvLSTMClassifier(ClipClassifier):
     random_state: int | np.random.RandomState | None
     verbose: bool | int
     class_weight: dict | list[dict] | Literal["balanced"] | None
-    out_activation_: str
     weights_: dict[str, np.ndarray]
+    n_features_in_: int
     classes_: np.ndarray
     n_outputs_: int
     loss_: float
     validation_scores_: list[float] | None
+    out_activation_: str
     n_iter_: int
     n_layers_: int
     t_: int
@@ -536,7 +539,8 @@ class ConvLSTMForecaster(ClipForecaster):
         (with "lbfgs" by the weight of all samples).
 
     batch_size : int or "auto", default="auto"
-        Clips in a minibatch, or windows of clips, at the most all of them. "auto" is 8.
+        Clips in a minibatch, or windows of clips, at the most all of them. "auto" is 8,
+        but up to 32 are not divided; fewer, where these need more than a gigabyte.
 
     shuffle : bool, default=True
         Whether to take the samples in another order in each epoch.
@@ -629,20 +633,6 @@ class ConvLSTMForecaster(ClipForecaster):
         and ``head_bias`` (K,) are in units of X, those of "binary_cross_entropy"
         log-odds. Copies, read-only.
 
-        The recurrent layers have ``weight_ih_l0`` (G H, F), ``weight_hh_l0`` (G H, H),
-        ``bias_ih_l0`` (G H,), ``bias_hh_l0`` (G H,) and so on for each layer, which
-        reads the H (of two directions 2 H) outputs of the one below, with the suffix
-        ``_reverse`` for the direction that begins at the end. With
-        ``pooling="attention"`` there is also ``attention``, the vector w (H,) or
-        (2 H,). With ``missing="indicator"`` the lowest layer reads 2 F features: first
-        the values, then the indicators. With `embedding_dim` there is ``embedding`` (V,
-        E), as the weight of ``torch.nn.Embedding``, or of several columns
-        ``embedding_0`` and so on, by the number of the column; the lowest layer reads
-        the rows of all columns side by side and behind them the numbers. The head is
-        ``head_weight`` (K, H), of two directions (K, 2 H), and ``head_bias`` (K,), with
-        K the number of outputs, as in ``torch.nn.Linear``. Copies, read-only;
-        :func:`~sklstm.export.from_torch` takes them back.
-
     loss_ : float
         Mean loss of the last epoch over the windows.
 
@@ -655,11 +645,6 @@ class ConvLSTMForecaster(ClipForecaster):
 
     n_features_in_ : int
         Channels of a frame.
-
-        Features per step; for 2-D X the number of columns.
-
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the features, where X has them.
 
     n_iter_ : int
         Epochs of the last fit, with "lbfgs" iterations.
@@ -685,8 +670,6 @@ class ConvLSTMForecaster(ClipForecaster):
     --------
     LSTMForecaster : Forecasts of series of numbers.
     sklstm.inspection.FrameDisplay : Show forecasts below what has come.
-    sklstm.preprocessing.TimeDistributed : Scale or encode the features of every step.
-    sklstm.preprocessing.FrameStacker : Shorten long sequences by stacking steps.
 
     Notes
     -----
@@ -803,7 +786,6 @@ class ConvLSTMForecaster(ClipForecaster):
     validation_scores_: list[float] | None
     out_activation_: str
     n_features_in_: int
-    feature_names_in_: np.ndarray
     n_iter_: int
     n_layers_: int
     t_: int
@@ -958,7 +940,8 @@ class ConvLSTMRegressor(ClipRegressor):
         (with "lbfgs" by the weight of all samples).
 
     batch_size : int or "auto", default="auto"
-        Clips in a minibatch, or windows of clips, at the most all of them. "auto" is 8.
+        Clips in a minibatch, or windows of clips, at the most all of them. "auto" is 8,
+        but up to 32 are not divided; fewer, where these need more than a gigabyte.
 
     shuffle : bool, default=True
         Whether to take the samples in another order in each epoch.
@@ -1064,6 +1047,10 @@ class ConvLSTMRegressor(ClipRegressor):
     Attributes
     ----------
     weights_ : dict of str to ndarray
+        What belongs to the head is in float64 and in the units of y (those of its
+        logarithm for "poisson"; with a list of quantiles those of the raw outputs, see
+        Notes).
+
         Weights of the network. A layer has ``weight_ih_l0`` (4 H, F, kernel height,
         kernel width), ``weight_hh_l0`` (4 H, H, kernel height, kernel width),
         ``bias_ih_l0`` and ``bias_hh_l0`` (4 H,), with the gates in the order input,
@@ -1077,6 +1064,9 @@ class ConvLSTMRegressor(ClipRegressor):
         the vector w (H,) or (2 H,). The head is ``head_weight`` (K, H), of two
         directions (K, 2 H), and ``head_bias`` (K,), with K the number of outputs.
         Copies, read-only.
+
+    n_features_in_ : int
+        Channels of a frame.
 
     n_outputs_ : int
         Outputs of the head: with a list of quantiles one for each of them and each
@@ -1128,8 +1118,8 @@ class ConvLSTMRegressor(ClipRegressor):
     The cell is the one of [Shi2015]_ with the peepholes optional, and one weight for
     each channel there; zeros stand around the frames. Channels are standardised by the
     mean and standard deviation of all pixels of the fit, so that X need not be scaled.
-    Input weights start Glorot-uniform, recurrent weights orthogonal, the forget bias at
-    `forget_bias`, peepholes at zero.
+    Input weights start Glorot-uniform over all taps of a kernel, those of the states
+    orthogonal, the forget bias at `forget_bias`, peepholes at zero.
 
     Frames of a call have one height and width. They may be others than in the fit: the
     weights are those of a neighbourhood of pixels, wherever it is.
@@ -1256,6 +1246,7 @@ class ConvLSTMRegressor(ClipRegressor):
     random_state: int | np.random.RandomState | None
     verbose: bool | int
     weights_: dict[str, np.ndarray]
+    n_features_in_: int
     n_outputs_: int
     loss_: float
     validation_scores_: list[float] | None

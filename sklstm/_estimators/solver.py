@@ -16,6 +16,8 @@ from .going_on import begin_where_it_was
 from .progress import Progress
 from .tokens import initial_tables
 
+# Bytes of a minibatch of clips that nobody has chosen the size of.
+AUTO_BYTES = 2**30
 NO_SCORE = (
     "No validation score of this fit was finite: numbers in the network overflow on "
     "the samples that are held out. The weights are those of the last epoch. Look for "
@@ -134,11 +136,19 @@ def batch_size_of(estimator, samples, network, n_samples):
         lengths = np.maximum(lengths, samples.target.lengths)
     if estimator.tbptt is not None:
         lengths = np.minimum(lengths, estimator.tbptt)
-    longest = np.partition(lengths, -batch_size)[-batch_size:]
-    frame = samples.data.shape[1:3] if samples.data.ndim > 2 else ()
-    needed = network.training_bytes(
-        batch_size, int(longest.sum()), LBFGS_VECTORS if full else 0, frame
-    )
+
+    def bytes_of(batch_size):
+        longest = np.partition(lengths, -batch_size)[-batch_size:]
+        return network.training_bytes(
+            batch_size, int(longest.sum()), LBFGS_VECTORS if full else 0,
+            frame=samples.data.shape[1:-1],
+        )  # fmt: skip
+
+    needed = bytes_of(batch_size)
+    if estimator.batch_size == "auto" and not full and samples.data.ndim > 2:
+        while batch_size > 1 and needed > AUTO_BYTES:
+            batch_size = -(-batch_size // 2)
+            needed = bytes_of(batch_size)
     available, limit = needed, None
     if needed > WITHOUT_A_LOOK:
         available, limit = available_memory() or (needed, None)
@@ -150,7 +160,7 @@ def batch_size_of(estimator, samples, network, n_samples):
             batch = f"A minibatch of batch_size={batch_size} sequences"
             way_out = "a smaller batch_size"
         raise MemoryError(
-            f"{batch} of up to {longest.max()} steps, with {estimator._sizes}="
+            f"{batch} of up to {lengths.max()} steps, with {estimator._sizes}="
             f"{getattr(estimator, estimator._sizes)!r}, needs {in_units(needed)}, more "
             f"than the {in_units(available)} that are left of the {limit}. Use "
             f"{way_out}, smaller {estimator._sizes} or shorter sequences, or free "

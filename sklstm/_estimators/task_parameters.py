@@ -332,7 +332,8 @@ class OfClips:
     """What is said otherwise of those that read clips."""
 
     batch_size = Parameter("auto", integer() | options("auto")).means("""
-        Clips in a minibatch, or windows of clips, at the most all of them. "auto" is 8.
+        Clips in a minibatch, or windows of clips, at the most all of them. "auto" is 8,
+        but up to 32 are not divided; fewer, where these need more than a gigabyte.
         """)
 
     dtype = Parameter("float32", FRAME_DTYPES).means("""

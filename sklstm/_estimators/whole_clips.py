@@ -45,17 +45,15 @@ class WholeClips(ReadsClips):
     The cell is the one of [Shi2015]_ with the peepholes optional, and one weight for
     each channel there; zeros stand around the frames. Channels are standardised by the
     mean and standard deviation of all pixels of the fit, so that X need not be scaled.
-    Input weights start Glorot-uniform, recurrent weights orthogonal, the forget bias at
-    `forget_bias`, peepholes at zero.
+    Input weights start Glorot-uniform over all taps of a kernel, those of the states
+    orthogonal, the forget bias at `forget_bias`, peepholes at zero.
 
     Frames of a call have one height and width. They may be others than in the fit: the
     weights are those of a neighbourhood of pixels, wherever it is.
     """
 
     _build = staticmethod(clip_network)
-    _not_said = (
-        "", "Examples", "See Also", "weights_", "n_features_in_", "feature_names_in_",
-    )  # fmt: skip
+    _not_said = "", "Examples"
 
     def _check_own_parameters(self):
         sizes, n_layers = self.patch_size, len(hidden_sizes(self))

@@ -141,7 +141,7 @@ def parts_of(
     """Slices of the clips, in steps of which each has so many numbers `a_step`, and
     runs that begin with their states by name; clips too long in parts, unless whole."""
     limit = max(1, PREDICT_BYTES // (a_step * network.dtype.itemsize))
-    for batch in network._batches(lengths, limit):
+    for batch in network._batches(lengths + 1, limit):  # and the states of a clip
         part = states and {
             name: tuple(array[batch] for array in arrays)
             for name, arrays in states.items()

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._kernels import digests
+from ..sequences._check import PIECE
 from ..sequences._stacking import rows_of_parts
 
 
@@ -232,9 +233,9 @@ def content_of(data, starts, lengths, target):
     length of each, and those of their targets."""
     if getattr(target, "is_behind", False):
         starts, lengths, own = target.whole()
-        return *_rows_as_bytes(data, starts, lengths), lengths, as_bytes(own)
+        return *_keys_of_frames(data, starts, lengths), lengths, as_bytes(own)
     if data.ndim > 2:
-        steps, starts = _rows_as_bytes(data, starts, lengths)
+        steps, starts = _keys_of_frames(data, starts, lengths)
         return steps, starts, lengths, as_bytes(target)
     if getattr(target, "is_in_data", False):
         return as_bytes(data), starts, lengths, np.zeros((len(starts), 1), np.uint8)
@@ -252,13 +253,22 @@ def content_of(data, starts, lengths, target):
     return steps, target.offsets[:-1], lengths, np.zeros((len(starts), 1), np.uint8)
 
 
-def _rows_as_bytes(data, starts, lengths):
-    """The bytes of frames and where samples begin; a copy only of those that do not lie
-    in one piece."""
-    if data.flags.c_contiguous:
-        return as_bytes(data), starts
-    rows, offsets = rows_of_parts(starts, lengths)
-    return as_bytes(data[rows]), offsets[:-1]
+def _keys_of_frames(data, starts, lengths):
+    """Fingerprints of the frames that samples have, as bytes, and where these begin.
+
+    They are of the numbers, whatever type these have, and wherever the frames lie, of
+    which no more than a piece is read at a time.
+    """
+    rows = np.unique(rows_of_parts(starts, lengths)[0])
+    keys = np.empty((len(rows), 2), np.uint64)
+    step = max(1, PIECE // max(1, math.prod(data.shape[1:])))
+    for begin in range(0, len(rows), step):
+        piece = slice(begin, begin + step)
+        frames = as_bytes(data[rows[piece]].astype(np.float64))
+        n = len(frames)
+        nothing = np.zeros((n, 1), np.uint8)
+        keys[piece] = digests(frames, np.arange(n), np.ones(n, np.intp), nothing)
+    return as_bytes(keys), np.searchsorted(rows, starts)
 
 
 def _same(steps, starts, lengths, content, target, i, j):
