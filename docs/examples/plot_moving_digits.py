@@ -47,7 +47,7 @@ X_test = clips_of(digits[1400:], N_CONTEXT + HORIZON, rng)
 # has a window of every clip: up to six frames, and the six behind them.
 
 model = ConvLSTMForecaster(
-    24,
+    32,
     horizon=HORIZON,
     context_length=N_CONTEXT,
     patch_size=2,
