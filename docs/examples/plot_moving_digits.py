@@ -102,6 +102,7 @@ plt.show()
 # %%
 # And frame by frame. Up to t all panels show what was given.
 
+# sphinx_gallery_thumbnail_number = 3
 movie = display.animate(interval=350, cmap="Greys")
 plt.show()
 

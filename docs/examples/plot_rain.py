@@ -130,6 +130,7 @@ plt.show()
 #
 # The maps of one clip:
 
+# sphinx_gallery_thumbnail_number = 2
 FrameDisplay.from_predictions(
     X_test[1], {name: frames[1] for name, frames in forecasts.items()}
 )
