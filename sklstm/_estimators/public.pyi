@@ -502,9 +502,9 @@ class ConvLSTMForecaster(ClipForecaster):
 
     windows_per_epoch : int or "auto" or None, default="auto"
         Windows of an epoch, drawn anew for each: from every clip about as many, spread
-        over its time. "auto" is 512, but at least one of each clip. None is all of
-        them, and so is a number that there are not. A window is a context that ends at
-        any frame of a clip, and the horizon behind it.
+        over its time. "auto" is 512. None is all of them, and so is a number that there
+        are not. A window is a context that ends at any frame of a clip, and the horizon
+        behind it.
 
     max_iter : int or "auto", default="auto"
         Epochs at the most, with "cosine" all that there are. With "lbfgs" iterations.
@@ -682,8 +682,9 @@ class ConvLSTMForecaster(ClipForecaster):
     clip, or the mean of its channel where it was not seen before; as a target it has no
     loss.
 
-    A clip of no more frames than the horizon is cut in its second half, and the frames
-    that its horizon has not have no loss.
+    A clip of more frames than the horizon is cut at every frame behind which there is a
+    whole horizon. One of fewer, beside longer ones, is cut in its second half, and the
+    frames that its horizon has not have no loss.
 
     The weights start Glorot-uniform over all taps of a kernel, those of the states
     orthogonal, the forget bias at `forget_bias`, peepholes at zero.
@@ -727,15 +728,15 @@ class ConvLSTMForecaster(ClipForecaster):
 
     >>> import numpy as np
     >>> from sklstm import ConvLSTMForecaster
-    >>> X = np.zeros((16, 10, 8, 8))
+    >>> X = np.zeros((8, 8, 8, 8))
     >>> for i, clip in enumerate(X):
     ...     for t, frame in enumerate(clip):
-    ...         frame[i % 8, (i + t) % 8] = 1
+    ...         frame[i, (i + t) % 8] = 1
     >>> model = ConvLSTMForecaster(
-    ...     8, horizon=2, learning_rate_init=0.02, max_iter=20, random_state=0
+    ...     8, horizon=2, learning_rate_init=0.02, max_iter=10, random_state=0
     ... ).fit(X)
     >>> model.predict(X).shape
-    (16, 2, 8, 8)
+    (8, 2, 8, 8)
     >>> model.score(X) > 0.5
     True
 
