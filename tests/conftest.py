@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from sklstm import _kernels as kernels
 from sklstm._kernels import openmp_version, supported_instruction_sets
+from sklstm._network import workspace
 from sklstm._network.network import Network
 
 # The asserts of helpers say what differs, as those of tests do.
@@ -93,9 +94,10 @@ def threads(monkeypatch):
         used.add(limit)
         return limit, max(1, limit - 1)  # one team of two
 
-    monkeypatch.setattr(
-        "sklstm._network.layers.recurrent.plan_threads", as_many_as_there_are
-    )
+    for module in ("recurrent", "conv_recurrent"):
+        monkeypatch.setattr(
+            f"sklstm._network.layers.{module}.plan_threads", as_many_as_there_are
+        )
     monkeypatch.setattr("sklstm._network.layers.layer.PARALLEL_WORK", 0)
 
     def limit(n):
@@ -104,6 +106,19 @@ def threads(monkeypatch):
 
     limit.used = used
     return limit
+
+
+@pytest.fixture
+def nothing_is_there(monkeypatch):
+    """New memory holds NaN, which comes out where it is read before it is written."""
+    empty = workspace.aligned_empty
+
+    def not_a_number(shape, dtype):
+        array = empty(shape, dtype)
+        array.fill(np.nan)
+        return array
+
+    monkeypatch.setattr(workspace, "aligned_empty", not_a_number)
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from sklstm._network.layers.frames import FAR, Frames
 from sklstm._network.layers.patches import Patches
 from sklstm._network.layers.pixel_head import PixelHead
 from sklstm._network.layers.space_pooling import SpacePooling
-from sklstm._network.planes import from_patches, planes_in, to_patches
+from sklstm._network.planes import Planes, from_patches, planes_in, to_patches
 from sklstm._network.steps import Run, Steps, StepsGradient
 from sklstm._network.workspace import Memory, Workspace
 
@@ -34,6 +34,7 @@ GEOMETRIES = {
     "a whole vector": ((2, 3), (3, 3), 8, 16),
 }
 every_geometry = pytest.mark.parametrize("geometry", GEOMETRIES)
+pytestmark = pytest.mark.usefixtures("nothing_is_there")
 every_dtype = pytest.mark.parametrize("dtype", [np.float64, np.float32])
 
 
@@ -170,6 +171,10 @@ def test_padding_and_margins_are_zero(geometry):
         assert not whole[:, :, batch.frame[1] :].any()
         assert planes.depth == width
     assert not y.values.image[y.rows][..., layer.n_units :].any()
+    layer, batch, weights, states = problem(geometry, make=ConvBidirectional)
+    y, _ = forward(layer, batch, weights, states)
+    for end in y.ends:
+        assert not unpadded(end, batch.frame, layer.width)[..., layer.n_outputs :].any()
 
 
 @every_cell
@@ -272,6 +277,24 @@ def test_initial_weights(F, taps):
     i, f, *_ = weights["b"].reshape(4, H)
     assert_array_equal(i, -f)
     assert ((f >= 0) & (f <= np.log(19))).all()
+
+
+def test_as_many_threads_as_frames_are_worth():
+    layer = ConvRecurrent("l0", 8, 16, np.float32, kernel_size=(3, 3))
+    frames = {side: Planes(None, 0, side, side, 8, 1, 1) for side in (2, 64)}
+    schedule = Schedule(np.zeros(2, np.intp), np.array([4, 3]), n_rows=4)
+    assert layer.n_threads(schedule, 8, frames[64]) == 8
+    assert layer.n_threads(schedule, 8, frames[2]) == 1
+    nothing = Schedule(np.zeros(2, np.intp), np.zeros(2, np.intp), n_rows=4)
+    assert layer.n_threads(nothing, 8, frames[64]) == 1
+    # one line cannot be shared
+    line = Planes(None, 0, 1, 4096, 8, 1, 1)
+    assert (
+        layer.n_threads(
+            Schedule(np.zeros(1, np.intp), np.array([9]), n_rows=9), 8, line
+        )
+        == 1
+    )
 
 
 def test_orthonormal_columns():

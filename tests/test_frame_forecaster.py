@@ -17,6 +17,7 @@ from sklstm._network.build import frame_forecaster_network
 from sklstm._network.exchange import frame_forecaster_weights
 from sklstm._training.feeds import Minibatch
 
+pytestmark = pytest.mark.usefixtures("nothing_is_there")
 every_dtype = pytest.mark.parametrize("dtype", [np.float64, np.float32])
 STATEFUL = {"lengths": [3, 0, 1, 9, 5], "dtype": np.float32}
 
@@ -61,8 +62,9 @@ def test_dropout(cell):
 
 @pytest.mark.parametrize("horizon", [1, 5])
 @pytest.mark.parametrize("lengths", [[1], [4], [1, 1], [0], [2, 6, 2]])
-def test_any_lengths(lengths, horizon):
-    problem = ForecastProblem(lengths=lengths, horizon=horizon)
+@pytest.mark.parametrize("shape", ["odd", "no neighbours"])
+def test_any_lengths(lengths, horizon, shape):
+    problem = ForecastProblem(shape=shape, lengths=lengths, horizon=horizon)
     output, _ = problem.forward()
     for i in range(len(lengths)):
         own = output[i * horizon : (i + 1) * horizon]
@@ -158,15 +160,14 @@ def test_any_batches(monkeypatch, n_bytes):
 
 
 def test_threads(threads, monkeypatch):
-    for module in ("conv_recurrent", "dense"):
-        name = f"sklstm._network.layers.{module}.PARALLEL_PRODUCTS"
-        monkeypatch.setattr(name, 0)
+    monkeypatch.setattr("sklstm._network.layers.dense.PARALLEL_PRODUCTS", 0)
     for cell in ("lstm", "lstm_peephole"):
         problem, found = ForecastProblem(cell, **STATEFUL, rate=0.3), []
         for n in (1, 2, 3):
             with threads(n):
                 gradient = problem.gradient()
                 found.append((problem.network.predict(*problem.clips.rows), gradient))
+            assert threads.used == {n}
         for others in found[1:]:
             for one, other in zip(found[0], others):
                 assert_array_equal(one, other)

@@ -36,6 +36,7 @@ KINDS = {
     },
 }  # fmt: skip
 every_kind = pytest.mark.parametrize("kind", KINDS)
+pytestmark = pytest.mark.usefixtures("nothing_is_there")
 every_dtype = pytest.mark.parametrize("dtype", [np.float64, np.float32])
 
 
@@ -89,9 +90,12 @@ def test_gradient(kind, rate):
 
 @pytest.mark.parametrize("lengths", [[1], [5], [0], [1, 1], [0, 0], [2, 7, 2]])
 @pytest.mark.parametrize("pooling", POOLINGS)
-def test_any_lengths(lengths, pooling):
-    problem = ClipProblem(lengths=lengths, pooling=pooling)
+@pytest.mark.parametrize("shape", ["odd", "no neighbours"])
+def test_any_lengths(lengths, pooling, shape):
+    problem = ClipProblem(shape=shape, lengths=lengths, pooling=pooling)
     output, _ = problem.forward()
+    output = output.copy()
+    assert_array_equal(whole_of(problem), output)
     for i in range(len(lengths)):
         assert_allclose(output[i], problem.by_hand(i), rtol=1e-9, atol=1e-9)
     assert_gradient(problem, problem.gradient(), problem.value)
@@ -173,15 +177,13 @@ def test_any_batches(monkeypatch, kind):
 
 
 def test_threads(threads, monkeypatch):
-    for module in ("conv_recurrent", "dense"):
-        monkeypatch.setattr(
-            f"sklstm._network.layers.{module}.PARALLEL_PRODUCTS", 0
-        )  # fmt: skip
+    monkeypatch.setattr("sklstm._network.layers.dense.PARALLEL_PRODUCTS", 0)
     for problem in all_kinds(rate=0.3):
         found = []
         for n in (1, 2, 3):
             with threads(n):
                 found.append((whole_of(problem), problem.gradient()))
+            assert threads.used == {n}
         for others in found[1:]:
             for one, other in zip(found[0], others):
                 assert_array_equal(one, other)
@@ -282,23 +284,28 @@ def test_outputs_of_the_uppermost_layer():
         assert_allclose(last[i], expected, rtol=1e-12)
 
 
-def test_norms_of_gradients():
+def test_norms_of_gradients(monkeypatch):
     """Those of the sums z of a frame; of steps that nothing is read of after, zero."""
     problem = ClipProblem(lengths=[4, 2])
     network, d_output = problem.network, problem.d_output
     network.load(problem.parameters, backward=True)
-    norms = network.gradient_norms(
-        *problem.clips.rows, lambda raw, batch: d_output[batch]
-    )
-    problem.gradient()
+
+    def d_loss(raw, batch):
+        return d_output[batch]
+
+    norms = network.gradient_norms(*problem.clips.rows, d_loss)
     part = network.recurrent_layers[0]
-    problem.network.load(problem.parameters, backward=True)
     _, tapes = problem.forward(keep=True)
     network.backward(d_output, tapes)
     d_z = tapes[1].kept.image[..., : 4 * part.width]
     rows = tapes[1].x.schedule.data_rows
     assert_allclose(norms["l0"][rows], np.sqrt((d_z**2).sum(axis=(1, 2, 3))))
     assert (norms["l1"] > 0).all()
+    monkeypatch.setattr(frame_network, "PREDICT_BYTES", 1)
+    network.load(problem.parameters, backward=True)
+    again = network.gradient_norms(*problem.clips.rows, d_loss)
+    for name, values in norms.items():
+        assert_array_equal(again[name], values)
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])

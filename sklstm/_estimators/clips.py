@@ -243,20 +243,22 @@ def units_of_channels(X, sample_weight=None, totals=None):
 def totals_of_rows(X, centre=None):
     """Numbers in each row of the data (rows, channels) and their sums, or the sums of
     the squares of their differences from a centre; 0 of rows that no clip has."""
-    shape = len(X.data), X.n_features
+    channels, may_miss = X.n_features, X.dtype.kind == "f"
+    shape = len(X.data), channels
     counts, sums = np.zeros(shape, np.intp), np.zeros(shape)
     for rows, frames in X.pieces():
-        # frame by frame, so that a sum is of the same order wherever the frame lies
-        for row, frame in zip(rows.tolist(), frames, strict=True):
-            values = np.array(frame, np.float64).reshape(-1, X.n_features)
-            there = ~np.isnan(values)
-            counts[row] = there.sum(axis=0)
-            values[~there] = 0.0
-            if centre is not None:
-                values -= centre
-                values[~there] = 0.0
-                values *= values
-            sums[row] = values.sum(axis=0)
+        # by channel, so that a sum has the same order wherever its frame lies
+        values = frames.reshape(len(frames), -1, channels).transpose(0, 2, 1)
+        values = np.array(values, np.float64, order="C")
+        if centre is not None:
+            values -= np.array(centre)[:, np.newaxis]
+            values *= values
+        counts[rows] = values.shape[2]
+        if may_miss:
+            missing = np.isnan(values)
+            counts[rows] -= missing.sum(axis=2)
+            values[missing] = 0.0
+        sums[rows] = values.sum(axis=2)
     return counts, sums
 
 

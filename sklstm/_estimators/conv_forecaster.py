@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from math import prod
 
 import numpy as np
-from sklearn.utils import gen_batches
 
 from .._network.build import frame_forecaster_network
 from .._sklearn.warn import warn
@@ -15,7 +14,7 @@ from .._targets.frames import FrameTarget, NextFrames, NextFramesReader
 from .._training.samples import Samples, check_sample_weight, check_score_weight
 from .._training.split import nothing_seen
 from .._training.windows import WindowArray, cuts_of
-from .._typing import ArrayLike, Estimator
+from .._typing import ArrayLike, ClipsLike, Estimator
 from ..sequences._check import features_of
 from ..sequences._stacking import as_offsets
 from .base import RecurrentCore
@@ -58,9 +57,8 @@ class FittedFrames(FittedClips):
 
     def parts(self, n, frame_shape):
         """Slices of windows whose forecasts are looked at together."""
-        return gen_batches(
-            n, max(1, AT_ONCE // (self.target.horizon * prod(frame_shape)))
-        )
+        some = max(1, AT_ONCE // (self.target.horizon * prod(frame_shape)))
+        return (slice(begin, begin + some) for begin in range(0, n, some))
 
 
 class ClipForecaster(ReadsClips, DrawnWindows, RecurrentCore):
@@ -169,11 +167,11 @@ class ClipForecaster(ReadsClips, DrawnWindows, RecurrentCore):
 
     def fit(
         self: Estimator,
-        X: ArrayLike,
+        X: ClipsLike,
         y: None = None,
         sample_weight: ArrayLike | None = None,
         *,
-        X_val: ArrayLike | None = None,
+        X_val: ClipsLike | None = None,
     ) -> Estimator:
         """Fit the network to windows of the clips X.
 
@@ -225,7 +223,7 @@ class ClipForecaster(ReadsClips, DrawnWindows, RecurrentCore):
     @with_minibatches
     def partial_fit(
         self: Estimator,
-        X: ArrayLike,
+        X: ClipsLike,
         y: None = None,
         sample_weight: ArrayLike | None = None,
     ) -> Estimator:
@@ -416,7 +414,7 @@ class ClipForecaster(ReadsClips, DrawnWindows, RecurrentCore):
 
     # ---- forecasts -------------------------------------------------------------
 
-    def predict(self, X: ArrayLike) -> np.ndarray:
+    def predict(self, X: ClipsLike) -> np.ndarray:
         """Forecast the frames that come after the end of each clip.
 
         Parameters
@@ -473,7 +471,7 @@ class ClipForecaster(ReadsClips, DrawnWindows, RecurrentCore):
 
     def score(
         self,
-        X: ArrayLike,
+        X: ClipsLike,
         y: None = None,
         sample_weight: ArrayLike | None = None,
     ) -> float:

@@ -5,14 +5,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..._kernels import plan_threads
 from ..cells import CELLS
 from ..initializers import chrono_bias, orthogonal
 from ..planes import Planes, plane_elements, planes_in
 from ..steps import Steps, StepsGradient
 from ..workspace import Workspace, aligned_empty
 from .bidirectional import Bidirectional
-from .dense import PARALLEL_PRODUCTS
 from .layer import Layer
+from .recurrent import CELL_NS, PRODUCT_NS
 
 
 class Tape(NamedTuple):
@@ -120,10 +121,16 @@ class ConvRecurrent(Layer):
         """All of them: what a frame is worth, `n_threads` knows."""
         return limit
 
-    def n_threads(self, n_frames, limit, n_pixels):
+    def n_threads(self, schedule, limit, frames, passes=1):
+        """All of them or one: at each step of a strip they share the lines of its
+        frames, and meet; `passes` is how often all products are computed."""
+        vectors, N = self.width // self.kernels.padded(1), schedule.n_steps
         taps, inputs = prod(self.kernel_size), self.n_inputs + self.n_units
-        products = n_frames * n_pixels * taps * inputs * self.cell.gates * self.width
-        return limit if products > PARALLEL_PRODUCTS else 1
+        a_pixel = taps * inputs * self.cell.gates * PRODUCT_NS + CELL_NS
+        step_ns = N * frames.n_pixels * vectors * a_pixel * passes
+        steps = max(1, schedule.longest * schedule.n_strips)
+        lines = max(1, N * frames.height // steps)
+        return plan_threads(limit, True, 1, steps, lines, step_ns)[0]
 
     # ---- forward and backward ---------------------------------------------------
 
@@ -154,7 +161,7 @@ class ConvRecurrent(Layer):
         ends = array("h_last", B, n_elements), array("c_last", B, n_elements)
         geometry = (*frame, *self.kernel_size)
         limit = 1 if run is None else run.n_threads
-        n_threads = self.n_threads(N, limit, frames.n_pixels)
+        n_threads = self.n_threads(schedule, limit, frames)
         size = self.kernels.conv_scratch_size(
             schedule, geometry, self.n_inputs, self.n_units, n_threads
         )
@@ -183,7 +190,7 @@ class ConvRecurrent(Layer):
             d_h_0 = np.zeros(shape, self.dtype)
             d_states[self.name] = d_h_0, d_c
         geometry = (*frames.frame, *self.kernel_size)
-        n_threads = self.n_threads(N, limit, frames.n_pixels)
+        n_threads = self.n_threads(schedule, limit, frames, passes=2)
         size = self.kernels.conv_backward_scratch_size(
             schedule, geometry, F, H, n_threads
         )

@@ -42,7 +42,7 @@ class PixelHead(Dense):
 
     def _chunks(self, layers, in_order, memory):
         """Some frames after the other, and a row for each of their pixels."""
-        n_pixels, width = layers[0].values.n_pixels, self.input_width
+        n_pixels, width = layers[0].values.n_pixels, self.n_inputs
         # a number that depends on the frame alone
         step = max(1, CHUNK // (n_pixels * width * self.dtype.itemsize))
         images = [y.values.image for y in layers]
@@ -55,7 +55,6 @@ class PixelHead(Dense):
                 for k, row in enumerate(y.rows[some]):
                     pixels[k, ..., at : at + n] = image[row, ..., :n]
                 at += n
-            pixels[..., at:] = 0
             yield slice(begin, begin + len(some)), x
 
     def backward(self, d_y, tape, d_weights):
