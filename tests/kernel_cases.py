@@ -16,7 +16,7 @@ class Recurrent:
     """The doors of a recurrent layer, as they are, with the memory that they need."""
 
     def __init__(self, F, H, dtype, cell="lstm"):
-        self.kernels = kernels.recurrent_kernels_for(dtype)
+        self.kernels = kernels.product_kernels_for(dtype)
         self.cell = CELLS[cell]
         self.F, self.n_units, self.width = F, H, self.kernels.padded(H)
         gates, slots, n_own = self.cell.gates, self.cell.slots, self.cell.n_own
