@@ -222,10 +222,12 @@ class GRUClassifier(RecurrentClassifier):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -703,10 +705,12 @@ class GRURegressor(RecurrentRegressor):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -1151,10 +1155,12 @@ class LSTMAnomalyDetector(RecurrentDetector):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -1648,10 +1654,12 @@ class LSTMClassifier(RecurrentClassifier):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -2156,10 +2164,12 @@ class LSTMForecaster(RecurrentForecaster):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -2630,10 +2640,12 @@ class LSTMLanguageModel(RecurrentLanguageModel):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -3119,10 +3131,12 @@ class LSTMRegressor(RecurrentRegressor):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -3594,10 +3608,12 @@ class LSTMSeq2Seq(RecurrentSeq2Seq):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -4148,10 +4164,12 @@ class LSTMStepRegressor(RecurrentStepRegressor):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -4583,10 +4601,12 @@ class LSTMTagger(RecurrentTagger):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -5067,10 +5087,12 @@ class LSTMTranscriber(RecurrentTranscriber):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -5576,10 +5598,12 @@ class RNNClassifier(RecurrentClassifier):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -6054,10 +6078,12 @@ class RNNRegressor(RecurrentRegressor):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
