@@ -1505,10 +1505,12 @@ class GRUClassifier(RecurrentClassifier):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -1986,10 +1988,12 @@ class GRURegressor(RecurrentRegressor):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -2434,10 +2438,12 @@ class LSTMAnomalyDetector(RecurrentDetector):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -2931,10 +2937,12 @@ class LSTMClassifier(RecurrentClassifier):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -3439,10 +3447,12 @@ class LSTMForecaster(RecurrentForecaster):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -3913,10 +3923,12 @@ class LSTMLanguageModel(RecurrentLanguageModel):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -4402,10 +4414,12 @@ class LSTMRegressor(RecurrentRegressor):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -4877,10 +4891,12 @@ class LSTMSeq2Seq(RecurrentSeq2Seq):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -5431,10 +5447,12 @@ class LSTMStepRegressor(RecurrentStepRegressor):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -5866,10 +5884,12 @@ class LSTMTagger(RecurrentTagger):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -6350,10 +6370,12 @@ class LSTMTranscriber(RecurrentTranscriber):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -6859,10 +6881,12 @@ class RNNClassifier(RecurrentClassifier):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -7337,10 +7361,12 @@ class RNNRegressor(RecurrentRegressor):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
