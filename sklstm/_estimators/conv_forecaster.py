@@ -14,7 +14,7 @@ from .._targets.frames import FrameTarget, NextFrames, NextFramesReader
 from .._training.samples import Samples, check_sample_weight, check_score_weight
 from .._training.split import nothing_seen
 from .._training.windows import WindowArray, cuts_of
-from .._typing import ArrayLike, Estimator
+from .._typing import ArrayLike, ClipsLike, Estimator
 from ..sequences._check import features_of
 from ..sequences._stacking import as_offsets
 from .base import RecurrentCore
@@ -174,11 +174,11 @@ class ClipForecaster(ReadsClips, DrawnWindows, RecurrentCore):
 
     def fit(
         self: Estimator,
-        X: ArrayLike,
+        X: ClipsLike,
         y: None = None,
         sample_weight: ArrayLike | None = None,
         *,
-        X_val: ArrayLike | None = None,
+        X_val: ClipsLike | None = None,
     ) -> Estimator:
         """Fit the network to windows of the clips X.
 
@@ -230,7 +230,7 @@ class ClipForecaster(ReadsClips, DrawnWindows, RecurrentCore):
     @with_minibatches
     def partial_fit(
         self: Estimator,
-        X: ArrayLike,
+        X: ClipsLike,
         y: None = None,
         sample_weight: ArrayLike | None = None,
     ) -> Estimator:
@@ -434,7 +434,7 @@ class ClipForecaster(ReadsClips, DrawnWindows, RecurrentCore):
 
     # ---- forecasts -------------------------------------------------------------
 
-    def predict(self, X: ArrayLike) -> np.ndarray:
+    def predict(self, X: ClipsLike) -> np.ndarray:
         """Forecast the frames that come after the end of each clip.
 
         Parameters
@@ -491,7 +491,7 @@ class ClipForecaster(ReadsClips, DrawnWindows, RecurrentCore):
 
     def score(
         self,
-        X: ArrayLike,
+        X: ClipsLike,
         y: None = None,
         sample_weight: ArrayLike | None = None,
     ) -> float:

@@ -1506,10 +1506,12 @@ class GRUClassifier(RecurrentClassifier):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -1987,10 +1989,12 @@ class GRURegressor(RecurrentRegressor):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -2435,10 +2439,12 @@ class LSTMAnomalyDetector(RecurrentDetector):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -2932,10 +2938,12 @@ class LSTMClassifier(RecurrentClassifier):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -3440,10 +3448,12 @@ class LSTMForecaster(RecurrentForecaster):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -3914,10 +3924,12 @@ class LSTMLanguageModel(RecurrentLanguageModel):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -4403,10 +4415,12 @@ class LSTMRegressor(RecurrentRegressor):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -4878,10 +4892,12 @@ class LSTMSeq2Seq(RecurrentSeq2Seq):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -5432,10 +5448,12 @@ class LSTMStepRegressor(RecurrentStepRegressor):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -5867,10 +5885,12 @@ class LSTMTagger(RecurrentTagger):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -6351,10 +6371,12 @@ class LSTMTranscriber(RecurrentTranscriber):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -6860,10 +6882,12 @@ class RNNClassifier(RecurrentClassifier):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -7338,10 +7362,12 @@ class RNNRegressor(RecurrentRegressor):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
