@@ -107,7 +107,9 @@ class ConvBatch:
         if keep:
             kept, h = planes(N, 4 * units), planes(N + B, units)
             c = nothing(N + B, n_pixels * units)
-        scratch = nothing(kernels.conv_scratch_size(schedule, geometry, H))
+        scratch = nothing(
+            kernels.conv_scratch_size(schedule, geometry, F, H, n_threads)
+        )
         kernels.conv_forward(
             number, schedule, geometry, x, self.ldx, rows, F, H, packed, scratch,
             h_last, c_last, self.rows(self.h_0), self.rows(self.c_0), kept, h, c,
@@ -282,7 +284,7 @@ def arguments(**changes):
         "F": F,
         "H": H,
         "packed": zeros(kernels.packed_conv_size(0, (3, 3), F, H)),
-        "scratch": zeros(kernels.conv_scratch_size(schedule, geometry, H)),
+        "scratch": zeros(kernels.conv_scratch_size(schedule, geometry, F, H, 1)),
         "h_last": zeros(1, width),
         "c_last": zeros(1, width),
     }

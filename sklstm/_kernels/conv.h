@@ -52,7 +52,7 @@ INLINE void conv_forward_tile(
     UNROLL for (int r = 0; r < R; r++)
         UNROLL for (int b = 0; b < C; b++) acc[r * C + b] = load(start + b * LANES);
     if (x) w = window_multiply(R, C, acc, x_window, x, w, C * LANES);
-    window_multiply(R, C, acc, h_window, h_before, w, C * LANES);
+    if (h_before) window_multiply(R, C, acc, h_window, h_before, w, C * LANES);
     UNROLL for (int b = 0; b < R * C; b++) z[b] = acc[b];
     cell->forward(R, 1, z, own, c_before, kept, units, h, c);
 }
@@ -62,7 +62,7 @@ static void conv_forward_line(
     const cell_type *cell, ptrdiff_t width, ptrdiff_t units, const window_type *x_window,
     const real *x, /* IN the line of x, or NULL where there is no input */
     const window_type *h_window,
-    const real *h_before, /* IN the line of h' */
+    const real *h_before, /* IN the line of h', or NULL where it is zero */
     const real *w,        /* IN (units / LANES, K of x and of h', PANEL * LANES) */
     const real *bias,     /* IN (units / LANES, PANEL * LANES) */
     const real *own,      /* IN (n_own, units) */
@@ -72,8 +72,7 @@ static void conv_forward_line(
     real *c               /* OUT (width, units), may be c_before */
 )
 {
-    const ptrdiff_t K =
-        (x ? x_window->n * x_window->K : 0) + h_window->n * h_window->K;
+    const ptrdiff_t K = x_window->n * x_window->K + h_window->n * h_window->K;
     for (ptrdiff_t block = 0; block < units / LANES; block++) {
         const ptrdiff_t unit = block * LANES;
         const real *wb = w + block * K * PANEL * LANES;
@@ -83,7 +82,7 @@ static void conv_forward_line(
 #define CONV_FORWARD_TILE(R, C)                                                        \
     conv_forward_tile(                                                                 \
         cell, R, x_window, x ? x + m * x_window->depth : NULL, h_window,               \
-        h_before + m * h_window->depth, wb, start, units, own + unit,                  \
+        h_before ? h_before + m * h_window->depth : NULL, wb, start, units, own + unit,                  \
         c_before + m * units + unit, kept ? kept + m * PANEL * units + unit : NULL,    \
         h + m * units + unit, c + m * units + unit)
             FOR_ROWS(R, PANEL, CONV_FORWARD_TILE)

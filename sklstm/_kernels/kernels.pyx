@@ -2,7 +2,7 @@
 
 Compiled once per instruction set and precision (setup.py, `__init__.py`). The headers
 have the arithmetic: vectors.h, tile.h and activations.h what all is built on, cells.h
-and step.h a time step of a recurrent layer, conv.h, pooling.h, attention.h, optimizer.h. The
+and step.h a time step of a recurrent layer, conv.h, winograd.h, pooling.h, attention.h, optimizer.h. The
 files included at the end have the loops and the doors, one subject each, and check
 shapes there. A `Schedule` says which rows belong to which step.
 
@@ -31,3 +31,4 @@ include "pooling.pxi"
 include "attention.pxi"
 include "optimizer.pxi"
 include "conv.pxi"
+include "winograd.pxi"

@@ -160,14 +160,16 @@ class ConvRecurrent(Layer):
             c = array("c", N + B, n_elements)
         ends = array("h_last", B, n_elements), array("c_last", B, n_elements)
         geometry = (*frame, *self.kernel_size)
-        size = self.kernels.conv_scratch_size(schedule, geometry, self.n_units)
         limit = 1 if run is None else run.n_threads
+        n_threads = self.n_threads(schedule, limit, frames)
+        size = self.kernels.conv_scratch_size(
+            schedule, geometry, self.n_inputs, self.n_units, n_threads
+        )
         self.kernels.conv_forward(
             self.cell.number, schedule, geometry, frames.flat, frames.depth,
             np.ascontiguousarray(x.rows, np.intp), self.n_inputs, self.n_units,
             self._packed, array("scratch", size), *ends, *(states or (None, None)),
-            kept and kept.flat, h and h.flat, c,
-            n_threads=self.n_threads(schedule, limit, frames),
+            kept and kept.flat, h and h.flat, c, n_threads=n_threads,
         )  # fmt: skip
         return h, kept, c, ends
 
