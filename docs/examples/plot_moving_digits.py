@@ -44,7 +44,7 @@ X_test = clips_of(digits[1400:], N_CONTEXT + HORIZON, rng)
 # %%
 # Frames are numbers from 0 to 1, for which there is the binary cross-entropy. Patches
 # of 2 × 2 pixels become channels, which makes a frame a quarter of the work. An epoch
-# has a window of every clip: up to six frames, and the six behind them.
+# has 512 windows of the clips: up to six frames, and the six behind them.
 
 model = ConvLSTMForecaster(
     32,
@@ -53,7 +53,7 @@ model = ConvLSTMForecaster(
     patch_size=2,
     loss="binary_cross_entropy",
     learning_rate_init=0.01,
-    max_iter=4,
+    max_iter=12,
     random_state=0,
 )
 model.fit(X_train)
