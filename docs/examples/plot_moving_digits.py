@@ -108,7 +108,8 @@ plt.show()
 
 # %%
 # What is learnt is what happens around a pixel, so that frames may have another size.
-# In this field there is more room, and there are two digits, which no clip had.
+# In this field there is more room, and there are two digits, which no clip had: where
+# they come near each other it does not tell them apart.
 
 pair = np.maximum(*clips_of(digits[1500:1502], N_CONTEXT + HORIZON, rng, size=32))
 FrameDisplay.from_estimator(model, pair, cmap="Greys")
