@@ -231,7 +231,9 @@ cdef inline void copy_line(const real* source, Py_ssize_t n, real* target) noexc
 
 
 cdef inline const real* at(const real* a, Py_ssize_t offset) noexcept nogil:
-    return NULL if a == NULL else a + offset
+    if a == NULL:
+        return NULL
+    return a + offset
 
 
 # ---- bands ----------------------------------------------------------------------------
