@@ -21,6 +21,8 @@ CASES = {
     "ragged": ([3, 0, 5, 1], (5, 7), (1, 1), (3, 3), 2, 2, 5),
     "strips": ([2, 4, 1, 1, 3, 5, 2, 2, 0, 1, 4], (3, 2), (1, 1), (3, 3), 2, 2, 3),
     "wide margins": ([2, 3], (5, 7), (2, 3), (3, 3), 2, 2, 17),
+    "wide kernel": ([2, 0, 3], (7, 9), (2, 2), (5, 5), 3, 3, 20),
+    "wide kernel, whole tiles": ([2], (4, 16), (2, 2), (5, 5), 16, 16, 32),
     "long kernel": ([1, 2], (6, 9), (2, 1), (5, 3), 4, 4, 33),
     "even kernel": ([2, 3], (6, 9), (1, 2), (2, 4), 3, 3, 8),
     "pixel by pixel": ([2, 4], (3, 5), (0, 0), (1, 1), 4, 4, 20),
@@ -180,7 +182,9 @@ def test_reference(instruction_set, cell, case, dtype):
 
 
 @every_cell
-@pytest.mark.parametrize("case", ["ragged", "even kernel", "some channels", "no input"])
+@pytest.mark.parametrize(
+    "case", ["ragged", "wide kernel", "even kernel", "some channels", "no input"]
+)
 def test_finite_differences(instruction_set, cell, case):
     """Some elements of every gradient, by central differences in float64."""
     batch, rng, epsilon = ConvBatch(cell, case), np.random.default_rng(1), 1e-5

@@ -847,20 +847,29 @@ cpdef Py_ssize_t conv_backward_scratch_size(
     Schedule schedule, geometry, Py_ssize_t F, Py_ssize_t H, int n_threads
 ) except -1:
     """Elements of scratch memory that `conv_backward` needs."""
+    return conv_training_scratch(
+        schedule.batch.B, schedule.batch.N, geometry, F, H, n_threads
+    )
+
+
+cpdef Py_ssize_t conv_training_scratch(
+    Py_ssize_t B, Py_ssize_t N, geometry, Py_ssize_t F, Py_ssize_t H, int n_threads
+) except -1:
+    """The same of B clips of N steps in all."""
     cdef Frame frame
     cdef Bands bands
     cdef Py_ssize_t units = padded(H), size, S, longest, n
     read_geometry(geometry, &frame)
     bands = bands_of(&frame)
     S = positions(&bands)
-    size = (schedule.batch.B * frame.height * frame.width + CONV_GATES) * units
+    size = (B * frame.height * frame.width + CONV_GATES) * units
     if not S:
         if H < units:
             size += CONV_GATES * frame.kernel_h * frame.kernel_w * (F + H) * units
         return size
     size += max(1, n_threads) * transformed(&bands, CONV_GATES * H)
     size += S * (F + H) * CONV_GATES * units
-    longest = gradient_bands(&bands, schedule.batch.N) * bands.across
+    longest = gradient_bands(&bands, N) * bands.across
     for n in (F, H, CONV_GATES * units):
         size += S * positions_apart(longest * n)
     return size

@@ -289,6 +289,16 @@ INLINE void tiles_products(
     }
 }
 
+/* The same for any R and C. */
+static __attribute__((noinline)) void winograd_products(
+    int R, int C, ptrdiff_t S, const real *x, ptrdiff_t F, const real *h, ptrdiff_t H,
+    ptrdiff_t n_tiles, const real *w, vec *p)
+{
+#define TILES_PRODUCTS(R, C) tiles_products(R, C, S, x, F, h, H, n_tiles, w, p)
+    FOR_TILE(R, C, TILES_PRODUCTS)
+#undef TILES_PRODUCTS
+}
+
 /* Pixels of one tile: out[pixel][c] = A' p of every vector. */
 INLINE void tile_outputs(
     const int axis_y, const int axis_x, const vec *p, int apart, int C, vec *out)
@@ -354,10 +364,9 @@ static void winograd_forward(
         const real *start = bias + block * PANEL * LANES;
         for (ptrdiff_t m = 0; m < n;) {
             const int R = next_pixels(n - m, PANEL);
-#define TILES_PRODUCTS(R, C)                                                           \
-    tiles_products(                                                                    \
-        R, C, S, x ? x + m * F : NULL, F, h_before ? h_before + m * H : NULL, H, n, wb, p)
-            FOR_ROWS(R, PANEL, TILES_PRODUCTS)
+            winograd_products(
+                R, PANEL, S, x ? x + m * F : NULL, F, h_before ? h_before + m * H : NULL,
+                H, n, wb, p);
             for (int r = 0; r < R; r++) {
                 winograd_outputs(tiling, p + r * PANEL, R * PANEL, PANEL, z);
                 for (int i = 0; i < tiling->m_y * tiling->m_x; i++)
@@ -401,9 +410,8 @@ static void winograd_backward(
         const real *wp = w + S * K * column;
         for (ptrdiff_t m = 0; m < n;) {
             const int R = next_pixels(n - m, C);
-#define TILES_BACK(R, C)                                                               \
-    tiles_products(R, C, S, NULL, 0, d_z_after + m * K, K, n, wp, p)
-            if (d_z_after) FOR_TILE(R, C, TILES_BACK)
+            if (d_z_after)
+                winograd_products(R, C, S, NULL, 0, d_z_after + m * K, K, n, wp, p);
             for (int r = 0; r < R; r++) {
                 if (d_z_after)
                     winograd_outputs(tiling, p + r * C, R * C, C, d_h);
@@ -416,17 +424,14 @@ static void winograd_backward(
                         tile_line(tiles, tiles->first + m + r, i, &y, &left);
                     const ptrdiff_t at = (y * tiles->width + left) * units + column;
                     vec *own_d_h = d_h + i * tiling->m_x * C;
-                    for (int j = 0; j < pixels; j++)
-                        for (int b = 0; b < C; b++) {
-                            const ptrdiff_t here = at + j * units + b * LANES;
-                            if (d_out) own_d_h[j * C + b] += load(d_out + here);
-                            if (d_last) own_d_h[j * C + b] += load(d_last + here);
-                        }
-                    if (pixels)
-                        cell->backward(
-                            pixels, C, own_d_h, own + column, c_before + at,
-                            h + y * h_line + left * units + column, d_c + at,
-                            kept + y * kept_line + left * PANEL * units + column, units);
+                    if (!pixels) continue;
+                    add_gradients(pixels, C, d_out ? d_out + at : NULL, units, own_d_h);
+                    add_gradients(
+                        pixels, C, d_last ? d_last + at : NULL, units, own_d_h);
+                    cell->backward(
+                        pixels, C, own_d_h, own + column, c_before + at,
+                        h + y * h_line + left * units + column, d_c + at,
+                        kept + y * kept_line + left * PANEL * units + column, units);
                 }
             }
             m += R;
@@ -451,8 +456,7 @@ static void winograd_convolution(
         const real *wp = w + S * K * column;
         for (ptrdiff_t m = 0; m < n;) {
             const int R = next_pixels(n - m, C);
-#define TILES_ALONE(R, C) tiles_products(R, C, S, NULL, 0, d_z + m * K, K, n, wp, p)
-            FOR_TILE(R, C, TILES_ALONE)
+            winograd_products(R, C, S, NULL, 0, d_z + m * K, K, n, wp, p);
             for (int r = 0; r < R; r++) {
                 winograd_outputs(tiling, p + r * C, R * C, C, y_tile);
                 for (int i = 0; i < tiling->m_y; i++) {
@@ -472,10 +476,6 @@ static void winograd_convolution(
         column += C * LANES;
     }
 }
-#undef TILES_PRODUCTS
-#undef TILES_BACK
-#undef TILES_ALONE
-
 /* ---- weights ------------------------------------------------------------------- */
 
 /* What every tap counts for at position s: G g G'. */

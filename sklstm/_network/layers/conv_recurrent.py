@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..._kernels import plan_threads
+from ..._kernels import effective_n_threads, plan_threads
 from ..cells import CELLS
 from ..initializers import chrono_bias, orthogonal
 from ..planes import Planes, plane_elements, planes_in
@@ -258,12 +258,18 @@ class ConvRecurrent(Layer):
 
     def n_elements(self, n_sequences, n_steps, frame):
         """In training: gates and h in planes, c, and the gradient of the input; of each
-        clip the states at both ends and their gradients."""
+        clip the states at both ends and their gradients; and what kernels need."""
         pixels = frame[0] * frame[1]
         h = plane_elements(frame, self.width)
         d_x = 0 if self.reads_data else pixels * self.input_width
         a_step = (self.cell.gates + 1) * h + pixels * self.width + d_x
-        return n_steps * a_step + n_sequences * (h + 5 * pixels * self.width)
+        scratch = self.kernels.conv_training_scratch(
+            n_sequences, n_steps, (*frame, *self.kernel_size), self.n_inputs,
+            self.n_units, effective_n_threads(),
+        )  # fmt: skip
+        return (
+            n_steps * a_step + n_sequences * (h + 4 * pixels * self.width) + scratch
+        )
 
     def plane_elements(self, frame):
         """Numbers of a step that is handed on."""
