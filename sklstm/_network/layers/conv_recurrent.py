@@ -267,9 +267,7 @@ class ConvRecurrent(Layer):
             n_sequences, n_steps, (*frame, *self.kernel_size), self.n_inputs,
             self.n_units, effective_n_threads(),
         )  # fmt: skip
-        return (
-            n_steps * a_step + n_sequences * (h + 4 * pixels * self.width) + scratch
-        )
+        return n_steps * a_step + n_sequences * (h + 4 * pixels * self.width) + scratch
 
     def plane_elements(self, frame):
         """Numbers of a step that is handed on."""
