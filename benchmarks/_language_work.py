@@ -15,7 +15,8 @@ class LanguageWork(NamedTuple):
     """A network of an embedding, LSTM layers and a head over the vocabulary.
 
     Trained on `n_streams` streams at once, in segments of `n_steps`. Generation writes
-    `n_samples` texts of `length` tokens.
+    `n_samples` texts of `length` tokens. The type is that of the products: with
+    bfloat16 everything else is float32.
     """
 
     n_dimensions: int
@@ -24,10 +25,13 @@ class LanguageWork(NamedTuple):
     n_steps: int = 35
     n_samples: int = 0
     length: int = 0
+    dtype: str = "float32"
 
     def __str__(self):
         layers = ", ".join(map(str, self.n_units))
         text = f"{self.n_dimensions}; {layers}"
+        if self.dtype != "float32":
+            text += f"; {self.dtype}"
         return f"{text}; {self.n_samples} × {self.length}" if self.n_samples else text
 
 

@@ -25,6 +25,7 @@ def make_model(work):
         learning_rate_init=LEARNING_RATE,
         max_grad_norm=MAX_GRAD_NORM,
         max_iter=1,
+        dtype=work.dtype,
         random_state=0,
         **ALL_EPOCHS,
     )

@@ -2,7 +2,7 @@
 
 import torch
 from _language_work import LEARNING_RATE, MAX_GRAD_NORM, clock, load
-from _torch import describe, fastest_adam
+from _torch import describe, fastest_adam, precision
 
 __all__ = ["describe", "fit", "generate"]
 
@@ -41,8 +41,11 @@ def fit(work, path):
         states, losses = None, []
         for x, y in zip(inputs.split(work.n_steps), targets.split(work.n_steps)):
             optimizer.zero_grad()
-            logits, states = model(x, states)
-            loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), y.flatten())
+            with precision(work):
+                logits, states = model(x, states)
+                loss = torch.nn.functional.cross_entropy(
+                    logits.flatten(0, 1), y.flatten()
+                )
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), MAX_GRAD_NORM)
             optimizer.step()

@@ -7,7 +7,8 @@
 Training reads a part of the Penn Treebank (10,000 tokens in the vocabulary) in 20
 streams, 35 steps at a time, whose states are carried on. Generation writes characters,
 from a vocabulary as that of Shakespeare's plays. Work: length of a row of the
-embedding; units of each layer; texts × characters.
+embedding; units of each layer; the type of the products, if it is not float32 (PyTorch:
+autocast); texts × characters.
 """
 
 import argparse
@@ -56,7 +57,10 @@ SECTIONS = {
         f"One epoch of {N_TOKENS:,} tokens of the Penn Treebank, s",
         "fit",
         language_data.treebank_words,
-        {LanguageWork(200, (200, 200)): (1.5, None)},
+        {
+            LanguageWork(200, (200, 200)): (1.5, None),
+            LanguageWork(200, (200, 200), dtype="bfloat16"): (1.5, None),
+        },
     ),
     "generation": Section(
         "Texts that are written, s",

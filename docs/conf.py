@@ -2,7 +2,9 @@
 
 import os
 import re
+import sys
 import warnings
+from pathlib import Path
 
 from docutils import nodes
 from docutils.utils.math import MathError
@@ -14,6 +16,8 @@ from sphinx.util.logging import getLogger
 from sphinx_gallery.sorting import FunctionSortKey
 
 import sklstm
+
+sys.path.insert(0, str(Path(__file__).parent))  # for animations.py
 
 project = "sklstm"
 author = "the sklstm developers"
@@ -78,6 +82,8 @@ EXAMPLES = [
     "plot_forecast_intervals.py",
     "plot_many_series.py",
     "plot_quantile_forecast.py",
+    "plot_rain.py",
+    "plot_moving_digits.py",
     "plot_entities.py",
     "plot_activity.py",
     "plot_digits_from_sound.py",
@@ -96,6 +102,7 @@ EXAMPLES = [
     "plot_permutation_importance.py",
     "plot_vanishing_gradients.py",
 ]
+
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "auto_examples",
@@ -105,7 +112,7 @@ sphinx_gallery_conf = {
     "backreferences_dir": "api/backreferences",
     "doc_module": ("sklstm",),
     "reference_url": {"sklstm": None},
-    "image_scrapers": ("matplotlib",),
+    "image_scrapers": ("animations.scraper",),
     "matplotlib_animations": False,
     "show_memory": False,
     "min_reported_time": 0,

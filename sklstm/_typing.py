@@ -18,6 +18,7 @@ __all__ = [
     "DTypeLike",
     "DataFrame",
     "Estimator",
+    "FuncAnimation",
     "Literal",
     "MarkDecorator",
     "ModelProto",
@@ -35,11 +36,12 @@ Estimator = TypeVar("Estimator")
 
 # Of packages that need not be there.
 if TYPE_CHECKING:
+    from matplotlib.animation import FuncAnimation
     from matplotlib.axes import Axes
     from onnx import ModelProto
     from pytest import MarkDecorator
 else:
-    Axes = MarkDecorator = ModelProto = Any
+    Axes = FuncAnimation = MarkDecorator = ModelProto = Any
 DataFrame: TypeAlias = Any  # of pandas or polars
 Table: TypeAlias = Any  # that narwhals reads
 AwkwardArray: TypeAlias = Any

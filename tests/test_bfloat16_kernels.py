@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import reference
 from conftest import use_kernels_of
-from kernel_cases import Batch, every_cell
+from kernel_cases import Batch, every_cell, rounded
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sklstm._kernels import CELLS, supported_instruction_sets
@@ -32,14 +32,6 @@ SHAPES = [
 ]
 every_shape = pytest.mark.parametrize("F, H, lengths", SHAPES)
 masks = pytest.mark.parametrize("masked", [False, True])
-
-
-def rounded(a):
-    """The nearest bfloat16 numbers, of two the even one; denormals are zero."""
-    bits = np.ascontiguousarray(a, dtype=np.float32).view(np.uint32)
-    nearest = (bits + 0x7FFF + ((bits >> 16) & 1)) & np.uint32(0xFFFF0000)
-    nearest = np.where((bits & 0x7F800000) == 0, bits & np.uint32(0x80000000), nearest)
-    return nearest.view(np.float32).astype(np.float64)
 
 
 def test_rounding():

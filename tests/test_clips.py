@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from sklearn.utils import _safe_indexing
 
+from sklstm._estimators.clips import totals_of_rows, units_of_channels
 from sklstm.sequences import SequenceArray
 from sklstm.sequences._clips import Clips, clips_of
 
@@ -301,3 +302,59 @@ def test_squares_are_numbers():
 def test_a_value_too_large_for_half_precision_is_not_asked_for():
     X = np.full((1, 1, 2, 2), 6e4, np.float16)
     assert clips_of(X, dtype=np.float32).dtype == np.float16
+
+
+# ---- units -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i4", "f4", "f8"])
+def test_units_of_channels(dtype):
+    X = [rng.integers(0, 200, (T, 4, 3, 2)).astype(dtype) for T in (3, 0, 5, 1)]
+    weight = np.array([1.0, 5.0, 0.5, 3.0])
+    if dtype.startswith("f"):
+        X[0][1, 2, 1, 0] = X[2][3] = np.nan
+    units = units_of_channels(clips_of(X, allow_nan=True), weight)
+    values = np.concatenate([x.reshape(-1, 2) for x in X]).astype(np.float64)
+    w = np.repeat(weight, [x[..., 0].size for x in X])
+    for k in range(2):
+        there = ~np.isnan(values[:, k])
+        column, own = values[there, k], w[there]
+        centre = np.average(column, weights=own)
+        scale = np.sqrt(np.average((column - centre) ** 2, weights=own))
+        np.testing.assert_allclose(units["centre"][k], centre, rtol=1e-13)
+        np.testing.assert_allclose(units["scale"][k], scale, rtol=1e-13)
+
+
+def test_units_know_a_clip_of_weight_three_as_three_clips():
+    X = rng.normal(size=(5, 7, 6, 5, 3))
+    times = np.array([3, 1, 2, 1, 4])
+    weighted = units_of_channels(clips_of(X), times.astype(float))
+    for copies in (np.repeat(X, times, axis=0), np.repeat(X, times, axis=0)[::-1]):
+        assert units_of_channels(clips_of(copies)) == weighted
+        assert units_of_channels(clips_of(list(copies))) == weighted
+
+
+def test_units_of_a_constant_and_of_nothing():
+    X = np.full((2, 3, 4, 4, 3), 0.1)
+    X[..., 1] = np.nan
+    X[..., 2] = rng.normal(size=(2, 3, 4, 4)) * 1e140
+    units = units_of_channels(clips_of(X, allow_nan=True))
+    assert units["scale"][:2] == (1.0, 1.0)
+    np.testing.assert_allclose(units["centre"][:2], (0.1, 0), rtol=1e-15)
+    assert 1e139 < units["scale"][2] < 1e141
+    assert units_of_channels(clips_of([np.ones((0, 3, 3)), []])) == {
+        "centre": (0.0,), "scale": (1.0,)
+    }  # fmt: skip
+
+
+def test_totals_of_rows_that_clips_share():
+    X = rng.normal(size=(6, 3, 4))
+    clips = clips_of([X[0:3], X[1:2], X[5:6]])
+    counts, sums = totals_of_rows(clips)
+    assert counts[:, 0].tolist() == [12, 12, 12, 0, 0, 12]
+    np.testing.assert_allclose(
+        sums[[0, 1, 2, 5], 0], X[[0, 1, 2, 5]].sum(axis=(1, 2)), rtol=1e-13
+    )
+    # wherever a frame lies its sum has the same bits
+    alone = [totals_of_rows(clips_of([X[t : t + 1]]))[1][0, 0] for t in range(6)]
+    assert sums[:, 0].tolist() == [*alone[:3], 0, 0, alone[5]]

@@ -463,6 +463,10 @@ def test_windows_of_an_epoch():
     assert forecaster(X, windows_per_epoch=5).t_ == 3 * 5
     assert forecaster(X, windows_per_epoch=100).t_ == 3 * 3 * 6
     assert forecaster(moving(90, 8), max_iter=1).t_ == 512
+    many = forecaster(
+        moving(600, 3, 2, 2), max_iter=1, hidden_channels=1, windows_per_epoch="auto"
+    )
+    assert many.t_ == 512
 
 
 def test_what_is_printed(capsys):

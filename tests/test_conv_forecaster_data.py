@@ -168,13 +168,26 @@ def test_what_is_not_used_is_said():
 
 
 def test_clips_shorter_than_the_horizon():
-    X = moving(6, 4)
+    X = [*moving(6, 4), moving(1)[0]]
     model = forecaster(X, horizon=7)
-    assert model.predict(X).shape == (6, 7, 6, 8)
-    # cut behind 2 and 3 frames
-    assert model.t_ == 3 * 12
+    assert model.predict(X).shape == (7, 7, 6, 8)
+    # cut behind 2 and 3 frames, and the last one behind its first
+    assert model.t_ == 3 * (12 + 1)
+    assert np.isfinite(model.score(X))
     with pytest.raises(ValueError, match="more than 7 frames"):
-        model.score(X)
+        model.score(X[:6])
+    message = (
+        "horizon=7 needs a clip of at least 8 frames to learn from, but the longest, "
+        "clip 0, has 4. Use a horizon of at most 3, or longer clips."
+    )
+    for short in (ConvLSTMForecaster(horizon=7), model.set_params(warm_start=True)):
+        with pytest.raises(ValueError, match=message):
+            short.fit(X[:6])
+    with pytest.raises(ValueError, match="clip 1, has 4. Use"):
+        ConvLSTMForecaster(horizon=7).fit(X, sample_weight=[0, *5 * [1], 0])
+    # a pass over some clips need not show everything
+    model = ConvLSTMForecaster(**{**FIT, "horizon": 7})
+    assert model.partial_fit(X[:6]).partial_fit(X[6:]).t_ == 13
 
 
 # ---- what is wrong ---------------------------------------------------------------

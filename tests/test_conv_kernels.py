@@ -21,6 +21,8 @@ CASES = {
     "ragged": ([3, 0, 5, 1], (5, 7), (1, 1), (3, 3), 2, 2, 5),
     "strips": ([2, 4, 1, 1, 3, 5, 2, 2, 0, 1, 4], (3, 2), (1, 1), (3, 3), 2, 2, 3),
     "wide margins": ([2, 3], (5, 7), (2, 3), (3, 3), 2, 2, 17),
+    "wide kernel": ([2, 0, 3], (7, 9), (2, 2), (5, 5), 3, 3, 20),
+    "wide kernel, whole tiles": ([2], (4, 16), (2, 2), (5, 5), 16, 16, 32),
     "long kernel": ([1, 2], (6, 9), (2, 1), (5, 3), 4, 4, 33),
     "even kernel": ([2, 3], (6, 9), (1, 2), (2, 4), 3, 3, 8),
     "pixel by pixel": ([2, 4], (3, 5), (0, 0), (1, 1), 4, 4, 20),
@@ -107,7 +109,9 @@ class ConvBatch:
         if keep:
             kept, h = planes(N, 4 * units), planes(N + B, units)
             c = nothing(N + B, n_pixels * units)
-        scratch = nothing(kernels.conv_scratch_size(schedule, geometry, H))
+        scratch = nothing(
+            kernels.conv_scratch_size(schedule, geometry, F, H, n_threads)
+        )
         kernels.conv_forward(
             number, schedule, geometry, x, self.ldx, rows, F, H, packed, scratch,
             h_last, c_last, self.rows(self.h_0), self.rows(self.c_0), kept, h, c,
@@ -178,7 +182,9 @@ def test_reference(instruction_set, cell, case, dtype):
 
 
 @every_cell
-@pytest.mark.parametrize("case", ["ragged", "even kernel", "some channels", "no input"])
+@pytest.mark.parametrize(
+    "case", ["ragged", "wide kernel", "even kernel", "some channels", "no input"]
+)
 def test_finite_differences(instruction_set, cell, case):
     """Some elements of every gradient, by central differences in float64."""
     batch, rng, epsilon = ConvBatch(cell, case), np.random.default_rng(1), 1e-5
@@ -282,7 +288,7 @@ def arguments(**changes):
         "F": F,
         "H": H,
         "packed": zeros(kernels.packed_conv_size(0, (3, 3), F, H)),
-        "scratch": zeros(kernels.conv_scratch_size(schedule, geometry, H)),
+        "scratch": zeros(kernels.conv_scratch_size(schedule, geometry, F, H, 1)),
         "h_last": zeros(1, width),
         "c_last": zeros(1, width),
     }

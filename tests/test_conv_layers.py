@@ -147,8 +147,8 @@ def test_outputs_written_out(instruction_set, geometry, cell, dtype):
     y, _ = forward(layer, batch, weights, states)
     image, h_last, c_last = outputs_of(layer, batch, y, layer.n_units)
     tolerance = {"rtol": 1e-9, "atol": 1e-9}
-    if dtype is np.float32:
-        tolerance = {"rtol": 1e-4, "atol": 1e-5}
+    if dtype is np.float32:  # of tiles it is of the largest numbers that they hold
+        tolerance = {"rtol": 0, "atol": 3e-5 * max(1, np.abs(image).max())}
     own = {name: np.float64(w) for name, w in weights.items()}
     for i, T in enumerate(LENGTHS):
         h_0, c_0 = (np.float64(part[i]) for part in states["l0"])

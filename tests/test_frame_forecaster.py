@@ -62,8 +62,9 @@ def test_dropout(cell):
 
 @pytest.mark.parametrize("horizon", [1, 5])
 @pytest.mark.parametrize("lengths", [[1], [4], [1, 1], [0], [2, 6, 2]])
-def test_any_lengths(lengths, horizon):
-    problem = ForecastProblem(lengths=lengths, horizon=horizon)
+@pytest.mark.parametrize("shape", ["odd", "no neighbours"])
+def test_any_lengths(lengths, horizon, shape):
+    problem = ForecastProblem(shape=shape, lengths=lengths, horizon=horizon)
     output, _ = problem.forward()
     for i in range(len(lengths)):
         own = output[i * horizon : (i + 1) * horizon]

@@ -90,9 +90,12 @@ def test_gradient(kind, rate):
 
 @pytest.mark.parametrize("lengths", [[1], [5], [0], [1, 1], [0, 0], [2, 7, 2]])
 @pytest.mark.parametrize("pooling", POOLINGS)
-def test_any_lengths(lengths, pooling):
-    problem = ClipProblem(lengths=lengths, pooling=pooling)
+@pytest.mark.parametrize("shape", ["odd", "no neighbours"])
+def test_any_lengths(lengths, pooling, shape):
+    problem = ClipProblem(shape=shape, lengths=lengths, pooling=pooling)
     output, _ = problem.forward()
+    output = output.copy()
+    assert_array_equal(whole_of(problem), output)
     for i in range(len(lengths)):
         assert_allclose(output[i], problem.by_hand(i), rtol=1e-9, atol=1e-9)
     assert_gradient(problem, problem.gradient(), problem.value)

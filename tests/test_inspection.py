@@ -16,9 +16,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklstm import (
+    ConvLSTMClassifier,
+    ConvLSTMForecaster,
     GRUClassifier,
     LSTMClassifier,
+    LSTMForecaster,
     LSTMRegressor,
+    LSTMSeq2Seq,
     RNNClassifier,
     RNNRegressor,
     SequenceArray,
@@ -410,6 +414,26 @@ def test_names_of_scores(plt):
         assert display.score_ax_.get_ylabel() == name
     display = LossCurveDisplay.from_estimators([squared, absolute], score_name="Mine")
     assert display.score_ax_.get_ylabel() == "Mine"
+
+
+def test_names_of_scores_of_what_has_no_stream(plt):
+    """And of clips."""
+    rng = np.random.default_rng(0)
+    options = {"early_stopping": True, "max_iter": 2, "random_state": 0}
+    series, clips = rng.standard_normal((20, 40)), rng.random((20, 9, 4, 4))
+    texts, labels = ["ab", "b"] * 10, np.arange(20) % 2
+    loss = "score (negative loss)"
+    for model, name in (
+        (LSTMForecaster(4, **options).fit(series), loss),
+        (LSTMSeq2Seq(4, **options).fit(texts, texts), "mean log-probability"),
+        (
+            ConvLSTMForecaster(4, horizon=2, **options).fit(clips),
+            "score (negative loss)",
+        ),
+        (ConvLSTMClassifier(4, **options).fit(clips, labels), "accuracy"),
+    ):
+        display = LossCurveDisplay.from_estimator(model)
+        assert display.score_ax_.get_ylabel() == f"Validation {name}"
 
 
 def test_loss_curves_say_what_is_wrong(plt):

@@ -177,7 +177,7 @@ def test_a_step_equals_the_whole(cell, dtype, tie_weights):
     assert found.tolist() == [by_hand(model, document) for document in documents]
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
 @tied
 @both
 def test_scores_do_not_depend_on_what_is_beside(dtype, tie_weights, contiguous):

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from conftest import use_kernels_of
+from kernel_cases import rounded
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import check_grad
 from scipy.special import log_softmax, softmax
@@ -21,12 +23,15 @@ from sklstm._network.workspace import Memory
 from sklstm._targets.steps import StepTarget
 
 SHAPES = [(1, 1, 1), (3, 5, 7), (50, 16, 40), (97, 33, 515), (130, 8, 2000)]
+DTYPES = ["float32", "float64", "bfloat16"]
+every_dtype = pytest.mark.parametrize("dtype", DTYPES)
 
 
 def problem(n, K, V, dtype=np.float64, seed=0):
     """A head, rows with zeros behind, weights, tokens and scales."""
     rng = np.random.default_rng(seed)
     head = Softmax("head", K, V, dtype)
+    dtype = head.dtype
     x = np.zeros((n, head.input_width), dtype)
     x[:, :K] = rng.standard_normal((n, K))
     weights = {
@@ -65,33 +70,36 @@ def test_against_numpy(instruction_set, n, K, V, dtype, tolerance):
     assert_allclose(d_weights["b"] - weights["b"], d_z.sum(axis=0), **close)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@every_dtype
 def test_instruction_sets_with_fused_products_agree_to_the_bit(dtype):
+    """In bfloat16 those that have no instructions for it."""
     found = []
     head, x, weights, tokens, scale = problem(20, 9, 700, dtype)
     for name in sorted({float_set(name) for name in supported_instruction_sets()}):
         if name == "baseline":
             continue
         head = Softmax("head", 9, 700, dtype)
-        head.kernels = _variant(name, np.dtype(dtype).name)
+        head.kernels = _variant(name, dtype)
         head.input_width = head.kernels.padded(9)
         head.load(weights, backward=True)
         rows = x[:, :9].copy()
         log_p, d_x = Scores(head, head._whole(rows)).value_and_gradient(tokens, scale)
-        found.append((log_p, d_x[:, :9].copy()))
-    for log_p, d_x in found[1:]:
-        assert_array_equal(log_p, found[0][0])
-        assert_array_equal(d_x, found[0][1])
+        d_w, d_b = head._gradients
+        found.append((log_p, d_x[:, :9].copy(), d_w[:, :9].copy(), d_b.copy()))
+    for other in found[1:]:
+        for a, b in zip(found[0], other, strict=True):
+            assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize("n, K, V", SHAPES)
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_row_has_the_same_bits_whatever_is_beside_it(n, K, V, dtype):
+@every_dtype
+def test_a_row_has_the_same_bits_whatever_is_beside_it(bfloat16_set, n, K, V, dtype):
     head, x, _, tokens, scale = problem(n, K, V, dtype)
     together = Scores(head, x).log_probabilities()
     log_p, d_x = Scores(head, x).value_and_gradient(tokens, scale)
     d_x = d_x.copy()
-    for i in {0, n // 2, n - 1}:
+    # the first and the last of a block of rows too
+    for i in {0, n // 2, n - 1, *(m for m in (15, 16, 47, 48) if m < n)}:
         alone = Scores(head, x[i : i + 1])
         assert_array_equal(alone.log_probabilities()[0], together[i])
         assert_array_equal(head.step(x[i : i + 1], None)[0][0], together[i])
@@ -101,11 +109,13 @@ def test_a_row_has_the_same_bits_whatever_is_beside_it(n, K, V, dtype):
         assert_array_equal(found[1], d_x[part])
 
 
-@pytest.mark.parametrize("n, K, V", SHAPES)
-def test_threads_do_not_change_bits(n, K, V):
+# the last one in several chunks of rows, whose size depends on the threads
+@pytest.mark.parametrize("n, K, V", [*SHAPES, (300, 3, 22_000)])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_threads_do_not_change_bits(bfloat16_set, n, K, V, dtype):
     found = []
     for n_threads in (1, 2, 3, 8):
-        head, x, weights, tokens, scale = problem(n, K, V, np.float32)
+        head, x, weights, tokens, scale = problem(n, K, V, dtype)
         head.load(weights, backward=True, n_threads=n_threads)
         scores = Scores(head, x, n_threads)
         log_p, d_x = scores.value_and_gradient(tokens, scale)
@@ -118,8 +128,8 @@ def test_threads_do_not_change_bits(n, K, V):
             assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_absurd_outputs(dtype):
+@every_dtype
+def test_absurd_outputs(bfloat16_set, dtype):
     head, x, weights, _, _ = problem(4, 3, 20, dtype)
     weights["w"][:] = 0
     weights["b"][:] = 0
@@ -134,6 +144,52 @@ def test_absurd_outputs(dtype):
     head.load(weights, backward=True)
     value = Scores(head, x).log_probability(np.full(4, 4))
     assert np.isnan(value).all()
+
+
+@every_dtype
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_nan_and_infinity_stay_in_their_row(bfloat16_set, dtype, value):
+    head, x, _, tokens, scale = problem(40, 5, 37, dtype)
+    tokens[7] = 3
+    expected = Scores(head, x).log_probabilities()
+    log_p, d_x = Scores(head, x).value_and_gradient(tokens, scale)
+    d_x = d_x.copy()
+    x[7, 2] = value
+    others = np.arange(40) != 7
+    found = Scores(head, x).log_probabilities()
+    assert np.isnan(found[7]).any() and np.isfinite(found[others]).all()
+    assert_array_equal(found[others], expected[others])
+    again, d_x_again = Scores(head, x).value_and_gradient(tokens, scale)
+    assert np.isnan(again[7]) and np.isnan(d_x_again[7, :5]).any()
+    assert_array_equal(again[others], log_p[others])
+    assert_array_equal(d_x_again[others], d_x[others])
+
+
+@every_dtype
+def test_no_rows(bfloat16_set, dtype):
+    head, x, weights, tokens, scale = problem(3, 5, 7, dtype)
+    Scores(head, x).value_and_gradient(tokens, scale)  # what is left of it is not used
+    nothing = Scores(head, x[:0])
+    assert nothing.log_probabilities().shape == (0, 7)
+    assert nothing.log_probability(tokens[:0]).shape == (0,)
+    log_p, d_x = nothing.value_and_gradient(tokens[:0], scale[:0])
+    assert log_p.shape == (0,) and d_x.shape == (0, head.input_width)
+    d_weights = {name: np.zeros_like(value) for name, value in weights.items()}
+    head.backward(d_x, None, d_weights)
+    assert not d_weights["w"].any() and not d_weights["b"].any()
+
+
+@every_dtype
+def test_rows_without_a_token_count_for_nothing(bfloat16_set, dtype):
+    head, x, _, tokens, scale = problem(60, 5, 37, dtype)
+    tokens[::3] = -1
+    log_p, d_x = Scores(head, x).value_and_gradient(tokens, scale)
+    assert not log_p[tokens < 0].any() and not d_x[tokens < 0].any()
+    gradients = [a.copy() for a in head._gradients]
+    x[tokens < 0] = 3
+    Scores(head, x).value_and_gradient(tokens, scale)
+    for a, b in zip(head._gradients, gradients, strict=True):
+        assert_array_equal(a, b)
 
 
 def test_kernels_refuse_what_does_not_belong_together():
@@ -158,6 +214,80 @@ def test_rows_off_the_vector_width_are_completed():
     assert_array_equal(head.for_loss(x[:, :5].copy()).log_probabilities(), expected)
     rows, _ = head.forward(x, Run(Memory(np.float64)))
     assert rows is x
+
+
+# ---- bfloat16 ------------------------------------------------------------------------
+
+
+def near(scale):
+    """float32 sums of some products of this size."""
+    return {"rtol": 0, "atol": 2e-5 * scale}
+
+
+@pytest.mark.parametrize("n, K, V", [*SHAPES, (33, 31, 31), (20, 130, 259)])
+def test_against_numpy_of_rounded_operands(bfloat16_set, n, K, V):
+    """A last bit that rounds the other way is another operand: the gradient is taken
+    from what the kernel itself has come to."""
+    head, x, weights, tokens, scale = problem(n, K, V, "bfloat16")
+    rows, w = rounded(x[:, :K]), rounded(weights["w"])
+    z, there = rows @ w.T + weights["b"], tokens >= 0
+    expected, places = log_softmax(z, axis=1), np.arange(n)
+    close = near(np.abs(z).max() + 1)
+    assert_allclose(Scores(head, x).log_probabilities(), expected, **close)
+    log_p, d_x = Scores(head, x).value_and_gradient(tokens, scale)
+    assert_allclose(log_p, np.where(there, expected[places, tokens], 0), **close)
+    width = head.width
+    d_z = head._scratch(n, 1)[: n * width].reshape(n, width)[:, :V].astype(np.float64)
+    exact = softmax(z, axis=1)
+    exact[places, tokens] -= 1
+    exact *= (scale * there)[:, np.newaxis]
+    assert_allclose(d_z, exact, **close)
+    d_w, d_b = head._gradients
+    assert_allclose(d_x[:, :K], rounded(d_z) @ w, **near(1 + np.abs(w).max()))
+    assert_allclose(d_w[:, :K], rounded(d_z).T @ rows, **near(1 + np.abs(rows).max()))
+    assert_allclose(d_b, d_z.sum(axis=0), **near(1))
+    assert not d_x[:, K:].any() and not d_w[:, K:].any()
+
+
+def test_operands_are_rounded_and_all_else_is_float32(bfloat16_set):
+    head, x, weights, tokens, scale = problem(50, 33, 300, "bfloat16")
+    single, *_ = problem(50, 33, 300, "float32")
+    log_p, d_x = Scores(head, x).value_and_gradient(tokens, scale)
+    expected, known = Scores(single, x).value_and_gradient(tokens, scale)
+    there = tokens >= 0
+    assert (log_p != expected)[there].all() and (d_x != known)[there, :33].any()
+    assert_allclose(log_p, expected, rtol=0, atol=0.1)
+    for a, b in zip((d_x, *head._gradients), (known, *single._gradients), strict=True):
+        assert a.dtype == np.float32
+        assert 0 < np.linalg.norm(a - b) < 0.02 * np.linalg.norm(b)
+    # with nothing left to round the logarithms are those of float32
+    x, w = (rounded(a).astype(np.float32) for a in (x, weights["w"]))
+    for each in head, single:
+        each.load({**weights, "w": w}, backward=True)
+    a, b = (Scores(each, x).log_probabilities() for each in (head, single))
+    assert_allclose(a, b, **near(20))
+
+
+def test_denormal_operands_are_zero(bfloat16_set):
+    head, x, weights, *_ = problem(9, 5, 40, "bfloat16")
+    expected = Scores(head, np.zeros_like(x)).log_probabilities()
+    assert_array_equal(
+        Scores(head, np.full_like(x, 1e-39)).log_probabilities(), expected
+    )
+
+
+def test_other_instruction_sets_differ_in_the_last_bits_alone():
+    found = []
+    for name in supported_instruction_sets():
+        with pytest.MonkeyPatch.context() as patch:
+            use_kernels_of(patch, name)
+            head, x, _, tokens, scale = problem(50, 33, 300, "bfloat16")
+            log_p, d_x = Scores(head, x).value_and_gradient(tokens, scale)
+            d_w, d_b = head._gradients
+            found.append((log_p, d_x[:, :33].copy(), d_w[:, :33].copy(), d_b.copy()))
+    for others in found[:-1]:
+        for a, b in zip(others, found[-1], strict=True):
+            assert np.linalg.norm(a - b) < 1e-4 * np.linalg.norm(b)
 
 
 # ---- the loss ------------------------------------------------------------------------
@@ -212,8 +342,9 @@ STARTS = np.concatenate([[0], LENGTHS.cumsum()[:-1]])
 V, E = 11, 5
 
 
-def network_of(tied, cell="lstm", dtype=np.float64, sizes=(7, E)):
-    embedding = {"columns": (0,), "rows": (V,), "widths": (E,), "trainable": True}
+def network_of(tied, cell="lstm", dtype=np.float64, sizes=(7, E), n_columns=E):
+    embedding = {"columns": (0,), "rows": (V,), "widths": (n_columns,)}
+    embedding["trainable"] = True
     return language_model_network(
         1, sizes, V, dtype, cell, embedding=embedding, tie_weights=tied
     )
@@ -246,13 +377,51 @@ def test_gradient_of_a_language_model(instruction_set, cell, tied):
     assert (network.touched is None) is tied
 
 
-def test_step_is_forward_to_the_bit():
+def gradients(tied, seed):
+    """Of a random language model on random sequences, in float64 and in bfloat16."""
+    rng = np.random.default_rng(seed)
+    lengths = np.arange(1, 30)
+    starts = np.append(0, lengths.cumsum())
+    data = rng.integers(0, V, (starts[-1], 1)).astype(np.float32)
+    target = StepTarget(rng.integers(-1, V, len(data)), starts)
+    parameters = None
+    for dtype in ("float64", "bfloat16"):
+        network = network_of(tied, dtype=dtype, sizes=(40, 33), n_columns=33)
+        if parameters is None:
+            parameters = 0.4 * rng.standard_normal(network.layout.size)
+            parameters = parameters.astype(np.float32)
+        network.load(parameters.astype(network.dtype), backward=True)
+        scores, tapes = network.forward(
+            data.astype(network.dtype), starts[:-1], lengths, keep=True
+        )
+        _, d_output = TokenCrossEntropy(V).value_and_gradient(scores, target)
+        yield network.backward(d_output, tapes).astype(np.float64)
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_gradients_are_close_to_float64_and_unbiased(bfloat16_set, tied):
+    lengths, means = [], []
+    for seed in range(10):
+        exact, found = gradients(tied, seed)
+        size, error = np.linalg.norm(exact), found - exact
+        assert 2e-4 < np.linalg.norm(error) / size < 0.03
+        # along the gradient, and over all elements: as often up as down
+        lengths.append(error @ exact / size**2)
+        means.append(error.mean() / np.abs(exact).mean())
+    for signed in lengths, means:
+        noise = np.std(signed, ddof=1) / np.sqrt(len(signed))
+        assert abs(np.mean(signed)) < 3.7 * noise  # one in 200 of Student's t
+        assert abs(np.mean(signed)) < 0.003
+
+
+@every_dtype
+def test_step_is_forward_to_the_bit(bfloat16_set, dtype):
     rng = np.random.default_rng(0)
-    network = network_of(True, dtype=np.float32)
+    network = network_of(True, dtype=dtype)
     network.load(
-        rng.standard_normal(network.layout.size).astype(np.float32), backward=False
+        rng.standard_normal(network.layout.size).astype(network.dtype), backward=False
     )
-    data = rng.integers(0, V, (9, 1)).astype(np.float32)
+    data = rng.integers(0, V, (9, 1)).astype(network.dtype)
     rows = network.predict(data, np.array([0]), np.array([9]))
     expected = network.for_loss(rows).log_probabilities()
     states = tuple(network.initial_states(1))
@@ -262,9 +431,10 @@ def test_step_is_forward_to_the_bit():
 
 
 @pytest.mark.parametrize("tied", [False, True])
-def test_training_does_not_depend_on_threads(tied):
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_training_does_not_depend_on_threads(bfloat16_set, tied, dtype):
     rng = np.random.default_rng(0)
-    network, loss = network_of(tied, dtype=np.float32, sizes=(64, E)), None
+    network, loss = network_of(tied, dtype=dtype, sizes=(64, E)), None
     data = rng.integers(0, V, (4000, 1)).astype(np.float32)
     lengths = np.full(40, 100, dtype=np.intp)
     target = StepTarget(rng.integers(0, V, 4000), np.arange(0, 4001, 100))

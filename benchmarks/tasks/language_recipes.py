@@ -25,15 +25,17 @@ def words(**parameters):
 
 def characters(**parameters):
     defaults = {
-        "hidden_layer_sizes": (512,),
+        # as wide as those of the published figures
+        "hidden_layer_sizes": (1000,),
         "embedding_dim": 64,
         "level": "char",
         "contiguous": True,
         "batch_size": 32,
         "tbptt": 100,
         "dropout": 0.1,
-        "learning_rate_init": 0.003,
-        "max_iter": 8,
+        "learning_rate": "cosine",
+        "learning_rate_init": 0.002,
+        "max_iter": 6,
         "dtype": "bfloat16",
     }
     return defaults | parameters
@@ -60,8 +62,8 @@ RECIPES = {
     ],
     "PTB characters": [
         characters(),
-        characters(hidden_layer_sizes=(256, 256)),
-        characters(dropout=0.0, max_iter=4),
+        characters(hidden_layer_sizes=(512,)),
+        characters(dropout=0.2, max_iter=8),
     ],
     "Shakespeare": [
         characters(hidden_layer_sizes=(256,), dtype="float32", max_iter=5),

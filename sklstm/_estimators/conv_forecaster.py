@@ -14,7 +14,7 @@ from .._targets.frames import FrameTarget, NextFrames, NextFramesReader
 from .._training.samples import Samples, check_sample_weight, check_score_weight
 from .._training.split import nothing_seen
 from .._training.windows import WindowArray, cuts_of
-from .._typing import ArrayLike, Estimator
+from .._typing import ArrayLike, ClipsLike, Estimator
 from ..sequences._check import features_of
 from ..sequences._stacking import as_offsets
 from .base import RecurrentCore
@@ -28,7 +28,7 @@ from .clips import (
     units_of_channels,
 )
 from .declaration import declared
-from .drawn_windows import DrawnWindows
+from .drawn_windows import AUTO_WINDOWS, DrawnWindows
 from .fitted import fitted_of
 from .overflow import warn_if_not_finite
 from .parameters import Data, Optimizer, Stopping, but
@@ -111,8 +111,9 @@ class ClipForecaster(ReadsClips, DrawnWindows, RecurrentCore):
     clip, or the mean of its channel where it was not seen before; as a target it has no
     loss.
 
-    A clip of no more frames than the horizon is cut in its second half, and the frames
-    that its horizon has not have no loss.
+    A clip of more frames than the horizon is cut at every frame behind which there is a
+    whole horizon. One of fewer, beside longer ones, is cut in its second half, and the
+    frames that its horizon has not have no loss.
 
     The weights start Glorot-uniform over all taps of a kernel, those of the states
     orthogonal, the forget bias at `forget_bias`, peepholes at zero.
@@ -123,15 +124,15 @@ class ClipForecaster(ReadsClips, DrawnWindows, RecurrentCore):
 
     >>> import numpy as np
     >>> from sklstm import ConvLSTMForecaster
-    >>> X = np.zeros((16, 10, 8, 8))
+    >>> X = np.zeros((8, 8, 8, 8))
     >>> for i, clip in enumerate(X):
     ...     for t, frame in enumerate(clip):
-    ...         frame[i % 8, (i + t) % 8] = 1
+    ...         frame[i, (i + t) % 8] = 1
     >>> model = ConvLSTMForecaster(
-    ...     8, horizon=2, learning_rate_init=0.02, max_iter=20, random_state=0
+    ...     8, horizon=2, learning_rate_init=0.02, max_iter=10, random_state=0
     ... ).fit(X)
     >>> model.predict(X).shape
-    (16, 2, 8, 8)
+    (8, 2, 8, 8)
     >>> model.score(X) > 0.5
     True
 
@@ -163,15 +164,21 @@ class ClipForecaster(ReadsClips, DrawnWindows, RecurrentCore):
     def _asked_architecture(self):
         return {**super()._asked_architecture(), "horizon": int(self.horizon)}
 
+    def _samples_an_epoch(self, n_samples, X):
+        # training should not take longer for having more clips to choose from
+        if self.windows_per_epoch == "auto":
+            return min(AUTO_WINDOWS, len(X))
+        return super()._samples_an_epoch(n_samples, X)
+
     # ---- fit -------------------------------------------------------------------
 
     def fit(
         self: Estimator,
-        X: ArrayLike,
+        X: ClipsLike,
         y: None = None,
         sample_weight: ArrayLike | None = None,
         *,
-        X_val: ArrayLike | None = None,
+        X_val: ClipsLike | None = None,
     ) -> Estimator:
         """Fit the network to windows of the clips X.
 
@@ -217,13 +224,13 @@ class ClipForecaster(ReadsClips, DrawnWindows, RecurrentCore):
             came first, or if training was interrupted.
         """
         validation = (X_val, X_val, None)
-        self._commit(X, None, sample_weight, validation=validation)
+        self._commit(X, True, sample_weight, validation=validation)
         return self
 
     @with_minibatches
     def partial_fit(
         self: Estimator,
-        X: ArrayLike,
+        X: ClipsLike,
         y: None = None,
         sample_weight: ArrayLike | None = None,
     ) -> Estimator:
@@ -255,11 +262,12 @@ class ClipForecaster(ReadsClips, DrawnWindows, RecurrentCore):
         ValueError
             As :meth:`fit`; also with ``early_stopping=True``.
         """
-        self._commit(X, None, sample_weight, incremental=True)
+        self._commit(X, False, sample_weight, incremental=True)
         return self
 
     def _read(self, X, y, sample_weight, groups=None, *, reset):
-        """Windows of valid clips to train on."""
+        """Windows of valid clips to train on; y is whether these are to show all of the
+        horizon."""
         (sample_weight,) = aligned(X, sample_weight=sample_weight)
         X = self._check_clips(X, reset=reset)
         if sample_weight is not None:
@@ -268,17 +276,15 @@ class ClipForecaster(ReadsClips, DrawnWindows, RecurrentCore):
                 raise ValueError(
                     "All sample weights are zero: there is nothing to fit."
                 )
-        channels = None
-        totals = totals_of_rows(X) if reset or X.dtype.kind == "f" else None
+        channels, may_miss = None, X.dtype.kind == "f"
+        totals = totals_of_rows(X) if reset or may_miss else None
+        known = totals[0].any(axis=1) if may_miss else None
         if reset:
             of_units = X, sample_weight, totals
             if sample_weight is not None and not sample_weight.all():
                 there = sample_weight > 0
                 of_units = X[there], sample_weight[there], totals
             channels = units_of_channels(*of_units)
-        known = None if totals is None else totals[0].any(axis=1)
-        if X.dtype.kind != "f":
-            known = None
         series, cuts = cuts_of(X.lengths, self.horizon, 1)
         given = X, None, sample_weight
         samples = self._windows(X, series, cuts, known, given, channels)
@@ -288,7 +294,10 @@ class ClipForecaster(ReadsClips, DrawnWindows, RecurrentCore):
             samples = samples._replace(weight=sample_weight[samples.X.series])
             learnt_of[sample_weight == 0] = True
         self._say_what_is_unused(X, learnt_of)
-        return samples.of_some_weight()
+        samples = samples.of_some_weight()
+        if y:
+            self._check_length(X, np.unique(samples.X.series))
+        return samples
 
     def _check_clips(self, X, *, reset=False, fitted=None):
         X = super()._check_clips(X, reset=reset, fitted=fitted)
@@ -338,6 +347,17 @@ class ClipForecaster(ReadsClips, DrawnWindows, RecurrentCore):
             f"{len(unused)} of the {len(X)} clips have nothing to learn from, the "
             f"first is {first}. {why} They are not used in this fit."
         )
+
+    def _check_length(self, X, clips):
+        """Say when no clip shows the last frame of a horizon."""
+        longest = clips[X.lengths[clips].argmax()]
+        n_frames = X.lengths[longest]
+        if n_frames <= self.horizon:
+            raise ValueError(
+                f"horizon={self.horizon} needs a clip of at least {self.horizon + 1} "
+                f"frames to learn from, but the longest, clip {longest}, has "
+                f"{n_frames}. Use a horizon of at most {n_frames - 1}, or longer clips."
+            )
 
     def _set_aside(self, given, validation, target, rng, incremental):
         self._sides = nothing_seen()
@@ -414,7 +434,7 @@ class ClipForecaster(ReadsClips, DrawnWindows, RecurrentCore):
 
     # ---- forecasts -------------------------------------------------------------
 
-    def predict(self, X: ArrayLike) -> np.ndarray:
+    def predict(self, X: ClipsLike) -> np.ndarray:
         """Forecast the frames that come after the end of each clip.
 
         Parameters
@@ -471,7 +491,7 @@ class ClipForecaster(ReadsClips, DrawnWindows, RecurrentCore):
 
     def score(
         self,
-        X: ArrayLike,
+        X: ClipsLike,
         y: None = None,
         sample_weight: ArrayLike | None = None,
     ) -> float:

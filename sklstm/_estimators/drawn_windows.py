@@ -6,6 +6,8 @@ from .._training.feeds import Draws
 
 # How often a horizon of the series is seen in training; many more are learnt by heart.
 TIMES_SEEN = 20
+# Windows of an epoch that nobody has chosen the number of.
+AUTO_WINDOWS = 512
 
 
 class DrawnWindows:
@@ -14,7 +16,7 @@ class DrawnWindows:
     def _samples_an_epoch(self, n_samples, X):
         asked = self.windows_per_epoch
         if asked == "auto":
-            asked = max(512, len(np.unique(X.series)))
+            asked = max(AUTO_WINDOWS, len(np.unique(X.series)))
         return len(X) if asked is None else min(asked, len(X))
 
     def _epochs_of_plan(self, n_samples, batch_size, X):

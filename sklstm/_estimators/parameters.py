@@ -397,10 +397,12 @@ class Data:
     dtype = Parameter("float32", FLOATS).means("""
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
         """)

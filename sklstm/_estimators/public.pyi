@@ -502,9 +502,9 @@ class ConvLSTMForecaster(ClipForecaster):
 
     windows_per_epoch : int or "auto" or None, default="auto"
         Windows of an epoch, drawn anew for each: from every clip about as many, spread
-        over its time. "auto" is 512, but at least one of each clip. None is all of
-        them, and so is a number that there are not. A window is a context that ends at
-        any frame of a clip, and the horizon behind it.
+        over its time. "auto" is 512. None is all of them, and so is a number that there
+        are not. A window is a context that ends at any frame of a clip, and the horizon
+        behind it.
 
     max_iter : int or "auto", default="auto"
         Epochs at the most, with "cosine" all that there are. With "lbfgs" iterations.
@@ -682,8 +682,9 @@ class ConvLSTMForecaster(ClipForecaster):
     clip, or the mean of its channel where it was not seen before; as a target it has no
     loss.
 
-    A clip of no more frames than the horizon is cut in its second half, and the frames
-    that its horizon has not have no loss.
+    A clip of more frames than the horizon is cut at every frame behind which there is a
+    whole horizon. One of fewer, beside longer ones, is cut in its second half, and the
+    frames that its horizon has not have no loss.
 
     The weights start Glorot-uniform over all taps of a kernel, those of the states
     orthogonal, the forget bias at `forget_bias`, peepholes at zero.
@@ -727,15 +728,15 @@ class ConvLSTMForecaster(ClipForecaster):
 
     >>> import numpy as np
     >>> from sklstm import ConvLSTMForecaster
-    >>> X = np.zeros((16, 10, 8, 8))
+    >>> X = np.zeros((8, 8, 8, 8))
     >>> for i, clip in enumerate(X):
     ...     for t, frame in enumerate(clip):
-    ...         frame[i % 8, (i + t) % 8] = 1
+    ...         frame[i, (i + t) % 8] = 1
     >>> model = ConvLSTMForecaster(
-    ...     8, horizon=2, learning_rate_init=0.02, max_iter=20, random_state=0
+    ...     8, horizon=2, learning_rate_init=0.02, max_iter=10, random_state=0
     ... ).fit(X)
     >>> model.predict(X).shape
-    (16, 2, 8, 8)
+    (8, 2, 8, 8)
     >>> model.score(X) > 0.5
     True
 
@@ -1505,10 +1506,12 @@ class GRUClassifier(RecurrentClassifier):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -1986,10 +1989,12 @@ class GRURegressor(RecurrentRegressor):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -2434,10 +2439,12 @@ class LSTMAnomalyDetector(RecurrentDetector):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -2931,10 +2938,12 @@ class LSTMClassifier(RecurrentClassifier):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -3439,10 +3448,12 @@ class LSTMForecaster(RecurrentForecaster):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -3913,10 +3924,12 @@ class LSTMLanguageModel(RecurrentLanguageModel):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -4402,10 +4415,12 @@ class LSTMRegressor(RecurrentRegressor):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -4877,10 +4892,12 @@ class LSTMSeq2Seq(RecurrentSeq2Seq):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -5431,10 +5448,12 @@ class LSTMStepRegressor(RecurrentStepRegressor):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -5866,10 +5885,12 @@ class LSTMTagger(RecurrentTagger):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -6350,10 +6371,12 @@ class LSTMTranscriber(RecurrentTranscriber):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -6859,10 +6882,12 @@ class RNNClassifier(RecurrentClassifier):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 
@@ -7337,10 +7362,12 @@ class RNNRegressor(RecurrentRegressor):
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. X is converted to it.
 
-        With "bfloat16" the network is one of float32, of which the recurrent layers
-        round what they multiply to bfloat16: weights, inputs and states, and on the way
-        back gradients [Kalamkar2019]_. Sums, states, gradients of weights and the
-        optimizer are float32, and so are X, predictions and ``weights_``. For wide
+        With "bfloat16" the network is one of float32, of which the recurrent layers,
+        and a head over a vocabulary (of a language model, of an encoder-decoder), round
+        what they multiply to bfloat16: weights, inputs and states, and on the way back
+        gradients [Kalamkar2019]_. They do so in training and in prediction alike. Sums,
+        states, logarithms of probabilities, gradients of weights and the optimizer are
+        float32, and so are X, predictions and ``weights_``. For wide
         layers on processors that multiply bfloat16 numbers, where it is fast. See the
         user guide.
 

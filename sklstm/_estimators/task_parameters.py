@@ -369,9 +369,9 @@ class FrameForecast:
 
     windows_per_epoch = Parameter("auto", integer() | options("auto") | NONE).means("""
         Windows of an epoch, drawn anew for each: from every clip about as many, spread
-        over its time. "auto" is 512, but at least one of each clip. None is all of
-        them, and so is a number that there are not. A window is a context that ends at
-        any frame of a clip, and the horizon behind it.
+        over its time. "auto" is 512. None is all of them, and so is a number that there
+        are not. A window is a context that ends at any frame of a clip, and the horizon
+        behind it.
         """)
 
     max_iter = Parameter("auto", integer() | options("auto")).means("""

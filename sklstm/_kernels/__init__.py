@@ -69,7 +69,7 @@ __all__ = [
     "openmp_version",
     "philox",
     "plan_threads",
-    "recurrent_kernels_for",
+    "product_kernels_for",
     "supported_instruction_sets",
 ]
 
@@ -161,8 +161,9 @@ def kernels_for(dtype):
     return _VARIANTS[np.dtype(dtype)]
 
 
-def recurrent_kernels_for(precision):
-    """The compiled module of recurrent layers in float32, float64 or bfloat16."""
+def product_kernels_for(precision):
+    """The compiled module of layers whose products are in float32, float64 or bfloat16:
+    recurrent ones and the head over a vocabulary."""
     if precision == "bfloat16":
         return _bfloat16_variant(bfloat16_set())
     return kernels_for(precision)

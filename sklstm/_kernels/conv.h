@@ -40,29 +40,46 @@ INLINE int next_pixels(ptrdiff_t left, int C)
     return (int)((left + tiles - 1) / tiles);
 }
 
-/* ---- a line of pixels, forward ------------------------------------------------- */
-
-INLINE void conv_forward_tile(
-    const cell_type *cell, const int R, const window_type *x_window, const real *x,
-    const window_type *h_window, const real *h_before, const real *w, const real *start,
-    ptrdiff_t units, const real *own, const real *c_before, real *kept, real *h, real *c)
+/* d_h += rows of C vectors, `units` apart, if there are any. */
+INLINE void add_gradients(int R, int C, const real *rows, ptrdiff_t units, vec *d_h)
 {
-    const int C = PANEL;
-    vec acc[TILE_ROWS * PANEL], z[TILE_ROWS * PANEL];
-    UNROLL for (int r = 0; r < R; r++)
-        UNROLL for (int b = 0; b < C; b++) acc[r * C + b] = load(start + b * LANES);
-    if (x) w = window_multiply(R, C, acc, x_window, x, w, C * LANES);
-    window_multiply(R, C, acc, h_window, h_before, w, C * LANES);
-    UNROLL for (int b = 0; b < R * C; b++) z[b] = acc[b];
-    cell->forward(R, 1, z, own, c_before, kept, units, h, c);
+    if (rows)
+        for (int r = 0; r < R; r++)
+            for (int b = 0; b < C; b++) d_h[r * C + b] += load(rows + r * units + b * LANES);
 }
+
+/* R pixels side by side, C vectors of a panel: out = start + x . W + h . W. */
+INLINE void window_tile(
+    const int R, const int C, const real *start, const window_type *x_window,
+    const real *x, const window_type *h_window, const real *h, const real *w, vec *out)
+{
+    vec acc[TILE_ROWS * PANEL];
+    UNROLL for (int r = 0; r < R; r++)
+        UNROLL for (int b = 0; b < C; b++)
+            acc[r * C + b] = start ? load(start + b * LANES) : broadcast(0);
+    if (x) w = window_multiply(R, C, acc, x_window, x, w, C * LANES);
+    if (h) window_multiply(R, C, acc, h_window, h, w, C * LANES);
+    UNROLL for (int b = 0; b < R * C; b++) out[b] = acc[b];
+}
+
+/* The same for any tile; what is NULL is zero. */
+static __attribute__((noinline)) void window_products(
+    int R, int C, const real *start, const window_type *x_window, const real *x,
+    const window_type *h_window, const real *h, const real *w, vec *out)
+{
+#define WINDOW_TILE(R, C) window_tile(R, C, start, x_window, x, h_window, h, w, out)
+    FOR_TILE(R, C, WINDOW_TILE)
+#undef WINDOW_TILE
+}
+
+/* ---- a line of pixels ----------------------------------------------------------- */
 
 /* The pixels of a line of one frame, of a cell of four gates. */
 static void conv_forward_line(
     const cell_type *cell, ptrdiff_t width, ptrdiff_t units, const window_type *x_window,
     const real *x, /* IN the line of x, or NULL where there is no input */
     const window_type *h_window,
-    const real *h_before, /* IN the line of h' */
+    const real *h_before, /* IN the line of h', or NULL where it is zero */
     const real *w,        /* IN (units / LANES, K of x and of h', PANEL * LANES) */
     const real *bias,     /* IN (units / LANES, PANEL * LANES) */
     const real *own,      /* IN (n_own, units) */
@@ -72,49 +89,27 @@ static void conv_forward_line(
     real *c               /* OUT (width, units), may be c_before */
 )
 {
-    const ptrdiff_t K =
-        (x ? x_window->n * x_window->K : 0) + h_window->n * h_window->K;
+    const ptrdiff_t K = x_window->n * x_window->K + h_window->n * h_window->K;
+    vec z[TILE_ROWS * PANEL];
     for (ptrdiff_t block = 0; block < units / LANES; block++) {
         const ptrdiff_t unit = block * LANES;
         const real *wb = w + block * K * PANEL * LANES;
-        const real *start = bias + block * PANEL * LANES;
         for (ptrdiff_t m = 0; m < width;) {
+            const ptrdiff_t at = m * units + unit;
             const int R = next_pixels(width - m, PANEL);
-#define CONV_FORWARD_TILE(R, C)                                                        \
-    conv_forward_tile(                                                                 \
-        cell, R, x_window, x ? x + m * x_window->depth : NULL, h_window,               \
-        h_before + m * h_window->depth, wb, start, units, own + unit,                  \
-        c_before + m * units + unit, kept ? kept + m * PANEL * units + unit : NULL,    \
-        h + m * units + unit, c + m * units + unit)
-            FOR_ROWS(R, PANEL, CONV_FORWARD_TILE)
-#undef CONV_FORWARD_TILE
+            window_products(
+                R, PANEL, bias + block * PANEL * LANES, x_window,
+                x ? x + m * x_window->depth : NULL, h_window,
+                h_before ? h_before + m * h_window->depth : NULL, wb, z);
+            cell->forward(
+                R, 1, z, own + unit, c_before + at,
+                kept ? kept + m * PANEL * units + unit : NULL, units, h + at, c + at);
             m += R;
         }
     }
 }
 
-/* ---- a line of pixels, backward ------------------------------------------------ */
-
-INLINE void conv_backward_tile(
-    const cell_type *cell, const int R, const int C, const window_type *window,
-    const real *d_z_after, const real *w, const real *d_out, const real *d_last,
-    const real *own, const real *c_before, const real *h, real *d_c, real *kept,
-    ptrdiff_t units)
-{
-    vec acc[TILE_ROWS * PANEL], d_h[TILE_ROWS * PANEL];
-    UNROLL for (int b = 0; b < R * C; b++) acc[b] = broadcast(0);
-    if (d_z_after) window_multiply(R, C, acc, window, d_z_after, w, C * LANES);
-    UNROLL for (int r = 0; r < R; r++)
-        UNROLL for (int b = 0; b < C; b++) {
-            vec sum = acc[r * C + b];
-            if (d_out) sum += load(d_out + r * units + b * LANES);
-            if (d_last) sum += load(d_last + r * units + b * LANES);
-            d_h[r * C + b] = sum;
-        }
-    cell->backward(R, C, d_h, own, c_before, h, d_c, kept, units);
-}
-
-/* The pixels of a line of one frame. */
+/* The same backward. */
 static void conv_backward_line(
     const cell_type *cell, ptrdiff_t width, ptrdiff_t units, const window_type *window,
     const real *d_z_after, /* IN the line of d_z of the next step, NULL at the last */
@@ -126,40 +121,28 @@ static void conv_backward_line(
     real *kept             /* IN/OUT (width, PANEL, units) */
 )
 {
+    vec d_h[TILE_ROWS * PANEL];
     for (ptrdiff_t column = 0; column < units;) {
         const int C = panel_vectors(units / LANES, column / (PANEL * LANES));
         const real *wp = w + window->n * window->K * column;
         for (ptrdiff_t m = 0; m < width;) {
             const ptrdiff_t at = m * units + column;
             const int R = next_pixels(width - m, C);
-#define CONV_BACKWARD_TILE(R, C)                                                       \
-    conv_backward_tile(                                                                \
-        cell, R, C, window, d_z_after ? d_z_after + m * window->depth : NULL, wp,      \
-        d_out ? d_out + at : NULL, d_last ? d_last + at : NULL, own + column,          \
-        c_before + at, h + at, d_c + at, kept + m * PANEL * units + column, units)
-            FOR_TILE(R, C, CONV_BACKWARD_TILE)
-#undef CONV_BACKWARD_TILE
+            window_products(
+                R, C, NULL, NULL, NULL, window,
+                d_z_after ? d_z_after + m * window->depth : NULL, wp, d_h);
+            add_gradients(R, C, d_out ? d_out + at : NULL, units, d_h);
+            add_gradients(R, C, d_last ? d_last + at : NULL, units, d_h);
+            cell->backward(
+                R, C, d_h, own + column, c_before + at, h + at, d_c + at,
+                kept + m * PANEL * units + column, units);
             m += R;
         }
         column += C * LANES;
     }
 }
 
-/* ---- a convolution alone ------------------------------------------------------- */
-
-INLINE void window_tile(
-    const int R, const int C, const window_type *window, const real *pixel, const real *w,
-    ptrdiff_t ldo, real *out)
-{
-    vec acc[TILE_ROWS * PANEL];
-    UNROLL for (int b = 0; b < R * C; b++) acc[b] = broadcast(0);
-    window_multiply(R, C, acc, window, pixel, w, C * LANES);
-    UNROLL for (int r = 0; r < R; r++)
-        UNROLL for (int b = 0; b < C; b++)
-            store(out + r * ldo + b * LANES, acc[r * C + b]);
-}
-
-/* The pixels of a line: out = window . W. */
+/* A convolution alone: out = window . W. */
 static void window_line(
     ptrdiff_t width, ptrdiff_t vectors, const window_type *window, const real *line,
     const real *w, /* IN panels (K, <= PANEL * LANES) */
@@ -167,15 +150,17 @@ static void window_line(
 )
 {
     const ptrdiff_t ldo = vectors * LANES;
+    vec y[TILE_ROWS * PANEL];
     for (ptrdiff_t column = 0; column < ldo;) {
         const int C = panel_vectors(vectors, column / (PANEL * LANES));
         const real *wp = w + window->n * window->K * column;
         for (ptrdiff_t m = 0; m < width;) {
             const int R = next_pixels(width - m, C);
-#define WINDOW_TILE(R, C)                                                              \
-    window_tile(R, C, window, line + m * window->depth, wp, ldo, out + m * ldo + column)
-            FOR_TILE(R, C, WINDOW_TILE)
-#undef WINDOW_TILE
+            window_products(
+                R, C, NULL, NULL, NULL, window, line + m * window->depth, wp, y);
+            for (int r = 0; r < R; r++)
+                for (int b = 0; b < C; b++)
+                    store(out + (m + r) * ldo + column + b * LANES, y[r * C + b]);
             m += R;
         }
         column += C * LANES;

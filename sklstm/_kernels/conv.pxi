@@ -6,8 +6,9 @@ right of a line and below a plane; what is left of a line is the margin of the o
 it, and what is above a plane that of the plane before. What convolutions read are planes:
 x, h and the gates; all else has no margins.
 
-Each time step is cut into lines of pixels, of all clips one after the other, of which a
-thread has as many as any other; all threads meet after it.
+Each time step is cut into bands of lines, of all clips one after the other, of which a
+thread has as many as any other; all threads meet after it. A band is a line, or for
+kernels of 3 x 3 and 5 x 5 taps a line of the tiles of winograd.h.
 """
 
 cdef extern from "<conv.h>" nogil:
@@ -28,10 +29,61 @@ cdef extern from "<conv.h>" nogil:
         Py_ssize_t, Py_ssize_t, const window_type*, const real*, const real*,
         real*) noexcept
 
+cdef extern from "<winograd.h>" nogil:
+    const int MOST_POSITIONS, N_TILINGS
+    ctypedef struct tiling_type:
+        int kernel
+        int m_y
+        int m_x
+        int n_y
+        int n_x
+    const tiling_type tilings[]
+    ctypedef struct tiles_type:
+        const tiling_type* tiling
+        Py_ssize_t height
+        Py_ssize_t width
+        Py_ssize_t across
+        Py_ssize_t first
+        Py_ssize_t end
+    ctypedef struct image_type:
+        Py_ssize_t height
+        Py_ssize_t width
+        const real* first
+        Py_ssize_t line
+        Py_ssize_t depth
+        Py_ssize_t parts
+        Py_ssize_t inner
+        Py_ssize_t used
+    Py_ssize_t positions_apart(Py_ssize_t) noexcept
+    void winograd_inputs(
+        const tiling_type*, const image_type*, Py_ssize_t, Py_ssize_t, Py_ssize_t, real*,
+        Py_ssize_t) noexcept
+    void winograd_gradients(
+        const tiling_type*, const image_type*, Py_ssize_t, Py_ssize_t, Py_ssize_t, real*,
+        Py_ssize_t) noexcept
+    void winograd_forward(
+        const cell_type*, const tiles_type*, Py_ssize_t, const real*, Py_ssize_t,
+        const real*, Py_ssize_t, const real*, const real*, const real*, const real*,
+        real*, Py_ssize_t, real*, Py_ssize_t, real*) noexcept
+    void winograd_backward(
+        const cell_type*, const tiles_type*, Py_ssize_t, const real*, Py_ssize_t,
+        const real*, const real*, const real*, const real*, const real*, const real*,
+        Py_ssize_t, real*, real*, Py_ssize_t) noexcept
+    void winograd_convolution(
+        const tiles_type*, Py_ssize_t, const real*, Py_ssize_t, const real*,
+        real*) noexcept
+    void winograd_factors(const tiling_type*, int, real*) noexcept
+    void add_rows_times(
+        int, const real*, const real*, Py_ssize_t, Py_ssize_t, real*) noexcept
+
 cdef enum:
     CONV_GATES = 4
     # Bytes of the gradients of gates that all products of a thread pass over together.
     CONV_GROUP = 1 << 17
+    # Tiles that a thread computes together, at least, and those of gradients of weights.
+    TILES_TOGETHER = 12
+    GRADIENT_TILES = 128
+    MOST_TAPS = 25
 
 
 cdef struct Frame:
@@ -179,7 +231,82 @@ cdef inline void copy_line(const real* source, Py_ssize_t n, real* target) noexc
 
 
 cdef inline const real* at(const real* a, Py_ssize_t offset) noexcept nogil:
-    return NULL if a == NULL else a + offset
+    if a == NULL:
+        return NULL
+    return a + offset
+
+
+# ---- bands ----------------------------------------------------------------------------
+
+
+cdef struct Bands:
+    # of a frame
+    const tiling_type* tiling  # NULL: bands are lines, and products are of all taps
+    Py_ssize_t lines           # of a band
+    Py_ssize_t n
+    Py_ssize_t across          # tiles of a band
+    Py_ssize_t together        # bands that a thread computes at once, at the most
+
+
+cdef Bands bands_of(const Frame* frame) noexcept nogil:
+    cdef Bands bands
+    cdef int i
+    bands.tiling = NULL
+    bands.lines, bands.across, bands.together = 1, 0, 1
+    for i in range(N_TILINGS):
+        if frame.kernel_h == tilings[i].kernel == frame.kernel_w:
+            bands.tiling = &tilings[i]
+            bands.lines = tilings[i].m_y
+            bands.across = ceil_div(frame.width, tilings[i].m_x)
+            bands.together = ceil_div(TILES_TOGETHER, bands.across)
+    bands.n = ceil_div(frame.height, bands.lines)
+    return bands
+
+
+cdef inline Py_ssize_t positions(const Bands* bands) noexcept nogil:
+    """Products in place of those of all taps; 0 where they are not replaced."""
+    return 0 if bands.tiling == NULL else bands.tiling.n_y * bands.tiling.n_x
+
+
+cdef inline Py_ssize_t transformed(
+    const Bands* bands, Py_ssize_t channels
+) noexcept nogil:
+    """Numbers of the inputs that a thread computes at once."""
+    return positions(bands) * positions_apart(bands.together * bands.across * channels)
+
+
+cdef inline Py_ssize_t n_factors(int kernel_h, int kernel_w) noexcept nogil:
+    """Matrices of weights: taps, or what takes their place."""
+    cdef Frame frame
+    cdef Bands bands
+    frame.height = frame.width = 1
+    frame.kernel_h, frame.kernel_w = kernel_h, kernel_w
+    bands = bands_of(&frame)
+    return positions(&bands) or kernel_h * kernel_w
+
+
+cdef inline tiles_type tiles_of(
+    const Frame* frame, const Bands* bands, Py_ssize_t first, Py_ssize_t n
+) noexcept nogil:
+    """The tiles of n bands."""
+    cdef tiles_type tiles
+    tiles.tiling = bands.tiling
+    tiles.height, tiles.width, tiles.across = frame.height, frame.width, bands.across
+    tiles.first, tiles.end = first * bands.across, (first + n) * bands.across
+    return tiles
+
+
+cdef inline image_type image_of(
+    const Frame* frame, const real* plane, Py_ssize_t depth, Py_ssize_t inner,
+    Py_ssize_t used,
+) noexcept nogil:
+    """A plane as tiles read it: of each pixel depth / inner parts."""
+    cdef image_type image
+    image.height, image.width, image.first = frame.height, frame.width, plane
+    image.line, image.depth = line_size(frame, depth), depth
+    image.inner, image.used = inner, used
+    image.parts = depth // inner if depth else 0
+    return image
 
 
 # ---- weights --------------------------------------------------------------------------
@@ -201,7 +328,7 @@ cpdef Py_ssize_t packed_conv_size(
     kernel_h, kernel_w = kernel_size
     conv_cell(cell, &row)
     return (
-        row.n_own + CONV_GATES + CONV_GATES * kernel_h * kernel_w * (F + H)
+        row.n_own + CONV_GATES + CONV_GATES * n_factors(kernel_h, kernel_w) * (F + H)
     ) * units
 
 
@@ -235,8 +362,28 @@ def pack_conv(
     cdef const real* b_data = &b[0]
     cdef real* bias = &packed[0] + row.n_own * units
     cdef real* panels = bias + CONV_GATES * units
-    cdef Py_ssize_t size = CONV_GATES * LANES, K = taps * (F + H)
+    cdef Py_ssize_t size = CONV_GATES * LANES
+    cdef Py_ssize_t S = n_factors(kernel_h, kernel_w), K = S * (F + H)
+    cdef Frame frame
+    cdef Bands bands
+    cdef int s
     pad(const_data(p), row.n_own, H, units, &packed[0])
+    for block in range(units // LANES):
+        pack_bias(b_data, H, CONV_GATES, block, bias + block * size)
+    read_geometry((1, 1, kernel_h, kernel_w, kernel_h, kernel_w), &frame)
+    bands = bands_of(&frame)
+    if bands.tiling != NULL:
+        for s in prange(S, nogil=True, schedule="static", num_threads=n_threads):
+            for block in range(units // LANES):
+                winograd_rows(
+                    bands.tiling, s, w_data, F, H, block,
+                    panels + (block * K + s * (F + H)) * size,
+                )
+                winograd_rows(
+                    bands.tiling, s, r_data, H, H, block,
+                    panels + (block * K + s * (F + H) + F) * size,
+                )
+        return
     for block in prange(
         units // LANES, nogil=True, schedule="static", num_threads=n_threads
     ):
@@ -248,7 +395,6 @@ def pack_conv(
             r_data, taps * H, taps * H, H, CONV_GATES, block,
             <operand*>(panels + (block * K + taps * F) * size), size,
         )
-        pack_bias(b_data, H, CONV_GATES, block, bias + block * size)
 
 
 cpdef Py_ssize_t packed_conv_backward_size(
@@ -259,7 +405,7 @@ cpdef Py_ssize_t packed_conv_backward_size(
     cdef Py_ssize_t kernel_h, kernel_w, units = padded(H)
     kernel_h, kernel_w = kernel_size
     conv_cell(cell, &row)
-    return row.n_own * units + CONV_GATES * kernel_h * kernel_w * H * (
+    return row.n_own * units + CONV_GATES * n_factors(kernel_h, kernel_w) * H * (
         units + (padded(F) if d_x else 0)
     )
 
@@ -290,33 +436,48 @@ def pack_conv_backward(
     check_shape("r", r, taps * H, CONV_GATES * H)
     check_own(row, p, H)
     cdef real* r_transposed = &packed[0] + row.n_own * units
-    cdef real* w_transposed = r_transposed + CONV_GATES * taps * H * units
+    cdef real* w_transposed = (
+        r_transposed + CONV_GATES * n_factors(kernel_h, kernel_w) * H * units
+    )
+    cdef Frame frame
+    cdef Bands bands
+    read_geometry((1, 1, kernel_h, kernel_w, kernel_h, kernel_w), &frame)
+    bands = bands_of(&frame)
     pad(const_data(p), row.n_own, H, units, &packed[0])
-    transpose_taps(const_data(r), taps, H, H, r_transposed, n_threads)
+    transpose_taps(&bands, const_data(r), taps, H, H, r_transposed, n_threads)
     if w is not None:
-        transpose_taps(const_data(w), taps, F, H, w_transposed, n_threads)
+        transpose_taps(&bands, const_data(w), taps, F, H, w_transposed, n_threads)
 
 
 cdef void transpose_taps(
-    const real* weights, Py_ssize_t taps, Py_ssize_t n_columns, Py_ssize_t H,
-    real* packed, int n_threads,
+    const Bands* bands, const real* weights, Py_ssize_t taps, Py_ssize_t n_columns,
+    Py_ssize_t H, real* packed, int n_threads,
 ) noexcept:
-    """Panels (taps from the last on, gates, H) of the padded n_columns of each tap."""
-    cdef Py_ssize_t width = padded(n_columns), K = taps * CONV_GATES * H
-    cdef Py_ssize_t task, start, tap, g, here
+    """Panels (taps from the last on, gates, H) of the padded n_columns of each tap, or
+    (positions, gates, H)."""
+    cdef Py_ssize_t width = padded(n_columns), S = positions(bands) or taps
+    cdef Py_ssize_t K = S * CONV_GATES * H, task, start, g, here
+    cdef int s
     for task in prange(
-        ceil_div(width, PANEL * LANES) * taps, nogil=True, schedule="static",
+        ceil_div(width, PANEL * LANES) * S, nogil=True, schedule="static",
         num_threads=n_threads,
     ):
-        start = task // taps * PANEL * LANES
-        tap = task % taps
+        start = task // S * PANEL * LANES
+        s = task % S
         here = min(<Py_ssize_t>(PANEL * LANES), width - start)
         for g in range(CONV_GATES):
-            transpose_tap(
-                weights + ((tap * n_columns + start) * CONV_GATES + g) * H, H,
-                min(<Py_ssize_t>(PANEL * LANES), n_columns - start), here,
-                packed + K * start + ((taps - 1 - tap) * CONV_GATES + g) * H * here,
-            )
+            if bands.tiling != NULL:
+                winograd_columns(
+                    bands.tiling, s, weights + (start * CONV_GATES + g) * H, n_columns,
+                    H, min(<Py_ssize_t>(PANEL * LANES), n_columns - start), here,
+                    packed + K * start + (s * CONV_GATES + g) * H * here,
+                )
+            else:
+                transpose_tap(
+                    weights + ((s * n_columns + start) * CONV_GATES + g) * H, H,
+                    min(<Py_ssize_t>(PANEL * LANES), n_columns - start), here,
+                    packed + K * start + ((S - 1 - s) * CONV_GATES + g) * H * here,
+                )
 
 
 cdef void transpose_tap(
@@ -338,7 +499,10 @@ cdef void transpose_tap(
 cdef struct ConvForward:
     const cell_type* cell
     Frame frame
+    Bands bands
     Py_ssize_t units
+    Py_ssize_t F
+    Py_ssize_t H
     window_type x_window
     window_type h_window
     const real* x             # planes, or NULL
@@ -356,6 +520,8 @@ cdef struct ConvForward:
     real* h                   # planes (N + B), or NULL
     real* c                   # (N + B, height * width * units), or NULL
     real* scratch             # without h two blocks of planes, without c one of c
+    real* inputs              # (threads, inputs_size), of tiles
+    Py_ssize_t inputs_size
 
 
 cdef Py_ssize_t conv_scratch(
@@ -366,11 +532,17 @@ cdef Py_ssize_t conv_scratch(
     ) + rows * frame.height * frame.width * units
 
 
-cpdef Py_ssize_t conv_scratch_size(Schedule schedule, geometry, Py_ssize_t H) except -1:
+cpdef Py_ssize_t conv_scratch_size(
+    Schedule schedule, geometry, Py_ssize_t F, Py_ssize_t H, int n_threads
+) except -1:
     """Elements of scratch memory that `conv_forward` needs."""
     cdef Frame frame
+    cdef Bands bands
     read_geometry(geometry, &frame)
-    return conv_scratch(&frame, schedule.batch.strip_rows, padded(H))
+    bands = bands_of(&frame)
+    return padded(conv_scratch(&frame, schedule.batch.strip_rows, padded(H))) + max(
+        1, n_threads
+    ) * (transformed(&bands, F) + transformed(&bands, H))
 
 
 def conv_forward(
@@ -400,7 +572,6 @@ def conv_forward(
     cdef const Py_ssize_t[::1] rows = x_rows
     cdef const real[::1] packed_view = packed, x_view
     cdef real[::1] scratch_view = scratch
-    cdef int strip
     conv_cell(cell, &layer.cell)
     read_geometry(geometry, &layer.frame)
     image = layer.frame.height * layer.frame.width * units
@@ -410,7 +581,8 @@ def conv_forward(
         cell, (layer.frame.kernel_h, layer.frame.kernel_w), F, H
     ):
         raise ValueError("packed has not the elements that F and H need.")
-    if scratch_view.shape[0] < conv_scratch(&layer.frame, batch.strip_rows, units):
+    n_threads = max(1, n_threads)
+    if scratch_view.shape[0] < conv_scratch_size(schedule, geometry, F, H, n_threads):
         raise ValueError("scratch has fewer elements than conv_scratch_size says.")
     if kept is not None and (h is None or c is None):
         raise ValueError("kept is for backward, which needs the states too.")
@@ -434,10 +606,15 @@ def conv_forward(
     layer.kept = planes("kept", kept, &layer.frame, N, CONV_GATES * units)
     layer.h = planes("h", h, &layer.frame, N + B, units)
     layer.c = written("c", c, N + B, image)
+    layer.bands = bands_of(&layer.frame)
+    layer.F, layer.H = F, H
     layer.scratch = &scratch_view[0]
+    layer.inputs = layer.scratch + padded(
+        conv_scratch(&layer.frame, batch.strip_rows, units)
+    )
+    layer.inputs_size = transformed(&layer.bands, F) + transformed(&layer.bands, H)
     if h_last is None or c_last is None:
         raise ValueError("h_last and c_last are needed.")
-    n_threads = max(1, n_threads)
     with nogil, parallel(num_threads=n_threads):
         conv_forward_share(&layer, batch, omp_get_thread_num(), omp_get_num_threads())
 
@@ -489,12 +666,11 @@ cdef void conv_forward_strip(
     cdef Py_ssize_t T = batch.running_at[strip + 1] - batch.running_at[strip]
     cdef const Py_ssize_t* running = batch.running + batch.running_at[strip]
     cdef const Py_ssize_t* order = batch.order + first
-    cdef Py_ssize_t m = batch.first_step[strip], t, r, y, i, rows
+    cdef Py_ssize_t m = batch.first_step[strip], t, r, y, i, rows, last, band, n, own
     cdef Py_ssize_t rows_after = running[0] if T else 0
     cdef Py_ssize_t line = frame.width * units, image = height * line
     cdef Py_ssize_t h_line = line_size(frame, units), h_plane = plane_size(frame, units)
     cdef Py_ssize_t z_line = CONV_GATES * h_line, z_plane = CONV_GATES * h_plane
-    cdef Py_ssize_t x_line = line_size(frame, layer.x_window.depth)
     cdef Py_ssize_t x_plane = plane_size(frame, layer.x_window.depth)
     # Without states to keep, h alternates between two blocks and c stays in a third.
     cdef Py_ssize_t block = lead_size(frame, units) + batch.strip_rows * h_plane
@@ -506,6 +682,7 @@ cdef void conv_forward_strip(
     cdef real* own_h
     cdef real* own_c
     cdef real* kept = NULL
+    cdef const real* x = NULL
     if layer.h != NULL:
         h_before = layer.h + (first + m) * h_plane
     elif thread == 0:
@@ -536,33 +713,84 @@ cdef void conv_forward_strip(
             h = layer.h + (end + m) * h_plane
         if layer.c != NULL:
             c = layer.c + (end + m) * image
-        for i in range(
-            rows * height * thread // n_threads, rows * height * (thread + 1) // n_threads
-        ):
-            r, y = i // height, i % height
-            own_h = h + r * h_plane + y * h_line
-            own_c = c + r * image + y * line
+        i = rows * layer.bands.n * thread // n_threads
+        last = rows * layer.bands.n * (thread + 1) // n_threads
+        while i < last:
+            r, band = i // layer.bands.n, i % layer.bands.n
+            n = min(min(layer.bands.together, last - i), layer.bands.n - band)
+            if layer.x != NULL:
+                x = layer.x + layer.x_rows[m + r] * x_plane
             if layer.kept != NULL:
-                kept = layer.kept + (m + r) * z_plane + y * z_line
-                end_line(frame, CONV_GATES * units, y, kept)
-            conv_forward_line(
-                layer.cell, frame.width, units, &layer.x_window,
-                NULL if layer.x == NULL
-                else layer.x + layer.x_rows[m + r] * x_plane + y * x_line,
-                &layer.h_window, h_before + r * h_plane + y * h_line, layer.w, layer.bias,
-                layer.own, c_before + r * image + y * line, kept, own_h, own_c,
+                kept = layer.kept + (m + r) * z_plane
+            conv_forward_bands(
+                layer, band, n, x,
+                NULL if t == 0 and layer.h_0 == NULL else h_before + r * h_plane,
+                c_before + r * image, kept, h + r * h_plane, c + r * image,
+                layer.inputs + thread * layer.inputs_size,
             )
-            end_line(frame, units, y, own_h)
-            if r >= rows_after:
-                memcpy(
-                    layer.h_last + order[r] * image + y * line, own_h, line * sizeof(real)
-                )
-                memcpy(
-                    layer.c_last + order[r] * image + y * line, own_c, line * sizeof(real)
-                )
+            for y in range(
+                band * layer.bands.lines, min((band + n) * layer.bands.lines, height)
+            ):
+                own_h = h + r * h_plane + y * h_line
+                end_line(frame, units, y, own_h)
+                if layer.kept != NULL:
+                    end_line(frame, CONV_GATES * units, y, kept + y * z_line)
+                if r >= rows_after:
+                    own = order[r] * image + y * line
+                    memcpy(layer.h_last + own, own_h, line * sizeof(real))
+                    memcpy(
+                        layer.c_last + own, c + r * image + y * line, line * sizeof(real)
+                    )
+            i += n
         m += rows
         h_before, c_before = h, c
         wait_for_all()
+
+
+cdef void conv_forward_bands(
+    const ConvForward* layer, Py_ssize_t band, Py_ssize_t n, const real* x,
+    const real* h_before, const real* c_before, real* kept, real* h, real* c,
+    real* inputs,
+) noexcept nogil:
+    """Some bands of a frame; pointers are to its first pixel."""
+    cdef const Frame* frame = &layer.frame
+    cdef Py_ssize_t units = layer.units, y = band
+    cdef Py_ssize_t h_line = line_size(frame, units), line = frame.width * units
+    cdef tiles_type tiles
+    cdef image_type image
+    cdef real* h_inputs
+    cdef Py_ssize_t n_tiles
+    if layer.bands.tiling == NULL:
+        conv_forward_line(
+            layer.cell, frame.width, units, &layer.x_window,
+            at(x, y * line_size(frame, layer.x_window.depth)), &layer.h_window,
+            at(h_before, y * h_line), layer.w, layer.bias, layer.own,
+            c_before + y * line, NULL if kept == NULL else kept + CONV_GATES * y * h_line,
+            h + y * h_line, c + y * line,
+        )
+        return
+    tiles = tiles_of(frame, &layer.bands, band, n)
+    n_tiles = tiles.end - tiles.first
+    h_inputs = inputs + transformed(&layer.bands, layer.F)
+    if x != NULL:
+        image = image_of(
+            frame, x, layer.x_window.depth, layer.x_window.depth, layer.F
+        )
+        winograd_inputs(
+            tiles.tiling, &image, tiles.across, tiles.first, tiles.end, inputs,
+            positions_apart(n_tiles * layer.F),
+        )
+    if h_before != NULL:
+        image = image_of(frame, h_before, units, units, layer.H)
+        winograd_inputs(
+            tiles.tiling, &image, tiles.across, tiles.first, tiles.end, h_inputs,
+            positions_apart(n_tiles * layer.H),
+        )
+    winograd_forward(
+        layer.cell, &tiles, units, NULL if x == NULL else inputs, layer.F,
+        NULL if h_before == NULL else h_inputs, layer.H, layer.w, layer.bias, layer.own,
+        c_before, kept, CONV_GATES * h_line, h, h_line, c,
+    )
 
 
 # ---- backward -------------------------------------------------------------------------
@@ -571,7 +799,9 @@ cdef void conv_forward_strip(
 cdef struct ConvBackward:
     const cell_type* cell
     Frame frame
+    Bands bands
     Py_ssize_t units
+    Py_ssize_t H
     window_type z_window
     const real* own
     const real* r_transposed
@@ -591,25 +821,58 @@ cdef struct ConvBackward:
     # the products over all pixels
     const Py_ssize_t* tasks   # (n_tasks, 5): operand, piece, first row, rows, panel
     const Py_ssize_t* task_ends  # (n_threads + 1,)
-    const Py_ssize_t* in_order  # (width,)
+    const Py_ssize_t* in_order  # 0, 1, ...
     window_type windows[2]    # of x and of h'
     const real* inputs[2]
     const Py_ssize_t* input_rows[2]
-    real* gradients[2]        # (taps * channels, gates * units)
+    Py_ssize_t channels[2]
+    real* gradients[2]        # (taps or positions * channels, gates * units)
+    real* given[2]            # (taps * channels, gates * H), what these are added to
     real* d_b                 # (gates * units,)
+    # of tiles
+    real* tiles               # (threads, tiles_size)
+    Py_ssize_t tiles_size
+    real* transformed[2]      # (positions, gradient_bands * across, channels)
+    real* d_z_transformed     # (positions, ., gates * units)
+    Py_ssize_t gradient_bands
+
+
+cdef Py_ssize_t gradient_bands(const Bands* bands, Py_ssize_t N) noexcept nogil:
+    """Bands, of all frames one after the other, whose gradients of weights are computed
+    together; they do not depend on the threads."""
+    return min(ceil_div(GRADIENT_TILES, bands.across), max(N * bands.n, <Py_ssize_t>1))
 
 
 cpdef Py_ssize_t conv_backward_scratch_size(
     Schedule schedule, geometry, Py_ssize_t F, Py_ssize_t H, int n_threads
 ) except -1:
     """Elements of scratch memory that `conv_backward` needs."""
+    return conv_training_scratch(
+        schedule.batch.B, schedule.batch.N, geometry, F, H, n_threads
+    )
+
+
+cpdef Py_ssize_t conv_training_scratch(
+    Py_ssize_t B, Py_ssize_t N, geometry, Py_ssize_t F, Py_ssize_t H, int n_threads
+) except -1:
+    """The same of B clips of N steps in all."""
     cdef Frame frame
-    cdef Py_ssize_t units = padded(H), size
+    cdef Bands bands
+    cdef Py_ssize_t units = padded(H), size, S, longest, n
     read_geometry(geometry, &frame)
-    size = schedule.batch.B * frame.height * frame.width + CONV_GATES
-    if H < units:
-        size += CONV_GATES * frame.kernel_h * frame.kernel_w * (F + H)
-    return size * units
+    bands = bands_of(&frame)
+    S = positions(&bands)
+    size = (B * frame.height * frame.width + CONV_GATES) * units
+    if not S:
+        if H < units:
+            size += CONV_GATES * frame.kernel_h * frame.kernel_w * (F + H) * units
+        return size
+    size += max(1, n_threads) * transformed(&bands, CONV_GATES * H)
+    size += S * (F + H) * CONV_GATES * units
+    longest = gradient_bands(&bands, N) * bands.across
+    for n in (F, H, CONV_GATES * units):
+        size += S * positions_apart(longest * n)
+    return size
 
 
 def conv_backward(
@@ -639,7 +902,8 @@ def conv_backward(
     """Back-propagation of a layer through time."""
     cdef ConvBackward layer
     cdef const Batch* batch = &schedule.batch
-    cdef Py_ssize_t B = batch.B, N = batch.N, units = padded(H), image, taps
+    cdef Py_ssize_t B = batch.B, N = batch.N, units = padded(H), image, taps, S, longest
+    cdef int i
     cdef const Py_ssize_t[::1] rows = x_rows, before_rows = schedule.before_rows
     cdef const real[::1] packed_view = packed, x_view
     cdef real[::1] scratch_view = scratch, d_b_view = d_b
@@ -677,7 +941,9 @@ def conv_backward(
     layer.units, layer.N = units, N
     layer.own = &packed_view[0]
     layer.r_transposed = layer.own + layer.cell.n_own * units
-    layer.w_transposed = layer.r_transposed + CONV_GATES * taps * H * units
+    layer.w_transposed = layer.r_transposed + CONV_GATES * n_factors(
+        frame.kernel_h, frame.kernel_w
+    ) * H * units
     layer.x_vectors = padded(F) // LANES
     layer.kept = planes("kept", kept, frame, N, CONV_GATES * units)
     layer.h = read_planes("h", h, frame, N + B, units)
@@ -698,8 +964,30 @@ def conv_backward(
     cdef real* d_w_given = written("d_w", d_w, taps * F, CONV_GATES * H)
     cdef real* d_r_given = written("d_r", d_r, taps * H, CONV_GATES * H)
     pad(&d_b_view[0], CONV_GATES, H, units, layer.d_b)
+    layer.given[0], layer.given[1] = d_w_given, d_r_given
     layer.gradients[0], layer.gradients[1] = d_w_given, d_r_given
-    if H < units:
+    layer.channels[0], layer.channels[1] = F, H
+    layer.H = H
+    layer.bands = bands_of(frame)
+    S = positions(&layer.bands)
+    longest = frame.width
+    if S:
+        layer.gradient_bands = gradient_bands(&layer.bands, N)
+        layer.tiles, layer.tiles_size = own, transformed(&layer.bands, CONV_GATES * H)
+        own += n_threads * layer.tiles_size
+        longest = layer.gradient_bands * layer.bands.across
+        layer.d_z_transformed = own
+        own += S * positions_apart(longest * CONV_GATES * units)
+        for i in range(2):
+            layer.transformed[i] = own
+            own += S * positions_apart(longest * layer.channels[i])
+        for i in range(2):
+            layer.gradients[i] = own
+            own += S * layer.channels[i] * CONV_GATES * units
+        memset(
+            layer.gradients[0], 0, S * (F + H) * CONV_GATES * units * sizeof(real)
+        )
+    elif H < units:
         layer.gradients[0] = own
         layer.gradients[1] = own + CONV_GATES * taps * F * units
         pad(d_w_given, CONV_GATES * taps * F, H, units, layer.gradients[0])
@@ -714,10 +1002,12 @@ def conv_backward(
     layer.inputs[1] = layer.h
     layer.input_rows[0] = address(rows)
     layer.input_rows[1] = address(before_rows)
-    tasks, ends = conv_tasks(&layer.windows[0], units // LANES, n_threads)
+    tasks, ends = conv_tasks(
+        &layer.windows[0], &layer.channels[0], S, units // LANES, n_threads
+    )
     cdef const Py_ssize_t[:, ::1] tasks_view = tasks
     cdef const Py_ssize_t[::1] ends_view = ends
-    cdef const Py_ssize_t[::1] in_order = np.arange(frame.width, dtype=np.intp)
+    cdef const Py_ssize_t[::1] in_order = np.arange(longest, dtype=np.intp)
     layer.tasks = &tasks_view[0, 0]
     layer.task_ends = &ends_view[0]
     layer.in_order = &in_order[0]
@@ -726,19 +1016,24 @@ def conv_backward(
             &layer, batch, n_threads, omp_get_thread_num(), omp_get_num_threads()
         )
     unpad(layer.d_b, CONV_GATES, H, units, &d_b_view[0])
-    if H < units:
+    if not S and H < units:
         unpad(layer.gradients[0], CONV_GATES * taps * F, H, units, d_w_given)
         unpad(layer.gradients[1], CONV_GATES * taps * H, H, units, d_r_given)
 
 
-cdef conv_tasks(const window_type* windows, Py_ssize_t blocks, int n_threads):
+cdef conv_tasks(
+    const window_type* windows, const Py_ssize_t* channels, Py_ssize_t S,
+    Py_ssize_t blocks, int n_threads,
+):
     """Parts of the gradients of weights, and where those of each thread end."""
-    cdef Py_ssize_t operand, piece, k, panel
+    cdef Py_ssize_t operand, piece, k, panel, n, K
     tasks = []
     for operand in range(2):
-        for piece in range(windows[operand].n):
-            for k in range(0, windows[operand].K, OUTER_ROWS):
-                rows = min(<Py_ssize_t>OUTER_ROWS, windows[operand].K - k)
+        n = S if S else windows[operand].n
+        K = channels[operand] if S else windows[operand].K
+        for piece in range(n):
+            for k in range(0, K, OUTER_ROWS):
+                rows = min(<Py_ssize_t>OUTER_ROWS, K - k)
                 for panel in range(ceil_div(CONV_GATES * blocks, PANEL)):
                     tasks.append((operand, piece, k, rows, panel))
     cost = np.cumsum([task[3] + 2 for task in tasks])
@@ -752,31 +1047,35 @@ cdef void conv_backward_share(
     const ConvBackward* layer, const Batch* batch, int n_shares, int thread,
     int n_threads,
 ) noexcept nogil:
-    """What one thread does: its lines at every step, then those of d_x, then its parts
+    """What one thread does: its bands at every step, then those of d_x, then its parts
     of the gradients of weights."""
     cdef unsigned long long denormals = flush_denormals()
     cdef const Frame* frame = &layer.frame
-    cdef Py_ssize_t strip, i, height = frame.height, units = layer.units
-    cdef Py_ssize_t z_line = line_size(frame, CONV_GATES * units)
-    cdef Py_ssize_t z_plane = plane_size(frame, CONV_GATES * units)
+    cdef Py_ssize_t strip, i, last, band, n, per_frame = layer.bands.n
+    cdef Py_ssize_t z_plane = plane_size(frame, CONV_GATES * layer.units)
+    cdef Py_ssize_t x_image = frame.height * frame.width * layer.x_vectors * LANES
     cdef const Py_ssize_t* ends = layer.task_ends
     cdef int share
     for strip in range(batch.n_strips):
         conv_backward_strip(layer, batch, strip, thread, n_threads)
     if layer.d_x != NULL:
-        for i in range(
-            layer.N * height * thread // n_threads,
-            layer.N * height * (thread + 1) // n_threads,
-        ):
-            window_line(
-                frame.width, layer.x_vectors, &layer.z_window,
-                layer.kept + i // height * z_plane + i % height * z_line,
-                layer.w_transposed,
-                layer.d_x + i * frame.width * layer.x_vectors * LANES,
+        i = layer.N * per_frame * thread // n_threads
+        last = layer.N * per_frame * (thread + 1) // n_threads
+        while i < last:
+            band = i % per_frame
+            n = min(min(layer.bands.together, last - i), per_frame - band)
+            convolve_bands(
+                layer, band, n, layer.kept + i // per_frame * z_plane, layer.x_vectors,
+                layer.w_transposed, layer.d_x + i // per_frame * x_image,
+                layer.tiles + thread * layer.tiles_size,
             )
-    # there may be fewer threads than were asked for
-    for share from thread <= share < n_shares by n_threads:
-        conv_weight_gradients(layer, ends[share], ends[share + 1])
+            i += n
+    if layer.bands.tiling != NULL:
+        winograd_weight_gradients(layer, n_shares, thread, n_threads)
+    else:
+        # there may be fewer threads than were asked for
+        for share from thread <= share < n_shares by n_threads:
+            conv_weight_gradients(layer, ends[share], ends[share + 1])
     restore_denormals(denormals)
 
 
@@ -784,17 +1083,18 @@ cdef void conv_backward_strip(
     const ConvBackward* layer, const Batch* batch, Py_ssize_t strip, int thread,
     int n_threads,
 ) noexcept nogil:
+    """A thread's own bands of the frames of a strip, from the last step on."""
     cdef const Frame* frame = &layer.frame
-    cdef Py_ssize_t units = layer.units, height = frame.height
+    cdef Py_ssize_t units = layer.units
     cdef Py_ssize_t first = batch.first_row[strip], end = batch.first_row[strip + 1]
     cdef Py_ssize_t T = batch.running_at[strip + 1] - batch.running_at[strip]
     cdef const Py_ssize_t* running = batch.running + batch.running_at[strip]
     cdef const Py_ssize_t* order = batch.order + first
     cdef Py_ssize_t m = batch.first_step[strip + 1], t, r, y, i, rows, before, own
-    cdef Py_ssize_t rows_after = 0
-    cdef Py_ssize_t line = frame.width * units, image = height * line
-    cdef Py_ssize_t h_line = line_size(frame, units), h_plane = plane_size(frame, units)
-    cdef Py_ssize_t z_line = CONV_GATES * h_line, z_plane = CONV_GATES * h_plane
+    cdef Py_ssize_t last, band, n, rows_after = 0
+    cdef Py_ssize_t line = frame.width * units, image = frame.height * line
+    cdef Py_ssize_t h_plane = plane_size(frame, units), z_plane = CONV_GATES * h_plane
+    cdef real* tiles = layer.tiles + thread * layer.tiles_size
     cdef const real* d_z_after
     cdef const real* d_last
     cdef real* d_z = NULL
@@ -803,40 +1103,105 @@ cdef void conv_backward_strip(
         m -= rows
         before = end + m - running[t - 1] if t else first + m
         d_z = layer.kept + m * z_plane
-        for i in range(
-            rows * height * thread // n_threads, rows * height * (thread + 1) // n_threads
-        ):
-            r, y = i // height, i % height
-            own = order[r] * image + y * line
+        i = rows * layer.bands.n * thread // n_threads
+        last = rows * layer.bands.n * (thread + 1) // n_threads
+        while i < last:
+            r, band = i // layer.bands.n, i % layer.bands.n
+            n = min(min(layer.bands.together, last - i), layer.bands.n - band)
             d_z_after, d_last = NULL, NULL
             if r < rows_after:
-                d_z_after = d_z + (rows + r) * z_plane + y * z_line
+                d_z_after = d_z + (rows + r) * z_plane
             else:
-                d_last = at(layer.d_last, own)
-            conv_backward_line(
-                layer.cell, frame.width, units, &layer.z_window, d_z_after,
-                layer.r_transposed, at(layer.d_out, (m + r) * image + y * line), d_last,
-                layer.own, layer.c + (before + r) * image + y * line,
-                layer.h + (end + m + r) * h_plane + y * h_line, layer.d_c + own,
-                d_z + r * z_plane + y * z_line,
+                d_last = at(layer.d_last, order[r] * image)
+            conv_backward_bands(
+                layer, band, n, d_z_after, at(layer.d_out, (m + r) * image), d_last,
+                layer.c + (before + r) * image, layer.h + (end + m + r) * h_plane,
+                layer.d_c + order[r] * image, d_z + r * z_plane, tiles,
             )
+            i += n
         rows_after = rows
         wait_for_all()
-    if layer.d_h_0 != NULL:
-        for i in range(
-            (end - first) * height * thread // n_threads,
-            (end - first) * height * (thread + 1) // n_threads,
-        ):
-            r, y = i // height, i % height
-            own = order[r] * image + y * line
-            if r < rows_after:
-                window_line(
-                    frame.width, units // LANES, &layer.z_window,
-                    d_z + r * z_plane + y * z_line, layer.r_transposed,
-                    layer.d_h_0 + own,
-                )
-            else:  # without steps h_0 is the last state
+    if layer.d_h_0 == NULL:
+        return
+    i = (end - first) * layer.bands.n * thread // n_threads
+    last = (end - first) * layer.bands.n * (thread + 1) // n_threads
+    while i < last:
+        r, band = i // layer.bands.n, i % layer.bands.n
+        n = min(min(layer.bands.together, last - i), layer.bands.n - band)
+        if r < rows_after:
+            convolve_bands(
+                layer, band, n, d_z + r * z_plane, units // LANES, layer.r_transposed,
+                layer.d_h_0 + order[r] * image, tiles,
+            )
+        else:  # without steps h_0 is the last state
+            for y in range(
+                band * layer.bands.lines,
+                min((band + n) * layer.bands.lines, frame.height),
+            ):
+                own = order[r] * image + y * line
                 copy_line(at(layer.d_last, own), line, layer.d_h_0 + own)
+        i += n
+
+
+cdef void transform_d_z(
+    const ConvBackward* layer, const tiles_type* tiles, const real* d_z, real* out
+) noexcept nogil:
+    """What tiles of the convolution with d_z read, without padding."""
+    cdef Py_ssize_t units = layer.units, K = CONV_GATES * layer.H
+    cdef image_type image = image_of(
+        &layer.frame, d_z, CONV_GATES * units, units, layer.H
+    )
+    winograd_inputs(
+        tiles.tiling, &image, tiles.across, tiles.first, tiles.end, out,
+        positions_apart((tiles.end - tiles.first) * K),
+    )
+
+
+cdef void conv_backward_bands(
+    const ConvBackward* layer, Py_ssize_t band, Py_ssize_t n, const real* d_z_after,
+    const real* d_out, const real* d_last, const real* c_before, const real* h, real* d_c,
+    real* d_z, real* inputs,
+) noexcept nogil:
+    """Some bands of a frame; pointers are to its first pixel."""
+    cdef const Frame* frame = &layer.frame
+    cdef Py_ssize_t units = layer.units, line = frame.width * units
+    cdef Py_ssize_t h_line = line_size(frame, units), y = band
+    cdef tiles_type tiles
+    if layer.bands.tiling == NULL:
+        conv_backward_line(
+            layer.cell, frame.width, units, &layer.z_window,
+            at(d_z_after, CONV_GATES * y * h_line), layer.r_transposed,
+            at(d_out, y * line), at(d_last, y * line), layer.own, c_before + y * line,
+            h + y * h_line, d_c + y * line, d_z + CONV_GATES * y * h_line,
+        )
+        return
+    tiles = tiles_of(frame, &layer.bands, band, n)
+    if d_z_after != NULL:
+        transform_d_z(layer, &tiles, d_z_after, inputs)
+    winograd_backward(
+        layer.cell, &tiles, units, NULL if d_z_after == NULL else inputs,
+        CONV_GATES * layer.H, layer.r_transposed, d_out, d_last, layer.own, c_before, h,
+        h_line, d_c, d_z, CONV_GATES * h_line,
+    )
+
+
+cdef void convolve_bands(
+    const ConvBackward* layer, Py_ssize_t band, Py_ssize_t n, const real* d_z,
+    Py_ssize_t vectors, const real* w, real* out, real* inputs,
+) noexcept nogil:
+    """Some bands of the gradient of a frame, of d_z of its first pixel on."""
+    cdef const Frame* frame = &layer.frame
+    cdef tiles_type tiles
+    if layer.bands.tiling == NULL:
+        window_line(
+            frame.width, vectors, &layer.z_window,
+            d_z + band * line_size(frame, CONV_GATES * layer.units), w,
+            out + band * frame.width * vectors * LANES,
+        )
+        return
+    tiles = tiles_of(frame, &layer.bands, band, n)
+    transform_d_z(layer, &tiles, d_z, inputs)
+    winograd_convolution(&tiles, vectors, inputs, CONV_GATES * layer.H, w, out)
 
 
 cdef void conv_weight_gradients(

@@ -2,9 +2,10 @@
 
 Compiled once per instruction set and precision (setup.py, `__init__.py`). The headers
 have the arithmetic: vectors.h, tile.h and activations.h what all is built on, cells.h
-and step.h a time step of a recurrent layer, conv.h, pooling.h, attention.h, optimizer.h. The
-files included at the end have the loops and the doors, one subject each, and check
-shapes there. A `Schedule` says which rows belong to which step.
+and step.h a time step of a recurrent layer, conv.h and winograd.h those of frames,
+pooling.h, attention.h, optimizer.h. The files included at the end have the loops and
+the doors, one subject each, and check shapes there. A `Schedule` says which rows
+belong to which step.
 
 `units` is H padded to a multiple of LANES. Padded units have zero weights, so they
 stay at zero and their gradients are zero. The steps end their products at H; d_x and
@@ -31,3 +32,4 @@ include "pooling.pxi"
 include "attention.pxi"
 include "optimizer.pxi"
 include "conv.pxi"
+include "winograd.pxi"

@@ -77,6 +77,8 @@ def plane_elements(frame, depth):
 def to_patches(frames, p):
     """Frames (..., height, width, channels) as (..., height / p, width / p, p p
     channels): p x p pixels are one, channels by (dy, dx, channel)."""
+    if p == 1:
+        return frames
     *outer, height, width, channels = frames.shape
     blocks = frames.reshape(*outer, height // p, p, width // p, p, channels)
     blocks = np.moveaxis(blocks, -4, -3)
@@ -85,6 +87,8 @@ def to_patches(frames, p):
 
 def from_patches(patches, p):
     """The frames (..., height, width, channels) of their patches."""
+    if p == 1:
+        return patches
     *outer, height, width, depth = patches.shape
     channels = depth // (p * p)
     blocks = patches.reshape(*outer, height, width, p, p, channels)

@@ -8,7 +8,11 @@ from .._kernels import Schedule, effective_n_threads
 
 
 class Steps(NamedTuple):
-    """Values at the steps of a batch of B sequences, N row-steps in all."""
+    """Values at the steps of a batch of B sequences, N row-steps in all.
+
+    Where steps are frames, values are `Planes`, a plane for each row, and at the ends
+    and in gradients the pixels of a frame are side by side: (., pixels * width).
+    """
 
     values: np.ndarray | None  # (rows, width); None where only the ends were needed
     rows: np.ndarray  # (N,) row of the values for each row-step

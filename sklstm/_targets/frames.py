@@ -6,6 +6,7 @@ makes `NextFrames`, which has the units of the channels.
 
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from math import prod
 
 import numpy as np
 
@@ -17,8 +18,8 @@ LOSSES = {
     "absolute_error": AbsoluteFrames,
     "binary_cross_entropy": BinaryFrames,
 }
-# Windows that tell what all are like.
-ENOUGH_WINDOWS = 64
+# Windows that tell what all are like, and numbers in them that are enough.
+ENOUGH_WINDOWS, ENOUGH_NUMBERS = 64, 1 << 24
 
 
 class FrameTarget:
@@ -52,15 +53,12 @@ class FrameTarget:
     def in_units(self, units):
         return self._with(self.starts, self.cuts, self.ends, units)
 
-    def evenly(self, most=ENOUGH_WINDOWS):
-        """Windows enough to tell what all are like, evenly spread."""
-        n = len(self)
-        return np.linspace(0, n - 1, min(n, most)).astype(np.intp)
-
-    def few(self, n_numbers):
-        """The same, of no more numbers than that, and at least one."""
-        a_window = self.horizon * int(np.prod(self.data.shape[1:]))
-        return self.evenly(max(1, min(ENOUGH_WINDOWS, n_numbers // a_window)))
+    def evenly(self, n_numbers=ENOUGH_NUMBERS):
+        """Windows enough to tell what all are like, evenly spread, of no more numbers
+        than that, and at least one."""
+        a_window = self.horizon * prod(self.data.shape[1:])
+        most = min(len(self), ENOUGH_WINDOWS, max(1, n_numbers // a_window))
+        return np.linspace(0, len(self) - 1, most).astype(np.intp)
 
     def rows(self):
         """Rows of the frames (n, horizon), and whether they are of their clips."""

@@ -1,6 +1,6 @@
 """Looking into fitted networks: gates over time, how far gradients reach, loss curves,
-which features and steps a prediction needs, tags in colour, alignments, forecasts, and
-anomalies.
+which features and steps a prediction needs, tags in colour, alignments, forecasts of
+numbers and of frames, and anomalies.
 
 The displays need matplotlib, which is imported when they draw.
 """
@@ -8,6 +8,7 @@ The displays need matplotlib, which is imported when they draw.
 from ._alignment import AlignmentDisplay
 from ._anomalies import AnomalyDisplay
 from ._forecasts import ForecastDisplay
+from ._frames import FrameDisplay
 from ._gates import GateDisplay
 from ._gradients import GradientNormsDisplay, gradient_norms
 from ._importance import sequence_permutation_importance
@@ -18,6 +19,7 @@ __all__ = [
     "AlignmentDisplay",
     "AnomalyDisplay",
     "ForecastDisplay",
+    "FrameDisplay",
     "GateDisplay",
     "GradientNormsDisplay",
     "LossCurveDisplay",

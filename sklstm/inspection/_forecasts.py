@@ -227,7 +227,7 @@ class ForecastDisplay:
         Raises
         ------
         TypeError
-            If the estimator is no forecaster.
+            If the estimator is no forecaster of series.
         ValueError
             If there is no such series, target or level, or if X, X_future or y_true is
             not valid.
@@ -247,6 +247,11 @@ class ForecastDisplay:
                 "For other forecasts there is ForecastDisplay.from_predictions."
             )
         check_is_fitted(end)
+        if not hasattr(end, "target_columns_"):
+            raise TypeError(
+                f"{type(end).__name__} forecasts no numbers of series. For forecasts "
+                "of frames there is FrameDisplay."
+            )
         if end is not estimator and len(estimator) > 1:
             X = estimator[:-1].transform(X)
         X = check_sequences(X, allow_nan=True)

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils.validation import check_is_fitted
 
-from .._estimators.base import BaseRecurrent
+from .._estimators.base import RecurrentCore
 from .._estimators.fitted import fitted_of
 from .._typing import ArrayLike, Axes
 from ._common import curves, last_step, named_estimators, pyplot
@@ -303,7 +303,7 @@ class LossCurveDisplay:
 
 def _score_name(estimator):
     """What early stopping measures; of scikit-learn's MLPs too."""
-    if isinstance(estimator, BaseRecurrent):
+    if isinstance(estimator, RecurrentCore):
         return fitted_of(estimator).target.score_name
     return "accuracy" if is_classifier(estimator) else "R²"
 

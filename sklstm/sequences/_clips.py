@@ -183,6 +183,11 @@ def _as_clips(X, estimator):
     X = _real(X, "X")
     if X.ndim not in (4, 5):
         hint = ""
+        if X.ndim == 2:
+            hint = (
+                " If a row has the pixels of a clip, frame by frame and line by line, "
+                "pass X.reshape(len(X), n_frames, height, width)."
+            )
         if X.ndim == 3:
             hint = (
                 f" If it is one clip of {X.shape[0]} frames, pass X[np.newaxis] or [X]."

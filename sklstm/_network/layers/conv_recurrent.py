@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..._kernels import plan_threads
+from ..._kernels import effective_n_threads, plan_threads
 from ..cells import CELLS
 from ..initializers import chrono_bias, orthogonal
 from ..planes import Planes, plane_elements, planes_in
@@ -160,14 +160,16 @@ class ConvRecurrent(Layer):
             c = array("c", N + B, n_elements)
         ends = array("h_last", B, n_elements), array("c_last", B, n_elements)
         geometry = (*frame, *self.kernel_size)
-        size = self.kernels.conv_scratch_size(schedule, geometry, self.n_units)
         limit = 1 if run is None else run.n_threads
+        n_threads = self.n_threads(schedule, limit, frames)
+        size = self.kernels.conv_scratch_size(
+            schedule, geometry, self.n_inputs, self.n_units, n_threads
+        )
         self.kernels.conv_forward(
             self.cell.number, schedule, geometry, frames.flat, frames.depth,
             np.ascontiguousarray(x.rows, np.intp), self.n_inputs, self.n_units,
             self._packed, array("scratch", size), *ends, *(states or (None, None)),
-            kept and kept.flat, h and h.flat, c,
-            n_threads=self.n_threads(schedule, limit, frames),
+            kept and kept.flat, h and h.flat, c, n_threads=n_threads,
         )  # fmt: skip
         return h, kept, c, ends
 
@@ -256,12 +258,16 @@ class ConvRecurrent(Layer):
 
     def n_elements(self, n_sequences, n_steps, frame):
         """In training: gates and h in planes, c, and the gradient of the input; of each
-        clip the states at both ends and their gradients."""
+        clip the states at both ends and their gradients; and what kernels need."""
         pixels = frame[0] * frame[1]
         h = plane_elements(frame, self.width)
         d_x = 0 if self.reads_data else pixels * self.input_width
         a_step = (self.cell.gates + 1) * h + pixels * self.width + d_x
-        return n_steps * a_step + n_sequences * (h + 5 * pixels * self.width)
+        scratch = self.kernels.conv_training_scratch(
+            n_sequences, n_steps, (*frame, *self.kernel_size), self.n_inputs,
+            self.n_units, effective_n_threads(),
+        )  # fmt: skip
+        return n_steps * a_step + n_sequences * (h + 4 * pixels * self.width) + scratch
 
     def plane_elements(self, frame):
         """Numbers of a step that is handed on."""

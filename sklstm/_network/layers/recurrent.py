@@ -8,7 +8,7 @@ from ..._kernels import (
     ASLEEP,
     AWAKE,
     plan_threads,
-    recurrent_kernels_for,
+    product_kernels_for,
 )
 from ..cells import CELLS
 from ..initializers import chrono_bias, glorot_uniform, orthogonal
@@ -54,7 +54,7 @@ class Recurrent(Layer):
         every_step=False, recurrent_dropout=0.0,
     ):  # fmt: skip
         super().__init__(name, n_inputs, n_units, dtype)
-        self.kernels = recurrent_kernels_for(dtype)
+        self.kernels = product_kernels_for(dtype)
         self.n_units = n_units
         self.cell = CELLS[cell]
         self.reads_data = reads_data

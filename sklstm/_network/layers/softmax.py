@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..._kernels import effective_n_threads
+from ..._kernels import effective_n_threads, product_kernels_for
 from ..initializers import glorot_uniform
 from ..workspace import Workspace, aligned_empty
 from .dense import PARALLEL_PRODUCTS
@@ -45,6 +45,7 @@ class Softmax(Layer):
 
     def __init__(self, name, n_inputs, n_outputs, dtype, tied=None):
         super().__init__(name, n_inputs, n_outputs, dtype)
+        self.kernels = product_kernels_for(dtype)
         self.shapes = {"w": (n_outputs, n_inputs), "b": (n_outputs,)}
         self.table, self.shares = "w", None
         if tied is not None:

@@ -50,7 +50,7 @@ class FrameLoss(Loss):
 
     def start(self, target, weight):
         """Outputs (K,) that are best without X: of every channel one number."""
-        few = target.few(ENOUGH_NUMBERS)
+        few = target.evenly(ENOUGH_NUMBERS)
         weight = None if weight is None else weight[few]
         target = target[few]
         frames = target.frames if not self.by_units else target.standardised
