@@ -37,14 +37,12 @@ class ConvWork(NamedTuple):
         return self.B * self.T * self.side**2
 
     def multiply_adds(self):
-        """What must be done, forward and backward: products with x of every frame, and
-        with h of every frame but the first, whose state is zero. Backward there are
-        those of both kernels and of d_h; none of d_x. Taps outside of a frame count."""
+        """Of direct convolutions, forward and backward: with x of every frame, and with
+        h of every frame but the first, whose state is zero. Backward there are those of
+        both kernels and of d_h; none of d_x. Taps outside of a frame count."""
         at_pixel = 4 * self.H * self.kernel**2
         h = self.H * (self.T - 1) / self.T
-        return tuple(
-            self.n_pixels * at_pixel * (self.F + n * h) for n in (1, 2)
-        )  # fmt: skip
+        return tuple(self.n_pixels * at_pixel * (self.F + n * h) for n in (1, 2))
 
     def states_and_gates(self):
         """Bytes of four gates, h and c of every pixel, in float32."""

@@ -120,7 +120,7 @@ def print_times(options, started):
         f"## time\n\nForward and backward, ms: medians of {options.repeats} "
         "measurements (smallest to largest), in turns, the first round not counted. "
         "One thread: time of the processor; more: time on the clock. GF/s count the "
-        "products that must be done; the peak is that of as many threads, and the "
+        "products of direct convolutions; the peak is that of as many threads, and the "
         f"roofline counts the activations too. Bars: {RATIO} times each peer, "
         f"{SHARE:.0%} of the roofline on one thread.\n",
         flush=True,
