@@ -1,10 +1,14 @@
 """What forecasts frames without learning: the last frame, its trend, optical flow."""
 
+import contextlib
+import io
+
 import numpy as np
 
 try:
-    from pysteps.extrapolation.semilagrangian import extrapolate
-    from pysteps.motion.lucaskanade import dense_lucaskanade
+    with contextlib.redirect_stdout(io.StringIO()):  # it says where its settings are
+        from pysteps.extrapolation.semilagrangian import extrapolate
+        from pysteps.motion.lucaskanade import dense_lucaskanade
 except ImportError:
     extrapolate = dense_lucaskanade = None
 
