@@ -323,7 +323,7 @@ def test_few_of_many_where_nobody_says_how_many(monkeypatch):
         return found[0]
 
     assert [size_of(n) for n in (5, 32, 33, 400)] == [5, 32, 8, 8]
-    monkeypatch.setattr(solver, "AUTO_BYTES", 800_000)
+    monkeypatch.setattr(solver, "AUTO_BYTES", 3_000_000)
     assert 1 < size_of(400) < 8
     assert size_of(400, batch_size=20) == 20
     monkeypatch.setattr(solver, "AUTO_BYTES", 1)

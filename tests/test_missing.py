@@ -455,9 +455,9 @@ def test_memory_is_reckoned_with_what_the_network_reads(
 
     training_bytes = Network.training_bytes
 
-    def spy(network, *args):
+    def spy(network, *args, **options):
         seen.append(network.layers[0].n_inputs)
-        return training_bytes(network, *args)
+        return training_bytes(network, *args, **options)
 
     monkeypatch.setattr(Network, "training_bytes", spy)
     X = ragged()

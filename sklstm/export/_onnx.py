@@ -229,6 +229,7 @@ def to_onnx(
     ...                   if f"next_{name}" in found}
     ...     return [token for token in tokens if token != mark]
     """
+    refuse_clips(estimator)
     try:
         import onnx
         import skl2onnx  # noqa: F401
