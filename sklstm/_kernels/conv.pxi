@@ -84,6 +84,7 @@ cdef enum:
     TILES_TOGETHER = 12
     GRADIENT_TILES = 128
     MOST_TAPS = 25
+    MOST_LANES = 16
 
 
 cdef struct Frame:

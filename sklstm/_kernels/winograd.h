@@ -184,19 +184,22 @@ INLINE void load_window(
     const image_type *image, ptrdiff_t y, ptrdiff_t x, const int rows, const int columns,
     ptrdiff_t offset, ptrdiff_t n, vec *out)
 {
-    const int inside =
-        y >= 0 && x >= 0 && y + rows <= image->height && x + columns <= image->width;
+    const real *first = image->first + y * image->line + x * image->depth + offset;
+    if (n >= LANES && y >= 0 && x >= 0 && y + rows <= image->height
+        && x + columns <= image->width) { /* as most are */
+        for (int i = 0; i < rows; i++)
+            UNROLL for (int j = 0; j < columns; j++)
+                out[i * columns + j] = load(first + i * image->line + j * image->depth);
+        return;
+    }
     for (int i = 0; i < rows; i++)
-        for (int j = 0; j < columns; j++)
-            out[i * columns + j] =
-                inside
-                        || (y + i >= 0 && y + i < image->height && x + j >= 0
-                            && x + j < image->width)
-                    ? load_some(
-                        image->first + (y + i) * image->line + (x + j) * image->depth
-                            + offset,
-                        n)
-                    : broadcast(0);
+        for (int j = 0; j < columns; j++) {
+            const int inside = y + i >= 0 && y + i < image->height && x + j >= 0
+                && x + j < image->width;
+            out[i * columns + j] = inside
+                ? load_some(first + i * image->line + j * image->depth, n)
+                : broadcast(0);
+        }
 }
 
 /* Tiles first .. end of a frame, `across` in a line of them: B' d at every position,

@@ -30,14 +30,14 @@ cdef void winograd_columns(
     cdef Py_ssize_t width = CONV_GATES * H, taps = tiling.kernel * tiling.kernel
     cdef real factors[MOST_TAPS]
     cdef real flipped[MOST_TAPS]
-    cdef real some[16]
+    cdef real some[MOST_LANES]
     winograd_factors(tiling, s, factors)
     for tap in range(taps):
         flipped[tap] = factors[taps - 1 - tap]
     memset(packed, 0, H * panel_width * sizeof(real))
     for column in range(n):
-        for unit from 0 <= unit < H by 16:
-            part = min(<Py_ssize_t>16, H - unit)
+        for unit from 0 <= unit < H by MOST_LANES:
+            part = min(<Py_ssize_t>MOST_LANES, H - unit)
             memset(some, 0, sizeof(some))
             add_rows_times(
                 <int>taps, flipped, weights + column * width + unit, n_channels * width,
@@ -148,6 +148,8 @@ cdef void add_pixels(const ConvBackward* layer, Py_ssize_t column) noexcept nogi
     cdef const Frame* frame = &layer.frame
     cdef Py_ssize_t width = CONV_GATES * layer.units, m, y, x, i
     cdef const real* pixel
+    cdef real total[MOST_LANES]
+    memcpy(total, layer.d_b + column, LANES * sizeof(real))
     for m in range(layer.N):
         for y in range(frame.height):
             pixel = (
@@ -156,4 +158,5 @@ cdef void add_pixels(const ConvBackward* layer, Py_ssize_t column) noexcept nogi
             )
             for x in range(frame.width):
                 for i in range(LANES):
-                    layer.d_b[column + i] += pixel[x * width + i]
+                    total[i] += pixel[x * width + i]
+    memcpy(layer.d_b + column, total, LANES * sizeof(real))
