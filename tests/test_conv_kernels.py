@@ -110,7 +110,7 @@ class ConvBatch:
             kept, h = planes(N, 4 * units), planes(N + B, units)
             c = nothing(N + B, n_pixels * units)
         scratch = nothing(
-            kernels.conv_scratch_size(schedule, geometry, F, H, n_threads)
+            kernels.conv_scratch_size(schedule, geometry, F, H, n_threads, keep)
         )
         kernels.conv_forward(
             number, schedule, geometry, x, self.ldx, rows, F, H, packed, scratch,

@@ -82,7 +82,7 @@ cdef enum:
     CONV_GROUP = 1 << 17
     # Tiles that a thread computes together, at least, and those of gradients of weights.
     TILES_TOGETHER = 12
-    GRADIENT_TILES = 128
+    GRADIENT_TILES = 64
     MOST_TAPS = 25
     MOST_LANES = 16
 
@@ -534,16 +534,21 @@ cdef Py_ssize_t conv_scratch(
 
 
 cpdef Py_ssize_t conv_scratch_size(
-    Schedule schedule, geometry, Py_ssize_t F, Py_ssize_t H, int n_threads
+    Schedule schedule, geometry, Py_ssize_t F, Py_ssize_t H, int n_threads,
+    bint keeps=False,
 ) except -1:
-    """Elements of scratch memory that `conv_forward` needs."""
+    """Elements of scratch memory that `conv_forward` needs, where h and c are kept or
+    not."""
     cdef Frame frame
     cdef Bands bands
+    cdef Py_ssize_t states = 0
     read_geometry(geometry, &frame)
     bands = bands_of(&frame)
-    return padded(conv_scratch(&frame, schedule.batch.strip_rows, padded(H))) + max(
-        1, n_threads
-    ) * (transformed(&bands, F) + transformed(&bands, H))
+    if not keeps:
+        states = padded(conv_scratch(&frame, schedule.batch.strip_rows, padded(H)))
+    return max(<Py_ssize_t>1, states + max(1, n_threads) * (
+        transformed(&bands, F) + transformed(&bands, H)
+    ))
 
 
 def conv_forward(
@@ -583,7 +588,10 @@ def conv_forward(
     ):
         raise ValueError("packed has not the elements that F and H need.")
     n_threads = max(1, n_threads)
-    if scratch_view.shape[0] < conv_scratch_size(schedule, geometry, F, H, n_threads):
+    cdef bint keeps = h is not None and c is not None
+    if scratch_view.shape[0] < conv_scratch_size(
+        schedule, geometry, F, H, n_threads, keeps
+    ):
         raise ValueError("scratch has fewer elements than conv_scratch_size says.")
     if kept is not None and (h is None or c is None):
         raise ValueError("kept is for backward, which needs the states too.")
@@ -610,9 +618,9 @@ def conv_forward(
     layer.bands = bands_of(&layer.frame)
     layer.F, layer.H = F, H
     layer.scratch = &scratch_view[0]
-    layer.inputs = layer.scratch + padded(
-        conv_scratch(&layer.frame, batch.strip_rows, units)
-    )
+    layer.inputs = layer.scratch
+    if not keeps:
+        layer.inputs += padded(conv_scratch(&layer.frame, batch.strip_rows, units))
     layer.inputs_size = transformed(&layer.bands, F) + transformed(&layer.bands, H)
     if h_last is None or c_last is None:
         raise ValueError("h_last and c_last are needed.")

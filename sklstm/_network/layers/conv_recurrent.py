@@ -163,7 +163,7 @@ class ConvRecurrent(Layer):
         limit = 1 if run is None else run.n_threads
         n_threads = self.n_threads(schedule, limit, frames)
         size = self.kernels.conv_scratch_size(
-            schedule, geometry, self.n_inputs, self.n_units, n_threads
+            schedule, geometry, self.n_inputs, self.n_units, n_threads, keep
         )
         self.kernels.conv_forward(
             self.cell.number, schedule, geometry, frames.flat, frames.depth,
