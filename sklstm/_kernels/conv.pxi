@@ -82,7 +82,7 @@ cdef enum:
     CONV_GROUP = 1 << 17
     # Tiles that a thread computes together, at least, and those of gradients of weights.
     TILES_TOGETHER = 12
-    GRADIENT_TILES = 64
+    GRADIENT_TILES = 128
     MOST_TAPS = 25
     MOST_LANES = 16
 
