@@ -110,37 +110,34 @@ cdef void winograd_weight_gradients(
                     width, NULL,
                 )
         wait_for_all()
+    n = tiling.kernel * tiling.kernel
     for operand in range(2):
-        channels = layer.channels[operand]
-        n = tiling.kernel * tiling.kernel * channels
         for i in range(n * thread // n_threads, n * (thread + 1) // n_threads):
-            taps_from_positions(
-                layer, operand, <int>(i // channels), i % channels, channels, S
-            )
+            taps_from_positions(layer, operand, <int>i, layer.channels[operand], S)
     k = width // LANES
     for i in range(k * thread // n_threads, k * (thread + 1) // n_threads):
         add_pixels(layer, i * LANES)
 
 
 cdef void taps_from_positions(
-    const ConvBackward* layer, int operand, int tap, Py_ssize_t channel,
-    Py_ssize_t channels, Py_ssize_t S,
+    const ConvBackward* layer, int operand, int tap, Py_ssize_t channels, Py_ssize_t S
 ) noexcept nogil:
-    """Gradients of the weights of one tap and channel."""
+    """Gradients of the weights of one tap."""
     cdef real factors[MOST_TAPS]
     cdef real of_tap[MOST_POSITIONS]
-    cdef Py_ssize_t units = layer.units, H = layer.H, g
+    cdef Py_ssize_t units = layer.units, H = layer.H, channel, g
     cdef int s
     for s in range(<int>S):
         winograd_factors(layer.bands.tiling, s, factors)
         of_tap[s] = factors[tap]
-    for g in range(CONV_GATES):
-        add_rows_times(
-            <int>S, of_tap,
-            layer.gradients[operand] + channel * CONV_GATES * units + g * units,
-            channels * CONV_GATES * units, H,
-            layer.given[operand] + ((tap * channels + channel) * CONV_GATES + g) * H,
-        )
+    for channel in range(channels):
+        for g in range(CONV_GATES):
+            add_rows_times(
+                <int>S, of_tap,
+                layer.gradients[operand] + (channel * CONV_GATES + g) * units,
+                channels * CONV_GATES * units, H,
+                layer.given[operand] + ((tap * channels + channel) * CONV_GATES + g) * H,
+            )
 
 
 cdef void add_pixels(const ConvBackward* layer, Py_ssize_t column) noexcept nogil:
