@@ -377,25 +377,20 @@ class ClipForecaster(ReadsClips, DrawnWindows, RecurrentCore):
         some of that part, of each clip that is long enough; where none is, windows of
         some clips and of the others."""
         X, horizon = samples.X, self.horizon
-        lengths = X.given[0].lengths[X.series]
-        kept = np.ceil(self.validation_fraction * lengths).astype(np.intp)
-        kept = np.maximum(kept, horizon)
-        left = lengths - (X.steps + horizon)  # frames behind a window
-        before, within = left >= kept, left <= kept - horizon
-        few = left % max(1, horizon // 2) == 0
-        has_both = np.intersect1d(X.series[before], X.series[within])
-        if len(has_both):
-            has_both = np.isin(X.series, has_both)
-            return samples.at(~has_both | before), samples.at(has_both & within & few)
+        before, within, few, both = self._last_parts(X)
+        if both.any():
+            return samples.at(~both | before), samples.at(both & within & few)
         clips = np.unique(X.series)
         n = min(int(np.ceil(self.validation_fraction * len(clips))), len(clips) - 1)
         if not n:
+            n_frames = X.given[0].lengths[clips[0]]
+            kept = max(int(np.ceil(self.validation_fraction * n_frames)), horizon)
             raise ValueError(
                 "early_stopping=True holds the last part of each clip out, "
                 f"{self.validation_fraction:g} of it and at least a horizon of "
                 f"{horizon} frames, or whole clips. But there is one clip to learn "
-                f"from, of {lengths[0]} frames, of which a window before that part "
-                f"takes {kept[0] + horizon + 1}. Pass more clips or X_val, or use "
+                f"from, of {n_frames} frames, of which a window before that part "
+                f"takes {kept + horizon + 1}. Pass more clips or X_val, or use "
                 "early_stopping=False."
             )
         # the same ones in fits that go on with the same clips

@@ -30,3 +30,15 @@ class DrawnWindows:
     def _feed(self, data, batch_size, X):
         n = self._samples_an_epoch(len(X), X)
         return Draws(data, batch_size, X.series, n, shuffle=self.shuffle)
+
+    def _last_parts(self, X):
+        """Masks of windows X of series: those that end where the last part of their
+        series begins, those that lie in it, some that are apart, and those of series
+        that have both of the first two."""
+        lengths, horizon = X.given[0].lengths[X.series], self.horizon
+        kept = np.ceil(self.validation_fraction * lengths).astype(np.intp)
+        kept = np.maximum(kept, horizon)
+        left = lengths - (X.steps + horizon)  # steps behind a window
+        before, within = left >= kept, left <= kept - horizon
+        both = np.isin(X.series, np.intersect1d(X.series[before], X.series[within]))
+        return before, within, left % max(1, horizon // 2) == 0, both

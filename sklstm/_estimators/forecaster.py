@@ -468,25 +468,18 @@ class RecurrentForecaster(DrawnWindows, CellByName, RecurrentCore):
     def _without_last(self, samples):
         """Windows to train on, which end where the last part of their series begins,
         and some of that part, of each series that is long enough."""
-        X, horizon = samples.X, self.horizon
-        lengths = X.given[0].lengths[X.series]
-        kept = np.ceil(self.validation_fraction * lengths).astype(np.intp)
-        kept = np.maximum(kept, horizon)
-        left = lengths - (X.steps + horizon)  # steps behind a window
-        before, within = left >= kept, left <= kept - horizon
-        has_both = np.intersect1d(X.series[before], X.series[within])
-        if not len(has_both):
-            needed = int(horizon + self._least)
+        before, within, few, both = self._last_parts(samples.X)
+        if not both.any():
+            needed = int(self.horizon + self._least)
+            longest = samples.X.given[0].lengths[samples.X.series].max()
             raise ValueError(
                 "early_stopping=True holds the last part of each series out, "
                 f"{self.validation_fraction:g} of it and at least a horizon, but no "
                 f"series has the {needed} steps before it that it takes to learn; the "
-                f"longest has {lengths.max()} in all. Pass X_val, or use "
+                f"longest has {longest} in all. Pass X_val, or use "
                 "early_stopping=False."
             )
-        has_both = np.isin(X.series, has_both)
-        within &= left % max(1, horizon // 2) == 0
-        return samples.at(~has_both | before), samples.at(has_both & within)
+        return samples.at(~both | before), samples.at(both & within & few)
 
     def _set_aside(self, given, validation, target, rng, incremental):
         self._sides = nothing_seen()
