@@ -2,9 +2,11 @@
 
 import os
 import platform
+import re
 import shutil
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 
 from Cython.Build import cythonize
@@ -166,6 +168,23 @@ def kernel(name, source, build_dir, flags=()):
     return extension
 
 
+def readme():
+    """README.md for the package index, where its relative links would lead nowhere."""
+    project = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))["project"]
+    source = project["urls"]["Source"]
+    version = Path("sklstm/_version.py").read_text("utf-8").split('"')[-2]
+    revision = "main" if ".dev" in version else f"v{version}"
+    raw = source.replace("github.com", "raw.githubusercontent.com")
+
+    def absolute(match):
+        text, target = match.groups()
+        place = f"{raw}/{revision}" if text[0] == "!" else f"{source}/blob/{revision}"
+        return f"{text}({place}/{target})"
+
+    relative = r"(!?\[[^]]*\])\((?![a-z]+:|#)([^)\s]+)\)"
+    return re.sub(relative, absolute, Path("README.md").read_text("utf-8"))
+
+
 write_configuration()
 extensions = [
     kernel("_memoryviews", "_memoryviews.c", "cython"),
@@ -200,4 +219,9 @@ for isa, isa_flags in BFLOAT16_SETS.items():
     extension.optional = isa not in INSTRUCTION_SETS
     extensions.append(extension)
 
-setup(ext_modules=extensions, cmdclass={"build_ext": BuildExt})
+setup(
+    ext_modules=extensions,
+    cmdclass={"build_ext": BuildExt},
+    long_description=readme(),
+    long_description_content_type="text/markdown",
+)
