@@ -248,6 +248,21 @@ def _repository_links(app, docname, source):
         source[0] = source[0].replace("../../benchmarks/README.md", "benchmarks.md")
 
 
+def _performance_pages(app, docname, source):
+    """The pages below one of docs/performance, which reads well without them too."""
+    folder, _, name = docname.rpartition("/")
+    if name != "README" or not folder.startswith("performance"):
+        return
+    if folder == "performance":
+        pages = ["*/README", "tasks", "ablation", "benchmarks"]
+    else:  # of a machine
+        others = app.env.found_docs - {docname}
+        pages = ["*"] if any(page.startswith(f"{folder}/") for page in others) else []
+    if pages:
+        lines = "```{toctree}", ":hidden:", ":glob:", *pages, "```"
+        source[0] += "\n" + "\n".join(lines) + "\n"
+
+
 def setup(app):
     app.add_html_math_renderer("mathml", (_inline_math, None), (_display_math, None))
     # before numpydoc takes the docstrings apart
@@ -256,6 +271,7 @@ def setup(app):
     app.connect("doctree-read", _no_citations_in_tables)
     app.connect("missing-reference", _same_class)
     app.connect("source-read", _repository_links)
+    app.connect("source-read", _performance_pages)
 
 
 html_math_renderer = "mathml"
