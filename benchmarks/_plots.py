@@ -26,7 +26,7 @@ STYLES = {
 class Plots:
     """A figure of equal panels, with the machine under them."""
 
-    def __init__(self, rows, columns, caption, title, height=3.4):
+    def __init__(self, rows, columns, caption, title, width=4.5, height=3.4):
         import matplotlib
 
         matplotlib.use("agg")
@@ -37,7 +37,7 @@ class Plots:
         self.figure, axes = plt.subplots(
             rows,
             columns,
-            figsize=(4.5 * columns, height * rows + 0.7),
+            figsize=(width * columns, height * rows + 0.7),
             squeeze=False,
             layout="constrained",
         )

@@ -110,25 +110,36 @@ def ratios():
 
 def tables():
     """The three tables: rows of texts, the head first."""
-    shape = ["units", "steps", "features", "batch"]
+    shape = ["steps", "features", "batch"]
     peers = ["PyTorch, ms", "÷ sklstm", "Keras, ms", "÷ sklstm"]
-    cpu = [[*shape, "sklstm, ms", *peers]]
+    cpu = [["units", "sklstm, ms", *peers, *shape]]
     for epoch in on_cpu():
         keras = epoch.peers.get("Keras", ("–", "–"))
-        cpu.append([*_shape(epoch), *epoch.peers["PyTorch"], *keras])
-    gpu = [[*shape, "sklstm, ms", "PyTorch on an H100, ms", "÷ sklstm"]]
-    gpu += [[*_shape(epoch), *epoch.peers["H100"]] for epoch in on_gpu()]
+        cpu.append(_row(epoch, *epoch.peers["PyTorch"], *keras))
+    gpu = [["units", "sklstm, ms", "PyTorch on an H100, ms", "÷ sklstm", *shape]]
+    gpu += [_row(epoch, *epoch.peers["H100"]) for epoch in on_gpu()]
     machines = "Zen 5", "Emerald Rapids", "Zen 4"
     heads = [text for name in machines for text in (f"{name}, 1 thread", "2")]
-    three = [[*shape, *heads]]
+    three = [["units", *heads, *shape]]
     for work, values in ratios():
         T, F, H, B = work.split(", ")
-        three.append([H, T, F, B, *values])
-    return cpu, gpu, three
+        three.append([H, *values, T, F, B])
+    return tuple(
+        [list(map(_unbroken, row)) for row in table] for table in (cpu, gpu, three)
+    )
 
 
-def _shape(epoch):
-    return [epoch.units, epoch.steps, epoch.features, epoch.batch, epoch.sklstm]
+def _row(epoch, *peers):
+    return [
+        epoch.units, epoch.sklstm, *peers, epoch.steps, epoch.features, epoch.batch
+    ]  # fmt: skip
+
+
+def _unbroken(cell):
+    """A cell that stays in one line."""
+    for text in (" to ", "÷ "):
+        cell = cell.replace(text, text.replace(" ", "\N{NO-BREAK SPACE}"))
+    return cell
 
 
 def chart(path, title, caption, epochs):
@@ -137,7 +148,7 @@ def chart(path, title, caption, epochs):
 
     equal = [epoch for epoch in epochs if "to" not in epoch.steps]
     unequal = [epoch for epoch in epochs if "to" in epoch.steps]
-    plots = Plots(2, 1, caption, title, height=1.9)
+    plots = Plots(2, 1, caption, title, width=3.7, height=1.8)
     texts = "Equal length", "Unequal length, 10 to 100 steps"
     for panel, part, text in zip(plots.axes, (equal, unequal), texts, strict=True):
         for epoch in part:
@@ -163,15 +174,17 @@ def main():
     chart(
         FIGURES / "epochs_cpu.svg",
         "On two cores of an AMD EPYC (Zen 5)",
-        "LSTM, 1000 sequences, float32, two threads. PyTorch 2.13, packed sequences\n"
-        "where lengths differ; Keras 3.15 on JAX, a steady epoch. 2026-11-21.",
+        "LSTM, 1000 sequences, float32, two threads.\n"
+        "PyTorch 2.13, packed sequences where lengths differ;\n"
+        "Keras 3.15 on JAX, a steady epoch. 2026-11-21.",
         list(on_cpu()),
     )
     chart(
         FIGURES / "epochs_gpu.svg",
-        "PyTorch on an H100, sklstm on two CPU cores beside it",
-        "LSTM, float32; 1000 or 1024 sequences, of unequal length 512. PyTorch 2.11,\n"
-        "data on the card; the cores are Intel Emerald Rapids. November 2026.",
+        "On an H100, and on two CPU cores beside it",
+        "LSTM, 1000 or 1024 sequences, 512 of unequal length,\n"
+        "float32. PyTorch 2.11, data on the card; the cores are\n"
+        "Intel Emerald Rapids. November 2026.",
         list(on_gpu()),
     )
 
