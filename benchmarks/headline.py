@@ -16,6 +16,7 @@ ZEN5 = FIGURES / "zen5-2-cores" / "speed.md"
 ZEN4 = FIGURES / "zen4-2-cores" / "speed.md"
 INTEL = FIGURES / "emerald-rapids-16-cores" / "README.md"  # and the card
 UNITS = (16, 32, 64, 128)
+TO = "\N{NO-BREAK SPACE}to\N{NO-BREAK SPACE}"  # a range stays in one line
 
 
 class Epoch(NamedTuple):
@@ -111,12 +112,12 @@ def ratios():
 def tables():
     """The three tables: rows of texts, the head first."""
     shape = ["steps", "features", "batch"]
-    peers = ["PyTorch, ms", "÷ sklstm", "Keras, ms", "÷ sklstm"]
-    cpu = [["units", "sklstm, ms", *peers, *shape]]
+    peers = ["PyTorch", "ratio", "Keras", "ratio"]
+    cpu = [["units", "sklstm", *peers, *shape]]
     for epoch in on_cpu():
         keras = epoch.peers.get("Keras", ("–", "–"))
         cpu.append(_row(epoch, *epoch.peers["PyTorch"], *keras))
-    gpu = [["units", "sklstm, ms", "PyTorch on an H100, ms", "÷ sklstm", *shape]]
+    gpu = [["units", "sklstm", "PyTorch, H100", "ratio", *shape]]
     gpu += [_row(epoch, *epoch.peers["H100"]) for epoch in on_gpu()]
     machines = "Zen 5", "Emerald Rapids", "Zen 4"
     heads = [text for name in machines for text in (f"{name}, 1 thread", "2")]
@@ -125,7 +126,8 @@ def tables():
         T, F, H, B = work.split(", ")
         three.append([H, *values, T, F, B])
     return tuple(
-        [list(map(_unbroken, row)) for row in table] for table in (cpu, gpu, three)
+        [[cell.replace(" to ", TO) for cell in row] for row in table]
+        for table in (cpu, gpu, three)
     )
 
 
@@ -133,13 +135,6 @@ def _row(epoch, *peers):
     return [
         epoch.units, epoch.sklstm, *peers, epoch.steps, epoch.features, epoch.batch
     ]  # fmt: skip
-
-
-def _unbroken(cell):
-    """A cell that stays in one line."""
-    for text in (" to ", "÷ "):
-        cell = cell.replace(text, text.replace(" ", "\N{NO-BREAK SPACE}"))
-    return cell
 
 
 def chart(path, title, caption, epochs):
