@@ -60,8 +60,8 @@ DIRECTIVES = {
     "freethreading_compatible": True,
 }
 # "1": build without; "0": stop where there is none. Where it is not set Linux needs it,
-# and macOS takes what the compiler finds by itself: beside scikit-learn's libomp, not
-# every other one works, so none is looked for in further folders.
+# macOS takes what the compiler finds by itself (beside scikit-learn's libomp not every
+# other one works), and Windows has none: its libomp.dll has to go into the wheel.
 NO_OPENMP = os.environ.get("SKLSTM_NO_OPENMP", "")
 CONFIGURATION = Path("build/configuration")
 
@@ -71,6 +71,7 @@ thread. sklstm stops here rather than install a slow build in silence.
 
 - On Linux, install GCC with its OpenMP library (Debian: apt-get install gcc).
 - On macOS, use the compilers of conda-forge, or name libomp in CPPFLAGS and LDFLAGS.
+- On Windows, install LLVM, which has libomp.
 - To build without threads on purpose, set SKLSTM_NO_OPENMP=1.
 """
 NO_CLANG_MESSAGE = """
@@ -86,7 +87,10 @@ class BuildExt(build_ext):
     def build_extensions(self):
         if self.compiler.compiler_type == "msvc":
             self.use_clang_cl()
-        elif NO_OPENMP != "1":
+            with_openmp = NO_OPENMP == "0"
+        else:
+            with_openmp = NO_OPENMP != "1"
+        if with_openmp:
             compile_flags, link_flags = self.openmp_flags()
             for extension in self.extensions:
                 extension.extra_compile_args += compile_flags
@@ -95,7 +99,7 @@ class BuildExt(build_ext):
         super().build_extensions()
 
     def use_clang_cl(self):
-        """clang-cl with the libraries and the linker of Visual Studio, one thread."""
+        """clang-cl with the libraries and the linker of Visual Studio."""
         compiler, clang_cl = self.compiler, shutil.which("clang-cl")
         if clang_cl is None:
             raise SystemExit(NO_CLANG_MESSAGE)
@@ -116,7 +120,10 @@ class BuildExt(build_ext):
         """What the compiler and the linker need for OpenMP; nothing where it is missing
         on macOS."""
         ways = [(["-fopenmp"], ["-fopenmp"])]
-        if MACOS:  # Apple's compiler knows the pragmas, but has no library
+        if self.compiler.compiler_type == "msvc":
+            libomp = Path(self.compiler.cc).parents[1] / "lib" / "libomp.lib"
+            ways = [(["/clang:-fopenmp"], [str(libomp)])]
+        elif MACOS:  # Apple's compiler knows the pragmas, but has no library
             ways.append((["-Xpreprocessor", "-fopenmp"], ["-lomp"]))
         for compile_flags, link_flags in ways:
             try:

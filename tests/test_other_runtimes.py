@@ -45,3 +45,11 @@ def test_beside(other, first):
         env=environment,
     )
     assert (child.returncode, child.stdout) == (0, "done\n"), child.stderr
+
+
+def test_a_second_library_is_allowed_before_the_first_is_in_use():
+    """scikit-learn allows it when it is imported, which importing sklstm does."""
+    code = "import os, sklstm; assert os.environ['KMP_DUPLICATE_LIB_OK'] == 'True'"
+    environment = dict(os.environ)
+    environment.pop("KMP_DUPLICATE_LIB_OK", None)
+    subprocess.run([sys.executable, "-P", "-c", code], check=True, env=environment)

@@ -16,16 +16,19 @@ if not SETUP.exists():
     pytest.skip("needs the source tree", allow_module_level=True)
 
 GCC = {"-fopenmp"}
+CLANG_CL = {"/clang:-fopenmp", "LLVM/lib/libomp.lib"}
 APPLE = {"-Xpreprocessor", "-lomp"}  # -fopenmp alone is an error
+OPENMP = {"-Xpreprocessor", "-fopenmp", "/clang:-fopenmp"}
 
 
 class Compiler:
     """Knows some flags, and fails at others, as compilers do."""
 
-    compiler_type = "unix"
+    include_dirs = []
+    initialized = True
 
-    def __init__(self, known):
-        self.known = known
+    def __init__(self, known, compiler_type):
+        self.known, self.compiler_type = known, compiler_type
 
     def _check(self, flags):
         for flag, before in zip(flags, ["", *flags]):
@@ -65,30 +68,30 @@ def flags(monkeypatch, tmp_path):
         build.cythonize = lambda extensions, **options: extensions
         monkeypatch.setitem(sys.modules, "Cython", types.ModuleType("Cython"))
         monkeypatch.setitem(sys.modules, "Cython.Build", build)
+        monkeypatch.setattr(shutil, "which", lambda name: f"LLVM/bin/{name}")
+        monkeypatch.setenv("INCLUDE", "")
         given = {}
-        monkeypatch.setattr(setuptools, "setup", given.update)
+        monkeypatch.setattr(
+            setuptools, "setup", lambda **options: given.update(options)
+        )
         runpy.run_path(str(SETUP))
         command = given["cmdclass"]["build_ext"](setuptools.Distribution())
-        command.compiler = Compiler(known)
+        command.compiler = Compiler(known, "msvc" if system == "win32" else "unix")
         command.extensions = given["ext_modules"]
-        before = [
-            (list(e.extra_compile_args), list(e.extra_link_args))
-            for e in command.extensions
-        ]
         monkeypatch.setattr(
             setuptools.command.build_ext.build_ext, "build_extensions", lambda self: 0
         )
         command.build_extensions()
-        added = {
+        of_all = {
             (
-                tuple(e.extra_compile_args[len(compile_args) :]),
-                tuple(e.extra_link_args[len(link_args) :]),
+                tuple(flag for flag in e.extra_compile_args if flag in OPENMP),
+                tuple(e.extra_link_args),
             )
-            for e, (compile_args, link_args) in zip(command.extensions, before)
+            for e in command.extensions
         }
+        assert len(of_all) == 1
         assert len(command.extensions) > 10
-        (of_all,) = added
-        return of_all
+        return of_all.pop()
 
     return run
 
@@ -105,6 +108,12 @@ def test_apples_compiler_with_libomp(no_openmp, flags):
     assert flags("darwin", APPLE, no_openmp) == expected
 
 
+def test_clang_cl_has_its_libomp_where_it_is_asked_for(flags):
+    expected = (("/clang:-fopenmp",), ("LLVM/lib/libomp.lib",))
+    assert flags("win32", CLANG_CL, "0") == expected
+    assert flags("win32", CLANG_CL) == flags("win32", CLANG_CL, "1") == ((), ())
+
+
 @pytest.mark.parametrize("system", ["linux", "darwin"])
 def test_without_on_purpose(system, flags):
     assert flags(system, GCC, "1") == ((), ())
@@ -117,7 +126,12 @@ def test_apples_compiler_alone_builds_for_one_thread_and_says_so(flags, capsys):
 
 @pytest.mark.parametrize(
     "system, known, no_openmp",
-    [("darwin", {"-Xpreprocessor"}, "0"), ("linux", APPLE, None), ("linux", set(), "")],
+    [
+        ("darwin", {"-Xpreprocessor"}, "0"),
+        ("linux", APPLE, None),
+        ("linux", set(), ""),
+        ("win32", {"/clang:-fopenmp"}, "0"),
+    ],
 )
 def test_where_it_is_needed_its_lack_stops_the_build(system, known, no_openmp, flags):
     with pytest.raises(SystemExit, match="SKLSTM_NO_OPENMP=1"):
