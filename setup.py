@@ -61,7 +61,10 @@ DIRECTIVES = {
     "allow_none_for_extension_args": False,
     "freethreading_compatible": True,
 }
-NO_OPENMP = os.environ.get("SKLSTM_NO_OPENMP") == "1"
+# "1": build without; "0": stop where there is none. Where it is not set Linux needs it,
+# macOS takes what the compiler finds by itself (beside scikit-learn's libomp not every
+# other one works), and Windows has none: its libomp.dll has to go into the wheel.
+NO_OPENMP = os.environ.get("SKLSTM_NO_OPENMP", "")
 CONFIGURATION = Path("build/configuration")
 
 NO_OPENMP_MESSAGE = """
@@ -69,6 +72,8 @@ The C compiler could not build a small OpenMP program, so the kernels would run 
 thread. sklstm stops here rather than install a slow build in silence.
 
 - On Linux, install GCC with its OpenMP library (Debian: apt-get install gcc).
+- On macOS, use the compilers of conda-forge, or name libomp in CPPFLAGS and LDFLAGS.
+- On Windows, install LLVM, which has libomp.
 - To build without threads on purpose, set SKLSTM_NO_OPENMP=1.
 """
 NO_CLANG_MESSAGE = """
@@ -84,15 +89,19 @@ class BuildExt(build_ext):
     def build_extensions(self):
         if self.compiler.compiler_type == "msvc":
             self.use_clang_cl()
-        elif not NO_OPENMP and self.has_openmp():
+            with_openmp = NO_OPENMP == "0"
+        else:
+            with_openmp = NO_OPENMP != "1"
+        if with_openmp:
+            compile_flags, link_flags = self.openmp_flags()
             for extension in self.extensions:
-                extension.extra_compile_args.append("-fopenmp")
-                extension.extra_link_args.append("-fopenmp")
+                extension.extra_compile_args += compile_flags
+                extension.extra_link_args += link_flags
         self.parallel = self.parallel or os.cpu_count()
         super().build_extensions()
 
     def use_clang_cl(self):
-        """clang-cl with the libraries and the linker of Visual Studio, one thread."""
+        """clang-cl with the libraries and the linker of Visual Studio."""
         compiler, clang_cl = self.compiler, shutil.which("clang-cl")
         if clang_cl is None:
             raise SystemExit(NO_CLANG_MESSAGE)
@@ -109,28 +118,40 @@ class BuildExt(build_ext):
                 if not flag.startswith("-std=")
             ]
 
-    def has_openmp(self):
-        """Whether the compiler does OpenMP; Apple's does not, elsewhere it has to."""
-        folder = Path(tempfile.mkdtemp())
-        source = folder / "openmp.c"
-        source.write_text(
-            "#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n"
-        )
-        try:
+    def openmp_flags(self):
+        """What the compiler and the linker need for OpenMP; nothing where it is missing
+        on macOS."""
+        ways = [(["-fopenmp"], ["-fopenmp"])]
+        if self.compiler.compiler_type == "msvc":
+            libomp = Path(self.compiler.cc).parents[1] / "lib" / "libomp.lib"
+            ways = [(["/clang:-fopenmp"], [str(libomp)])]
+        elif MACOS:  # Apple's compiler knows the pragmas, but has no library
+            ways.append((["-Xpreprocessor", "-fopenmp"], ["-lomp"]))
+        for compile_flags, link_flags in ways:
+            try:
+                self.build_openmp_program(compile_flags, link_flags)
+                return compile_flags, link_flags
+            except Exception as error:
+                last = error
+        if MACOS and NO_OPENMP != "0":
+            print("sklstm: no OpenMP, the kernels run on one thread.")
+            return [], []
+        raise SystemExit(f"{last}\n{NO_OPENMP_MESSAGE}") from last
+
+    def build_openmp_program(self, compile_flags, link_flags):
+        """Compile and link a few lines as an extension is, or fail."""
+        with tempfile.TemporaryDirectory() as folder:
+            source = Path(folder, "openmp.c")
+            source.write_text(
+                "#include <omp.h>\nint threads(void) { return omp_get_num_procs(); }\n"
+            )
             objects = self.compiler.compile(
-                [str(source)], output_dir=str(folder), extra_postargs=["-fopenmp"]
+                [str(source)], output_dir=folder, extra_postargs=compile_flags
             )
-            self.compiler.link_executable(
-                objects, "openmp", output_dir=str(folder), extra_postargs=["-fopenmp"]
+            # Not an executable, for which distutils has no LDFLAGS.
+            self.compiler.link_shared_object(
+                objects, "openmp.so", output_dir=folder, extra_postargs=link_flags
             )
-        except Exception as error:
-            if MACOS:
-                print("sklstm: no OpenMP, the kernels run on one thread.")
-                return False
-            raise SystemExit(f"{error}\n{NO_OPENMP_MESSAGE}") from error
-        finally:
-            shutil.rmtree(folder)
-        return True
 
 
 def write_configuration():
