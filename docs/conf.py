@@ -1,8 +1,8 @@
 """Sphinx configuration. The build needs no network, and neither do the pages."""
 
-import os
 import re
 import sys
+import tomllib
 import warnings
 from pathlib import Path
 
@@ -17,16 +17,30 @@ from sphinx_gallery.sorting import FunctionSortKey
 
 import sklstm
 
-sys.path.insert(0, str(Path(__file__).parent))  # for animations.py
+DOCS = Path(__file__).parent
+sys.path[:0] = [str(DOCS), str(DOCS / "_extensions")]  # animations.py, and extensions
+
+import other_projects  # noqa: E402
+import source_links  # noqa: E402
 
 project = "sklstm"
 author = "the sklstm developers"
 copyright = "the sklstm developers, BSD-3-Clause"
 version = release = sklstm.__version__
+URLS = tomllib.loads((DOCS.parent / "pyproject.toml").read_text("utf-8"))
+URLS = URLS["project"]["urls"]
+REPOSITORY, SITE = URLS["Source"], URLS["Documentation"].rstrip("/")
+# Where these pages stand: a folder for each release and for what is to come.
+FOLDER = "dev" if "dev" in version else version.rpartition(".")[0]
 
 extensions = [
+    "class_pages",
+    "figures",
+    "other_projects",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
+    "sphinx.ext.linkcode",
     "numpydoc",
     "myst_parser",
     "sphinx_copybutton",
@@ -38,28 +52,16 @@ root_doc = "index"
 exclude_patterns = ["README.md", "examples/*", "**/GALLERY_HEADER.rst", "_build"]
 templates_path = ["_templates"]
 nitpicky = True
-# Objects of other projects: their pages are linked with SKLSTM_DOCS_INTERSPHINX=1,
-# which needs the network; without it their names are text.
-OTHERS = (
-    "aeon awkward cloudpickle collections dask distributed joblib keras matplotlib "
-    "numpy onnx onnxruntime pandas pickle polars pyarrow scipy skl2onnx sklearn skops "
-    "skorch sktime threadpoolctl torch"
+# Other projects: those with an inventory are linked; names of these are text.
+WITHOUT_INVENTORY = (
+    "aeon awkward cloudpickle dask distributed keras onnx onnxruntime polars pyarrow "
+    "skl2onnx skops skorch sktime threadpoolctl"
 )
 nitpick_ignore_regex = [
-    (r"py:.*", rf"({OTHERS.replace(' ', '|')})(\..*)?"),
-    (r"py:exc", r"\w+(Error|Warning)"),
+    (r"py:.*", rf"({WITHOUT_INVENTORY.replace(' ', '|')})(\..*)?"),
 ]
-if os.environ.get("SKLSTM_DOCS_INTERSPHINX"):
-    extensions.append("sphinx.ext.intersphinx")
-    intersphinx_mapping = {
-        "python": ("https://docs.python.org/3", None),
-        "numpy": ("https://numpy.org/doc/stable", None),
-        "scipy": ("https://docs.scipy.org/doc/scipy", None),
-        "sklearn": ("https://scikit-learn.org/stable", None),
-        "matplotlib": ("https://matplotlib.org/stable", None),
-        "joblib": ("https://joblib.readthedocs.io/en/stable", None),
-        "pandas": ("https://pandas.pydata.org/docs", None),
-    }
+intersphinx_mapping = other_projects.MAPPING
+linkcode_resolve = source_links.resolver(REPOSITORY, version)
 
 # API pages: numpydoc's tables of methods and attributes, then every method.
 autosummary_generate = True
@@ -131,15 +133,32 @@ copybutton_prompt_is_regexp = True
 
 html_theme = "pydata_sphinx_theme"
 html_title = "sklstm"
+html_baseurl = f"{SITE}/{FOLDER}/"
+html_logo = "_static/logo.svg"
+html_favicon = "_static/logo.svg"
+# The address of a page that has another name now.
+html_additional_pages = {"under_the_bonnet": "moved.html"}
+html_context = {"moved": {"under_the_bonnet": "internals.html"}}
 html_static_path = ["_static"]
 html_css_files = ["sklstm.css"]
 html_show_sourcelink = False
 html_copy_source = False
 html_sidebars = {page: [] for page in ("index", "install", "changelog")}
 html_theme_options = {
-    "logo": {"text": f"sklstm {version}"},
+    "logo": {"text": "sklstm", "alt_text": "sklstm"},
+    "icon_links": [
+        {"name": "Source code", "url": REPOSITORY, "icon": "fa-brands fa-github"}
+    ],
+    # One file for all releases, that of the pages to come. Where it cannot be read, as
+    # in a folder without network, the button shows the version alone.
+    "switcher": {
+        "json_url": f"{SITE}/dev/_static/switcher.json",
+        "version_match": FOLDER,
+    },
+    "check_switcher": False,
     "navbar_align": "left",
-    "header_links_before_dropdown": 7,
+    "navbar_end": ["version-switcher", "theme-switcher", "navbar-icon-links"],
+    "header_links_before_dropdown": 8,
     "show_toc_level": 2,
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
@@ -176,31 +195,6 @@ def _display_math(translator, node):
 
 
 # ---- text that comes from elsewhere --------------------------------------------------
-
-
-SCIKIT_LEARN = "https://scikit-learn.org/stable"
-PAGES = {
-    "accuracy_score": "modules/model_evaluation.html#accuracy-score",
-    "df_output_transform": "modules/df_output_transform.html",
-    "metadata_routing": "metadata_routing.html",
-    "r2_score": "modules/model_evaluation.html#r2-score",
-}
-
-
-def _scikit_learn_links(app, what, name, obj, options, lines):
-    """References of inherited docstrings within scikit-learn's documentation: links to
-    the pages that are known, otherwise text."""
-    if not (getattr(obj, "__module__", None) or "").startswith("sklearn."):
-        return
-
-    def link(match):
-        text, page = match[1].strip(), PAGES.get(match[2])
-        return f"`{text} <{SCIKIT_LEARN}/{page}>`__" if page else text
-
-    for i, line in enumerate(lines):
-        line = re.sub(r":(?:ref|term):`([^<`]+) <([^>]+)>`", link, line)
-        line = re.sub(r":ref:`(sphx_glr_[^<`]+)`", "scikit-learn's gallery", line)
-        lines[i] = re.sub(r":term:`([^<`]+)`", r"\1", line)
 
 
 def _literal_attributes(app, what, name, obj, options, lines):
@@ -267,7 +261,6 @@ def setup(app):
     app.add_html_math_renderer("mathml", (_inline_math, None), (_display_math, None))
     # before numpydoc takes the docstrings apart
     app.connect("autodoc-process-docstring", _literal_attributes, priority=100)
-    app.connect("autodoc-process-docstring", _scikit_learn_links, priority=100)
     app.connect("doctree-read", _no_citations_in_tables)
     app.connect("missing-reference", _same_class)
     app.connect("source-read", _repository_links)

@@ -15,6 +15,7 @@ from inspect import Parameter, Signature
 
 from .._typing import Any, ArrayLike, DTypeLike, Literal, Sequence, np  # noqa: F401
 from .checks import NO_JOBS
+from .groups import titled
 from .parameters import parameters_of
 from .references import REFERENCES
 
@@ -32,6 +33,7 @@ def declared(*groups):
         cls._parameter_constraints = {
             name: parameter.domain.constraints for name, parameter in parameters.items()
         }
+        cls._parameter_groups = titled(*groups)  # for pages
         if cls.__doc__:  # not python -OO
             cls.__doc__ = _docstring(cls, parameters)
         return cls

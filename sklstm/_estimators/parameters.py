@@ -105,6 +105,8 @@ SCHEDULES = options("constant", "invscaling", "adaptive", "cosine")
 class Network:
     """What the network is made of, whatever its cell."""
 
+    title = "Network"
+
     hidden_layer_sizes = Parameter((64,), integer() | SIZES).means("""
         Hidden units of each layer, with ``bidirectional=True`` of each direction.
         Several layers are stacked: each reads the hidden states of the one below.
@@ -142,6 +144,8 @@ class Network:
 
 class Tokens:
     """Which columns of X are ids, of tokens or categories, and the rows of these."""
+
+    title = "Tokens and categories"
 
     embedding_dim = Parameter(None, integer() | WIDTHS | NONE).means("""
         Length of the row of numbers that stands for each id, where X is ids of tokens
@@ -185,6 +189,8 @@ class Tokens:
 class LSTMCell:
     """What an LSTM has besides."""
 
+    title = "Network"
+
     forget_bias = Parameter(1.0, number(closed="neither") | options("chrono")).means("""
         Where the bias of the forget gate starts [Gers2000]_, [Jozefowicz2015]_.
         "chrono" spreads the units over memories of 1 to as many steps as the longest
@@ -200,6 +206,8 @@ class LSTMCell:
 class GRUCell:
     """What a GRU has besides."""
 
+    title = "Network"
+
     forget_bias = Parameter(0.0, number(closed="neither") | options("chrono")).means("""
         Where the bias of the update gate starts, which says how much of its state a
         unit keeps. "chrono" spreads the units over memories of 1 to as many steps as
@@ -210,6 +218,8 @@ class GRUCell:
 
 class RNNCell:
     """What a plain recurrent network has besides."""
+
+    title = "Network"
 
     activation = Parameter("tanh", options("tanh", "relu")).means("""
         Activation function of the hidden units. "relu" does not saturate, which carries
@@ -222,6 +232,8 @@ CELLS = options("lstm", "lstm_peephole", "gru", "rnn_tanh", "rnn_relu")
 
 class AnyCell:
     """The cell, where it is a parameter."""
+
+    title = "Network"
 
     cell = Parameter("lstm", CELLS).means("""
         What the recurrent layers are made of: long short-term memory [Hochreiter1997]_,
@@ -242,6 +254,8 @@ class AnyCell:
 
 class Optimizer:
     """How the weights are found."""
+
+    title = "Optimizer"
 
     solver = Parameter("adam", SOLVERS).means("""
         Optimizer: Adam [Kingma2015]_, Adam with decoupled weight decay
@@ -334,6 +348,8 @@ class Optimizer:
 class Stopping:
     """When training ends, and what the next fit begins with."""
 
+    title = "Stopping"
+
     max_iter = Parameter("auto", integer() | options("auto")).means("""
         Epochs at the most, with "cosine" all that there are: passes over the samples.
         With "lbfgs" iterations, each of one or more passes. "auto" is 100, but with
@@ -380,6 +396,8 @@ class Stopping:
 
 class Data:
     """How data are read, and what else a fit needs to know."""
+
+    title = "Data"
 
     missing = Parameter("error", options("error", "ffill", "indicator")).means("""
         What to do about missing values, which are the NaN in X that is no padding:

@@ -54,6 +54,8 @@ AUTO_WIDTHS = integer() | WIDTHS | options("auto") | NONE
 class Tagging:
     """What a tagger has besides."""
 
+    title = "Labels"
+
     bidirectional = Parameter(True, FLAG).means("""
         Whether each layer reads the sequences in both directions [Schuster1997]_,
         [Graves2005]_: two networks of H units, one of which begins at each sequence's
@@ -95,6 +97,8 @@ class Tagging:
 
 class Transcription:
     """What a transcriber has besides."""
+
+    title = "Transcripts"
 
     infeasible = Parameter("error", options("error", "drop")).means("""
         What to do in a fit about a transcript that its sequence is too short for: a
@@ -140,6 +144,8 @@ class Transcription:
 class Classification:
     """What a classifier has besides."""
 
+    title = "Classes"
+
     class_weight = Parameter(None, CLASS_WEIGHT).means("""
         Weights of the classes; they multiply the sample weights. "balanced" gives every
         class the same total weight.
@@ -158,6 +164,8 @@ class Classification:
 
 class Regression:
     """What a regressor has besides."""
+
+    title = "Loss"
 
     loss = Parameter("squared_error", LOSSES).means("""
         What is minimised, as the mean over samples and outputs. Names and links are
@@ -190,6 +198,8 @@ class Regression:
 
 class Forecast:
     """What a forecaster has besides."""
+
+    title = "Forecast"
 
     horizon = Parameter(1, integer()).means("""
         How many steps ahead: those behind the end of a series, or of a context.
@@ -288,6 +298,8 @@ class Forecast:
 class Convolutional:
     """What the network is made of, where its states are images."""
 
+    title = "Network"
+
     hidden_channels = Parameter((32, 32), integer() | SIZES).means("""
         Channels of the states of each layer: images of the height and the width of the
         frames, or of their patches (see `patch_size`). Several layers are stacked: each
@@ -331,6 +343,8 @@ class Convolutional:
 class OfClips:
     """What is said otherwise of those that read clips."""
 
+    title = "Data"
+
     batch_size = Parameter("auto", integer() | options("auto")).means("""
         Clips in a minibatch, or windows of clips, at the most all of them. "auto" is 8,
         but up to 32 are not divided; fewer, where these need more than a gigabyte.
@@ -343,6 +357,8 @@ class OfClips:
 
 class FrameForecast:
     """What a forecaster of frames has besides."""
+
+    title = "Forecast"
 
     horizon = Parameter(10, integer()).means("""
         How many frames ahead: those behind the end of a clip, or of a context.
@@ -396,6 +412,8 @@ class FrameForecast:
 
 class Anomalies:
     """What a detector of anomalies has besides."""
+
+    title = "Anomaly scores"
 
     hidden_layer_sizes = Parameter((64,), integer() | SIZES).means("""
         Hidden units of each layer. Several layers are stacked: each reads the hidden
@@ -478,6 +496,8 @@ class Anomalies:
 class WholeClip:
     """What a network has besides that gives one answer for a clip."""
 
+    title = "Network"
+
     hidden_channels = Parameter((32,), integer() | SIZES).means("""
         Channels of the hidden states of each layer, which are images of the height and
         the width of the frames, or of their patches (see `patch_size`), with
@@ -524,6 +544,8 @@ class WholeClip:
 class ClipReading:
     """How clips are read that have one answer each."""
 
+    title = "Data"
+
     max_iter = Parameter("auto", integer() | options("auto")).means("""
         Epochs at the most, with "cosine" all that there are: passes over the clips.
         With "lbfgs" iterations, each of one or more passes. "auto" is 100, but with
@@ -543,6 +565,8 @@ class ClipReading:
 
 class LanguageModeling:
     """What a language model has besides."""
+
+    title = "Language model"
 
     level = Parameter("word", options("word", "char")).means("""
         What the tokens of a text are: words and punctuation, as TokenEncoder finds
@@ -623,6 +647,8 @@ class LanguageModeling:
 
 class Answering:
     """What an encoder-decoder has besides."""
+
+    title = "Answers"
 
     bidirectional = Parameter(True, FLAG).means("""
         Whether the encoder reads the sequences in both directions [Schuster1997]_,

@@ -74,7 +74,7 @@ def sequence_permutation_importance(
 
     n_jobs : int, default=None
         Features or steps that are looked at side by side. None means 1 unless in a
-        :func:`joblib.parallel_config` context, -1 all processors. The result does not
+        :class:`joblib.parallel_config` context, -1 all processors. The result does not
         depend on it.
 
     random_state : int, RandomState instance or None, default=None
