@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sphinx.addnodes import pending_xref
 from sphinx.ext.autosummary import autosummary_table
 from sphinx.util.logging import getLogger
-from sphinx_gallery.sorting import FunctionSortKey
+from sphinx_gallery.sorting import ExplicitOrder, FunctionSortKey
 
 import sklstm
 
@@ -35,7 +35,7 @@ extensions = [
 ]
 
 root_doc = "index"
-exclude_patterns = ["README.md", "examples/*", "**/GALLERY_HEADER.rst", "_build"]
+exclude_patterns = ["README.md", "examples/**", "**/GALLERY_HEADER.rst", "_build"]
 templates_path = ["_templates"]
 nitpicky = True
 # Objects of other projects: their pages are linked with SKLSTM_DOCS_INTERSPHINX=1,
@@ -74,41 +74,34 @@ myst_heading_anchors = 3
 # Tables that a script prints begin at the level of its report.
 suppress_warnings = ["myst.header"]
 
-# The gallery from the first look to the details.
-EXAMPLES = [
-    "plot_classify_speakers.py",
-    "plot_forecast_air_quality.py",
-    "plot_future_covariates.py",
-    "plot_forecast_intervals.py",
-    "plot_many_series.py",
-    "plot_quantile_forecast.py",
-    "plot_rain.py",
-    "plot_moving_digits.py",
-    "plot_entities.py",
-    "plot_activity.py",
-    "plot_digits_from_sound.py",
-    "plot_machine_fleet.py",
-    "plot_online_alarms.py",
-    "plot_text.py",
-    "plot_shakespeare.py",
-    "plot_spelling_to_sound.py",
-    "plot_music.py",
-    "plot_missing_values.py",
-    "plot_grid_search.py",
-    "plot_learning_curves.py",
-    "plot_loss_curves.py",
-    "plot_streaming.py",
-    "plot_gates_over_time.py",
-    "plot_permutation_importance.py",
-    "plot_vanishing_gradients.py",
-]
+# The gallery: its sections, and in each the examples from the first look to the details.
+EXAMPLES = {
+    "classification": ["classify_speakers", "streaming"],
+    "forecasting": [
+        "forecast_air_quality",
+        "future_covariates",
+        "forecast_intervals",
+        "many_series",
+        "quantile_forecast",
+        "missing_values",
+    ],
+    "steps": ["activity", "entities"],
+    "text": ["text", "shakespeare", "spelling_to_sound"],
+    "sound": ["digits_from_sound", "music"],
+    "video": ["rain", "moving_digits"],
+    "anomalies": ["machine_fleet", "online_alarms"],
+    "model_selection": ["grid_search", "learning_curves", "loss_curves"],
+    "inspection": ["permutation_importance", "gates_over_time", "vanishing_gradients"],
+}
+IN_ORDER = [f"plot_{name}.py" for names in EXAMPLES.values() for name in names]
 
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "auto_examples",
     "filename_pattern": r"/plot_",
     "ignore_pattern": r"(quickstart|__init__)\.py",
-    "within_subsection_order": FunctionSortKey(EXAMPLES.index, "by hand"),
+    "subsection_order": ExplicitOrder([f"examples/{name}" for name in EXAMPLES]),
+    "within_subsection_order": FunctionSortKey(IN_ORDER.index, "by hand"),
     "backreferences_dir": "api/backreferences",
     "doc_module": ("sklstm",),
     "reference_url": {"sklstm": None},

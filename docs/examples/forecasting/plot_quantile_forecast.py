@@ -5,7 +5,7 @@ Quantile forecasts
 How much fine dust in six hours, and how sure is that? One
 :class:`~sklstm.LSTMRegressor` with ``loss="quantile"`` and a list of levels predicts
 all of the quantiles, which never cross. Intervals of a change are not safe by
-themselves: :doc:`/auto_examples/plot_forecast_intervals`.
+themselves: :doc:`/auto_examples/forecasting/plot_forecast_intervals`.
 """
 
 # %%

@@ -11,7 +11,7 @@ forecasts that cost next to nothing:
 
 Such baselines belong beside every forecast. For whole horizons, with what is known
 ahead, there is :class:`~sklstm.LSTMForecaster`:
-:doc:`/auto_examples/plot_future_covariates`.
+:doc:`/auto_examples/forecasting/plot_future_covariates`.
 """
 
 # %%
