@@ -17,7 +17,9 @@ from sphinx_gallery.sorting import ExplicitOrder, FunctionSortKey
 
 import sklstm
 
-sys.path.insert(0, str(Path(__file__).parent))  # for animations.py
+sys.path.insert(0, str(Path(__file__).parent))  # for example_tags.py and pictures.py
+import example_tags
+import pictures
 
 project = "sklstm"
 author = "the sklstm developers"
@@ -76,7 +78,7 @@ suppress_warnings = ["myst.header"]
 
 # The gallery: its sections, and in each the examples from the first look to the details.
 EXAMPLES = {
-    "classification": ["classify_speakers", "streaming"],
+    "classification": ["classify_speakers", "grouped_recordings", "streaming"],
     "forecasting": [
         "forecast_air_quality",
         "future_covariates",
@@ -105,7 +107,9 @@ sphinx_gallery_conf = {
     "backreferences_dir": "api/backreferences",
     "doc_module": ("sklstm",),
     "reference_url": {"sklstm": None},
-    "image_scrapers": ("animations.scraper",),
+    "image_scrapers": ("pictures.scraper",),
+    "reset_modules": ("matplotlib", "pictures.style"),
+    "image_srcset": ["2x"],
     "matplotlib_animations": False,
     "show_memory": False,
     "min_reported_time": 0,
@@ -249,6 +253,10 @@ def setup(app):
     app.connect("doctree-read", _no_citations_in_tables)
     app.connect("missing-reference", _same_class)
     app.connect("source-read", _repository_links)
+    # after sphinx-gallery has made its pages
+    app.connect("builder-inited", pictures.put_cards, priority=900)
+    app.connect("builder-inited", example_tags.write_page, priority=900)
+    app.connect("doctree-read", example_tags.link)
 
 
 html_math_renderer = "mathml"

@@ -1,11 +1,13 @@
 """
-Online alarms, a step at a time
-===============================
+Detect anomalies online, a step at a time (alarms)
+==================================================
 
 A detector watches streams: ``score_step`` reads the next value of each and says how
 unusual it is, in some microseconds, and the scores are those of the whole sequence to
 the bit. An alarm should not be raised for a single odd value, so scores are averaged
 over a few steps, and the threshold of the average comes from normal streams.
+
+Tags: anomaly detection, streaming, sensors, generated data
 """
 
 # %%
@@ -16,6 +18,7 @@ from time import perf_counter
 
 import matplotlib.pyplot as plt
 import numpy as np
+from sklearn.linear_model import LinearRegression
 
 from sklstm import LSTMAnomalyDetector
 
@@ -27,7 +30,8 @@ def stream(n_steps):
     return np.sin(np.cumsum(speed)) + 0.1 * rng.standard_normal(n_steps)
 
 
-model = LSTMAnomalyDetector(64, random_state=0).fit([stream(8000)])
+known = stream(8000)
+model = LSTMAnomalyDetector(64, random_state=0).fit([known])
 
 # %%
 # Three streams, watched side by side. The second skips half a period at step 400; the
@@ -60,18 +64,48 @@ def watched(streams):
 
 
 # %%
-# The threshold: normal streams would raise about one alarm in two thousand steps.
+# What is simple: a linear regression of each value on the ten before, whose squared
+# errors are averaged alike.
 
-normal = watched(np.array([stream(2000) for _ in range(4)]))
-threshold = np.quantile(normal[:, 10:], 1 / 2000)
+N_LAGS = 10
 
-start = perf_counter()
-averages = watched(streams)
-microseconds = 1e6 * (perf_counter() - start) / len(streams.T)
-print(f"threshold {threshold:.2f}; {microseconds:.0f} µs a step of three streams")
-for k, average in enumerate(averages):
-    alarms = np.flatnonzero(average[10:] < threshold) + 10
-    print(f"stream {k}: " + (f"first alarm at {alarms[0]}" if len(alarms) else "well"))
+
+def lagged(streams):
+    """The ten values before each value, and the value."""
+    windows = np.lib.stride_tricks.sliding_window_view(streams, N_LAGS + 1, axis=-1)
+    return windows[..., :-1], windows[..., -1]
+
+
+linear = LinearRegression().fit(*lagged(known))
+mean_square = np.mean((linear.predict(lagged(known)[0]) - lagged(known)[1]) ** 2)
+
+
+def watched_linearly(streams):
+    averages = np.full(streams.shape, -1.0)
+    for average, x in zip(averages, streams, strict=True):
+        before, values = lagged(x)
+        scores = -((linear.predict(before) - values) ** 2) / mean_square
+        for t, score in enumerate(scores, N_LAGS):
+            average[t] = DECAY * average[t - 1] + (1 - DECAY) * score
+    return averages
+
+
+# %%
+# The threshold of each: normal streams would raise an alarm in about one of two
+# thousand steps.
+
+normal = np.array([stream(2000) for _ in range(4)])
+averages, thresholds = {}, {}
+for name, watch in ("LSTM", watched), ("linear", watched_linearly):
+    thresholds[name] = np.quantile(watch(normal)[:, N_LAGS:], 1 / 2000)
+    start = perf_counter()
+    averages[name] = watch(streams)
+    microseconds = 1e6 * (perf_counter() - start) / len(streams.T)
+    print(f"{name}: {microseconds:.0f} µs a step of three streams")
+    for k, average in enumerate(averages[name]):
+        alarms = np.flatnonzero(average[N_LAGS:] < thresholds[name]) + N_LAGS
+        found = f"first alarm at {alarms[0]}" if len(alarms) else "no alarm"
+        print(f"  stream {k}: {found}, {len(alarms)} steps in all")
 
 # %%
 # Nothing is computed twice, and nothing is lost: these are the scores of whole streams.
@@ -85,15 +119,19 @@ print(np.array_equal(np.array(scores).T, np.stack(list(whole)), equal_nan=True))
 
 # %%
 
-_, axes = plt.subplots(3, 2, sharex=True, figsize=(9, 5), layout="constrained")
+_, axes = plt.subplots(3, 2, sharex=True, figsize=(8, 5.5), layout="constrained")
 for k, (left, right) in enumerate(axes):
     left.plot(streams[k], linewidth=0.8)
-    left.set_ylabel(f"stream {k}")
-    right.plot(averages[k], color="black", linewidth=0.8)
-    right.axhline(threshold, color="#d55e00", linestyle="--")
-    right.set_yscale("symlog", linthresh=-threshold)
-axes[0, 0].set_title("values")
-axes[0, 1].set_title("averaged scores")
+    left.set_ylabel(f"Stream {k}")
+    for name, style in ("linear", {"color": "0.6"}), ("LSTM", {"color": "black"}):
+        ratio = averages[name][k] / thresholds[name]
+        right.plot(ratio, linewidth=0.8, label=name, **style)
+    right.axhline(1, color="#d55e00", linestyle="--")
+    right.set_yscale("log")
+axes[0, 0].set_title("Values")
+axes[0, 1].set_title("Averaged scores, relative to their threshold")
+axes[0, 1].legend(loc="upper left")
 for ax in axes[-1]:
-    ax.set_xlabel("step")
+    ax.set_xlabel("Step")
+# sphinx_gallery_thumbnail_panels = [2, 3]
 plt.show()

@@ -1,10 +1,12 @@
 """
-Who is speaking?
-================
+Classify speakers (ragged, multiclass)
+======================================
 
 Nine men say a Japanese vowel; each utterance is 7 to 29 steps of 12 cepstral
 coefficients. :class:`~sklstm.LSTMClassifier` stands at the end of a pipeline whose
 first step scales every coefficient, and is used like any other classifier.
+
+Tags: classification, ragged, sound, real data
 """
 
 # %%
@@ -12,9 +14,11 @@ first step scales every coefficient, and is used like any other classifier.
 # knows where each sequence begins. A list of arrays would do as well.
 
 import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import ConfusionMatrixDisplay, classification_report
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sklstm import LSTMClassifier
 from sklstm.datasets import load_japanese_vowels
@@ -27,11 +31,23 @@ print(X_test)
 
 # %%
 # :class:`~sklstm.preprocessing.TimeDistributed` shows the scaler the steps of all
-# sequences as rows of one matrix.
+# sequences as rows of one matrix. Beside the network stands what is simple: a logistic
+# regression on mean and standard deviation of each coefficient.
+
+
+def summary(X):
+    """Mean and standard deviation of each feature over the steps."""
+    return np.array([np.hstack([x.mean(axis=0), x.std(axis=0)]) for x in X])
+
 
 model = make_pipeline(TimeDistributed(StandardScaler()), LSTMClassifier(random_state=0))
+baseline = make_pipeline(
+    FunctionTransformer(summary), StandardScaler(), LogisticRegression()
+)
 model.fit(X_train, y_train)
-print(f"{model[-1].n_iter_} epochs, test accuracy {model.score(X_test, y_test):.3f}")
+baseline.fit(X_train, y_train)
+print(f"LSTM, {model[-1].n_iter_} epochs: accuracy {model.score(X_test, y_test):.3f}")
+print(f"logistic regression: accuracy {baseline.score(X_test, y_test):.3f}")
 
 # %%
 # The tools of scikit-learn take the predictions. A row of the matrix is a true speaker.
@@ -40,7 +56,9 @@ predicted = model.predict(X_test)
 print(classification_report(y_test, predicted, digits=3))
 
 figure, ax = plt.subplots(figsize=(6, 5), layout="constrained")
-ConfusionMatrixDisplay.from_predictions(y_test, predicted, cmap="Blues", ax=ax)
+ConfusionMatrixDisplay.from_predictions(
+    y_test, predicted, cmap="Blues", colorbar=False, ax=ax
+)
 ax.set_title("Test utterances by speaker")
 plt.show()
 

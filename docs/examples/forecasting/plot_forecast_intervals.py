@@ -1,11 +1,13 @@
 """
-Forecast intervals, and whether they hold
-=========================================
+Forecast intervals and whether they hold (air quality)
+======================================================
 
 An interval that is to hold 80 % of the values has to be counted on values that came
 later. PM2.5 in Beijing, 24 hours ahead: intervals that look right in the past and fail,
 intervals of :class:`~sklstm.LSTMForecaster`, and what
 :meth:`~sklstm.LSTMForecaster.calibrate` does for them.
+
+Tags: forecasting, intervals, calibration, backtest, missing values, real data
 """
 
 # %%
@@ -16,6 +18,7 @@ from copy import deepcopy
 
 import matplotlib.pyplot as plt
 import numpy as np
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklstm import LSTMForecaster, LSTMRegressor, SequenceArray
@@ -51,13 +54,13 @@ windows = make_windows(filled, target="pm2.5", window=24, horizon=24, sort="ds")
 last, y = windows.X.to_padded()[:, -1, 0], windows.y[:, -1]
 past = windows.cutoffs < np.datetime64("2013-08-31")
 later = windows.cutoffs >= np.datetime64("2013-10-01")
-scaler = TimeDistributed(StandardScaler()).fit(windows.X[past])
-regressor = LSTMRegressor(
-    32, loss="quantile", quantile=levels, max_iter=30, random_state=0
+regressor = make_pipeline(
+    TimeDistributed(StandardScaler()),
+    LSTMRegressor(32, loss="quantile", quantile=levels, max_iter=30, random_state=0),
 )
-regressor.fit(scaler.transform(windows.X[past]), (y - last)[past])
+regressor.fit(windows.X[past], (y - last)[past])
 for name, part in ("months of the fit", past), ("months after", later):
-    change = regressor.predict(scaler.transform(windows.X[part]))
+    change = regressor.predict(windows.X[part])
     low, _, high = last[part] + change.T
     holds = np.mean((low <= y[part]) & (y[part] <= high))
     print(f"{name:18} {holds:.0%} of the values in intervals that are to hold 80 %")
@@ -104,7 +107,7 @@ held = {
 known = table["y"].notna()
 ahead = (table["ds"] - table["cutoff"]).dt.total_seconds() / 3600
 month = table["ds"].dt.strftime("%Y-%m")
-figure, axes = plt.subplots(1, 2, figsize=(10, 3.8), sharey=True, layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(8, 4), sharey=True, layout="constrained")
 for name, values in held.items():
     axes[0].plot(values[known].groupby(month[known]).mean(), label=name)
     axes[1].plot(values[known].groupby(ahead[known]).mean(), label=name)
@@ -114,4 +117,5 @@ axes[0].set(ylabel="Share of the values in their intervals", ylim=(0.4, 1))
 axes[0].tick_params(axis="x", rotation=60)
 axes[1].set(xlabel="Hours ahead")
 axes[1].legend(loc="lower right")
+# sphinx_gallery_thumbnail_panels = [1]
 plt.show()

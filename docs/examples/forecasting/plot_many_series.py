@@ -1,11 +1,13 @@
 """
-Forecast many series with one network
-=====================================
+Forecast many series with one network (sales)
+=============================================
 
 Daily sales of a hundred shops, large and small, open for a year or for some months. One
 :class:`~sklstm.LSTMForecaster` learns from all of them: what a weekend and a sale do,
 which no shop shows often enough by itself. It then also forecasts shops that it has
 never seen.
+
+Tags: forecasting, many series, covariates, intervals, backtest, ragged, generated data
 """
 
 # %%
@@ -100,7 +102,7 @@ print(coverage(tables["never seen"]).round(1).to_string(index=False))
 # Four of the shops that it has never seen. Each forecast is made of what the shop
 # itself has sold before.
 
-figure, axes = plt.subplots(2, 2, figsize=(11, 6.4), layout="constrained")
+figure, axes = plt.subplots(2, 2, figsize=(8, 6.4), layout="constrained")
 for ax, name in zip(axes.flat, new[:4], strict=True):
     rows = table[table["shop"] == name]
     before, after = (

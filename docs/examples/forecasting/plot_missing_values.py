@@ -1,10 +1,12 @@
 """
-Regression with missing values
-==============================
+Regression with missing values (air quality)
+============================================
 
 An hour of PM2.5 is missing here and there: the sensor was out. What
 :class:`~sklstm.LSTMRegressor` makes of it, on the air of Beijing with more and more of
 the readings taken out.
+
+Tags: regression, missing values, windows, real data
 """
 
 # %%

@@ -1,21 +1,28 @@
 """
-Quantile forecasts
-==================
+Quantile regression (air quality, six hours ahead)
+==================================================
 
 How much fine dust in six hours, and how sure is that? One
 :class:`~sklstm.LSTMRegressor` with ``loss="quantile"`` and a list of levels predicts
 all of the quantiles, which never cross. Intervals of a change are not safe by
 themselves: :doc:`/auto_examples/forecasting/plot_forecast_intervals`.
+
+Tags: regression, forecasting, quantiles, intervals, windows, early stopping, real data
 """
 
 # %%
 # The network learns quantiles of the change from the last value, in 2013; the last two
 # months of the year decide when to stop. The last value and the predicted change add up
 # to quantiles of PM2.5, and a concentration is never negative.
+#
+# Scaler and network are one pipeline. What decides when to stop has to be scaled as the
+# rest: ``transform_input`` says so, for which scikit-learn needs metadata routing.
 
 import matplotlib.pyplot as plt
 import numpy as np
+from sklearn import config_context
 from sklearn.metrics import d2_pinball_score
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklstm import LSTMRegressor
@@ -32,10 +39,9 @@ def last_value(X):
 
 
 levels = [0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95]
-scaler = TimeDistributed(StandardScaler()).fit(train.data)
-X, change = scaler.transform(train.data), train.target - last_value(train.data)
+X, change = train.data, train.target - last_value(train.data)
 late = train.time >= np.datetime64("2013-11-01T00")
-model = LSTMRegressor(
+network = LSTMRegressor(
     32,
     loss="quantile",
     quantile=levels,
@@ -44,10 +50,15 @@ model = LSTMRegressor(
     n_iter_no_change=5,
     random_state=0,
 )
-model.fit(X[~late], change[~late], X_val=X[late], y_val=change[late])
-changes = model.predict(scaler.transform(test.data))
-quantiles = np.maximum(last_value(test.data)[:, np.newaxis] + changes, 0)
-print(f"{model.n_iter_} epochs; quantiles: {quantiles.shape}")
+with config_context(enable_metadata_routing=True):
+    network.set_fit_request(X_val=True, y_val=True)
+    scaler = TimeDistributed(StandardScaler())
+    model = make_pipeline(scaler, network, transform_input=["X_val"])
+    model.fit(X[~late], change[~late], X_val=X[late], y_val=change[late])
+
+quantiles = last_value(test.data)[:, np.newaxis] + model.predict(test.data)
+quantiles = np.maximum(quantiles, 0)
+print(f"{network.n_iter_} epochs; quantiles: {quantiles.shape}")
 print("quantiles in order:", bool((np.diff(quantiles, axis=1) >= 0).all()))
 
 # %%
@@ -57,7 +68,7 @@ print("quantiles in order:", bool((np.diff(quantiles, axis=1) >= 0).all()))
 start = np.datetime64("2014-10-06T00")
 weeks = (test.time >= start) & (test.time < start + np.timedelta64(14, "D"))
 time = test.time[weeks].astype("datetime64[s]")
-figure, ax = plt.subplots(figsize=(10, 4.2), layout="constrained")
+figure, ax = plt.subplots(figsize=(8, 4.2), layout="constrained")
 for k, alpha in (0, 0.2), (1, 0.35), (2, 0.5):
     share = levels[-1 - k] - levels[k]
     low, high = quantiles[weeks, k], quantiles[weeks, -1 - k]

@@ -1,21 +1,27 @@
 """
-Grid search
-===========
+Grid search over size and learning rate (speakers)
+==================================================
 
 How many hidden units, which learning rate? ``GridSearchCV`` takes sequences of unequal
 length like any X: the lengths travel inside it.
+
+Tags: classification, grid search, cross-validation, ragged, sound, real data
 """
 
 # %%
-# Twenty networks on the training utterances of the Japanese vowels, three folds.
+# Twenty networks on the training utterances of the Japanese vowels (who of nine men
+# speaks?), three folds. Beside them a logistic regression on mean and standard
+# deviation of each coefficient.
 
 import warnings
 
 import matplotlib.pyplot as plt
+import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import GridSearchCV
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sklstm import LSTMClassifier
 from sklstm.datasets import load_japanese_vowels
@@ -45,6 +51,18 @@ with warnings.catch_warnings():
 print("best:", search.best_params_)
 print(f"its accuracy in cross-validation: {search.best_score_:.3f}")
 
+
+def summary(X):
+    """Mean and standard deviation of each feature over the steps."""
+    return np.array([np.hstack([x.mean(axis=0), x.std(axis=0)]) for x in X])
+
+
+baseline = make_pipeline(
+    FunctionTransformer(summary), StandardScaler(), LogisticRegression()
+)
+accuracy = cross_val_score(baseline, X_train, y_train, cv=3).mean()
+print(f"logistic regression: {accuracy:.3f}")
+
 # %%
 # The mean accuracy of the folds. Small networks need the larger rates to get anywhere
 # in twenty epochs; among the larger ones many are as good as each other, and the best
@@ -68,3 +86,5 @@ plt.show()
 # The search has seen the training utterances only. The test set judges its choice once.
 
 print(f"test accuracy: {search.score(X_test, y_test):.3f}")
+baseline.fit(X_train, y_train)
+print(f"logistic regression: {baseline.score(X_test, y_test):.3f}")

@@ -1,12 +1,16 @@
 """
-When to stop?
-=============
+Loss curves and early stopping of RNN, GRU and LSTM (speakers)
+==============================================================
 
 Loss and validation accuracy of RNN, GRU and LSTM, epoch by epoch: nine speakers are
 told apart (Japanese vowels), with early stopping on a fifth of the training utterances.
+Beside them a logistic regression on the mean of each coefficient.
+
+Tags: classification, early stopping, ragged, sound, real data
 """
 
 import matplotlib.pyplot as plt
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -26,6 +30,9 @@ for family in RNNClassifier, GRUClassifier, LSTMClassifier:
         f"{family.__name__:15} {network.n_iter_} epochs, validation "
         f"{network.best_validation_score_:.3f}, test {model.score(X_test, y_test):.3f}"
     )
+baseline = LogisticRegression(max_iter=1000).fit([x.mean(axis=0) for x in X], y)
+accuracy = baseline.score([x.mean(axis=0) for x in X_test], y_test)
+print(f"logistic regression: test {accuracy:.3f}")
 
 # %%
 # Solid lines are losses, dashed ones validation scores; the dot is the epoch whose

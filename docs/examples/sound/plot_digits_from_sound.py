@@ -1,10 +1,12 @@
 """
-Digits from sound
-=================
+Transcribe sound without alignment (dialled digits, CTC)
+========================================================
 
 A telephone number is dialled, and :class:`~sklstm.LSTMTranscriber` writes it down. It
 learns from recordings and numbers alone: nothing says when a key was pressed, or for
 how long.
+
+Tags: transcription, sound, CTC, ragged, generated data
 """
 
 # %%
@@ -77,9 +79,54 @@ model = make_pipeline(
     ),
 )
 model.fit(X_train, y_train)
+heard = model.predict(X_test)
+for number, said in zip(y_test[:5], heard[:5], strict=True):
+    print(f"dialled {number:8} heard {said}")
 print(f"label error rate: {1 - model.score(X_test, y_test):.2%}")
-for number, heard in zip(y_test[:5], model.predict(X_test[:5]), strict=True):
-    print(f"dialled {number:8} heard {heard}")
+
+
+def all_right(heard, y):
+    """Share of the numbers without an error."""
+    return np.mean([a == b for a, b in zip(heard, y, strict=True)])
+
+
+print(f"numbers without an error: {all_right(heard, y_test):.1%}")
+
+# %%
+# What is simple is told the tones, which the network has to find. In each frame it takes
+# the strongest of the rows and of the columns, a key is down where the two have more
+# than a share of all power, and two frames make a digit. The share is the best on the
+# recordings to learn from.
+
+FREQUENCIES = sorted({f for tones in TONES.values() for f in tones})
+WINDOW = np.hanning(256)
+WAVES = np.exp(-2j * np.pi * np.outer(np.arange(256) / RATE, FREQUENCIES))
+
+
+def by_tones(sound, share):
+    """The number, by the power of the seven tones."""
+    frames = np.lib.stride_tricks.sliding_window_view(sound, 256)[::80] * WINDOW
+    power = np.abs(frames @ WAVES) ** 2 / (256 * (frames**2).sum(axis=1, keepdims=True))
+    rows, columns = power[:, :4], power[:, 4:]
+    down = rows.max(axis=1) + columns.max(axis=1) > share
+    number, run, before = "", 0, None
+    for row, column, is_down in zip(
+        rows.argmax(1), columns.argmax(1), down, strict=True
+    ):
+        key = KEYS[row][column] if is_down else None
+        run = run + 1 if key == before else 1
+        number += key if key and run == 2 else ""
+        before = key
+    return number
+
+
+shares = np.linspace(0.05, 0.3, 11)
+right = [
+    all_right([by_tones(x, s) for x in X_train[::4]], y_train[::4]) for s in shares
+]
+share = shares[np.argmax(right)]
+right = all_right([by_tones(x, share) for x in X_test], y_test)
+print(f"by the power of the tones, more than {share:.2f}: {right:.1%}")
 
 # %%
 # ``align`` says where the digits of a known number are: the first and the last step of
@@ -94,7 +141,7 @@ frames = model[:-1].transform(X_test[i : i + 1])
 transcriber, hop = model[-1], model[0].hop_length_ / RATE
 
 figure, (above, below) = plt.subplots(
-    2, 1, figsize=(9, 5.5), sharex=True, layout="constrained"
+    2, 1, figsize=(8, 5.5), sharex=True, layout="constrained"
 )
 seconds = np.arange(len(frames[0]) + 1) * hop - hop / 2
 above.pcolormesh(seconds, np.arange(33), frames[0].T, cmap="magma")
@@ -114,6 +161,7 @@ blank = probabilities[:, transcriber.blank_]
 below.plot(seconds[:-1] + hop / 2, blank, color="0.6", linestyle=":", label="blank")
 below.set(xlabel="Seconds", ylabel="Probability", ylim=(0, 1.2))
 below.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+# sphinx_gallery_thumbnail_panels = [0, 1]
 plt.show()
 
 # %%
@@ -132,19 +180,25 @@ print(f"{1000 * np.abs(np.concatenate(gaps)).mean():.0f} ms")
 # goes on with several numbers at a time, which helps a little where the network is in
 # doubt. It can be chosen after the fit.
 
-levels, errors = (0.1, 0.5, 1.0, 1.5, 2.0), {1: [], 20: []}
+levels, right = (0.1, 0.5, 1.0, 1.5, 2.0), {"power of the tones": []}
 for level in levels:
     X_level = [dial(number, rng, level)[0] for number in y_test]
-    for beam_size, so_far in errors.items():
+    heard = [by_tones(x, share) for x in X_level]
+    right["power of the tones"].append(all_right(heard, y_test))
+    for beam_size in 1, 20:
         model.set_params(lstmtranscriber__beam_size=beam_size)
-        so_far.append(1 - model.score(X_level, y_test))
+        so_far = right.setdefault(f"network, beam_size={beam_size}", [])
+        so_far.append(all_right(model.predict(X_level), y_test))
 
-figure, ax = plt.subplots(figsize=(6, 3.5), layout="constrained")
-for beam_size, rates in errors.items():
-    ax.plot(levels, rates, "o-", label=f"beam_size={beam_size}")
+figure, ax = plt.subplots(figsize=(6.5, 3.8), layout="constrained")
+for name, shares in right.items():
+    ax.plot(levels, shares, "o-", label=name)
+    print(f"{name:22}", *(f"{value:6.1%}" for value in shares))
 ax.axvspan(0.1, 1.5, color="0.93", label="in training")
 ax.set(
-    xlabel="Standard deviation of the noise; a tone has 0.7", ylabel="Label error rate"
+    xlabel="Standard deviation of the noise; a tone has 0.7",
+    ylabel="Numbers without an error",
+    ylim=(0, 1.03),
 )
-ax.legend()
+ax.legend(loc="lower left")
 plt.show()

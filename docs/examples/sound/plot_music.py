@@ -1,10 +1,12 @@
 """
-Which notes come next?
-======================
+Predict and compose music (chorales, several labels a step)
+===========================================================
 
 Chorales in four voices: at every beat :class:`~sklstm.LSTMTagger` gives each note the
 probability that it sounds next. It then goes on by itself, beat after beat, and what it
 has written is saved as MIDI.
+
+Tags: tagging, multilabel, music, generation, streaming, ragged, generated data
 """
 
 # %%
@@ -142,7 +144,7 @@ for temperature in (0.5, 1.0):
 # Most chords last two beats, and voices keep to their ranges. As each note is drawn for
 # itself, a voice may be silent at times, or have two notes.
 
-figure, axes = plt.subplots(3, 1, figsize=(10, 9), sharex=True, layout="constrained")
+figure, axes = plt.subplots(3, 1, figsize=(8, 8.5), sharex=True, layout="constrained")
 probabilities = model.predict_proba(shifted([chosen]))[0]
 rolls = [*played.values(), probabilities]
 titles = [f"Drawn from the line on, temperature {t}" for t in played]

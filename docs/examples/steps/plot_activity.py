@@ -1,10 +1,12 @@
 """
-Activity at every moment
-========================
+Label every step of a sensor (activity recognition)
+===================================================
 
 What is someone doing, at every moment of a recording in which activities change?
 :class:`~sklstm.LSTMTagger` labels each step of a sensor, after the fact in both
 directions, or as the steps come.
+
+Tags: tagging, sensors, ragged, streaming, CRF, generated data
 """
 
 # %%
@@ -77,11 +79,13 @@ one.fit(np.concatenate(X_train), np.concatenate(y_train))
 window = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
 window.fit(np.concatenate([around(x) for x in X_train]), np.concatenate(y_train))
 settings = {"learning_rate_init": 0.01, "max_iter": 60, "random_state": 0}
-scaler = TimeDistributed(StandardScaler()).fit(X_train)
-stream = LSTMTagger(24, bidirectional=False, crf=False, **settings)
-stream.fit(scaler.transform(X_train), y_train)
-whole = LSTMTagger(24, **settings).fit(scaler.transform(X_train), y_train)
-scaled = scaler.transform(X_test)
+stream = make_pipeline(
+    TimeDistributed(StandardScaler()),
+    LSTMTagger(24, bidirectional=False, crf=False, **settings),
+)
+whole = make_pipeline(TimeDistributed(StandardScaler()), LSTMTagger(24, **settings))
+stream.fit(X_train, y_train)
+whole.fit(X_train, y_train)
 
 
 def segments(y):
@@ -93,8 +97,8 @@ print("                      accuracy   segments")
 for name, predicted in (
     ("one reading", [one.predict(x) for x in X_test]),
     ("two seconds", [window.predict(around(x)) for x in X_test]),
-    ("LSTM, as steps come", stream.predict(scaled)),
-    ("LSTM, both directions", whole.predict(scaled)),
+    ("LSTM, as steps come", stream.predict(X_test)),
+    ("LSTM, both directions", whole.predict(X_test)),
     ("truth", y_test),
 ):
     accuracy = np.mean(np.concatenate(predicted) == np.concatenate(y_test))
@@ -110,7 +114,7 @@ i = max(range(len(X_test)), key=lambda i: len(set(y_test[i])))
 T = min(len(y_test[i]), 300)
 time = np.arange(T) / 10
 figure, axes = plt.subplots(
-    6, 1, figsize=(10, 9), sharex=True, height_ratios=[1.4, 0.3, 1, 1, 1, 1],
+    6, 1, figsize=(8, 9), sharex=True, height_ratios=[1.4, 0.3, 1, 1, 1, 1],
     layout="constrained",
 )  # fmt: skip
 axes[0].plot(time, X_test[i][:T], linewidth=0.8, label=["x", "y", "z"])
@@ -121,7 +125,7 @@ for k, name in enumerate(names):
     at = np.array(y_test[i][:T]) == name
     axes[1].bar(time[at] + 0.05, 1, width=0.1, color=f"C{k}", label=name)
 axes[1].set(ylabel="Truth", yticks=[], ylim=(0, 1))
-chosen = scaled[i : i + 1]
+chosen = X_test[i : i + 1]
 for ax, title, model, probabilities in (
     (axes[2], "One reading", one, one.predict_proba(X_test[i])),
     (axes[3], "Two seconds", window, window.predict_proba(around(X_test[i]))),
@@ -133,13 +137,15 @@ for ax, title, model, probabilities in (
     ax.set(ylabel=f"{title}:\nprobability", ylim=(0, 1))
 axes[5].set(xlabel="Time, s", xlim=(0, time[-1]))
 figure.legend(*axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=5)
+# sphinx_gallery_thumbnail_panels = [0, 5]
 plt.show()
 
 # %%
 # The model for streams, step by step as a watch would run it: the same labels.
 
-state, labels = stream.initial_state(), []
+scaler, tagger = stream[0].transformer_, stream[-1]
+state, labels = tagger.initial_state(), []
 for x in X_test[i]:
-    label, state = stream.predict_step(scaler.transformer_.transform([x]), state)
+    label, state = tagger.predict_step(scaler.transform([x]), state)
     labels.append(label[0])
 print("the same labels:", labels == stream.predict(chosen)[0])

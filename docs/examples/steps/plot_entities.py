@@ -1,9 +1,11 @@
 """
-Named entities in text
-======================
+Find names in sentences (named entities, CRF)
+=============================================
 
 Who, where, which company and when: :class:`~sklstm.LSTMTagger` marks the names in a
 text, also those that it has never seen, by the words around them.
+
+Tags: tagging, text, CRF, ragged, generated data
 """
 
 # %%
@@ -186,7 +188,7 @@ marginals = model.predict_proba(X_test[i : i + 1])[0]
 classes = model[-1].classes_
 print(" ".join(labels))
 
-figure, ax = plt.subplots(figsize=(10, 3.8), layout="constrained")
+figure, ax = plt.subplots(figsize=(8, 4.4), layout="constrained")
 image = ax.imshow(marginals.T, cmap="Blues", vmin=0, vmax=1, aspect="auto")
 true = np.searchsorted(classes, y_test[i])
 ax.plot(true, "o", color="C1", markersize=5, label="true tag")

@@ -1,10 +1,12 @@
 """
-Hamlet, letter by letter
-========================
+Language model, letter by letter (Shakespeare)
+==============================================
 
 :class:`~sklstm.LSTMLanguageModel` reads four acts of a play, one character at a time,
 and says for each how probable it was. How well does it know the fifth act, and what
 does it write itself?
+
+Tags: language model, text, embeddings, generation, real data
 """
 
 # %%
@@ -90,7 +92,7 @@ read = "HAMLET\n" + "\n".join(speech.split("\n")[2:5])
 after = model.predict_proba([read[:i] for i in range(len(read))])
 p = after[np.arange(len(read)), [model.vocabulary_.index(c) for c in read]]
 
-figure, ax = plt.subplots(figsize=(9, 1.9), layout="constrained")
+figure, ax = plt.subplots(figsize=(8, 1.9), layout="constrained")
 row, column = 0, 0
 for character, log_p in zip(read, np.log2(p), strict=True):
     if character == "\n":

@@ -1,9 +1,11 @@
 """
-From spelling to sound
-======================
+Sequence to sequence with attention (spelling to phones)
+========================================================
 
 How is a word said that one has never seen? :class:`~sklstm.LSTMSeq2Seq` learns from
 9000 English words which letters make which phones.
+
+Tags: sequence to sequence, text, attention, ragged, real data
 """
 
 # %%

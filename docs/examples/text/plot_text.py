@@ -1,10 +1,12 @@
 """
-Text: when does the order of words matter?
-==========================================
+Classify texts, beside TF-IDF (topic and opinion)
+=================================================
 
 An LSTM that learns vectors of words, beside counts of words and pairs of words with a
 logistic regression. Two questions about the same reviews: what are they about, and what
 do they say?
+
+Tags: classification, text, embeddings, ragged, learning curves, generated data
 """
 
 # %%
@@ -87,7 +89,7 @@ models = {
     ),
 }
 sizes = [50, 100, 200, 400, 800, 1600]
-figure, axes = plt.subplots(1, 2, figsize=(10, 4.2), sharey=True, layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(8, 4.2), sharey=True, layout="constrained")
 for ax, title, y in (
     (axes[0], "What is it about?", topics),
     (axes[1], "What does it say?", verdicts),
@@ -102,6 +104,7 @@ for ax, title, y in (
     ax.minorticks_off()
 axes[0].set_ylabel("Accuracy")
 axes[1].legend(loc="lower right")
+# sphinx_gallery_thumbnail_panels = [1]
 plt.show()
 
 # %%

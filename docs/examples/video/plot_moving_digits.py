@@ -1,10 +1,12 @@
 """
-Digits that move
-================
+Predict the next frames of a video (ConvLSTM, moving digits)
+============================================================
 
 Where will they be in the next frames, and what will they look like?
 :class:`~sklstm.ConvLSTMForecaster` learns it from clips of digits on the move, and
 goes on with clips of digits that it has never seen.
+
+Tags: video, forecasting, ConvLSTM, real data
 """
 
 # %%

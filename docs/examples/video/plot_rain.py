@@ -1,6 +1,6 @@
 """
-Rain ahead
-==========
+Forecast rain from maps (ConvLSTM, nowcasting)
+==============================================
 
 Half an hour of rain, from maps of the hour before. :class:`~sklstm.ConvLSTMForecaster`
 learns how showers move, grow and die down, beside two forecasts that learn nothing:
@@ -10,6 +10,8 @@ learns how showers move, grow and die down, beside two forecasts that learn noth
 
 The second one is in practice how rain is told for the next hour, and hard to beat
 (:doc:`/performance/tasks` compares on radar).
+
+Tags: video, forecasting, ConvLSTM, generated data
 """
 
 # %%
@@ -112,7 +114,7 @@ for name, frames in forecasts.items():
     index = "  ".join(f"{mm} mm/h {success(frames, mm).mean():.2f}" for mm in (1, 4))
     print(f"{name:12} skill {skill:5.2f}   success at {index}")
 
-figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(8, 3.6), layout="constrained")
 minutes = 5 * np.arange(1, HORIZON + 1)
 for name, frames in forecasts.items():
     axes[0].plot(minutes, np.sqrt(error(frames)), marker="o", label=name)
@@ -131,6 +133,7 @@ plt.show()
 # The maps of one clip:
 
 # sphinx_gallery_thumbnail_number = 2
+# sphinx_gallery_thumbnail_panels = "all"
 FrameDisplay.from_predictions(
     X_test[1], {name: frames[1] for name, frames in forecasts.items()}
 )
