@@ -76,7 +76,7 @@ myst_heading_anchors = 3
 # Tables that a script prints begin at the level of its report.
 suppress_warnings = ["myst.header"]
 
-# The gallery: its sections, and in each the examples from the first look to the details.
+# The gallery: its sections, in each the examples from the first look to the details.
 EXAMPLES = {
     "classification": ["classify_speakers", "grouped_recordings", "streaming"],
     "forecasting": [

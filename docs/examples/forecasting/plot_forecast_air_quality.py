@@ -20,7 +20,7 @@ Tags: regression, forecasting, windows, early stopping, real data
 # The network learns the change from the last value, and the last two months of the
 # training year decide when to stop. A random part of the year would not do: windows of
 # neighbouring hours share 23 of their 24 steps. ``transform_input`` lets the scaler of
-# the pipeline scale these two months too, for which scikit-learn needs metadata routing.
+# the pipeline scale these two months too; scikit-learn needs metadata routing for it.
 
 import matplotlib.pyplot as plt
 import numpy as np

@@ -10,8 +10,8 @@ Tags: regression, gates, long lags, generated data
 """
 
 # %%
-# Four units are enough, and few enough to be looked at one by one. A linear model of all
-# numbers and marks cannot multiply them.
+# Four units are enough, and few enough to be looked at one by one. A linear model of
+# all numbers and marks cannot multiply them.
 
 import matplotlib.pyplot as plt
 import numpy as np
