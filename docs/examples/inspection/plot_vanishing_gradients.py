@@ -66,10 +66,8 @@ for name, model in families.items():
     )
     after[f"{name}: accuracy {accuracy:.2f}"] = trained
 flat, flat_test = X.reshape(len(X), -1), X_test.reshape(len(X_test), -1)
-linear = LogisticRegression(max_iter=1000).fit(flat, y)
-print(
-    f"logistic regression on all 100 steps: {linear.score(flat_test, y_test):.2f} new"
-)
+accuracy = LogisticRegression(max_iter=1000).fit(flat, y).score(flat_test, y_test)
+print(f"logistic regression on all 100 steps: {accuracy:.2f} new")
 
 # %%
 # A line is the norm of the gradient of the loss with respect to the pre-activations, by
