@@ -127,12 +127,11 @@ splits = {
     "patients on both sides": StratifiedKFold(4, shuffle=True, random_state=0),
     "new patients": StratifiedGroupKFold(4, shuffle=True, random_state=0),
 }
+balanced = "balanced_accuracy"
 figure, ax = plt.subplots(figsize=(7, 3.8), layout="constrained")
 for k, (name, model) in enumerate(models.items()):
     scores = [
-        cross_val_score(
-            model, X, y, groups=patients, cv=cv, scoring="balanced_accuracy"
-        )
+        cross_val_score(model, X, y, groups=patients, cv=cv, scoring=balanced)
         for cv in splits.values()
     ]
     means, places = np.mean(scores, axis=1), np.arange(2) + 0.38 * (k - 0.5)

@@ -93,10 +93,10 @@ def all_right(heard, y):
 print(f"numbers without an error: {all_right(heard, y_test):.1%}")
 
 # %%
-# What is simple is told the tones, which the network has to find. In each frame it takes
-# the strongest of the rows and of the columns, a key is down where the two have more
-# than a share of all power, and two frames make a digit. The share is the best on the
-# recordings to learn from.
+# What is simple is told the tones, which the network has to find. In each frame it
+# takes the strongest of the rows and of the columns, a key is down where the two have
+# more than a share of all power, and two frames make a digit. The share is the best on
+# the recordings to learn from.
 
 FREQUENCIES = sorted({f for tones in TONES.values() for f in tones})
 WINDOW = np.hanning(256)
@@ -109,21 +109,18 @@ def by_tones(sound, share):
     power = np.abs(frames @ WAVES) ** 2 / (256 * (frames**2).sum(axis=1, keepdims=True))
     rows, columns = power[:, :4], power[:, 4:]
     down = rows.max(axis=1) + columns.max(axis=1) > share
+    keys = np.array([*map(list, KEYS)])[rows.argmax(axis=1), columns.argmax(axis=1)]
     number, run, before = "", 0, None
-    for row, column, is_down in zip(
-        rows.argmax(1), columns.argmax(1), down, strict=True
-    ):
-        key = KEYS[row][column] if is_down else None
+    for key in np.where(down, keys, ""):
         run = run + 1 if key == before else 1
-        number += key if key and run == 2 else ""
+        number += key if run == 2 else ""
         before = key
     return number
 
 
 shares = np.linspace(0.05, 0.3, 11)
-right = [
-    all_right([by_tones(x, s) for x in X_train[::4]], y_train[::4]) for s in shares
-]
+X_some, y_some = X_train[::4], y_train[::4]
+right = [all_right([by_tones(x, share) for x in X_some], y_some) for share in shares]
 share = shares[np.argmax(right)]
 right = all_right([by_tones(x, share) for x in X_test], y_test)
 print(f"by the power of the tones, more than {share:.2f}: {right:.1%}")
