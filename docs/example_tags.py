@@ -22,7 +22,7 @@ def write_page(app):
     """auto_examples/tags.rst, from the introductions of all examples in their order."""
     examples, order = {}, app.config.sphinx_gallery_conf["within_subsection_order"]
     sources = Path(app.srcdir, "examples").glob("*/plot_*.py")
-    for path in sorted(sources, key=lambda path: order(path.parent)(path.name)):
+    for path in sorted(sources, key=lambda path: order(path.name)):
         introduction = ast.get_docstring(ast.parse(path.read_text("utf8")))
         for tag in split(introduction.strip().split("\n\n")[-1]):
             examples.setdefault(tag, []).append(f"{path.parent.name}/{path.stem}")
