@@ -5,8 +5,8 @@ import shutil
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+from matplotlib import dates  # which sphinx-gallery loads again for each example
 from matplotlib.animation import Animation
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.gridspec import GridSpec
 from matplotlib.text import Text
 from matplotlib.ticker import AutoLocator, MaxNLocator
@@ -74,7 +74,9 @@ def _draw(figure, panels):
     grid = GridSpec(len(keep), 1, figure=figure)
     for ax, place in zip(keep, grid, strict=True):
         ax.set_subplotspec(place)
+        ax.tick_params(labelleft=True)
         _simplify(ax)
+    keep[-1].tick_params(labelbottom=True)
 
 
 def _simplify(ax):
@@ -84,16 +86,18 @@ def _simplify(ax):
         locator = axis.get_major_locator()
         if isinstance(locator, AutoLocator):
             axis.set_major_locator(MaxNLocator(4))
-        elif isinstance(locator, AutoDateLocator):
-            locator = AutoDateLocator(maxticks=4)
+        elif isinstance(locator, dates.DateLocator):
+            locator = dates.AutoDateLocator(maxticks=4)
             axis.set_major_locator(locator)
-            axis.set_major_formatter(ConciseDateFormatter(locator))
+            axis.set_major_formatter(dates.ConciseDateFormatter(locator))
             axis.get_offset_text().set_visible(False)
             ax.tick_params(axis=axis.axis_name, rotation=0)
         if len(axis.get_label_text()) > room:
             axis.set_label_text("")
+    if ax.images:
+        ax.set_aspect("auto")
     legend = ax.get_legend()
-    if legend and len(legend.get_texts()) > 4:
+    if legend and len(legend.get_texts()) > 3:
         legend.remove()
     for text in ax.findobj(Text):
         text.set_fontsize(POINTS)
