@@ -13,14 +13,16 @@ from sklearn.exceptions import ConvergenceWarning
 from sphinx.addnodes import pending_xref
 from sphinx.ext.autosummary import autosummary_table
 from sphinx.util.logging import getLogger
-from sphinx_gallery.sorting import FunctionSortKey
+from sphinx_gallery.sorting import ExplicitOrder, FunctionSortKey
 
 import sklstm
 
 DOCS = Path(__file__).parent
-sys.path[:0] = [str(DOCS), str(DOCS / "_extensions")]  # animations.py, and extensions
+sys.path[:0] = [str(DOCS), str(DOCS / "_extensions")]
 
+import example_tags  # noqa: E402
 import other_projects  # noqa: E402
+import pictures  # noqa: E402
 import source_links  # noqa: E402
 
 project = "sklstm"
@@ -49,7 +51,7 @@ extensions = [
 ]
 
 root_doc = "index"
-exclude_patterns = ["README.md", "examples/*", "**/GALLERY_HEADER.rst", "_build"]
+exclude_patterns = ["README.md", "examples/**", "**/GALLERY_HEADER.rst", "_build"]
 templates_path = ["_templates"]
 nitpicky = True
 # Other projects: those with an inventory are linked; names of these are text.
@@ -76,45 +78,40 @@ myst_heading_anchors = 3
 # Tables that a script prints begin at the level of its report.
 suppress_warnings = ["myst.header"]
 
-# The gallery from the first look to the details.
-EXAMPLES = [
-    "plot_classify_speakers.py",
-    "plot_forecast_air_quality.py",
-    "plot_future_covariates.py",
-    "plot_forecast_intervals.py",
-    "plot_many_series.py",
-    "plot_quantile_forecast.py",
-    "plot_rain.py",
-    "plot_moving_digits.py",
-    "plot_entities.py",
-    "plot_activity.py",
-    "plot_digits_from_sound.py",
-    "plot_machine_fleet.py",
-    "plot_online_alarms.py",
-    "plot_text.py",
-    "plot_shakespeare.py",
-    "plot_spelling_to_sound.py",
-    "plot_music.py",
-    "plot_missing_values.py",
-    "plot_grid_search.py",
-    "plot_learning_curves.py",
-    "plot_loss_curves.py",
-    "plot_streaming.py",
-    "plot_gates_over_time.py",
-    "plot_permutation_importance.py",
-    "plot_vanishing_gradients.py",
-]
+# The gallery: its sections, in each the examples from the first look to the details.
+EXAMPLES = {
+    "classification": ["classify_speakers", "grouped_recordings", "streaming"],
+    "forecasting": [
+        "forecast_air_quality",
+        "future_covariates",
+        "forecast_intervals",
+        "many_series",
+        "quantile_forecast",
+        "missing_values",
+    ],
+    "steps": ["activity", "entities"],
+    "text": ["text", "shakespeare", "spelling_to_sound"],
+    "sound": ["digits_from_sound", "music"],
+    "video": ["rain", "moving_digits"],
+    "anomalies": ["machine_fleet", "online_alarms"],
+    "model_selection": ["grid_search", "learning_curves", "loss_curves"],
+    "inspection": ["permutation_importance", "gates_over_time", "vanishing_gradients"],
+}
+IN_ORDER = [f"plot_{name}.py" for names in EXAMPLES.values() for name in names]
 
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "auto_examples",
     "filename_pattern": r"/plot_",
     "ignore_pattern": r"(quickstart|__init__)\.py",
-    "within_subsection_order": FunctionSortKey(EXAMPLES.index, "by hand"),
+    "subsection_order": ExplicitOrder([f"examples/{name}" for name in EXAMPLES]),
+    "within_subsection_order": FunctionSortKey(IN_ORDER.index, "by hand"),
     "backreferences_dir": "api/backreferences",
     "doc_module": ("sklstm",),
     "reference_url": {"sklstm": None},
-    "image_scrapers": ("animations.scraper",),
+    "image_scrapers": ("pictures.scraper",),
+    "reset_modules": ("matplotlib", "pictures.style"),
+    "image_srcset": ["2x"],
     "matplotlib_animations": False,
     "show_memory": False,
     "min_reported_time": 0,
@@ -265,6 +262,10 @@ def setup(app):
     app.connect("missing-reference", _same_class)
     app.connect("source-read", _repository_links)
     app.connect("source-read", _performance_pages)
+    # after sphinx-gallery has made its pages
+    app.connect("builder-inited", pictures.put_cards, priority=900)
+    app.connect("builder-inited", example_tags.write_page, priority=900)
+    app.connect("doctree-read", example_tags.link)
 
 
 html_math_renderer = "mathml"

@@ -1,0 +1,108 @@
+"""Pictures of the gallery: animations as GIF, which browsers play without a script, and
+cards, on which a figure is drawn again so that it can be read when it is small."""
+
+import shutil
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+from matplotlib import dates  # which sphinx-gallery loads again for each example
+from matplotlib.animation import Animation
+from matplotlib.gridspec import GridSpec
+from matplotlib.text import Text
+from matplotlib.ticker import AutoLocator, MaxNLocator
+from sphinx_gallery.py_source_parser import split_code_and_text_blocks
+from sphinx_gallery.scrapers import figure_rst, matplotlib_scraper
+
+CARD = {"figsize": (3.2, 2.24), "dpi": 200}  # 70 pixels to the inch where it is shown
+POINTS = 11  # of letters on a card
+
+
+def style(gallery_conf, fname):
+    """Letters that can be read where a figure is as wide as a phone."""
+    plt.rcParams["font.size"] = 11
+
+
+def scraper(block, block_vars, gallery_conf):
+    """What a block of an example has drawn: its animations, then its other figures."""
+    pages, figures = "", [plt.figure(number) for number in plt.get_fignums()]
+    for movie in list(block_vars["example_globals"].values()):
+        if isinstance(movie, Animation) and movie._fig in figures:
+            path = Path(next(block_vars["image_path_iterator"])).with_suffix(".gif")
+            movie.save(path, writer="pillow")
+            plt.close(movie._fig)
+            figures.remove(movie._fig)
+            pages += figure_rst([str(path)], gallery_conf["src_dir"], "An animation")
+    first = len(block_vars["image_path_iterator"]) + 1
+    pages += matplotlib_scraper(block, block_vars, gallery_conf)
+
+    chosen, panels = _chosen(block_vars["src_file"])
+    if figures and first <= chosen < first + len(figures):
+        source = Path(block_vars["src_file"])
+        folder = Path(block_vars["target_file"]).parent / "images" / "cards"
+        folder.mkdir(parents=True, exist_ok=True)
+        _draw(figures[chosen - first], panels)
+        figures[chosen - first].savefig(folder / f"{source.stem}.png", dpi=CARD["dpi"])
+    return pages
+
+
+def put_cards(app):
+    """Cards in the place of the thumbnails that sphinx-gallery has made."""
+    for card in Path(app.srcdir, "auto_examples").glob("*/images/cards/*.png"):
+        thumb = card.parents[1] / "thumb" / f"sphx_glr_{card.stem}_thumb.png"
+        shutil.copyfile(card, thumb)
+
+
+def _chosen(src_file):
+    """Which picture of an example is on its card, and which panels of it."""
+    config = split_code_and_text_blocks(src_file)[0]
+    return config.get("thumbnail_number", 1), config.get("thumbnail_panels")
+
+
+def _draw(figure, panels):
+    """Change a figure to what there is room for on a card: some of its panels, with
+    large letters and few of them."""
+    figure.set_size_inches(*CARD["figsize"])
+    if panels == "all":
+        return
+    keep = [figure.axes[k] for k in panels or [0]]
+    for ax in figure.axes:
+        if ax not in keep:
+            ax.remove()
+    for legend in list(figure.legends):
+        legend.remove()
+    figure.suptitle("")
+    grid = GridSpec(len(keep), 1, figure=figure)
+    for ax, place in zip(keep, grid, strict=True):
+        ax.set_subplotspec(place)
+        ax.tick_params(labelleft=True)
+        _simplify(ax)
+    keep[-1].tick_params(labelbottom=True)
+
+
+def _simplify(ax):
+    ax.set_title("")
+    ax.set_title("", loc="left")
+    for axis, room in (ax.xaxis, 30), (ax.yaxis, 22):
+        locator = axis.get_major_locator()
+        if isinstance(locator, AutoLocator):
+            axis.set_major_locator(MaxNLocator(4))
+        elif isinstance(locator, dates.DateLocator):
+            locator = dates.AutoDateLocator(maxticks=4)
+            axis.set_major_locator(locator)
+            axis.set_major_formatter(dates.ConciseDateFormatter(locator))
+            axis.get_offset_text().set_visible(False)
+            ax.tick_params(axis=axis.axis_name, rotation=0)
+        if len(axis.get_label_text()) > room:
+            axis.set_label_text("")
+    if ax.images:
+        ax.set_aspect("auto")
+    legend = ax.get_legend()
+    if legend and len(legend.get_texts()) > 3:
+        legend.remove()
+    for text in ax.findobj(Text):
+        text.set_fontsize(POINTS)
+    if ax.get_legend():
+        for text in ax.get_legend().get_texts():
+            text.set_fontsize(POINTS - 2)
+    for line in ax.get_lines():
+        line.set_linewidth(1.4 * line.get_linewidth())
