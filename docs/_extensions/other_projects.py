@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 
 from docutils import nodes
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sphinx.addnodes import pending_xref
 from sphinx.transforms import SphinxTransform
 
@@ -65,14 +66,23 @@ def imports():
 def full_names():
     """Full names by short ones that cannot be mistaken for a word of the text."""
     names = {}
-    for module in (*(f"sklearn.{name}" for name in SCIKIT_LEARN), *PUBLIC):
+    for module in (f"sklearn.{name}" for name in SCIKIT_LEARN):
+        things = vars(import_module(module)).items()
+        names |= {
+            name: f"{module}.{name}"
+            for name, thing in things
+            if (getattr(thing, "__module__", None) or "").startswith(module)
+        }
+    for module in PUBLIC:
         names |= {name: f"{module}.{name}" for name in import_module(module).__all__}
     names |= {name.rpartition(".")[2]: name for name in sorted(imports())}
     names["SequenceArray"] = "sklstm.SequenceArray"
     return {
         short: name
         for short, name in names.items()
-        if re.search(r"[A-Z]|\w_\w", short) and short not in OF_OTHERS_TOO
+        if re.search(r"[A-Z]|\w_\w", short)
+        and short not in OF_OTHERS_TOO
+        and not short.startswith("_")
     }
 
 
