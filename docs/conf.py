@@ -146,13 +146,14 @@ html_theme_options = {
     "icon_links": [
         {"name": "Source code", "url": REPOSITORY, "icon": "fa-brands fa-github"}
     ],
-    # One file for all releases, that of the pages to come. Where it cannot be read, as
+    # One file for all versions, which .ci/publish writes. Where it cannot be read, as
     # in a folder without network, the button shows the version alone.
     "switcher": {
-        "json_url": f"{SITE}/dev/_static/switcher.json",
+        "json_url": f"{SITE}/switcher.json",
         "version_match": FOLDER,
     },
     "check_switcher": False,
+    "show_version_warning_banner": True,
     "navbar_align": "left",
     "navbar_end": ["version-switcher", "theme-switcher", "navbar-icon-links"],
     "header_links_before_dropdown": 8,

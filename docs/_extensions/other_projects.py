@@ -1,7 +1,8 @@
 """Links to the documentation of other projects, from inventories beside these pages.
 
-What stands in double backquotes and is the name of a public object, of this package or
-of one from which the pages import it, is a link to it: ``GridSearchCV``.
+What stands in double backquotes and is the name of a public object, of this package, of
+scikit-learn or of another one from which the pages import it, is a link to it:
+``GridSearchCV``.
 """
 
 import re
@@ -10,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 
 from docutils import nodes
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sphinx.addnodes import pending_xref
 from sphinx.transforms import SphinxTransform
 
@@ -31,6 +33,12 @@ PUBLIC = (
     "sklstm sklstm.sequences sklstm.preprocessing sklstm.forecasting "
     "sklstm.inspection sklstm.datasets sklstm.export sklstm.utils"
 ).split()
+SCIKIT_LEARN = (
+    "calibration compose decomposition ensemble exceptions feature_extraction.text "
+    "feature_selection frozen impute inspection linear_model metrics model_selection "
+    "multiclass multioutput neural_network pipeline preprocessing svm"
+).split()
+OF_OTHERS_TOO = {"Normalizer"}  # aeon's, in the pages
 IMPORT = re.compile(
     r"^ *from ((?:joblib|matplotlib|numpy|pandas|scipy|sklearn)(?:\.\w+)*) "
     r"import (\([^)]*\)|[\w, ]+)",
@@ -57,14 +65,24 @@ def imports():
 @cache
 def full_names():
     """Full names by short ones that cannot be mistaken for a word of the text."""
-    names = {name.rpartition(".")[2]: name for name in sorted(imports())}
+    names = {}
+    for module in (f"sklearn.{name}" for name in SCIKIT_LEARN):
+        things = vars(import_module(module)).items()
+        names |= {
+            name: f"{module}.{name}"
+            for name, thing in things
+            if (getattr(thing, "__module__", None) or "").startswith(module)
+        }
     for module in PUBLIC:
         names |= {name: f"{module}.{name}" for name in import_module(module).__all__}
+    names |= {name.rpartition(".")[2]: name for name in sorted(imports())}
     names["SequenceArray"] = "sklstm.SequenceArray"
     return {
         short: name
         for short, name in names.items()
-        if re.search(r"[A-Z]|\w_\w", short) and not short.isupper()
+        if re.search(r"[A-Z]|\w_\w", short)
+        and short not in OF_OTHERS_TOO
+        and not short.startswith("_")
     }
 
 

@@ -96,7 +96,9 @@ def in_code():
             name = f"{short[package]}.{inside}"
             # not what is there from elsewhere, or under another name
             thing, module = imported(name)
-            if f"{getattr(thing, '__module__', module)}.{inside}" != name:
+            if thing is None or (
+                f"{getattr(thing, '__module__', module)}.{inside}" != name
+            ):
                 continue
             if name.endswith(getattr(thing, "__name__", name)):
                 names.add(name)
