@@ -60,15 +60,13 @@ def _chosen(src_file):
 
 
 def _save_card(figure, panels, path):
-    """Write what there is room for on a card: some of the panels, or "all", or the upper
-    left "corner" of a figure that is large."""
+    """Write what there is room for on a card: some of the panels, "all" of a figure, or
+    its upper left "corner"."""
     width, height = figure.get_size_inches()
     if panels == "all":
         figure.savefig(path, dpi=DPI * WIDTH / width)
     elif panels == "corner":
-        corner = Bbox.from_bounds(
-            0, max(0, height - HEIGHT), WIDTH, min(height, HEIGHT)
-        )
+        corner = Bbox.from_extents(0, max(0, height - HEIGHT), WIDTH, height)
         figure.savefig(path, dpi=DPI, bbox_inches=corner)
     else:
         _redraw(figure, panels or [0])
