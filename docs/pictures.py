@@ -10,10 +10,12 @@ from matplotlib.animation import Animation
 from matplotlib.gridspec import GridSpec
 from matplotlib.text import Text
 from matplotlib.ticker import AutoLocator, MaxNLocator
+from matplotlib.transforms import Bbox
 from sphinx_gallery.py_source_parser import split_code_and_text_blocks
 from sphinx_gallery.scrapers import figure_rst, matplotlib_scraper
 
-CARD = {"figsize": (3.2, 2.24), "dpi": 200}  # 70 pixels to the inch where it is shown
+WIDTH, HEIGHT = 3.2, 2.24  # of a card, in inches, 70 pixels each where it is shown
+DPI = 200
 POINTS = 11  # of letters on a card
 
 
@@ -40,8 +42,7 @@ def scraper(block, block_vars, gallery_conf):
         source = Path(block_vars["src_file"])
         folder = Path(block_vars["target_file"]).parent / "images" / "cards"
         folder.mkdir(parents=True, exist_ok=True)
-        _draw(figures[chosen - first], panels)
-        figures[chosen - first].savefig(folder / f"{source.stem}.png", dpi=CARD["dpi"])
+        _save_card(figures[chosen - first], panels, folder / f"{source.stem}.png")
     return pages
 
 
@@ -58,13 +59,24 @@ def _chosen(src_file):
     return config.get("thumbnail_number", 1), config.get("thumbnail_panels")
 
 
-def _draw(figure, panels):
-    """Change a figure to what there is room for on a card: some of its panels, with
-    large letters and few of them."""
-    figure.set_size_inches(*CARD["figsize"])
+def _save_card(figure, panels, path):
+    """Write what there is room for on a card: some of the panels, "all" of a figure, or
+    its upper left "corner"."""
+    width, height = figure.get_size_inches()
     if panels == "all":
-        return
-    keep = [figure.axes[k] for k in panels or [0]]
+        figure.savefig(path, dpi=DPI * WIDTH / width)
+    elif panels == "corner":
+        corner = Bbox.from_extents(0, max(0, height - HEIGHT), WIDTH, height)
+        figure.savefig(path, dpi=DPI, bbox_inches=corner)
+    else:
+        _redraw(figure, panels or [0])
+        figure.savefig(path, dpi=DPI)
+
+
+def _redraw(figure, panels):
+    """Some panels of a figure, one below the other, with few and large letters."""
+    figure.set_size_inches(WIDTH, HEIGHT)
+    keep = [figure.axes[k] for k in panels]
     for ax in figure.axes:
         if ax not in keep:
             ax.remove()
@@ -75,14 +87,15 @@ def _draw(figure, panels):
     for ax, place in zip(keep, grid, strict=True):
         ax.set_subplotspec(place)
         ax.tick_params(labelleft=True)
-        _simplify(ax)
+        _simplify(ax, 24 // len(keep))
     keep[-1].tick_params(labelbottom=True)
 
 
-def _simplify(ax):
+def _simplify(ax, room):
+    """Few letters, at most so many along y."""
     ax.set_title("")
     ax.set_title("", loc="left")
-    for axis, room in (ax.xaxis, 30), (ax.yaxis, 22):
+    for axis, most in (ax.xaxis, 30), (ax.yaxis, room):
         locator = axis.get_major_locator()
         if isinstance(locator, AutoLocator):
             axis.set_major_locator(MaxNLocator(4))
@@ -92,7 +105,7 @@ def _simplify(ax):
             axis.set_major_formatter(dates.ConciseDateFormatter(locator))
             axis.get_offset_text().set_visible(False)
             ax.tick_params(axis=axis.axis_name, rotation=0)
-        if len(axis.get_label_text()) > room:
+        if len(axis.get_label_text()) > most:
             axis.set_label_text("")
     if ax.images:
         ax.set_aspect("auto")

@@ -125,6 +125,6 @@ plt.show()
 
 # %%
 # To learn from beginnings gains the first steps, and costs a little at the end. Between
-# them the mean so far is the best of the three: who speaks is written in the spectrum, and
-# the order of the steps tells little
+# them the mean so far is the best of the three: who speaks is written in the spectrum,
+# and the order of the steps tells little
 # (:doc:`/auto_examples/model_selection/plot_learning_curves`).

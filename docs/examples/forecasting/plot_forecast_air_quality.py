@@ -21,6 +21,7 @@ Tags: regression, forecasting, windows, early stopping, real data
 # training year decide when to stop. A random part of the year would not do: windows of
 # neighbouring hours share 23 of their 24 steps. ``transform_input`` lets the scaler of
 # the pipeline scale these two months too; scikit-learn needs metadata routing for it.
+# Without dropout the network falls behind the ridge regression.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -44,7 +45,12 @@ def fit_lstm(X, y, time):
     """Scaler and network, trained on the change from the last value."""
     late, change = time >= np.datetime64("2013-11-01T00"), y - last_value(X)
     network = LSTMRegressor(
-        32, batch_size=64, early_stopping=True, n_iter_no_change=5, random_state=0
+        32,
+        dropout=0.3,
+        batch_size=64,
+        early_stopping=True,
+        n_iter_no_change=5,
+        random_state=0,
     )
     with config_context(enable_metadata_routing=True):
         network.set_fit_request(X_val=True, y_val=True)
@@ -82,9 +88,9 @@ for horizon in horizons:
     print(f"{'':8} {lstm[-1].n_iter_} epochs on {len(X)} windows")
 
 # %%
-# The network gains over persistence in the root mean squared error, which large errors
-# decide. One hour ahead persistence keeps the lower mean absolute error, and the ridge
-# regression does about as well as the network, for 24 hours better.
+# The network gains over persistence, little one hour ahead and the more the further
+# ahead. The ridge regression does about as well as the network: a little worse in the
+# mean absolute error of one and six hours, better for 24 hours.
 
 figure, axes = plt.subplots(1, 2, figsize=(8, 3.6), layout="constrained")
 places = np.arange(len(horizons))

@@ -12,8 +12,9 @@ Tags: regression, forecasting, quantiles, intervals, windows, early stopping, re
 
 # %%
 # The network learns quantiles of the change from the last value, in 2013; the last two
-# months of the year decide when to stop. The last value and the predicted change add up
-# to quantiles of PM2.5, and a concentration is never negative.
+# months of the year decide when to stop, as they did about dropout. The last value and
+# the predicted change add up to quantiles of PM2.5, and a concentration is never
+# negative.
 #
 # Scaler and network are one pipeline. What decides when to stop has to be scaled as the
 # rest: ``transform_input`` says so, for which scikit-learn needs metadata routing.
@@ -45,6 +46,7 @@ network = LSTMRegressor(
     32,
     loss="quantile",
     quantile=levels,
+    dropout=0.3,
     batch_size=64,
     early_stopping=True,
     n_iter_no_change=5,

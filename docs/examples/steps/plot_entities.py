@@ -171,6 +171,7 @@ for name, predicted in predictions.items():
 # probable a tag, the stronger its colour.
 
 TagDisplay.from_estimator(model, X_test[:4]).plot()
+# sphinx_gallery_thumbnail_panels = "corner"
 plt.show()
 
 # %%

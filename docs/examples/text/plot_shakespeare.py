@@ -107,4 +107,5 @@ ax.set(xlim=(0, max(map(len, read.split("\n")))), ylim=(-row, 1))
 ax.axis("off")
 scale = plt.cm.ScalarMappable(plt.Normalize(-8, 0), "RdYlGn")
 figure.colorbar(scale, ax=ax, label="log2 p", alpha=0.7)
+# sphinx_gallery_thumbnail_panels = "corner"
 plt.show()
