@@ -204,7 +204,25 @@ def test_headline_tables_are_those_of_the_machines():
     cpu, gpu, three = headline().tables()
     assert printed(README) == [cpu, gpu]
     page = (PERFORMANCE / "README.md").read_text(encoding="utf-8")
-    assert printed(page)[:3] == [cpu, gpu, three]
+    tables = printed(page)
+    assert tables[:2] == [cpu, gpu] and three in tables
+
+
+def test_text_answers_and_transcripts():
+    """Each row is one of the table that it links to, on two threads."""
+    page = (PERFORMANCE / "README.md").read_text(encoding="utf-8")
+    _, _, section = page.partition("\n## Text, answers, transcripts\n")
+    (_, *rows), *_ = printed(section)
+    assert len(rows) == 7
+    for work, ours, theirs, ratio in rows:
+        (link,) = LINK.findall(work)
+        measured = [
+            (row[2].split()[0], row[3].split()[0], row[4])
+            for table in printed((PERFORMANCE / link).read_text(encoding="utf-8"))
+            for row in table
+            if len(row) > 4 and row[1] == "2"
+        ]
+        assert (ours, theirs, ratio) in measured
 
 
 def test_headline_ratios():
