@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._sklearn.callbacks import CallbackSupport, fit_task, with_callbacks
 from .._sklearn.persistence import Versioned
 from .._sklearn.private import (
+    Documented,
     HasMethods,
     Interval,
     RealNotInt,
@@ -40,6 +41,7 @@ COLUMN = "token"
 class TokenEncoder(
     CallbackSupport,
     SetOutputMixin,
+    Documented,
     Versioned,
     TransformerMixin,
     BaseEstimator,
