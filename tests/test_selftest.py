@@ -1,5 +1,5 @@
-"""The checks of `python -m sklstm --selftest`: that they pass here, and that each of them
-sees a fault in what it is about."""
+"""The checks of `python -m sklstm --selftest`: that they pass here, and that each of
+them sees a fault in what it is about."""
 
 import re
 import sys

@@ -27,9 +27,8 @@ __all__ = [
 ]
 
 # Where the documentation of this version is.
-PAGES = (
-    f"https://sklstm.github.io/sklstm/{'dev' if '.dev' in __version__ else 'stable'}"
-)
+_FOLDER = "dev" if ".dev" in __version__ else "stable"
+PAGES = f"https://sklstm.github.io/sklstm/{_FOLDER}"
 
 
 class Documented:
