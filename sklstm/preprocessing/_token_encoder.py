@@ -82,7 +82,7 @@ class TokenEncoder(
     tokenizer : callable, default=None
         What splits a text into words, in place of `token_pattern`.
 
-    token_pattern : str, default=``r"\w+|[^\w\s]"``
+    token_pattern : str, default ``r"\w+|[^\w\s]"``
         What a word is, as a regular expression. By default letters, digits and
         underscores that stand together are one, and any other character that is no
         white space is one by itself. Only with ``analyzer="word"``.
