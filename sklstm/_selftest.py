@@ -44,7 +44,7 @@ TOLERANCES = {"float64": 1e-9, "float32": 1e-5, "bfloat16": 0.02}
 JUMP = 0.5
 LEAST_ACCURACY = 0.9  # on the vowels, where it is 0.95 to 0.98
 N_THREADS = 3  # at least, more than processors if need be
-SECONDS = 300  # that a process may take
+SECONDS = 600  # that a process may take
 POOLINGS = ("last", "mean", "max", "attention")
 ISSUES = "https://github.com/sklstm/sklstm/issues"
 
@@ -128,6 +128,11 @@ def small(precision):
 def wide(precision):
     """Sizes off the vectors, more sequences than a strip has."""
     return recurrent_problems(precision, (37, 21), [*range(13), 20, 2, 2, 9, 1, 0, 11])
+
+
+def every_third(problems):
+    """Some of every cell, pooling and direction: differences of all take seconds."""
+    return itertools.islice(problems, 0, None, 3)
 
 
 def clip_problems(precision):
@@ -412,7 +417,7 @@ def checks_of(precision):
             ("outputs", lambda: check_outputs(small("float64"), 1e-9)),
             ("outputs, wide", lambda: check_outputs(wide("float64"), 1e-9)),
             ("gradients", lambda: check_gradients(small("float64"))),
-            ("gradients, wide", lambda: check_gradients(wide("float64"))),
+            ("gradients, wide", lambda: check_gradients(every_third(wide("float64")))),
         ]
     }
     compared = check_against_float64
