@@ -7,13 +7,21 @@ import numpy as np
 import pytest
 from callback_cases import Everywhere, Listener, ScoringMonitor, Teller, since_1_9
 from progress_cases import FITS, LABELS, X, bits, small
+from sklearn.base import BaseEstimator
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from task_cases import stop_at
 
 from sklstm import GRUClassifier, LSTMLanguageModel
+from sklstm._estimators import solver
 from sklstm._sklearn import callbacks
+from sklstm._training.feeds import n_steps_of
 from sklstm.preprocessing import FrameStacker
+
+try:
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ImportError:  # scikit-learn 1.8
+    CallbackSupportMixin, with_callbacks = object, lambda method: method
 
 pytestmark = [since_1_9, pytest.mark.filterwarnings("ignore:Maximum iterations")]
 
@@ -111,6 +119,32 @@ def test_lbfgs_has_iterations_alone(long_epochs):
     assert heard_tree(listener) == ("fit", 3, 3 * [("epoch", 0, [])])
 
 
+@every_fit
+def test_what_a_feed_says_of_its_epochs(name, monkeypatch):
+    """Their steps, but for drawn windows, and no more minibatches than come."""
+    solvers, run = [], solver.Solver.run
+
+    def keep(self, observer):
+        solvers.append(self)
+        return run(self, observer)
+
+    monkeypatch.setattr(solver.Solver, "run", keep)
+    model, data = small(name)
+    model.fit(*data)
+    feed, rng = solvers[0].feed, np.random.RandomState(1)
+    for _ in range(2):
+        batches = list(feed.epoch(rng))
+        seen = sum(map(n_steps_of, batches))
+        if name in ("forecaster", "conv forecaster"):
+            assert feed.n_steps == pytest.approx(seen, rel=0.3)
+        else:
+            assert feed.n_steps == seen
+        if name == "segments":
+            assert 6 < feed.n_minibatches <= len(batches)
+        else:
+            assert feed.n_minibatches == len(batches)
+
+
 def test_a_hundred_parts_at_most(long_epochs):
     listener = Listener()
     model = GRUClassifier(2, max_iter=1, batch_size=1).set_callbacks(listener)
@@ -140,29 +174,56 @@ def test_a_minibatch_may_be_most_of_an_epoch(long_epochs):
     assert announced == len(parts) == 6
 
 
-def test_few_epochs_in_all_have_parts(long_epochs, monkeypatch):
-    """Each one is a bar: of a fit, also in a pipeline, and of all fits of a search."""
+def test_the_first_epochs_have_parts(long_epochs, monkeypatch):
+    """Each one is a bar: so many of a fit, also in a pipeline, or of a search."""
     monkeypatch.setattr(callbacks, "MOST_BARS", 6)
 
-    def has_parts(around, **params):
+    def with_parts(around):
         listener = Everywhere()
-        model, data = small("classifier", **params)
+        model, data = small("classifier", max_iter=8)
         around(model).set_callbacks(listener).fit(*data)
-        epochs = [c for _, c, *_ in listener.heard if c.task_name == "epoch"]
-        (found,) = {bool(context.max_subtasks) for context in epochs}
-        return found
-
-    def search(model, grid):
-        return GridSearchCV(model, grid, cv=2, refit=False)
+        ended = [context for hook, context, *_ in listener.heard if hook == "end"]
+        epochs = [context for context in ended if context.task_name == "epoch"]
+        assert len(epochs) % 8 == 0
+        for context in epochs:
+            assert len(context._children_map) == context.max_subtasks
+        found = [bool(context.max_subtasks) for context in epochs]
+        return {sum(found[k : k + 8]) for k in range(0, len(found), 8)}, found
 
     def pipeline(model):
         return make_pipeline(FrameStacker(2), model)
 
+    def search(n):
+        grid = {"alpha": np.arange(n)}
+        return lambda model: GridSearchCV(model, grid, cv=2, refit=False)
+
     for around in (lambda model: model, pipeline):
-        assert has_parts(around, max_iter=6)
-        assert not has_parts(around, max_iter=7)
-    assert has_parts(lambda model: search(model, {"alpha": [0]}))
-    assert not has_parts(lambda model: search(model, {"alpha": [0, 0.1]}))
+        n_with_parts, found = with_parts(around)
+        assert n_with_parts == {6} and found == 6 * [True] + 2 * [False]
+    for n_candidates, expected in ((1, 3), (2, 1), (3, 1), (4, 0)):
+        assert with_parts(search(n_candidates))[0] == {expected}
+
+
+def test_tasks_of_an_unknown_number_have_no_parts(long_epochs):
+    class Around(CallbackSupportMixin, BaseEstimator):
+        def __init__(self, model):
+            self.model = model
+
+        @with_callbacks
+        def fit(self, X, y):
+            context = self._init_callback_context(
+                max_subtasks=None, sequential_subtasks=False
+            ).call_on_fit_task_begin(estimator=self)
+            task = context.subcontext("inner", task_id=5)
+            with task.propagate_callback_context(self.model):
+                self.model.fit(X, y)
+            context.call_on_fit_task_end(estimator=self)
+
+    listener = Everywhere()
+    model, data = small("classifier")
+    Around(model).set_callbacks(listener).fit(*data)
+    epochs = [c for _, c, *_ in listener.heard if c.task_name == "epoch"]
+    assert len(epochs) == 6 and not any(context.max_subtasks for context in epochs)
 
 
 def test_nobody_is_told_where_there_are_no_callbacks(long_epochs, monkeypatch):
@@ -301,7 +362,6 @@ def test_a_bar_of_one_step_of_a_pipeline(bars):
 def test_how_much_of_an_epoch_counts_as_long():
     """A network of a thousand parameters over thirty million steps, and not over
     three."""
-    from sklstm._estimators import solver
 
     class Feed:
         n_minibatches = 1000

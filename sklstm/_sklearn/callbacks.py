@@ -28,7 +28,7 @@ except ImportError:  # scikit-learn 1.8
         return method
 
 
-# Epochs with parts in all fits of a search, each of which is a progress bar to draw.
+# Epochs with parts in a fit, or in all of a search: each is a progress bar to draw.
 MOST_BARS = 20
 
 
@@ -104,8 +104,7 @@ class Epochs(Observer):
 
     `samples` are those that the draft is trained on, valid, before anything is encoded;
     `progress` says what it would be if training ended now. `n_parts` are those of an
-    epoch, 0 if it has none. It has none where there are many epochs or fits: each one
-    with parts is a progress bar of its own.
+    epoch, 0 if it has none; of many epochs the first ones have parts.
     """
 
     def __init__(self, estimator, samples, n_epochs, n_parts, task_name, progress):
@@ -119,20 +118,21 @@ class Epochs(Observer):
         self.fit = estimator._init_callback_context(
             task_name=task_name, max_subtasks=n_epochs
         )
-        # the tasks of a part of an epoch, one after the other
-        self.parts = []
-        if n_parts and n_epochs * _n_beside(self.fit) <= MOST_BARS:
-            self.parts = n_parts * ["minibatches"]
-            if progress.monitor.score is not None:
-                self.parts.append("validation")
         self.n_parts = n_parts
+        # the subtasks of an epoch, one after the other, and how many epochs have them
+        self.subtasks = n_parts * ["minibatches"]
+        if n_parts and progress.monitor.score is not None:
+            self.subtasks.append("validation")
+        self.n_with_parts = MOST_BARS // _n_beside(self.fit) if n_parts else 0
         self.fit.call_on_fit_task_begin(estimator=estimator, **self.given)
 
     @property
     def looks_inside(self):
-        return bool(self.parts)
+        return self.n_with_parts > 0
 
     def begin_epoch(self, parameters):
+        self.parts = self.subtasks if self.n_with_parts > 0 else []
+        self.n_with_parts -= 1
         self.epoch = self.fit.subcontext(
             task_name="epoch", max_subtasks=len(self.parts)
         )
@@ -145,7 +145,8 @@ class Epochs(Observer):
         self._begin_part()
 
     def within_epoch(self, seen, total, loss):
-        while self.n_ended < min(seen * self.n_parts // total, self.n_parts):
+        n = min(seen * self.n_parts // total, self.n_parts)
+        while self.part is not None and self.n_ended < n:
             self._end_part()
             self._begin_part()
 
