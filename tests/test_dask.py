@@ -10,6 +10,7 @@ import time
 import joblib
 import numpy as np
 import pytest
+from callback_cases import since_1_9
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
@@ -316,6 +317,65 @@ def test_tasks_have_names_that_can_be_read(client):
     fits = [name for name in names if "batch_of__fit_and_score" in name]
     # as many as there are fits, or fewer that say how many they hold
     assert sum(int(name.split("_")[-2]) for name in fits) == 12
+
+
+def test_joblib_counts_the_fits_here(client, capsys):
+    with joblib.parallel_config(backend="dask", scatter=[X, Y], verbose=10):
+        grid(refit=False).fit(X, Y)
+    printed = capsys.readouterr().err
+    assert "Using backend DaskDistributedBackend" in printed
+    assert "Done  12 out of  12 | elapsed:" in printed
+
+
+class Epochs:
+    """A callback that lets the scheduler know of every epoch of a worker."""
+
+    max_propagation_depth = None
+
+    def setup(self, estimator, context):
+        pass
+
+    def teardown(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context):
+        pass
+
+    def on_fit_task_end(self, estimator, context):
+        if context.task_name != "epoch":
+            return
+        try:
+            worker = distributed.get_worker()
+        except ValueError:  # the fit at the end of the search, which is made here
+            return
+        event = {"fit": context.parent.task_id, "loss": estimator.loss_curve_[-1]}
+        worker.log_event("epochs", event)
+
+
+@since_1_9
+def test_epochs_are_events_of_the_cluster(client, alone):
+    search = grid().set_callbacks(Epochs())
+    with on_cluster([X, Y]):
+        search.fit(X, Y)
+    assert_same_search(search, alone)
+    events = [event for _, event in client.get_events("epochs")]
+    assert sorted(event["fit"] for event in events) == sorted(2 * [*range(12)])
+    assert {event["worker"] for event in events} <= set(client.run(os.getpid))
+
+
+@since_1_9
+def test_progress_bars_of_fits_on_this_machine(client, alone, capsys, monkeypatch):
+    pytest.importorskip("rich")
+    from sklearn.callback import ProgressBar
+
+    monkeypatch.setenv("COLUMNS", "150")
+    search = grid().set_callbacks(ProgressBar())
+    with on_cluster([X, Y]):
+        search.fit(X, Y)
+    assert_same_search(search, alone)
+    bars = [line for line in capsys.readouterr().out.splitlines() if "━" in line]
+    assert sum("LSTMClassifier - fit" in bar for bar in bars) == 13
+    assert all("100%" in bar for bar in bars)
 
 
 # ---- the gradient of a part of a minibatch -------------------------------------------

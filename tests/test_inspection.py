@@ -165,6 +165,16 @@ def test_importance_with_several_scores_weights_and_jobs(decided_by_a_step):
     assert_array_equal(weighted.importances, 0)
 
 
+def test_importance_says_how_far_it_is(decided_by_a_step, capsys):
+    """As whatever joblib runs, on the error stream."""
+    model, X, y = decided_by_a_step
+    sequence_permutation_importance(model, X[:20], y[:20], n_repeats=1, verbose=10)
+    n = X[0].shape[1]
+    assert f"Done   {n} out of   {n} | elapsed:" in capsys.readouterr().err
+    sequence_permutation_importance(model, X[:20], y[:20], n_repeats=1)
+    assert capsys.readouterr() == ("", "")
+
+
 def test_importance_takes_padded_arrays_and_regressors():
     rng = np.random.default_rng(1)
     X = rng.standard_normal((80, 5, 3))

@@ -89,7 +89,7 @@ def test_monitor_prints_a_line_per_epoch(capsys):
     monitor = Monitor(1e-4, 10, True, score=lambda p: (0.75, 1.0))
     monitor.update(0.5, np.ones(1))
     assert capsys.readouterr().out == (
-        "Iteration 1, loss = 0.50000000, validation score = 0.750000\n"
+        "Iteration 1, loss = 0.50000000\nValidation score: 0.750000\n"
     )
     Monitor(1e-4, 10, False).update(0.5, None)
     assert capsys.readouterr().out == ""

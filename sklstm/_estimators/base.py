@@ -312,7 +312,9 @@ class RecurrentCore(CallbackSupport, Documented, Versioned, BaseEstimator):
         self.loss_curve_ = solver.monitor.loss_curve
         self.validation_scores_ = solver.monitor.validation_scores
         task = "partial_fit" if incremental else "fit"
-        observer = observer_of(self, given, solver.max_iter, task, solver.progress)
+        observer = observer_of(
+            self, given, solver.max_iter, solver.n_parts, task, solver.progress
+        )
         outcome, parameters = solver.run(observer)
         for message, category in solver.problems(outcome):
             warn(message, category)

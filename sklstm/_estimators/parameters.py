@@ -90,7 +90,7 @@ COLUMNS = Domain(
     'array-like of int, str or bool, or "from_dtype"',
 )
 INFINITE = Domain([Options(Real, {np.inf})], "float", "inf")
-VERBOSE = Domain(["verbose"], "bool | int", "bool")
+VERBOSE = Domain(["verbose"], "bool | int", "bool or int")
 RANDOM_STATE = Domain(
     ["random_state"],
     "int | np.random.RandomState | None",
@@ -432,5 +432,7 @@ class Data:
         """)
 
     verbose = Parameter(False, VERBOSE).means("""
-        Whether to print a line for each epoch.
+        Whether to print the loss of each epoch, how long it took and how long it is to
+        `max_iter`, and with early stopping the validation score. From 2 on also, as
+        long as an epoch takes seconds, its loss so far.
         """)

@@ -205,8 +205,10 @@ class ConvLSTMClassifier(ClipClassifier):
         the split for early stopping. The same int gives the same bits, whatever the
         number of threads.
 
-    verbose : bool, default=False
-        Whether to print a line for each epoch.
+    verbose : bool or int, default=False
+        Whether to print the loss of each epoch, how long it took and how long it is to
+        `max_iter`, and with early stopping the validation score. From 2 on also, as
+        long as an epoch takes seconds, its loss so far.
 
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes; they multiply the sample weights. "balanced" gives every
@@ -616,8 +618,10 @@ class ConvLSTMForecaster(ClipForecaster):
         the split for early stopping. The same int gives the same bits, whatever the
         number of threads.
 
-    verbose : bool, default=False
-        Whether to print a line for each epoch.
+    verbose : bool or int, default=False
+        Whether to print the loss of each epoch, how long it took and how long it is to
+        `max_iter`, and with early stopping the validation score. From 2 on also, as
+        long as an epoch takes seconds, its loss so far.
 
     Attributes
     ----------
@@ -1042,8 +1046,10 @@ class ConvLSTMRegressor(ClipRegressor):
         the split for early stopping. The same int gives the same bits, whatever the
         number of threads.
 
-    verbose : bool, default=False
-        Whether to print a line for each epoch.
+    verbose : bool or int, default=False
+        Whether to print the loss of each epoch, how long it took and how long it is to
+        `max_iter`, and with early stopping the validation score. From 2 on also, as
+        long as an epoch takes seconds, its loss so far.
 
     Attributes
     ----------
@@ -1520,8 +1526,10 @@ class GRUClassifier(RecurrentClassifier):
         the split for early stopping. The same int gives the same bits, whatever the
         number of threads.
 
-    verbose : bool, default=False
-        Whether to print a line for each epoch.
+    verbose : bool or int, default=False
+        Whether to print the loss of each epoch, how long it took and how long it is to
+        `max_iter`, and with early stopping the validation score. From 2 on also, as
+        long as an epoch takes seconds, its loss so far.
 
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes; they multiply the sample weights. "balanced" gives every
@@ -2003,8 +2011,10 @@ class GRURegressor(RecurrentRegressor):
         the split for early stopping. The same int gives the same bits, whatever the
         number of threads.
 
-    verbose : bool, default=False
-        Whether to print a line for each epoch.
+    verbose : bool or int, default=False
+        Whether to print the loss of each epoch, how long it took and how long it is to
+        `max_iter`, and with early stopping the validation score. From 2 on also, as
+        long as an epoch takes seconds, its loss so far.
 
     Attributes
     ----------
@@ -2453,8 +2463,10 @@ class LSTMAnomalyDetector(RecurrentDetector):
         the split for early stopping. The same int gives the same bits, whatever the
         number of threads.
 
-    verbose : bool, default=False
-        Whether to print a line for each epoch.
+    verbose : bool or int, default=False
+        Whether to print the loss of each epoch, how long it took and how long it is to
+        `max_iter`, and with early stopping the validation score. From 2 on also, as
+        long as an epoch takes seconds, its loss so far.
 
     method : {"prediction", "reconstruction"}, default="prediction"
         What the network has to do with a sequence, at whose errors the scores look:
@@ -2952,8 +2964,10 @@ class LSTMClassifier(RecurrentClassifier):
         the split for early stopping. The same int gives the same bits, whatever the
         number of threads.
 
-    verbose : bool, default=False
-        Whether to print a line for each epoch.
+    verbose : bool or int, default=False
+        Whether to print the loss of each epoch, how long it took and how long it is to
+        `max_iter`, and with early stopping the validation score. From 2 on also, as
+        long as an epoch takes seconds, its loss so far.
 
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes; they multiply the sample weights. "balanced" gives every
@@ -3462,8 +3476,10 @@ class LSTMForecaster(RecurrentForecaster):
         the split for early stopping. The same int gives the same bits, whatever the
         number of threads.
 
-    verbose : bool, default=False
-        Whether to print a line for each epoch.
+    verbose : bool or int, default=False
+        Whether to print the loss of each epoch, how long it took and how long it is to
+        `max_iter`, and with early stopping the validation score. From 2 on also, as
+        long as an epoch takes seconds, its loss so far.
 
     Attributes
     ----------
@@ -3938,8 +3954,10 @@ class LSTMLanguageModel(RecurrentLanguageModel):
         the split for early stopping. The same int gives the same bits, whatever the
         number of threads.
 
-    verbose : bool, default=False
-        Whether to print a line for each epoch.
+    verbose : bool or int, default=False
+        Whether to print the loss of each epoch, how long it took and how long it is to
+        `max_iter`, and with early stopping the validation score. From 2 on also, as
+        long as an epoch takes seconds, its loss so far.
 
     Attributes
     ----------
@@ -4429,8 +4447,10 @@ class LSTMRegressor(RecurrentRegressor):
         the split for early stopping. The same int gives the same bits, whatever the
         number of threads.
 
-    verbose : bool, default=False
-        Whether to print a line for each epoch.
+    verbose : bool or int, default=False
+        Whether to print the loss of each epoch, how long it took and how long it is to
+        `max_iter`, and with early stopping the validation score. From 2 on also, as
+        long as an epoch takes seconds, its loss so far.
 
     Attributes
     ----------
@@ -4906,8 +4926,10 @@ class LSTMSeq2Seq(RecurrentSeq2Seq):
         the split for early stopping. The same int gives the same bits, whatever the
         number of threads.
 
-    verbose : bool, default=False
-        Whether to print a line for each epoch.
+    verbose : bool or int, default=False
+        Whether to print the loss of each epoch, how long it took and how long it is to
+        `max_iter`, and with early stopping the validation score. From 2 on also, as
+        long as an epoch takes seconds, its loss so far.
 
     embedding_dim : int or list of int or "auto" or None, default="auto"
         Length of the row of numbers that stands for each id of X [Bengio2003]_, of
@@ -5462,8 +5484,10 @@ class LSTMStepRegressor(RecurrentStepRegressor):
         the split for early stopping. The same int gives the same bits, whatever the
         number of threads.
 
-    verbose : bool, default=False
-        Whether to print a line for each epoch.
+    verbose : bool or int, default=False
+        Whether to print the loss of each epoch, how long it took and how long it is to
+        `max_iter`, and with early stopping the validation score. From 2 on also, as
+        long as an epoch takes seconds, its loss so far.
 
     Attributes
     ----------
@@ -5899,8 +5923,10 @@ class LSTMTagger(RecurrentTagger):
         the split for early stopping. The same int gives the same bits, whatever the
         number of threads.
 
-    verbose : bool, default=False
-        Whether to print a line for each epoch.
+    verbose : bool or int, default=False
+        Whether to print the loss of each epoch, how long it took and how long it is to
+        `max_iter`, and with early stopping the validation score. From 2 on also, as
+        long as an epoch takes seconds, its loss so far.
 
     crf : bool, default=True
         Whether the labels of a sequence are those of a conditional random field on top
@@ -6385,8 +6411,10 @@ class LSTMTranscriber(RecurrentTranscriber):
         the split for early stopping. The same int gives the same bits, whatever the
         number of threads.
 
-    verbose : bool, default=False
-        Whether to print a line for each epoch.
+    verbose : bool or int, default=False
+        Whether to print the loss of each epoch, how long it took and how long it is to
+        `max_iter`, and with early stopping the validation score. From 2 on also, as
+        long as an epoch takes seconds, its loss so far.
 
     infeasible : {"error", "drop"}, default="error"
         What to do in a fit about a transcript that its sequence is too short for: a
@@ -6896,8 +6924,10 @@ class RNNClassifier(RecurrentClassifier):
         the split for early stopping. The same int gives the same bits, whatever the
         number of threads.
 
-    verbose : bool, default=False
-        Whether to print a line for each epoch.
+    verbose : bool or int, default=False
+        Whether to print the loss of each epoch, how long it took and how long it is to
+        `max_iter`, and with early stopping the validation score. From 2 on also, as
+        long as an epoch takes seconds, its loss so far.
 
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes; they multiply the sample weights. "balanced" gives every
@@ -7376,8 +7406,10 @@ class RNNRegressor(RecurrentRegressor):
         the split for early stopping. The same int gives the same bits, whatever the
         number of threads.
 
-    verbose : bool, default=False
-        Whether to print a line for each epoch.
+    verbose : bool or int, default=False
+        Whether to print the loss of each epoch, how long it took and how long it is to
+        `max_iter`, and with early stopping the validation score. From 2 on also, as
+        long as an epoch takes seconds, its loss so far.
 
     Attributes
     ----------

@@ -1,5 +1,7 @@
 """How a fit trains: the parts of it, as the parameters of an estimator have them."""
 
+import math
+
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import gen_batches
@@ -18,6 +20,10 @@ from .tokens import initial_tables
 
 # Bytes of a minibatch of clips that nobody has chosen the size of.
 AUTO_BYTES = 2**30
+# Parts of an epoch that callbacks are told of: how many at most, and from how many
+# multiplications by a parameter on, which is a few seconds of work.
+PARTS = 100
+LONG_EPOCH = 3 * 10**10
 NO_SCORE = (
     "No validation score of this fit was finite: numbers in the network overflow on "
     "the samples that are held out. The weights are those of the last epoch. Look for "
@@ -88,6 +94,17 @@ class Solver:
             self.max_iter, estimator.max_grad_norm, self.penalty, self.progress.dropout,
             estimator._truncation,
         )  # fmt: skip
+
+    @property
+    def n_parts(self):
+        """Parts of an epoch that callbacks are told of, 0 where it is short."""
+        if self.name == "lbfgs":
+            return 0
+        n_parameters = len(self.parameters[self.network.dense])
+        pixels = math.prod(self.feed.samples.data.shape[1:-1])
+        n_parts = min(PARTS, self.feed.n_minibatches)
+        is_long = n_parameters * pixels * self.feed.n_steps >= LONG_EPOCH
+        return n_parts if is_long and n_parts > 1 else 0
 
     def run(self, observer):
         """Train; the outcome and the parameters that are kept."""

@@ -1,11 +1,12 @@
 """scikit-learn's callbacks (from 1.9 on): what they see of a fit, and how they stop it.
 
-The fit is their root task and every epoch a subtask of it. Estimators are fitted as
-drafts, which take the place of the estimator when nothing has failed; callbacks are
-given the draft.
+The fit is their root task and every epoch a subtask of it; of a long epoch parts are
+subtasks again. Estimators are fitted as drafts, which take the place of the estimator
+when nothing has failed; callbacks are given the draft.
 """
 
 import copy
+import math
 from contextlib import contextmanager
 from typing import NoReturn
 
@@ -15,12 +16,20 @@ import sklearn
 from .turns import turn_to_fit
 
 try:
-    from sklearn.callback import CallbackSupportMixin, with_callbacks
+    from sklearn.callback import (
+        AutoPropagatedCallback,
+        CallbackSupportMixin,
+        with_callbacks,
+    )
 except ImportError:  # scikit-learn 1.8
     CallbackSupportMixin = None
 
     def with_callbacks(method):
         return method
+
+
+# Epochs with parts in a fit, or in all of a search: each is a progress bar to draw.
+MOST_BARS = 20
 
 
 class NoCallbacks:
@@ -73,8 +82,14 @@ class CallbackSupport(CallbackSupportMixin or NoCallbacks):
 class Observer:
     """Is told of every epoch and may end training. This one does not listen."""
 
+    # Whether it is to be told of minibatches.
+    looks_inside = False
+
     def begin_epoch(self, parameters):
         """Before an epoch."""
+
+    def within_epoch(self, seen, total, loss):
+        """After `seen` of `total` steps of an epoch, whose mean loss so far this is."""
 
     def end_epoch(self, parameters):
         """After an epoch that the monitor has recorded; say whether to stop."""
@@ -88,31 +103,67 @@ class Epochs(Observer):
     """Tells the callbacks of an estimator of its epochs.
 
     `samples` are those that the draft is trained on, valid, before anything is encoded;
-    `progress` says what it would be if training ended now.
+    `progress` says what it would be if training ended now. `n_parts` are those of an
+    epoch, 0 if it has none; of many epochs the first ones have parts.
     """
 
-    def __init__(self, estimator, samples, n_epochs, task_name, progress):
+    def __init__(self, estimator, samples, n_epochs, n_parts, task_name, progress):
         self.estimator = estimator
         self.progress = progress
         # ScoringMonitor hands all metadata on to its scorers: nothing else fits in.
         X, y, weight = samples.as_given()
         metadata = None if weight is None else {"sample_weight": weight}
         self.given = {"X": X, "y": y, "metadata": metadata}
-        self.epoch = None
+        self.epoch = self.part = None
         self.fit = estimator._init_callback_context(
             task_name=task_name, max_subtasks=n_epochs
         )
+        self.n_parts = n_parts
+        # the subtasks of an epoch, one after the other, and how many epochs have them
+        self.subtasks = n_parts * ["minibatches"]
+        if n_parts and progress.monitor.score is not None:
+            self.subtasks.append("validation")
+        self.n_with_parts = MOST_BARS // _n_beside(self.fit) if n_parts else 0
         self.fit.call_on_fit_task_begin(estimator=estimator, **self.given)
 
+    @property
+    def looks_inside(self):
+        return self.n_with_parts > 0
+
     def begin_epoch(self, parameters):
-        self.epoch = self.fit.subcontext(task_name="epoch")
+        self.parts = self.subtasks if self.n_with_parts > 0 else []
+        self.n_with_parts -= 1
+        self.epoch = self.fit.subcontext(
+            task_name="epoch", max_subtasks=len(self.parts)
+        )
         self.epoch.call_on_fit_task_begin(
             estimator=self.estimator,
             reconstruction_attributes=lambda: self.fitted_attributes(parameters),
             **self.given,
         )
+        self.n_ended = 0
+        self._begin_part()
+
+    def within_epoch(self, seen, total, loss):
+        n = min(seen * self.n_parts // total, self.n_parts)
+        while self.part is not None and self.n_ended < n:
+            self._end_part()
+            self._begin_part()
+
+    def _begin_part(self):
+        if self.n_ended < len(self.parts):
+            self.part = self.epoch.subcontext(task_name=self.parts[self.n_ended])
+            self.part.call_on_fit_task_begin(estimator=self.estimator)
+
+    def _end_part(self):
+        part, self.part = self.part, None
+        self.n_ended += 1
+        part.call_on_fit_task_end(estimator=self.estimator)
 
     def end_epoch(self, parameters):
+        while self.part is not None:
+            self._end_part()
+            self._begin_part()
         epoch, self.epoch = self.epoch, None
         return epoch.call_on_fit_task_end(
             estimator=self.estimator,
@@ -127,11 +178,22 @@ class Epochs(Observer):
         return vars(stopped)
 
     def end_fit(self):
-        if self.epoch is not None:  # begun, but it broke down or was interrupted
+        if self.part is not None:  # begun, but it broke down or was interrupted
+            self._end_part()
+        if self.epoch is not None:
             self.epoch.call_on_fit_task_end(estimator=self.estimator)
         self.fit.call_on_fit_task_end(
             estimator=self.estimator, reconstruction_attributes={}, **self.given
         )
+
+
+def _n_beside(task):
+    """How many tasks there may be side by side where this one is one of them."""
+    n = 1
+    while (task := task.parent) is not None:
+        if not task.sequential_subtasks:
+            n *= math.inf if task.max_subtasks is None else task.max_subtasks
+    return n
 
 
 def observer_of(estimator, *args):
@@ -139,6 +201,28 @@ def observer_of(estimator, *args):
     if CallbackSupportMixin is None or not hasattr(estimator, "_skl_callbacks"):
         return Observer()
     return Epochs(estimator, *args)
+
+
+def handed_on(estimators):
+    """Callbacks of estimators that what is around them hands on to them, each once."""
+    if CallbackSupportMixin is None:
+        return []
+    every = [each for one in estimators for each in getattr(one, "_skl_callbacks", [])]
+    found = {id(each): each for each in every}
+    return [each for each in found.values() if isinstance(each, AutoPropagatedCallback)]
+
+
+@contextmanager
+def fit_within(task, estimator):
+    """A fit of an estimator as this task, or as none that anybody is told of (None)."""
+    if task is None or not hasattr(estimator, "set_callbacks"):
+        yield
+        return
+    outer = handed_on([estimator])
+    own = getattr(estimator, "_skl_callbacks", [])
+    estimator.set_callbacks(*(each for each in own if each not in outer))
+    with task.propagate_callback_context(estimator):
+        yield
 
 
 @contextmanager

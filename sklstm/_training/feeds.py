@@ -1,6 +1,7 @@
 """Feeds: how the samples of a fit come to the training loop, minibatch by minibatch."""
 
 import math
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -133,6 +134,17 @@ class Minibatches:
         """Samples of an epoch."""
         return self.samples.n_samples
 
+    @cached_property
+    def n_steps(self):
+        """Steps of an epoch, where they are drawn anew about so many; at least one."""
+        share = self.n_samples / self.samples.n_samples
+        return max(1, round(share * n_steps_of(self.samples)))
+
+    @property
+    def n_minibatches(self):
+        """Minibatches of an epoch, or fewer where that depends on their order."""
+        return math.ceil(self.n_samples / self.batch_size)
+
     def order(self, rng):
         """The samples of an epoch, one after the other."""
         n = self.samples.n_samples
@@ -199,6 +211,14 @@ class Draws(Minibatches):
             places = (drawn + within) / n * self._ends[-1]
             drawn = np.searchsorted(self._ends[:-1], places, side="right")
         return drawn if rng is None or not self.shuffle else rng.permutation(drawn)
+
+
+def n_steps_of(samples):
+    """Steps of samples or of a minibatch, with those of targets that have their own."""
+    n_steps = int(samples.lengths.sum())
+    if getattr(samples.target, "has_own_steps", False):
+        n_steps += int(samples.target.lengths.sum())
+    return n_steps
 
 
 def in_order_of_content(samples, ids=None):

@@ -59,6 +59,7 @@ def train_lbfgs(
         return value, gradient.astype(np.float64)
 
     n_before, category = len(monitor.loss_curve), ConvergenceWarning
+    monitor.begin(max_iter)
 
     def end_iteration(intermediate_result):
         nonlocal under_way

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._network.layers.dropout import DropoutSeed
+from .feeds import n_steps_of
 from .monitor import BestPlace, Outcome
 from .optimizers import clip_scale
 
@@ -37,11 +38,12 @@ def value_and_gradient(
     return value, gradient
 
 
-def run_epoch(network, parameters, batches, loss, optimizer, rate, options):
+def run_epoch(network, parameters, feed, loss, optimizer, rate, options, rng, watching):
     """One pass over the samples; the mean loss by their weights, not finite if training
-    broke down."""
+    broke down. Those `watching` are told after each minibatch."""
     total_loss = total_weight = 0.0
-    for batch in batches:
+    seen = 0
+    for batch in feed.epoch(rng):
         value, gradient = value_and_gradient(
             network, parameters, batch, loss, options.penalty, options.dropout,
             options.tbptt,
@@ -54,6 +56,11 @@ def run_epoch(network, parameters, batches, loss, optimizer, rate, options):
         optimizer.step(parameters, gradient, rate, scale, touched)
         total_loss += value * batch.divisor
         total_weight += batch.total
+        if watching:
+            seen += n_steps_of(batch)
+            mean = total_loss / total_weight if total_weight else math.nan
+            for each in watching:
+                each.within_epoch(seen, feed.n_steps, mean)
     return total_loss / total_weight
 
 
@@ -88,8 +95,10 @@ def train(
     n_samples = feed.n_samples
     before = parameters.copy()
     by_loss = monitor.score is None
+    watching = [each for each in (observer, monitor) if each.looks_inside]
     best = BestPlace()
     epoch = 0
+    monitor.begin(epochs)
     try:
         for epoch in range(epochs):
             observer.begin_epoch(parameters)
@@ -98,8 +107,8 @@ def train(
             learning_rate.begin_epoch(epoch, t + epoch * n_samples)
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
                 value = run_epoch(
-                    network, parameters, feed.epoch(rng), loss, optimizer,
-                    learning_rate.rate, options,
+                    network, parameters, feed, loss, optimizer, learning_rate.rate,
+                    options, rng, watching,
                 )  # fmt: skip
             if not (np.isfinite(value) and np.isfinite(parameters).all()):
                 parameters[:] = before
@@ -128,7 +137,10 @@ def train(
                         f"{learning_rate.rate:f}"
                     )
                 else:
-                    monitor.say(f"{monitor.stopping_reason()} Stopping.")
+                    why = monitor.stopping_reason()
+                    if learning_rate.schedule == "adaptive":
+                        why += " Learning rate too small."
+                    monitor.say(f"{why} Stopping.")
                     if by_loss:
                         best.restore(parameters, optimizer)
                         monitor.kept_loss = best.loss

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from .report import Report
+
 
 class Start(NamedTuple):
     """Losses before training: of a constant prediction, of the network as it begins,
@@ -36,7 +38,7 @@ class Monitor:
     def __init__(self, tol, n_iter_no_change, verbose, score=None):
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
-        self.verbose = verbose
+        self.report = Report(verbose)
         self.score = score
         self.broke_down = False  # whether the loss was not finite
         self.start = None  # what training has to be better than, where it is known
@@ -54,17 +56,28 @@ class Monitor:
         self.n_epochs = 0
         self._n_before = len(loss_curve), len(validation_scores or [])
 
+    def begin(self, n_epochs):
+        """Before the first epoch of so many, if nothing stops them."""
+        self.report.begin(len(self.loss_curve), n_epochs)
+
+    @property
+    def looks_inside(self):
+        """Whether it is to be told of minibatches."""
+        return self.report.looks_inside
+
+    def within_epoch(self, seen, total, loss):
+        """After `seen` of `total` steps of an epoch, whose mean loss so far this is."""
+        self.report.within_epoch(len(self.loss_curve) + 1, seen, total, loss)
+
     def update(self, loss, parameters):
         """Record an epoch; say whether there was no change for too long."""
-        loss = float(loss)
-        line = f"Iteration {len(self.loss_curve) + 1}, loss = {loss:.8f}"
+        loss, score = float(loss), None
         epoch = {"loss": loss, "best_loss": min(self.best_loss, loss)}
         if self.score is None:
             better = loss <= self.best_loss - self.tol
             epoch["kept_loss"] = loss
         else:
             score, validation_loss = self.score(parameters)
-            line += f", validation score = {score:.6f}"
             better = (
                 score >= self.best_score + self.tol
                 or validation_loss <= self.lowest_validation_loss - self.tol
@@ -77,7 +90,7 @@ class Monitor:
         epoch["n_epochs"] = self.n_epochs + 1
         epoch["epochs_without_change"] = 0 if better else self.epochs_without_change + 1
         vars(self).update(epoch)  # in one piece, also for an interrupt
-        self.say(line)
+        self.report.epoch(len(self.loss_curve), loss, score)
         return self.epochs_without_change > self.n_iter_no_change
 
     def best_of(self, score, validation_loss, parameters):
@@ -164,8 +177,7 @@ class Monitor:
         )
 
     def say(self, line):
-        if self.verbose:
-            print(line)
+        self.report.say(line)
 
 
 class BestPlace:

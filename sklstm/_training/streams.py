@@ -1,5 +1,7 @@
 """Streams: minibatches in segments, each of which begins where the one before ended."""
 
+import math
+
 import numpy as np
 
 from .feeds import Minibatch, Minibatches
@@ -62,12 +64,17 @@ class Segments(Minibatches):
 
     def __init__(self, samples, batch_size, n_steps, *, shuffle=True):
         super().__init__(samples, batch_size, shuffle=shuffle)
-        self.n_steps = n_steps
+        self.segment = n_steps
+
+    @property
+    def n_minibatches(self):
+        longest = int(self.samples.lengths.max(initial=1))
+        return super().n_minibatches + math.ceil(longest / self.segment) - 1
 
     def epoch(self, rng):
         one = self.samples.one
         for batch in super().epoch(rng):
-            yield from segments(batch, self.n_steps, one)
+            yield from segments(batch, self.segment, one)
 
 
 class Streams:
@@ -78,8 +85,8 @@ class Streams:
 
     def __init__(self, samples, n_streams, n_steps):
         self.samples = samples
-        self.n_steps = n_steps
-        total = int(samples.lengths.sum())
+        self.segment = n_steps
+        self.n_steps = total = int(samples.lengths.sum())
         n = min(n_streams, total)
         lengths = np.full(n, total // n, np.intp)
         lengths[: total % n] += 1
@@ -95,6 +102,11 @@ class Streams:
         """Samples of an epoch."""
         return self.samples.n_samples
 
+    @property
+    def n_minibatches(self):
+        """Segments of an epoch."""
+        return math.ceil(int(self._whole.lengths.max()) / self.segment)
+
     def epoch(self, rng):
         """The whole sequence, segment by segment."""
-        yield from segments(self._whole, self.n_steps, self.samples.one)
+        yield from segments(self._whole, self.segment, self.samples.one)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import contextmanager
 from numbers import Integral
+from time import perf_counter
 from typing import Any, Literal
 
 import numpy as np
@@ -12,7 +14,14 @@ from sklearn.base import clone
 from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
+from .._sklearn.callbacks import (
+    CallbackSupport,
+    fit_within,
+    handed_on,
+    with_callbacks,
+)
 from .._sklearn.warn import warn
+from .._training.report import in_words
 from .._typing import DataFrame, SequencesLike
 from ..sequences._stacking import as_offsets
 from ._forecasters import common_horizon, common_targets, named_forecasters, predict
@@ -31,6 +40,7 @@ def backtest(
     step: int | None = None,
     refit: bool | int = False,
     library: Literal["pandas", "polars"] = "pandas",
+    verbose: bool | int = 0,
 ) -> DataFrame:
     """Forecast the ends of series from what lies before them, and put both in a table.
 
@@ -69,6 +79,10 @@ def backtest(
 
     library : {"pandas", "polars"}, default="pandas"
         Whose DataFrame it shall be. It must be installed.
+
+    verbose : bool or int, default=0
+        Whether to print a line for each fit and its forecasts, with how long they took
+        and how long the rest will take.
 
     Returns
     -------
@@ -113,6 +127,9 @@ def backtest(
     Columns are named as in Nixtla's packages: ``utilsforecast.evaluation.evaluate`` of
     the table compares forecasters. Of a table of several targets it takes the rows of
     one, without the column ``target``.
+
+    A :class:`sklearn.callback.ProgressBar` that is set on a forecaster shows the
+    windows of the backtest, and in them the epochs of the fits; see the user guide.
 
     The forecasts of a call are those that ``predict`` makes of one window at a time, to
     the bit. Cutoffs are counted from the end of each series. Where series end at
@@ -160,6 +177,7 @@ def backtest(
         check_scalar(step, "step", Integral, min_val=1)
     if not isinstance(refit, (bool, np.bool_)):
         check_scalar(refit, "refit", Integral, min_val=1)
+    check_scalar(verbose, "verbose", Integral, min_val=0)
     forecasters = named_forecasters(forecaster)
     if not refit:
         for one in forecasters.values():
@@ -171,10 +189,10 @@ def backtest(
     which, window, cutoff = _cutoffs(
         series, targets, horizon, n_windows, step or horizon
     )
-    forecasts = {
-        name: _forecasts(one, series, which, window, cutoff, len(targets), int(refit))
-        for name, one in forecasters.items()
-    }
+    run = Backtest(forecasters, n_windows, verbose)
+    forecasts = run.forecasts(
+        series, which, window, cutoff, len(targets), refit=int(refit)
+    )
     steps = cutoff[:, np.newaxis] + np.arange(horizon)
     rows = series.sequences.offsets[which][:, np.newaxis] + steps
     keys = {"unique_id": widened(series.ids[which], horizon)}
@@ -227,35 +245,97 @@ def _cutoffs(series, targets, horizon, n_windows, step):
     return which[there], window[there], cutoff[there]
 
 
-def _forecasts(forecaster, series, which, window, cutoff, n_targets, refit):
-    """Forecasts of all windows (m, horizon, K, Q), and their levels."""
-    groups = window // refit if refit else np.zeros_like(window)
-    found, places = [], []
-    for group in np.unique(groups):
-        inside = np.flatnonzero(groups == group)
-        model = forecaster
-        if refit:
-            model = _fitted(forecaster, series, which, window, cutoff, inside)
-        for part in _pieces(inside, cutoff * series.sequences.n_features):
-            X, X_future = _split(series, model, which[part], cutoff[part])
-            try:
-                predicted, levels = predict(model, X, X_future, n_targets)
-            except Exception as error:
-                _say_which(error, series, which[part], cutoff[part])
-                raise
-            found.append(predicted)
-            places.append(part)
-    order = np.argsort(np.concatenate(places))
-    return np.concatenate(found)[order], levels
+class Backtest(CallbackSupport):
+    """A backtest under way, of which callbacks and lines tell.
+
+    Its callbacks are those that forecasters hand on, its tasks the fits and forecasts.
+    """
+
+    def __init__(self, forecasters, n_windows, verbose):
+        self.forecasters = forecasters
+        self.n_windows = n_windows
+        self.verbose = verbose
+        self.task = None
+        callbacks = handed_on(forecasters.values())
+        if callbacks:
+            self.set_callbacks(*callbacks)
+
+    @with_callbacks
+    def forecasts(self, series, which, window, cutoff, n_targets, *, refit):
+        """By name: forecasts of all windows (m, horizon, K, Q), and their levels."""
+        groups = window // refit if refit else np.zeros_like(window)
+        inside = [np.flatnonzero(groups == group) for group in np.unique(groups)]
+        sizes = cutoff * series.sequences.n_features
+        plan = [(places, _pieces(places, sizes)) for places in inside]
+        self.n_done = 0
+        self.n = len(self.forecasters) * sum(len(pieces) for _, pieces in plan)
+        self.began = self.last = perf_counter()
+        if hasattr(self, "_skl_callbacks"):
+            self.task = self._init_callback_context(
+                "windows", max_subtasks=self.n, sequential_subtasks=False
+            )
+            self.task.call_on_fit_task_begin(estimator=self)
+        result = {}
+        for name, forecaster in self.forecasters.items():
+            found = []
+            for places, pieces in plan:
+                model = None if refit else forecaster
+                for part in pieces:
+                    with self._told(name, window[part]) as task:
+                        if model is None:
+                            model = _fitted(
+                                forecaster, series, which, window, cutoff, places, task
+                            )
+                        X, X_future = _split(series, model, which[part], cutoff[part])
+                        try:
+                            forecast, levels = predict(model, X, X_future, n_targets)
+                        except Exception as error:
+                            _say_which(error, series, which[part], cutoff[part])
+                            raise
+                    found.append(forecast)
+            order = np.argsort(np.concatenate([np.concatenate(p) for _, p in plan]))
+            result[name] = np.concatenate(found)[order], levels
+        if self.task is not None:
+            self.task.call_on_fit_task_end(estimator=self)
+        return result
+
+    @contextmanager
+    def _told(self, name, windows):
+        """Tell of a part of the backtest; gives the task that it is, or None."""
+        task = None
+        if self.task is not None:
+            task = self.task.subcontext("window", task_id=self.n_done)
+            task.call_on_fit_task_begin(estimator=self)
+        yield task
+        if task is not None:
+            task.call_on_fit_task_end(estimator=self)
+        self.n_done += 1
+        if self.verbose:
+            self._print(name, windows.min() + 1, windows.max() + 1)
+
+    def _print(self, name, first, last):
+        now = perf_counter()
+        took, self.last = now - self.last, now
+        left = (now - self.began) / self.n_done * (self.n - self.n_done)
+        which = f"window {first}" if first == last else f"windows {first} to {last}"
+        line = (
+            f"[backtest {self.n_done}/{self.n}] END {name}, {which} of "
+            f"{self.n_windows}; total time={in_words(took)}"
+        )
+        if left:
+            line += f" ({in_words(left)} left)"
+        print(line, flush=True)
 
 
-def _fitted(forecaster, series, which, window, cutoff, inside):
+def _fitted(forecaster, series, which, window, cutoff, inside, task):
     """A clone fitted on what lies before the cutoffs of the earliest window of some."""
     first = inside[window[inside] == window[inside].min()]
     stop = cutoff[first]
     X = windows_of(series, which[first], np.zeros_like(stop), stop)
+    model = clone(forecaster)
     try:
-        return clone(forecaster).fit(X)
+        with fit_within(task, model):
+            return model.fit(X)
     except Exception as error:
         error.add_note(
             f"in backtest, fitting on {len(X)} series of {stop.min()} to {stop.max()} "

@@ -31,6 +31,7 @@ def sequence_permutation_importance(
     n_jobs: int | None = None,
     random_state: int | np.random.RandomState | None = None,
     sample_weight: ArrayLike | None = None,
+    verbose: bool | int = 0,
 ) -> Bunch | dict[str, Bunch]:
     """How much the score falls when a feature or a step is shuffled [Breiman2001]_.
 
@@ -85,6 +86,10 @@ def sequence_permutation_importance(
 
     sample_weight : array-like of shape (n_samples,) or list of arrays, default=None
         Sample weights of the score.
+
+    verbose : bool or int, default=0
+        How much joblib prints of the features or steps that are done: as in
+        :class:`joblib.Parallel`.
 
     Returns
     -------
@@ -173,7 +178,7 @@ def sequence_permutation_importance(
     seeds = rng.randint(np.iinfo(np.int32).max, size=n)
     scorer = check_scoring(estimator, scoring=scoring)
     baseline = _scores(scorer, estimator, X, y, sample_weight)
-    shuffled = Parallel(n_jobs=n_jobs)(
+    shuffled = Parallel(n_jobs=n_jobs, verbose=verbose)(
         delayed(_shuffled_scores)(
             scorer, estimator, X, y, sample_weight, axis, from_end, k, n_repeats, seed
         )
