@@ -19,7 +19,9 @@ def entries(path):
     """Names of Python objects with their kinds and addresses."""
     *head, body = path.read_bytes().split(b"\n", 4)
     assert head[0] == b"# Sphinx inventory version 2"
-    for line in zlib.decompress(body).decode().splitlines():
+    lines = zlib.decompress(body).decode().splitlines()
+    assert lines, path
+    for line in lines:
         if match := re.fullmatch(r"(\S+) py:(\w+) -?\d+ (\S*) .*", line):
             yield match.groups()
 
@@ -44,9 +46,7 @@ def found(name):
 def test_names_exist_and_have_an_address(path):
     if path.stem != "python" and not importlib.util.find_spec(path.stem):
         pytest.skip(f"needs {path.stem}")
-    names = list(entries(path))
-    assert names
-    for name, kind, address in names:
+    for name, kind, address in entries(path):
         thing = found(name)
         if kind in ("class", "exception"):
             assert isinstance(thing, type), name

@@ -114,11 +114,17 @@ def _inherited_last(content):
                 row.parent.remove(row)
 
 
+def let_signatures_break(app, doctree):
+    """Places to break a signature in a table, where Sphinx writes blanks that don't."""
+    for table in doctree.findall(autosummary_table):
+        for row in table.findall(nodes.row):
+            for text in list(row[0].findall(nodes.Text)):
+                broken = nodes.Text(text.replace(", ", ",\N{ZERO WIDTH SPACE} "))
+                text.parent.replace(text, broken)
+
+
 def arrange(app, doctree):
     """Rearrange the pages of classes that have groups of parameters."""
-    for table in doctree.findall(autosummary_table):
-        for text in list(table.findall(nodes.Text)):  # signatures that can be broken
-            text.parent.replace(text, nodes.Text(text.replace("\xa0", " ")))
     for signature in doctree.findall(desc_signature):
         content = signature.parent[-1]
         if signature.parent.get("objtype") != "class" or not isinstance(
@@ -141,6 +147,7 @@ def arrange(app, doctree):
 
 
 def setup(app):
+    app.connect("doctree-read", let_signatures_break)
     # before the contents of pages are collected
     app.connect("doctree-read", arrange, priority=400)
     return {"parallel_read_safe": True}
