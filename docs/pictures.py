@@ -86,9 +86,11 @@ def _redraw(figure, panels):
     grid = GridSpec(len(keep), 1, figure=figure)
     for ax, place in zip(keep, grid, strict=True):
         ax.set_subplotspec(place)
-        ax.tick_params(labelleft=True)
+        if len(ax.get_shared_y_axes().get_siblings(ax)) > 1:
+            ax.tick_params(labelleft=True)
         _simplify(ax, 24 // len(keep))
-    keep[-1].tick_params(labelbottom=True)
+    if len(keep[-1].get_shared_x_axes().get_siblings(keep[-1])) > 1:
+        keep[-1].tick_params(labelbottom=True)
 
 
 def _simplify(ax, room):
