@@ -77,7 +77,12 @@ def _redraw(figure, panels):
     """Some panels of a figure, one below the other, with few and large letters."""
     figure.set_size_inches(WIDTH, HEIGHT)
     keep = [figure.axes[k] for k in panels]
-    for ax in figure.axes:
+    for ax in keep:  # what stands at another panel of the row or the column
+        if len(ax.get_shared_y_axes().get_siblings(ax)) > 1:
+            ax.tick_params(labelleft=True)
+    if len(keep[-1].get_shared_x_axes().get_siblings(keep[-1])) > 1:
+        keep[-1].tick_params(labelbottom=True)
+    for ax in list(figure.axes):
         if ax not in keep:
             ax.remove()
     for legend in list(figure.legends):
@@ -86,9 +91,7 @@ def _redraw(figure, panels):
     grid = GridSpec(len(keep), 1, figure=figure)
     for ax, place in zip(keep, grid, strict=True):
         ax.set_subplotspec(place)
-        ax.tick_params(labelleft=True)
         _simplify(ax, 24 // len(keep))
-    keep[-1].tick_params(labelbottom=True)
 
 
 def _simplify(ax, room):

@@ -135,3 +135,8 @@ for ax in axes[-1]:
     ax.set_xlabel("Step")
 # sphinx_gallery_thumbnail_panels = [2, 3]
 plt.show()
+
+# %%
+# Both see the skip at once. Of the wave that becomes smaller the linear regression says
+# nothing: its errors become smaller as well. The network has learned how large waves
+# are.

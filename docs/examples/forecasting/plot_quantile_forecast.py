@@ -80,7 +80,7 @@ ax.plot(time, quantiles[weeks, 3], color="C0", label="median")
 ax.plot(time, test.target[weeks], "k.", markersize=3, label="measured")
 ax.set(ylabel="PM2.5, µg/m³", title="PM2.5 in Beijing, told six hours before")
 ax.tick_params(axis="x", rotation=30)
-ax.legend(loc="upper left")
+ax.legend(loc="upper center", bbox_to_anchor=(0.62, 1))
 plt.show()
 
 # %%
