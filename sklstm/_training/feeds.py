@@ -133,6 +133,15 @@ class Minibatches:
         """Samples of an epoch."""
         return self.samples.n_samples
 
+    @property
+    def state(self):
+        """What an epoch leaves for the next one."""
+        return {"short_first": self._short_first}
+
+    @state.setter
+    def state(self, state):
+        self._short_first = state["short_first"]
+
     def order(self, rng):
         """The samples of an epoch, one after the other."""
         n = self.samples.n_samples
@@ -177,7 +186,7 @@ class Draws(Minibatches):
     """
 
     def __init__(self, samples, batch_size, series, n_drawn, *, shuffle=True):
-        self.samples, self.shuffle = samples, shuffle
+        self.samples, self.shuffle, self._short_first = samples, shuffle, False
         self.n_drawn = n_drawn
         self.batch_size = min(batch_size, n_drawn)
         self._whole = None

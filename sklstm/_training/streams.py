@@ -76,6 +76,8 @@ class Streams:
     side from states of zeros on, `n_steps` steps after the other.
     """
 
+    state = None  # an epoch leaves nothing for the next one
+
     def __init__(self, samples, n_streams, n_steps):
         self.samples = samples
         self.n_steps = n_steps
