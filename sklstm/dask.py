@@ -1,7 +1,11 @@
 """One model trained on a Dask cluster."""
 
+from __future__ import annotations
+
 from datetime import timedelta
 from numbers import Integral
+from os import PathLike
+from typing import Any
 
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
@@ -9,6 +13,7 @@ from sklearn.pipeline import Pipeline
 from ._estimators.base import RecurrentCore
 from ._training.checkpoint import Checkpoint
 from ._training.parts import Here, in_parts
+from ._typing import ArrayLike, Estimator, SequencesLike
 
 __all__ = ["fit"]
 
@@ -17,9 +22,16 @@ N_PARTS = 8
 
 
 def fit(
-    estimator, X, y=None, *, client=None, n_parts=None, checkpoint=None,
-    checkpoint_interval=1, **fit_params,
-):  # fmt: skip
+    estimator: Estimator,
+    X: SequencesLike,
+    y: ArrayLike | None = None,
+    *,
+    client: Any = None,
+    n_parts: int | None = None,
+    checkpoint: str | PathLike | None = None,
+    checkpoint_interval: int | timedelta = 1,
+    **fit_params: Any,
+) -> Estimator:
     """Fit one model on the workers of a Dask cluster.
 
     Each minibatch is cut into `n_parts` parts of its sequences. Workers compute the

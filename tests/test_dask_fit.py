@@ -16,6 +16,8 @@ from sklstm import LSTMClassifier
 from sklstm.preprocessing import TimeDistributed
 
 distributed = pytest.importorskip("distributed")
+from sklstm._training.cluster import OnCluster  # noqa: E402
+
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -131,31 +133,32 @@ def test_active_memory_management_is_paused(client):
 
 
 @pytest.mark.parametrize("n_workers", [1, 2])
-def test_workers_are_killed(n_workers, environment):
-    """Ten times each, at random moments; a nanny starts new ones. With one worker all
-    that was sent is gone each time."""
-    model = clone(LONG).set_params(max_iter=400)
-    whole = sklstm.dask.fit(model, X, Y, n_parts=4)
-    rng, killed, done = np.random.default_rng(n_workers), [], threading.Event()
+def test_workers_are_killed(n_workers, environment, at_home, monkeypatch):
+    """Ten times each, while a step is under way; a nanny starts new ones. With one
+    worker all that was sent is gone each time."""
+    rng, killed = np.random.default_rng(n_workers), []
+    steps = set(rng.choice(100, 10, replace=False).tolist())
+    gradients = OnCluster.gradients
+
+    def killing(self, parameters, parts):
+        if killing.step in steps:
+            pid = rng.choice(pids(self.client))
+            timer = threading.Timer(
+                rng.uniform(0, 0.03), os.kill, (pid, signal.SIGKILL)
+            )
+            timer.start()
+            killed.append(timer)
+        killing.step += 1
+        return gradients(self, parameters, parts)
+
+    killing.step = 0
+    monkeypatch.setattr(OnCluster, "gradients", killing)
     with cluster_of(n_workers) as cluster, distributed.Client(cluster) as client:
-
-        def kill():
-            with distributed.Client(cluster, set_as_default=False) as other:
-                while len(killed) < 10 and not done.wait(rng.uniform(0.1, 1.5)):
-                    found = pids(other)
-                    if found:
-                        os.kill(found[rng.integers(len(found))], signal.SIGKILL)
-                        killed.append(None)
-
-        thread = threading.Thread(target=kill)
-        thread.start()
-        try:
-            model = sklstm.dask.fit(model, X, Y, n_parts=4, client=client)
-        finally:
-            done.set()
-            thread.join()
+        model = sklstm.dask.fit(LONG, X, Y, n_parts=4, client=client)
+        for timer in killed:
+            timer.join()
     assert len(killed) == 10
-    assert_same_weights(model, whole)
+    assert_same_weights(model, at_home)
 
 
 def test_a_worker_comes_in_the_middle(environment, at_home):

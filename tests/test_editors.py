@@ -9,6 +9,7 @@ from typing import get_type_hints
 import pytest
 
 import sklstm
+import sklstm.dask
 import sklstm.datasets
 import sklstm.export
 import sklstm.forecasting
@@ -20,6 +21,7 @@ from sklstm import _typing
 
 MODULES = (
     sklstm,
+    sklstm.dask,
     sklstm.datasets,
     sklstm.export,
     sklstm.forecasting,

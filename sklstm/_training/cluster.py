@@ -9,6 +9,7 @@ import io
 import pickle
 from concurrent.futures import CancelledError
 
+from distributed.comm import CommClosedError
 from distributed.scheduler import KilledWorker
 
 from .parts import part_gradient
@@ -98,12 +99,14 @@ class OnCluster:
             pickled.append(file.getvalue())
         for attempt in range(ATTEMPTS):
             try:
+                if attempt:
+                    self._share()
                 return self._gradients(parameters, pickled)
-            except (CancelledError, KilledWorker):
-                # The last copy of what was sent is gone, or workers died over one part.
+            except (CancelledError, CommClosedError, KilledWorker, TimeoutError):
+                # The last copy of what was sent is gone, a worker died while something
+                # was sent to it, several over one part, or there is none just now.
                 if attempt == ATTEMPTS - 1:
                     raise
-                self._share()
 
     def _gradients(self, parameters, pickled):
         sent = self.client.scatter(parameters.copy(), broadcast=True, hash=False)
