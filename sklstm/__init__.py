@@ -11,6 +11,7 @@ from .sequences import SequenceArray
 
 if TYPE_CHECKING:  # for editors, which run no code: what there is in the end
     from . import (  # noqa: F401
+        dask,
         datasets,
         export,
         forecasting,
@@ -64,6 +65,7 @@ _TASKS = {
     "TranscriberState": "transcriber",
 }
 _SUBMODULES = (
+    "dask",
     "datasets",
     "export",
     "forecasting",

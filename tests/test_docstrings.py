@@ -5,6 +5,7 @@ import inspect
 import pytest
 
 import sklstm
+import sklstm.dask
 import sklstm.datasets
 import sklstm.export
 import sklstm.forecasting
@@ -17,6 +18,7 @@ numpydoc_validate = pytest.importorskip("numpydoc.validate")
 
 MODULES = (
     sklstm,
+    sklstm.dask,
     sklstm.datasets,
     sklstm.export,
     sklstm.forecasting,

@@ -10,6 +10,7 @@ from typing import get_type_hints
 import pytest
 
 import sklstm
+import sklstm.dask
 import sklstm.datasets
 import sklstm.export
 import sklstm.forecasting
@@ -21,6 +22,7 @@ from sklstm import _typing
 
 MODULES = (
     sklstm,
+    sklstm.dask,
     sklstm.datasets,
     sklstm.export,
     sklstm.forecasting,

@@ -14,8 +14,8 @@ import pytest
 import sklstm
 
 SUBMODULES = (
-    "datasets", "export", "forecasting", "inspection", "preprocessing", "sequences",
-    "utils",
+    "dask", "datasets", "export", "forecasting", "inspection", "preprocessing",
+    "sequences", "utils",
 )  # fmt: skip
 
 
@@ -27,7 +27,7 @@ sklstm.inspection.GateDisplay
 sklstm.utils
 sklstm.forecasting.backtest
 from sklstm import datasets
-import sklstm.export, sklstm.forecasting
+import sklstm.dask, sklstm.export, sklstm.forecasting
 print(*sys.modules)
 """
 

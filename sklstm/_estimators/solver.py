@@ -1,6 +1,8 @@
 """How a fit trains: the parts of it, as the parameters of an estimator have them."""
 
 import math
+from contextlib import nullcontext
+from functools import partial
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -13,6 +15,7 @@ from .._training.loop import LoopOptions, train
 from .._training.memory import WITHOUT_A_LOOK, available_memory, in_units
 from .._training.monitor import Monitor, Start
 from .._training.optimizers import SGD, Adam, RMSProp
+from .._training.parts import Recipe, current
 from .._training.schedules import LearningRate
 from .going_on import begin_where_it_was
 from .progress import Progress
@@ -90,10 +93,23 @@ class Solver:
             self.progress.dropout = dropout_of(estimator, rng)
         self.feed = estimator._feed(data, batch_size, samples.X)
         self.learning_rate = learning_rate_of(estimator, self.max_iter, incremental)
+        parts = current()
         self.options = LoopOptions(
             self.max_iter, estimator.max_grad_norm, self.penalty, self.progress.dropout,
-            estimator._truncation,
+            estimator._truncation, parts, parts and parts.checkpoint,
         )  # fmt: skip
+        self.in_parts = nullcontext()
+        if parts is not None:
+            recipe = Recipe(
+                partial(
+                    fitted.with_parameters(None).make_network,
+                    dropout=estimator.dropout,
+                    recurrent_dropout=estimator.recurrent_dropout,
+                ),
+                self.loss,
+                None if self.name == "lbfgs" else estimator._truncation,
+            )
+            self.in_parts = parts.fit(recipe, data, estimator)
 
     @property
     def n_parts(self):
@@ -108,20 +124,24 @@ class Solver:
 
     def run(self, observer):
         """Train; the outcome and the parameters that are kept."""
-        if self.name == "lbfgs":
-            outcome = train_lbfgs(
-                self.network, self.parameters, self.feed, self.loss, self.monitor,
-                self.penalty, self.max_iter, self.max_fun, self.tol, observer,
-            )  # fmt: skip
-        else:
-            outcome = train(
-                self.network, self.parameters, self.feed, self.loss,
-                self.progress.optimizer, self.learning_rate, self.monitor, self.options,
-                self.rng, observer, t=self.progress.t_before,
-                incremental=self.incremental,
-            )  # fmt: skip
+        with self.in_parts:
+            outcome = self._train(observer)
         best = self.monitor.best_parameters
         return outcome, self.parameters if best is None else best
+
+    def _train(self, observer):
+        if self.name == "lbfgs":
+            return train_lbfgs(
+                self.network, self.parameters, self.feed, self.loss, self.monitor,
+                self.penalty, self.max_iter, self.max_fun, self.tol, observer,
+                self.options.parts,
+            )  # fmt: skip
+        return train(
+            self.network, self.parameters, self.feed, self.loss,
+            self.progress.optimizer, self.learning_rate, self.monitor, self.options,
+            self.rng, observer, t=self.progress.t_before,
+            incremental=self.incremental,
+        )  # fmt: skip
 
     def problems(self, outcome):
         """What the user should be told, each with its category."""

@@ -145,6 +145,15 @@ class Minibatches:
         """Minibatches of an epoch, or fewer where that depends on their order."""
         return math.ceil(self.n_samples / self.batch_size)
 
+    @property
+    def state(self):
+        """What an epoch leaves for the next one."""
+        return {"short_first": self._short_first}
+
+    @state.setter
+    def state(self, state):
+        self._short_first = state["short_first"]
+
     def order(self, rng):
         """The samples of an epoch, one after the other."""
         n = self.samples.n_samples
@@ -189,7 +198,7 @@ class Draws(Minibatches):
     """
 
     def __init__(self, samples, batch_size, series, n_drawn, *, shuffle=True):
-        self.samples, self.shuffle = samples, shuffle
+        self.samples, self.shuffle, self._short_first = samples, shuffle, False
         self.n_drawn = n_drawn
         self.batch_size = min(batch_size, n_drawn)
         self._whole = None

@@ -23,7 +23,7 @@ class _Stopped(Exception):
 
 def train_lbfgs(
     network, parameters, feed, loss, monitor, penalty, max_iter, max_fun, tol,
-    observer,
+    observer, parts=None,
 ):  # fmt: skip
     """Train in place until no part of the gradient is larger than `tol`, or until an
     iteration lowers the loss by no more than 2.2e-9 of it, scipy's `ftol`, or until
@@ -49,9 +49,14 @@ def train_lbfgs(
             observer.begin_epoch(reached)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             parameters[:] = x
-            value, gradient = value_and_gradient(
-                network, parameters, batch, loss, penalty
-            )
+            if parts is None:
+                value, gradient = value_and_gradient(
+                    network, parameters, batch, loss, penalty
+                )
+            else:
+                value, gradient, _ = parts.value_and_gradient(
+                    network, parameters, batch, penalty, None
+                )
         if gradient is None or not (
             np.isfinite(gradient).all() and np.isfinite(parameters).all()
         ):

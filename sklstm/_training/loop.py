@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._network.layers.dropout import DropoutSeed
+from .checkpoint import Training
 from .feeds import n_steps_of
 from .monitor import BestPlace, Outcome
 from .optimizers import clip_scale
@@ -20,22 +21,35 @@ def value_and_gradient(
     sum(w_i l_i) / divisor, with MLP's penalty, alpha / 2 |W|^2 / divisor, where there
     is one: it does not reach tables.
     """
+    value, gradient = forward_and_backward(
+        network, parameters, batch, loss, dropout, tbptt
+    )
+    if gradient is not None:
+        value = add_penalty(value, gradient, network, parameters, batch, penalty)
+    return value, gradient if math.isfinite(value) else None
+
+
+def forward_and_backward(network, parameters, batch, loss, dropout, tbptt):
+    """The same without a penalty."""
     network.load(parameters, backward=True)
     masks = dropout and dropout.masks(batch.ids)
     output, tapes = network.forward_of(batch, keep=True, masks=masks, tbptt=tbptt)
     value, d_output = loss.value_and_gradient(
         output, batch.target, batch.weight, batch.divisor
     )
-    if penalty is not None:
-        weights = parameters[network.dense]
-        shrinkage = penalty[network.dense] * weights
-        value += (shrinkage * weights).sum(dtype=np.float64) / 2 / batch.divisor
     if not math.isfinite(value):
         return value, None
-    gradient = network.backward(d_output, tapes)
-    if penalty is not None:
-        gradient[network.dense] += shrinkage / batch.divisor
-    return value, gradient
+    return value, network.backward(d_output, tapes)
+
+
+def add_penalty(value, gradient, network, parameters, batch, penalty):
+    """Add MLP's penalty to the gradient in place; the loss with it."""
+    if penalty is None:
+        return value
+    weights = parameters[network.dense]
+    shrinkage = penalty[network.dense] * weights
+    gradient[network.dense] += shrinkage / batch.divisor
+    return value + (shrinkage * weights).sum(dtype=np.float64) / 2 / batch.divisor
 
 
 def run_epoch(network, parameters, feed, loss, optimizer, rate, options, rng, watching):
@@ -44,13 +58,19 @@ def run_epoch(network, parameters, feed, loss, optimizer, rate, options, rng, wa
     total_loss = total_weight = 0.0
     seen = 0
     for batch in feed.epoch(rng):
-        value, gradient = value_and_gradient(
-            network, parameters, batch, loss, options.penalty, options.dropout,
-            options.tbptt,
-        )  # fmt: skip
+        if options.parts is None:
+            value, gradient = value_and_gradient(
+                network, parameters, batch, loss, options.penalty, options.dropout,
+                options.tbptt,
+            )  # fmt: skip
+            touched = network.touched
+        else:
+            value, gradient, touched = options.parts.value_and_gradient(
+                network, parameters, batch, options.penalty, options.dropout
+            )
         if gradient is None:
             return value
-        scale, touched = 1.0, network.touched
+        scale = 1.0
         if options.max_grad_norm is not None:
             scale = clip_scale(gradient, options.max_grad_norm, touched)
         optimizer.step(parameters, gradient, rate, scale, touched)
@@ -73,6 +93,10 @@ class LoopOptions:
     penalty: np.ndarray | None = None
     dropout: DropoutSeed | None = None
     tbptt: int | None = None
+    # who computes gradients in parts, None where they are computed at once
+    parts: object = None
+    # where a training is written down, from which it goes on
+    checkpoint: object = None
 
 
 def train(
@@ -96,11 +120,25 @@ def train(
     before = parameters.copy()
     by_loss = monitor.score is None
     watching = [each for each in (observer, monitor) if each.looks_inside]
-    best = BestPlace()
-    epoch = 0
-    monitor.begin(epochs)
+    best, checkpoint = BestPlace(), options.checkpoint
+    training = Training(
+        parameters, optimizer, learning_rate, monitor, best, options.dropout, rng, feed
+    )
+    first = 0
+    if checkpoint is not None:
+        first, outcome = checkpoint.restore(training)
+        if outcome is not None:
+            return outcome
+
+    monitor.begin(epochs - first)
+
+    def ended(outcome):
+        if checkpoint is not None:
+            checkpoint.done(training, outcome)
+        return outcome
+
     try:
-        for epoch in range(epochs):
+        for epoch in range(first, epochs):
             observer.begin_epoch(parameters)
             before[:] = parameters
             state_before = copy.deepcopy(optimizer.state)
@@ -114,13 +152,13 @@ def train(
                 parameters[:] = before
                 optimizer.restore(state_before)
                 monitor.broke_down = True
-                return Outcome(
-                    epoch,
+                problem = (
                     f"The loss was not finite in epoch {epoch + 1}. Training stopped "
                     f"and the weights are those from before that epoch. Try a smaller "
                     f"learning_rate_init, a smaller max_grad_norm, or scale X, for "
-                    f"example with TimeDistributed(StandardScaler()).",
+                    f"example with TimeDistributed(StandardScaler())."
                 )
+                return ended(Outcome(epoch, problem))
             enough = monitor.update(value, parameters)
             if learning_rate.planned and by_loss:
                 enough = False
@@ -144,14 +182,16 @@ def train(
                     if by_loss:
                         best.restore(parameters, optimizer)
                         monitor.kept_loss = best.loss
-                    return Outcome(epoch + 1)
+                    return ended(Outcome(epoch + 1))
+            if checkpoint is not None and epoch + 1 < epochs:
+                checkpoint.epoch(epoch + 1, training)
+        problem = None
         if not (incremental or learning_rate.planned or monitor.has_diverged()):
-            return Outcome(
-                epochs,
+            problem = (
                 f"Maximum iterations ({epochs}) reached and the optimization hasn't "
-                f"converged yet. {monitor.progress()}",
+                f"converged yet. {monitor.progress()}"
             )
+        return ended(Outcome(epochs, problem))
     except KeyboardInterrupt:
         monitor.settle()
         return Outcome(monitor.n_epochs, "Training interrupted by user.", UserWarning)
-    return Outcome(epochs)

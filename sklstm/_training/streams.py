@@ -83,6 +83,8 @@ class Streams:
     side from states of zeros on, `n_steps` steps after the other.
     """
 
+    state = None  # an epoch leaves nothing for the next one
+
     def __init__(self, samples, n_streams, n_steps):
         self.samples = samples
         self.segment = n_steps

@@ -1,0 +1,198 @@
+"""One model on a Dask cluster of real processes: the bits of this machine alone."""
+
+import os
+import signal
+import threading
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from test_parts import CASES, assert_same_weights
+
+import sklstm.dask
+from sklstm import LSTMClassifier
+from sklstm.preprocessing import TimeDistributed
+
+distributed = pytest.importorskip("distributed")
+from sklstm._training.cluster import OnCluster  # noqa: E402
+
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+RNG = np.random.default_rng(0)
+X = [RNG.standard_normal((T, 3)) for T in RNG.integers(1, 30, size=120)]
+Y = np.arange(120) % 3
+LONG = LSTMClassifier(
+    16, max_iter=15, random_state=0, batch_size=16, tol=0.0, n_iter_no_change=1000
+)
+
+
+def cluster_of(n_workers):
+    return distributed.LocalCluster(
+        n_workers=n_workers, threads_per_worker=1, processes=True,
+        dashboard_address=None, scheduler_kwargs={"dashboard_address": ":0"},
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def environment():
+    """Dask writes to the environment; what is set and deleted here is put back."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in (
+            "MALLOC_TRIM_THRESHOLD_", "MKL_NUM_THREADS", "OMP_NUM_THREADS",
+            "OPENBLAS_NUM_THREADS", "PYTHONHASHSEED",
+        ):  # fmt: skip
+            patch.setenv(name, "1")
+            patch.delenv(name)
+        yield
+
+
+@pytest.fixture(scope="module")
+def cluster(environment):
+    with cluster_of(2) as cluster, distributed.Client(cluster):
+        yield cluster
+
+
+@pytest.fixture
+def client(cluster):
+    with distributed.Client(cluster) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def at_home():
+    """The long fit without a cluster."""
+    return sklstm.dask.fit(LONG, X, Y, n_parts=4)
+
+
+def pids(client):
+    return list(client.run(os.getpid).values())
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
+def test_every_estimator(case, client):
+    model, X, y = case
+    assert_same_weights(
+        sklstm.dask.fit(model, X, y, n_parts=3, client=client),
+        sklstm.dask.fit(model, X, y, n_parts=3),
+    )
+
+
+@pytest.mark.parametrize("n_workers", [1, 3])
+def test_any_number_of_workers(n_workers, environment, at_home):
+    with cluster_of(n_workers) as cluster, distributed.Client(cluster) as client:
+        model = sklstm.dask.fit(LONG, X, Y, n_parts=4, client=client)
+    assert_same_weights(model, at_home)
+
+
+def test_threads_of_one_process(environment, at_home):
+    with distributed.Client(
+        processes=False, threads_per_worker=2, dashboard_address=None
+    ) as client:
+        model = sklstm.dask.fit(LONG, X, Y, n_parts=4, client=client)
+    assert_same_weights(model, at_home)
+
+
+def test_a_pipeline_with_weights(client):
+    weight = RNG.integers(0, 3, size=120)
+    model = make_pipeline(TimeDistributed(StandardScaler()), clone(LONG))
+    options = {"n_parts": 4, "sample_weight": weight}
+    here = sklstm.dask.fit(model, X, Y, **options)
+    there = sklstm.dask.fit(model, X, Y, client=client, **options)
+    assert_same_weights(there[-1], here[-1])
+    assert not hasattr(model[-1], "weights_")
+
+
+def test_active_memory_management_is_paused(client):
+    """And goes on afterwards, also where a fit fails."""
+    assert client.amm.running()
+    seen = []
+
+    class Looking(LSTMClassifier):
+        def _feed(self, *args):
+            feed = super()._feed(*args)
+            epoch = feed.epoch
+
+            def looking(rng):
+                seen.append(client.amm.running())
+                if len(seen) > 1:
+                    raise RuntimeError("no more")
+                yield from epoch(rng)
+
+            feed.epoch = looking
+            return feed
+
+    with pytest.raises(RuntimeError, match="no more"):
+        sklstm.dask.fit(
+            Looking(4, random_state=0, max_iter=3), X, Y, n_parts=2, client=client
+        )
+    assert seen == [False, False]
+    assert client.amm.running()
+
+
+@pytest.mark.parametrize("n_workers", [1, 2])
+def test_workers_are_killed(n_workers, environment, at_home, monkeypatch):
+    """Ten times each, while a step is under way; a nanny starts new ones. With one
+    worker all that was sent is gone each time."""
+    rng, killed = np.random.default_rng(n_workers), []
+    steps = set(rng.choice(100, 10, replace=False).tolist())
+    gradients = OnCluster.gradients
+
+    def killing(self, parameters, parts):
+        if killing.step in steps:
+            pid = rng.choice(pids(self.client))
+            timer = threading.Timer(
+                rng.uniform(0, 0.03), os.kill, (pid, signal.SIGKILL)
+            )
+            timer.start()
+            killed.append(timer)
+        killing.step += 1
+        return gradients(self, parameters, parts)
+
+    killing.step = 0
+    monkeypatch.setattr(OnCluster, "gradients", killing)
+    with cluster_of(n_workers) as cluster, distributed.Client(cluster) as client:
+        model = sklstm.dask.fit(LONG, X, Y, n_parts=4, client=client)
+        for timer in killed:
+            timer.join()
+    assert len(killed) == 10
+    assert_same_weights(model, at_home)
+
+
+def test_a_worker_comes_in_the_middle(environment, at_home):
+    with cluster_of(1) as cluster, distributed.Client(cluster) as client:
+
+        class Growing(LSTMClassifier):
+            def _feed(self, *args):
+                feed = super()._feed(*args)
+                epoch, n_epochs = feed.epoch, []
+
+                def growing(rng):
+                    n_epochs.append(None)
+                    if len(n_epochs) == 5:
+                        cluster.scale(2)
+                        client.wait_for_workers(2)
+                    yield from epoch(rng)
+
+                feed.epoch = growing
+                return feed
+
+        model = sklstm.dask.fit(
+            Growing(**LONG.get_params()), X, Y, n_parts=4, client=client
+        )
+        # it has computed too: the data are there
+        assert all(client.run(lambda dask_worker: len(dask_worker.data) > 0).values())
+    assert_same_weights(model, at_home)
+
+
+def test_bad_input_before_anything_is_sent(cluster, monkeypatch):
+    with distributed.Client(cluster) as client:
+        monkeypatch.setattr(client, "scatter", None)
+        bad = [x.copy() for x in X]
+        bad[7][0, 1] = np.nan
+        with pytest.raises(ValueError, match="sample 7|sequence 7"):
+            sklstm.dask.fit(LONG, bad, Y, client=client)
+        with pytest.raises(TypeError, match="got StandardScaler"):
+            sklstm.dask.fit(StandardScaler(), X, Y, client=client)
