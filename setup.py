@@ -1,4 +1,4 @@
-"""The extensions and their flags; everything else is in pyproject.toml."""
+"""The extensions, their flags and the README; all else is in pyproject.toml."""
 
 import os
 import platform
@@ -206,42 +206,49 @@ def readme():
     return re.sub(relative, absolute, Path("README.md").read_text("utf-8"))
 
 
-write_configuration()
-extensions = [
-    kernel("_memoryviews", "_memoryviews.c", "cython"),
-    kernel("_runtime", "_runtime.pyx", "cython", EMULATED),
-    kernel("_schedule", "_schedule.pyx", "cython"),
-    kernel("_threads", "_threads.pyx", "cython"),
-    kernel("_digest", "_digest.pyx", "cython"),
-    kernel("_random", "_random.pyx", "cython"),
-    kernel("_crf", "_crf.pyx", "cython"),
-    kernel("_ctc", "_ctc.pyx", "cython"),
-    kernel("_embedding", "_embedding.pyx", "cython"),
-]
-for isa, isa_flags in INSTRUCTION_SETS.items():
-    for precision, macros in PRECISIONS.items():
-        variant = f"{isa}_{precision}"
-        extensions.append(
-            kernel(
-                f"_{variant}",
-                "kernels.pyx",
-                f"cython_{variant}",
-                [*isa_flags, *macros],
+def all_extensions():
+    """Those of this platform, with the C files that Cython writes for them."""
+    write_configuration()
+    extensions = [
+        kernel("_memoryviews", "_memoryviews.c", "cython"),
+        kernel("_runtime", "_runtime.pyx", "cython", EMULATED),
+        kernel("_schedule", "_schedule.pyx", "cython"),
+        kernel("_threads", "_threads.pyx", "cython"),
+        kernel("_digest", "_digest.pyx", "cython"),
+        kernel("_random", "_random.pyx", "cython"),
+        kernel("_crf", "_crf.pyx", "cython"),
+        kernel("_ctc", "_ctc.pyx", "cython"),
+        kernel("_embedding", "_embedding.pyx", "cython"),
+    ]
+    for isa, isa_flags in INSTRUCTION_SETS.items():
+        for precision, macros in PRECISIONS.items():
+            variant = f"{isa}_{precision}"
+            extensions.append(
+                kernel(
+                    f"_{variant}",
+                    "kernels.pyx",
+                    f"cython_{variant}",
+                    [*isa_flags, *macros],
+                )
             )
+    for isa, isa_flags in BFLOAT16_SETS.items():
+        extension = kernel(
+            f"_{isa}_bf16",
+            "bfloat16.pyx",
+            f"cython_{isa}_bf16",
+            [*isa_flags, "-DSKLSTM_BFLOAT16"],
         )
-for isa, isa_flags in BFLOAT16_SETS.items():
-    extension = kernel(
-        f"_{isa}_bf16",
-        "bfloat16.pyx",
-        f"cython_{isa}_bf16",
-        [*isa_flags, "-DSKLSTM_BFLOAT16"],
-    )
-    # A compiler may be older than these instructions; the next best set is there then.
-    extension.optional = isa not in INSTRUCTION_SETS
-    extensions.append(extension)
+        # A compiler may be older than these instructions; the next best set is there
+        # then.
+        extension.optional = isa not in INSTRUCTION_SETS
+        extensions.append(extension)
+    return extensions
 
+
+# Commands that ask for metadata or sources alone do not wait for the C files.
+NEEDS_NO_C = {"dist_info", "egg_info", "sdist"} & set(sys.argv[1:])
 setup(
-    ext_modules=extensions,
+    ext_modules=[] if NEEDS_NO_C else all_extensions(),
     cmdclass={"build_ext": BuildExt},
     long_description=readme(),
     long_description_content_type="text/markdown",

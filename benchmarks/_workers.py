@@ -72,7 +72,10 @@ def variables(environment):
 
 
 def print_table(head, rows):
-    """A Markdown table whose columns are also aligned in a terminal."""
+    """A Markdown table whose columns are also aligned in a terminal.
+
+    As tabulate's, which pandas calls, too; so scripts need no more than sklstm does.
+    """
     widths = [max(len(row[k]) for row in [head, *rows]) for k in range(len(head))]
     for row in [head, ["-" * (width - 1) + ":" for width in widths], *rows]:
         cells = (cell.rjust(width) for cell, width in zip(row, widths, strict=True))
