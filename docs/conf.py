@@ -73,6 +73,8 @@ autodoc_typehints = "none"
 toc_object_entries_show_parents = "hide"
 numpydoc_class_members_toctree = False
 numpydoc_attributes_as_param_list = True
+# Quotes stay as they are: links of diagrams look for the words of a parameter's type.
+smartquotes_action = "De"
 
 myst_heading_anchors = 3
 # Tables that a script prints begin at the level of its report.

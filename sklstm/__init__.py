@@ -1,7 +1,7 @@
 """Recurrent networks for people who think in scikit-learn."""
 
 import importlib as _importlib
-from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from ._estimators.state import State
 from ._show_versions import show_versions
@@ -9,7 +9,7 @@ from ._sklearn.persistence import _blank  # noqa: F401 (pickles begin with it)
 from ._version import __version__
 from .sequences import SequenceArray
 
-if _TYPE_CHECKING:  # for editors, which run no code: what there is in the end
+if TYPE_CHECKING:  # for editors, which run no code: what there is in the end
     from . import (  # noqa: F401
         datasets,
         export,

@@ -1,5 +1,6 @@
 """What editors show, which read the code and do not run it."""
 
+import ast
 import inspect
 import re
 from pathlib import Path
@@ -50,6 +51,21 @@ def test_what_they_read_is_up_to_date():
     made = run_path(str(script))["stub"]()
     found = (PACKAGE / "_estimators" / "public.pyi").read_text(encoding="utf-8")
     assert made == found, "python .ci/stubs writes it anew"
+
+
+def test_what_they_read_is_python():
+    """Of which every annotation is a type."""
+    path = PACKAGE / "_estimators" / "public.pyi"
+    text = path.read_text(encoding="utf-8")
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, (ast.AnnAssign, ast.arg)) and node.annotation:
+            eval(ast.unparse(node.annotation), vars(_typing))  # raises, if it is none
+
+
+def test_conditions_are_those_that_checkers_know():
+    """Pyright knows no other name for it, and would take both branches."""
+    for path in PACKAGE.rglob("*.py"):
+        assert "TYPE_CHECKING as" not in path.read_text(encoding="utf-8"), path
 
 
 def public_names():

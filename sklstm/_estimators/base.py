@@ -19,6 +19,7 @@ from .._kernels import array_dtype
 from .._network.build import whole_sequence_network
 from .._sklearn.callbacks import CallbackSupport, observer_of, with_callbacks
 from .._sklearn.persistence import Versioned, plain
+from .._sklearn.private import Documented
 from .._sklearn.warn import warn
 from .._targets.aligning import aligned
 from .._targets.reading import check_one_each
@@ -48,7 +49,7 @@ from .tokens import (
 from .transform import HiddenStates
 
 
-class RecurrentCore(CallbackSupport, Versioned, BaseEstimator):
+class RecurrentCore(CallbackSupport, Documented, Versioned, BaseEstimator):
     """What has recurrent layers: its fit, and the way to its outputs.
 
     Attributes

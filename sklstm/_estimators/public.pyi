@@ -3675,10 +3675,10 @@ class LSTMForecaster(RecurrentForecaster):
     random_state: int | np.random.RandomState | None
     verbose: bool | int
     n_outputs_: int
-    target_columns_: tuple of int
-    future_columns_: tuple of int
-    static_columns_: tuple of int
-    levels_: tuple of float or None
+    target_columns_: tuple[int, ...]
+    future_columns_: tuple[int, ...]
+    static_columns_: tuple[int, ...]
+    levels_: tuple[float, ...] | None
     loss_: float
     validation_scores_: list[float] | None
     out_activation_: str
@@ -5170,7 +5170,7 @@ class LSTMSeq2Seq(RecurrentSeq2Seq):
     length_penalty: float
     max_length: int | Literal["auto"]
     weights_: dict[str, np.ndarray]
-    source_vocabulary_: tuple or None
+    source_vocabulary_: tuple | None
     target_vocabulary_: tuple
     n_outputs_: int
     loss_: float

@@ -13,6 +13,7 @@ import numpy as np
 
 from .._targets.errors import total
 from .._targets.own_steps import LARGEST
+from ..sequences._html import state_as_html
 from ..sequences._stacking import as_offsets
 from .overflow import warn_if_not_finite
 from .state import State
@@ -57,6 +58,9 @@ class DetectorState(NamedTuple):
     def n_sequences(self) -> int:
         """Sequences that are read side by side."""
         return self.network.n_sequences
+
+    def _repr_html_(self) -> str:
+        return state_as_html(self)
 
 
 DetectorState.__module__ = "sklstm"

@@ -8,6 +8,7 @@ import numpy as np
 
 from .._training.memory import WITHOUT_A_LOOK, available_memory, in_units
 from ..sequences._columns import real_array
+from ..sequences._html import state_as_html
 
 # What widths are padded to, on any instruction set.
 LANES = (1, 2, 4, 8, 16)
@@ -60,6 +61,9 @@ class State(NamedTuple):
     def n_sequences(self) -> int:
         """Sequences that are read side by side."""
         return len(self.layers[0][0])
+
+    def _repr_html_(self) -> str:
+        return state_as_html(self)
 
 
 State.__module__ = "sklstm"  # the place that pickles name

@@ -22,6 +22,7 @@ from .._training.feeds import Minibatches
 from .._training.samples import check_sample_weight, check_score_weight
 from .._typing import ArrayLike, Estimator, SequencesLike
 from ..sequences._check import check_sequences, hint_long
+from ..sequences._html import state_as_html
 from .at_steps import StepEstimator
 from .base import BaseRecurrent
 from .checks import with_minibatches
@@ -78,6 +79,9 @@ class TranscriberState(NamedTuple):
     def n_sequences(self) -> int:
         """Sequences that are read side by side."""
         return self.network.n_sequences
+
+    def _repr_html_(self) -> str:
+        return state_as_html(self)
 
 
 TranscriberState.__module__ = "sklstm"  # the place that pickles name

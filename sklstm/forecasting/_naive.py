@@ -12,13 +12,14 @@ from sklearn.utils import check_consistent_length, check_scalar
 from sklearn.utils.validation import check_is_fitted
 
 from .._estimators.columns import is_one
+from .._sklearn.private import Documented
 from .._targets.skill import skill
 from .._typing import ArrayLike, SequencesLike
 from ..sequences import check_sequences
 from ._series import Series, columns_named, windows_of
 
 
-class SeasonalNaive(BaseEstimator):
+class SeasonalNaive(Documented, BaseEstimator):
     """Forecast that the last season comes again; with a season of one, the last value.
 
     What every forecaster has to beat. It has the face of

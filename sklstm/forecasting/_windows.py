@@ -14,6 +14,7 @@ from .._estimators.columns import is_one
 from .._sklearn.warn import warn
 from .._typing import DataFrame, SequencesLike
 from ..sequences import SequenceArray
+from ..sequences._html import windows_as_html
 from ._series import columns_named, read_series
 
 
@@ -51,6 +52,9 @@ class Windows(NamedTuple):
     y: np.ndarray
     groups: np.ndarray
     cutoffs: np.ndarray
+
+    def _repr_html_(self) -> str:
+        return windows_as_html(self)
 
 
 def make_windows(

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._sklearn.persistence import Versioned
+from .._sklearn.private import Documented
 from .._typing import ArrayLike, DataFrame, Estimator
 from ._containers import names_in
 from ._timestamps import as_table, as_timestamps
@@ -98,7 +99,7 @@ ROUNDS = {
 }
 
 
-class CalendarFeatures(Versioned, TransformerMixin, BaseEstimator):
+class CalendarFeatures(Documented, Versioned, TransformerMixin, BaseEstimator):
     """Hour, weekday, month and the like of timestamps, for forecasts.
 
     What a clock and a calendar say is known ahead, and much of what people do goes by

@@ -12,7 +12,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn.callbacks import CallbackSupport, fit_task, with_callbacks
 from .._sklearn.persistence import Versioned
-from .._sklearn.private import Interval, StrOptions, validate_parameter_constraints
+from .._sklearn.private import (
+    Documented,
+    Interval,
+    StrOptions,
+    validate_parameter_constraints,
+)
 from .._sklearn.set_output import SetOutputMixin
 from .._typing import ArrayLike, Estimator, SequencesLike
 from ..sequences._check import validate_layout, validate_sequences
@@ -23,6 +28,7 @@ from ._containers import deliver, is_array, names_in
 class FrameStacker(
     CallbackSupport,
     SetOutputMixin,
+    Documented,
     Versioned,
     TransformerMixin,
     BaseEstimator,

@@ -13,7 +13,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn.callbacks import CallbackSupport, fit_task, with_callbacks
 from .._sklearn.persistence import Versioned
-from .._sklearn.private import Interval, StrOptions, validate_parameter_constraints
+from .._sklearn.private import (
+    Documented,
+    Interval,
+    StrOptions,
+    validate_parameter_constraints,
+)
 from .._sklearn.set_output import SetOutputMixin, output_of
 from .._typing import ArrayLike, Estimator, SequencesLike
 from ..sequences import SequenceArray, check_sequences
@@ -32,6 +37,7 @@ LONGEST = 10
 class LogMel(
     CallbackSupport,
     SetOutputMixin,
+    Documented,
     Versioned,
     TransformerMixin,
     BaseEstimator,

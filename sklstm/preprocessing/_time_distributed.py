@@ -19,7 +19,7 @@ from sklearn.utils.validation import (
 
 from .._sklearn.callbacks import CallbackSupport, fit_task, with_callbacks
 from .._sklearn.persistence import Versioned
-from .._sklearn.private import HasMethods, validate_parameter_constraints
+from .._sklearn.private import Documented, HasMethods, validate_parameter_constraints
 from .._sklearn.set_output import SetOutputMixin, as_frame, check_output, output_of
 from .._targets.aligning import aligned
 from .._targets.step_reading import is_nested, of_steps
@@ -52,6 +52,7 @@ def _transformer_has(method):
 class TimeDistributed(
     CallbackSupport,
     SetOutputMixin,
+    Documented,
     Versioned,
     TransformerMixin,
     BaseEstimator,

@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._sklearn.callbacks import CallbackSupport, fit_task, with_callbacks
 from .._sklearn.persistence import Versioned
 from .._sklearn.private import (
+    Documented,
     HasMethods,
     Interval,
     RealNotInt,
@@ -40,6 +41,7 @@ COLUMN = "token"
 class TokenEncoder(
     CallbackSupport,
     SetOutputMixin,
+    Documented,
     Versioned,
     TransformerMixin,
     BaseEstimator,
@@ -80,7 +82,7 @@ class TokenEncoder(
     tokenizer : callable, default=None
         What splits a text into words, in place of `token_pattern`.
 
-    token_pattern : str, default=r"\w+|[^\w\s]"
+    token_pattern : str, default ``r"\w+|[^\w\s]"``
         What a word is, as a regular expression. By default letters, digits and
         underscores that stand together are one, and any other character that is no
         white space is one by itself. Only with ``analyzer="word"``.

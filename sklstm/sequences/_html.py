@@ -1,23 +1,111 @@
-"""How a notebook shows a SequenceArray: its first steps, lengths, names and gaps.
+"""How a notebook shows sequences: first steps, lengths, names and gaps, or tokens; the
+windows of series; what is in the state of a network.
 
 Nothing but text that is escaped, and no more work than a bounded number of steps takes.
 """
 
 from html import escape
+from itertools import islice
 
 import numpy as np
 
 N_SEQUENCES, N_STEPS, N_FEATURES = 3, 3, 12  # that are shown
+N_TOKENS, N_WINDOWS, N_ARRAYS = 12, 5, 30
 N_CHARACTERS = 40  # of a cell
 LOOKED_AT = 1_000_000  # numbers that are looked at for missing ones
 _MORE = "…"
+_WHAT = {"[0]": "hidden state", "[1]": "cell state"}  # of a layer
 
 
 def as_html(sequences):
-    """The display of a notebook."""
-    parts = [f"<p><code>{escape(repr(sequences))}</code></p>", _head(sequences)]
+    """The display of a SequenceArray."""
+    is_text = sequences.vocabulary is not None and sequences.n_features == 1
+    if is_text and sequences._times is None:
+        head = _tokens(sequences)
+    else:
+        head = _head(sequences)
+    parts = [f"<p><code>{escape(repr(sequences))}</code></p>", head]
     parts += [f"<p>{line}</p>" for line in _lines(sequences)]
     return f"<div>{''.join(parts)}</div>"
+
+
+def windows_as_html(windows):
+    """The display of a named tuple of windows, targets, groups and cutoffs."""
+    X, y, groups, cutoffs = windows
+    n, horizon = y.shape
+    shown = min(horizon, N_FEATURES)
+    more = [_MORE] * (shown < horizon)
+    ahead = [f"y(t+{k + 1})" for k in range(shown)]
+    rows = [
+        [groups[i], cutoffs[i], *(f"{value:.4g}" for value in y[i, :shown]), *more]
+        for i in range(min(n, N_WINDOWS))
+    ]
+    if n > N_WINDOWS:
+        rows.append([_MORE] * (2 + shown + len(more)))
+    title = f"{type(windows).__name__}: {n} of series, {horizon} row(s) after each"
+    table = _table(["group", "cutoff", *ahead, *more], rows)
+    return f"<div><p><code>{escape(title)}</code></p>{table}{as_html(X)}</div>"
+
+
+def state_as_html(state):
+    """The display of a named tuple with the arrays of a state, however nested."""
+    arrays, kind = list(islice(_arrays(state, ""), N_ARRAYS + 1)), state.network
+    while hasattr(kind, "network"):
+        kind = kind.network
+    rows = []
+    for name, array in arrays[:N_ARRAYS]:
+        what = _WHAT.get(name[-3:], "") if "layers" in name else ""
+        rows.append([name[1:], what, array.shape, array.dtype, *_range(array)])
+    if len(arrays) > N_ARRAYS:
+        rows.append([_MORE] * 6)
+    title = f"{type(state).__name__} of {state.n_sequences} sequence(s)"
+    parts = [
+        f"<p><code>{escape(title)}</code></p>",
+        _table(["", "", "shape", "dtype", "smallest", "largest"], rows),
+    ]
+    if isinstance(kind, dict):
+        listed = ", ".join(_cell(f"{k}={v!r}") for k, v in kind.items())
+        parts.append(f"<p>Network: {listed}</p>")
+    return f"<div>{''.join(parts)}</div>"
+
+
+def _arrays(value, name):
+    """Arrays in tuples, each with the words that give it."""
+    if isinstance(value, np.ndarray):
+        yield name, value
+    elif hasattr(value, "_fields"):
+        for field, part in zip(value._fields, value):
+            yield from _arrays(part, f"{name}.{field}")
+    elif isinstance(value, (tuple, list)):
+        for k, part in enumerate(value):
+            yield from _arrays(part, f"{name}[{k}]")
+
+
+def _range(array):
+    """Smallest and largest number of an array, or of a part of a large one."""
+    if array.dtype.kind not in "fiu" or not array.size:
+        return ["", ""]
+    some = array.ravel()[:: max(1, -(-array.size // LOOKED_AT))]
+    return [f"{some.min():.4g}", f"{some.max():.4g}"]
+
+
+def _tokens(sequences):
+    """A table of the first tokens of the first sequences, a column for a step."""
+    first = [sequences._data[begin:][:length, 0] for begin, length in zip(
+        sequences._offsets[:N_SEQUENCES], sequences.lengths[:N_SEQUENCES])]  # fmt: skip
+    longest = max(map(len, first), default=0)
+    shown, more = min(longest, N_TOKENS), longest > N_TOKENS
+    vocabulary, ids = sequences.vocabulary, sequences._ids
+    rows = []
+    for i, steps in enumerate(first):
+        row = [vocabulary[int(k)] for k in steps[:shown]]
+        row += [""] * (shown - len(row))
+        ends = [_MORE if len(steps) > N_TOKENS else ""] * more
+        rows.append([i if ids is None else ids[i], *row, *ends])
+    if len(sequences) > N_SEQUENCES:
+        rows.append([_MORE] * (1 + shown + more))
+    who = "sequence" if ids is None else "id"
+    return _table([who, *range(shown), *[_MORE] * more], rows)
 
 
 def _head(sequences):
@@ -45,9 +133,12 @@ def _head(sequences):
     share, _ = _missing(sequences, shown)
     if share is not None and share.any():
         rows.append(["missing", "", *(f"{s:.1%}" for s in share), *[""] * len(more)])
-    top = "".join(
-        f"<th>{_cell(name)}</th>" for name in [*header, *names[:shown], *more]
-    )
+    return _table([*header, *names[:shown], *more], rows)
+
+
+def _table(header, rows):
+    """Cells of text, escaped and cut."""
+    top = "".join(f"<th>{_cell(name)}</th>" for name in header)
     body = "".join(
         "<tr>" + "".join(f"<td>{_cell(value)}</td>" for value in row) + "</tr>"
         for row in rows

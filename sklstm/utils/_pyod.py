@@ -9,11 +9,11 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
-from .._sklearn.private import Interval
+from .._sklearn.private import Documented, Interval
 from .._typing import ArrayLike, Estimator
 
 
-class PyODAdapter(BaseEstimator):
+class PyODAdapter(Documented, BaseEstimator):
     """One long series scored with PyOD's signs: higher is more abnormal, 1 an outlier.
 
     A detector of this package scores the steps of sequences, the higher the more
