@@ -38,6 +38,7 @@ from task_cases import stop_at
 from threadpoolctl import threadpool_limits
 
 from sklstm import ConvLSTMClassifier, ConvLSTMRegressor
+from sklstm.inspection import sequence_permutation_importance
 from sklstm.sequences import SequenceArray
 from sklstm.sequences._clips import clips_of
 
@@ -513,6 +514,73 @@ def test_no_other_library_has_it(task):
         GateDisplay.from_estimator(model, X[1])
 
 
+@pytest.mark.parametrize(
+    "axis, from_end", [("feature", False), ("time", False), ("time", True)]
+)
+def test_only_a_channel_or_a_frame_is_shuffled(axis, from_end):
+    """Whole images change places, also of clips that share frames."""
+    video = clips(1, low=12, high=13)[0]
+    X = [video[:5], video[2:6], video[6:6], video[3:12]]
+    lengths = np.array([5, 4, 0, 9])
+    seen = []
+
+    def scoring(model, X, y):
+        seen.append([x.copy() for x in X])
+        return 0.0
+
+    result = sequence_permutation_importance(
+        None, X, None, axis=axis, from_end=from_end, scoring=scoring, n_repeats=2,
+        random_state=0,
+    )  # fmt: skip
+    n = 2 if axis == "feature" else 9
+    assert result.importances.shape == (n, 2)
+    counts = [3, 3] if axis == "feature" else [(lengths > t).sum() for t in range(9)]
+    assert_array_equal(result.n_sequences, counts)
+    for x, same in zip(X, seen[0], strict=True):
+        assert_array_equal(x, same)
+    assert len(seen) == 1 + 2 * n
+    moved = set()
+    for number, shuffled in enumerate(seen[1:]):
+        k = number // 2
+        images, images_before = [], []
+        for before, after in zip(X, shuffled, strict=True):
+            T, changed = len(before), np.zeros(before.shape, bool)
+            if axis == "feature":
+                changed[..., k] = True
+            elif k < T:
+                changed[T - 1 - k if from_end else k] = True
+            assert_array_equal(after[~changed], before[~changed])
+            if changed.any():
+                shape = -1, *video.shape[1:3], 1 if axis == "feature" else 2
+                images += list(after[changed].reshape(shape))
+                images_before += list(before[changed].reshape(shape))
+        assert sorted(x.tobytes() for x in images) == sorted(
+            x.tobytes() for x in images_before
+        )
+        if any((a != b).any() for a, b in zip(images, images_before)):
+            moved.add(k)
+    assert moved >= set(range(min(n, 4)))
+    with pytest.raises(ValueError, match=r"numbers of samples: \[4, 3\]"):
+        sequence_permutation_importance(None, X, [1, 2, 3], scoring=scoring)
+
+
+def test_importance_finds_the_channel_and_the_frame():
+    X = equal_length(200, T=3, height=4, width=4)
+    y = X[:, 1, :, :, 1].mean(axis=(1, 2)) > 1
+    model = ConvLSTMClassifier(8, learning_rate_init=0.02, max_iter=30, random_state=0)
+    model.fit(X[:140], y[:140])
+    assert model.score(X[140:], y[140:]) > 0.8
+    for form in (X[140:], list(X[140:])):
+        of_channels, of_frames = (
+            sequence_permutation_importance(
+                model, form, y[140:], axis=axis, random_state=0
+            ).importances_mean
+            for axis in ("feature", "time")
+        )
+        assert of_channels[1] > 0.2 > of_channels[0] + 0.1
+        assert of_frames.argmax() == 1 and of_frames[1] > 0.2
+
+
 @both
 def test_memory_that_cannot_be_had(monkeypatch, task):
     X = clips(24)
@@ -523,7 +591,9 @@ def test_memory_that_cannot_be_had(monkeypatch, task):
         "sklstm._estimators.solver.available_memory", lambda: (1000, "x")
     )
     with pytest.raises(
-        MemoryError, match="hidden_channels=.*left of the x.*batch_size"
+        MemoryError,
+        match="batch_size=7 clips of up to 4 frames of 5 x 6 pixels, with hidden_chann"
+        "els=.*left of the x. Use a smaller batch_size.*a larger patch_size or shorter",
     ):
         model.fit(X, make_target(task, X))
     monkeypatch.undo()

@@ -307,7 +307,8 @@ def test_a_minibatch_that_does_not_fit(monkeypatch):
     monkeypatch.setattr(solver, "WITHOUT_A_LOOK", 0)
     monkeypatch.setattr(solver, "available_memory", lambda: (2**20, "a limit"))
     X = moving(20, 3, 32, 32)
-    with pytest.raises(MemoryError, match=r"hidden_channels=64, needs .* smaller hidd"):
+    message = "batch_size=2 clips of up to .* 32 x 32 .*=64, needs .* smaller hidden_"
+    with pytest.raises(MemoryError, match=message):
         ConvLSTMForecaster(64, horizon=1, batch_size=2).fit(X)
 
 

@@ -7,8 +7,8 @@ import pytest
 from forecasting_cases import Looking, series, with_data
 from sklearn.exceptions import NotFittedError
 
-from sklstm import LSTMForecaster
-from sklstm.forecasting import SeasonalNaive, backtest
+from sklstm import ConvLSTMForecaster, LSTMForecaster
+from sklstm.forecasting import SeasonalNaive, backtest, forecast_table
 
 pd = pytest.importorskip("pandas")
 
@@ -414,6 +414,18 @@ def test_numbers_keep_their_type():
 def test_what_is_no_forecaster_is_refused(forecaster, message):
     with pytest.raises((TypeError, ValueError), match=message):
         backtest(forecaster, series([9]), refit=True)
+
+
+@pytest.mark.parametrize("table_of", [backtest, forecast_table])
+def test_frames_are_no_rows(table_of):
+    """Neither of a forecaster of frames, nor as the series of another one."""
+    X = np.random.default_rng(0).random((4, 6, 3, 3))
+    with pytest.raises(TypeError, match=r"forecasts frames.*model.predict\(X\[:, :-h"):
+        table_of({"conv": ConvLSTMForecaster(horizon=2)}, X)
+    naive = SeasonalNaive(2).fit(series([9]))
+    for clips in (X, list(X)):
+        with pytest.raises(ValueError, match="each step is an image.*ConvLSTMForecast"):
+            table_of(naive, clips)
 
 
 def test_the_way_out_of_a_pipeline_and_a_search():

@@ -153,18 +153,22 @@ def batch_size_of(estimator, samples, network, n_samples):
     if needed > WITHOUT_A_LOOK:
         available, limit = available_memory() or (needed, None)
     if needed > available:
+        nouns, parts, shorter = "sequences", "steps", "shorter sequences"
+        if samples.data.ndim > 2:
+            height, width = samples.data.shape[1:3]
+            nouns, parts = "clips", f"frames of {height} x {width} pixels"
+            shorter = "a larger patch_size or shorter clips"
         if full:
-            batch = f"solver='lbfgs' on all {batch_size} sequences"
+            batch = f"solver='lbfgs' on all {batch_size} {nouns}"
             way_out = "a solver with minibatches"
         else:
-            batch = f"A minibatch of batch_size={batch_size} sequences"
+            batch = f"A minibatch of batch_size={batch_size} {nouns}"
             way_out = "a smaller batch_size"
         raise MemoryError(
-            f"{batch} of up to {lengths.max()} steps, with {estimator._sizes}="
+            f"{batch} of up to {lengths.max()} {parts}, with {estimator._sizes}="
             f"{getattr(estimator, estimator._sizes)!r}, needs {in_units(needed)}, more "
             f"than the {in_units(available)} that are left of the {limit}. Use "
-            f"{way_out}, smaller {estimator._sizes} or shorter sequences, or free "
-            "memory."
+            f"{way_out}, smaller {estimator._sizes} or {shorter}, or free memory."
         )
     return batch_size
 

@@ -10,6 +10,7 @@ from numbers import Real
 
 import numpy as np
 
+from .._estimators.clips import ReadsClips
 from ._series import columns_named
 
 # Columns of tables that no forecaster can be named by.
@@ -46,6 +47,14 @@ def named_forecasters(forecaster):
             raise TypeError(
                 "Expected a forecaster, with `horizon` and `predict(X, X_future)`, or "
                 f"a dict of them; got {type(one).__name__}.{way_out}"
+            )
+        if isinstance(one, ReadsClips):
+            raise TypeError(
+                f"{type(one).__name__} forecasts frames, which are no rows of a table. "
+                "Cut the clips yourself: of an array, model.predict(X[:, :-h]) is the "
+                "forecast of X[:, -h:], where h is the horizon. model.score(X) says "
+                "how much better than the last frame it is, and "
+                "sklstm.inspection.FrameDisplay draws it."
             )
     return dict(forecaster)
 

@@ -16,6 +16,7 @@ from .._targets.reading import check_one_each, read_values
 from .._targets.step_reading import is_nested
 from .._typing import ArrayLike, SequencesLike
 from ..sequences import check_sequences
+from ..sequences._clips import Clips, are_clips, clips_of, rows_of
 
 
 def sequence_permutation_importance(
@@ -46,7 +47,9 @@ def sequence_permutation_importance(
     X : SequenceArray, list of arrays or array of shape (n_samples, n_steps, \
             n_features) or (n_samples, n_steps)
         The sequences, in any form that :func:`sklstm.sequences.check_sequences`
-        accepts; NaN may be in them if the estimator can read it.
+        accepts; NaN may be in them if the estimator can read it. Or clips, as
+        :class:`~sklstm.ConvLSTMClassifier` takes them: their features are channels and
+        their steps frames, which are shuffled as whole images.
 
     y : array-like of shape (n_samples,) or (n_samples, n_outputs), or list of lists
         The targets, of an estimator that has one at every step a list for each
@@ -154,7 +157,8 @@ def sequence_permutation_importance(
             f"random_state={random_state!r} is no seed: {error}. Pass an integer from "
             "0 to 2**32 - 1, a numpy.random.RandomState or None."
         ) from error
-    X = check_sequences(X, allow_nan=True)
+    check = clips_of if are_clips(X) else check_sequences
+    X = check(X, allow_nan=True)
     y, sample_weight = aligned(X, y=y, sample_weight=sample_weight)
     for what, values in (("y", y), ("sample_weight", sample_weight)):
         if values is not None:
@@ -227,11 +231,18 @@ def _shuffled_scores(
 
 def _shuffled(X, axis, from_end, k, rng):
     """X with feature k of all steps, or with step k of all sequences, shuffled."""
-    data = X.data.copy()
-    if axis == "feature":
-        data[:, k] = rng.permutation(data[:, k])
+    clips = isinstance(X, Clips)
+    if clips:  # which may share frames
+        rows, offsets = rows_of(X)
+        data = X.data[rows]
     else:
-        rows = X.offsets[1:] - 1 - k if from_end else X.offsets[:-1] + k
+        data, offsets = X.data.copy(), X.offsets
+    if axis == "feature":
+        data[..., k] = rng.permutation(data[..., k])
+    else:
+        rows = offsets[1:] - 1 - k if from_end else offsets[:-1] + k
         rows = rows[X.lengths > k]
         data[rows] = data[rng.permutation(rows)]
+    if clips:
+        return Clips(data, offsets[:-1], X.lengths, X.has_channels)
     return X._with_data(data)

@@ -27,7 +27,7 @@ from ._columns import (
 )
 from ._foreign import DATES, raise_not_numeric, refuse_foreign, refuse_types
 from ._peers import package_of
-from ._stacking import place_of, stack_items
+from ._stacking import CLIPS, place_of, stack_items
 
 if TYPE_CHECKING:
     from .._typing import DTypeLike, SequencesLike
@@ -396,7 +396,8 @@ def _convert_numbers(X, dtype, allow_nan, ensure_min_samples, estimator):
         elif isinstance(X, np.ndarray) and X.ndim > 3:
             raise ValueError(
                 f"Found array with dim {X.ndim}, shape {X.shape}, while dim <= 3 is "
-                "required: (n_sequences, n_steps, n_features). Reshape your data."
+                "required: (n_sequences, n_steps, n_features). Reshape your data; "
+                f"{CLIPS}."
             )
         else:
             X = _check_2d(X, dtype, ensure_min_samples, estimator)

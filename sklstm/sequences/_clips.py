@@ -152,6 +152,14 @@ def _used_rows(clips):
 # ---- validation ----------------------------------------------------------------------
 
 
+def are_clips(X):
+    """Whether X has the rank of clips, and so not that of sequences."""
+    objects = isinstance(X, np.ndarray) and X.dtype.kind == "O" and X.ndim == 1
+    if objects or isinstance(X, (list, tuple)):
+        return len(X) > 0 and getattr(X[0], "ndim", None) in (3, 4)
+    return getattr(X, "ndim", None) in (4, 5)
+
+
 def clips_of(X, *, dtype=None, allow_nan=False, estimator=None):
     """Valid clips of what a user passes, without a copy of an array.
 

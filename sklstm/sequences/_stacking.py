@@ -8,6 +8,10 @@ from ._columns import as_names, float_dtype, read_numbers
 from ._foreign import refuse_types
 
 AXES = "(n_steps, n_features) or (n_steps,)"
+CLIPS = (
+    "if each step is an image, use ConvLSTMClassifier, ConvLSTMRegressor or "
+    "ConvLSTMForecaster"
+)
 
 
 def as_offsets(lengths):
@@ -127,7 +131,8 @@ def _same_rank(arrays):
     raise ValueError(
         f"Sample {i} is an array with {arrays[i].ndim} dimension(s), shape "
         f"{arrays[i].shape}; expected (n_steps, n_features) or (n_steps,). Reshape "
-        "your data: X is a list of sequences, and a single sequence x is X = [x]."
+        "your data: X is a list of sequences, and a single sequence x is X = [x]; "
+        f"{CLIPS}."
     )
 
 
