@@ -1,4 +1,4 @@
-"""The extensions and their flags; everything else is in pyproject.toml."""
+"""The extensions, their flags and the README; all else is in pyproject.toml."""
 
 import os
 import platform
