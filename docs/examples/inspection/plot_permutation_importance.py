@@ -67,6 +67,6 @@ axes[1].invert_xaxis()
 plt.show()
 
 # %%
-# The forecast of the next hour lives on the last reading of PM2.5. As with matrices, a
-# small importance does not say that a feature carries no information: others can stand
-# in for it.
+# The forecast of the next hour lives on the last reading of PM2.5, and is about as good
+# as this reading alone. As with matrices, a small importance does not say that a feature
+# carries no information: others can stand in for it.
