@@ -76,6 +76,7 @@ axes[1].set(
     title="A step shuffled", xlabel="Hours before the last one", ylabel="R² lost"
 )
 axes[1].invert_xaxis()
+# sphinx_gallery_thumbnail_panels = [1]
 plt.show()
 
 # %%
