@@ -47,8 +47,8 @@ def link(app, doctree):
             continue
         tags = split(paragraph.astext())
         paragraph.children = []
-        paragraph["classes"].append("tags")
-        for tag in tags:
+        paragraph += nodes.Text("Tags: ")
+        for k, tag in enumerate(tags):
             reference = pending_xref(
                 "",
                 nodes.inline("", tag),
@@ -59,4 +59,4 @@ def link(app, doctree):
                 refwarn=True,
                 refdoc=app.env.docname,
             )
-            paragraph += [reference, nodes.Text(" ")]
+            paragraph += [nodes.Text(" · "), reference] if k else [reference]

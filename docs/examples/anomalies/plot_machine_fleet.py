@@ -102,4 +102,5 @@ for k in range(4):
 # One of them, with the steps that are flagged.
 
 AnomalyDisplay.from_estimator(model, week).plot()
+# sphinx_gallery_thumbnail_panels = [1]
 plt.show()

@@ -129,7 +129,7 @@ for k, (left, right) in enumerate(axes):
     right.axhline(1, color="#d55e00", linestyle="--")
     right.set_yscale("log")
 axes[0, 0].set_title("Values")
-axes[0, 1].set_title("Averaged scores, relative to their threshold")
+axes[0, 1].set_title("Averaged scores / threshold")
 axes[0, 1].legend(loc="upper left")
 for ax in axes[-1]:
     ax.set_xlabel("Step")
