@@ -101,7 +101,9 @@ def print_measured(clusters, X, y, options):
             medians[n] = median = statistics.median(steps[n])
             computed = parts / min(n, N_PARTS)
             ratio = medians[1] / median
-            met = "–" if n != 2 or n_units != 256 else "yes" if ratio >= BAR else "**no**"
+            met = (
+                "–" if n != 2 or n_units != 256 else "yes" if ratio >= BAR else "**no**"
+            )
             rows.append(
                 [
                     str(n_units), str(n), spread(steps[n], 0.001),

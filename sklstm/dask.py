@@ -133,7 +133,9 @@ def fit(
             for name, value in fit_params.items()
         }
     with in_parts(int(n_parts), who, checkpoint):
-        return model.fit(X, **fit_params) if y is None else model.fit(X, y, **fit_params)
+        return (
+            model.fit(X, **fit_params) if y is None else model.fit(X, y, **fit_params)
+        )
 
 
 def _checkpoint(estimator, folder, interval):

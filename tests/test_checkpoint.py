@@ -87,9 +87,7 @@ def test_goes_on(case, tmp_path, monkeypatch):
     model, X, y = case
     whole = sklstm.dask.fit(clone(model), X, y, n_parts=2)
     if whole.n_iter_ > 2:
-        broken_off(
-            monkeypatch, 3, clone(model), X, y, n_parts=2, checkpoint=tmp_path
-        )
+        broken_off(monkeypatch, 3, clone(model), X, y, n_parts=2, checkpoint=tmp_path)
         assert (tmp_path / NAME).exists()
     again = sklstm.dask.fit(clone(model), X, y, n_parts=2, checkpoint=tmp_path)
     assert_same_fit(whole, again)
@@ -108,9 +106,7 @@ def test_only_so_often(tmp_path, monkeypatch):
         monkeypatch, 3, model, X, Y, checkpoint_interval=timedelta(hours=1), **options
     )
     assert not list(tmp_path.iterdir())
-    broken_off(
-        monkeypatch, 3, model, X, Y, checkpoint_interval=timedelta(0), **options
-    )
+    broken_off(monkeypatch, 3, model, X, Y, checkpoint_interval=timedelta(0), **options)
     assert [path.name for path in tmp_path.iterdir()] == [NAME]
 
 

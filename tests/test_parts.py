@@ -96,9 +96,7 @@ def assert_same_weights(first, second):
 def test_one_part_is_fit(case):
     """To the bit: the same minibatches, masks and steps."""
     model, X, y = case
-    assert_same_weights(
-        sklstm.dask.fit(model, X, y, n_parts=1), fitted(model, X, y)
-    )
+    assert_same_weights(sklstm.dask.fit(model, X, y, n_parts=1), fitted(model, X, y))
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
