@@ -115,8 +115,8 @@ def fit(
     if not isinstance(last, RecurrentCore):
         raise TypeError(
             "sklstm.dask.fit trains an estimator of sklstm or a Pipeline that ends in "
-            f"one, got {type(last).__name__}. For searches there is the Dask backend of "
-            "joblib: see the user guide."
+            f"one, got {type(last).__name__}. For searches there is the Dask backend "
+            "of joblib: see the user guide."
         )
     if checkpoint is not None:
         checkpoint = _checkpoint(last, checkpoint, checkpoint_interval)

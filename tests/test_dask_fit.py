@@ -189,7 +189,7 @@ def test_a_worker_comes_in_the_middle(environment, at_home):
 
 def test_bad_input_before_anything_is_sent(cluster, monkeypatch):
     with distributed.Client(cluster) as client:
-        monkeypatch.setattr(client, "scatter", None)
+        monkeypatch.setattr(client, "submit", None)
         bad = [x.copy() for x in X]
         bad[7][0, 1] = np.nan
         with pytest.raises(ValueError, match="sample 7|sequence 7"):

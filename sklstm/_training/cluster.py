@@ -2,20 +2,20 @@
 
 Data and network travel to every worker once, parameters at every step, and gradients
 come back. A part is a function of what it is given, so that it may be computed by any
-worker, and again by another one.
+worker, and again by another one. What is sent is the result of a task too: the scheduler
+has it for whoever comes or needs it again.
 """
 
 import io
 import pickle
-from concurrent.futures import CancelledError
 
-from distributed.comm import CommClosedError
+import dask
 from distributed.scheduler import KilledWorker
 
 from .parts import part_gradient
 
-# How often in a row a step is begun anew where workers have died.
-ATTEMPTS = 20
+# How often a step is begun anew where several workers have died over one of its tasks.
+ATTEMPTS = 5
 
 
 class Shared:
@@ -66,6 +66,11 @@ def gradient_on_worker(shared, parameters, pickled):
         shared.idle.append(network)
 
 
+def kept(value):
+    """The task of what is sent."""
+    return value
+
+
 class OnCluster:
     """Who computes parts: the workers of a Dask client."""
 
@@ -84,12 +89,14 @@ class OnCluster:
             self.client.amm.stop()
         self._share()
 
+    def _send(self, value):
+        """A future of what workers get, without advice to send less."""
+        with dask.config.set({"distributed.admin.large-graph-warning-threshold": 2**60}):
+            return self.client.submit(kept, value, pure=False)
+
     def _share(self):
-        """Give every worker what it keeps."""
-        self.client.wait_for_workers(1)
-        self._shared = self.client.scatter(
-            Shared(self._recipe, self._arrays), broadcast=True, hash=False
-        )
+        """Send what a worker keeps."""
+        self._shared = self._send(Shared(self._recipe, self._arrays))
 
     def gradients(self, parameters, parts):
         pickled = []
@@ -98,23 +105,19 @@ class OnCluster:
             _PartPickler(file, self._arrays).dump(part)
             pickled.append(file.getvalue())
         for attempt in range(ATTEMPTS):
+            sent = self._send(parameters.copy())
+            futures = [
+                self.client.submit(
+                    gradient_on_worker, self._shared, sent, part, pure=False
+                )
+                for part in pickled
+            ]
             try:
-                if attempt:
-                    self._share()
-                return self._gradients(parameters, pickled)
-            except (CancelledError, CommClosedError, KilledWorker, TimeoutError):
-                # The last copy of what was sent is gone, a worker died while something
-                # was sent to it, several over one part, or there is none just now.
+                return self.client.gather(futures)
+            except KilledWorker:  # several died over one of these: no fault of it
                 if attempt == ATTEMPTS - 1:
                     raise
-
-    def _gradients(self, parameters, pickled):
-        sent = self.client.scatter(parameters.copy(), broadcast=True, hash=False)
-        futures = [
-            self.client.submit(gradient_on_worker, self._shared, sent, part, pure=False)
-            for part in pickled
-        ]
-        return self.client.gather(futures)
+                self._share()
 
     def end(self):
         self._shared = self._arrays = None
