@@ -10,6 +10,7 @@ import io
 import pickle
 
 import dask
+import numpy as np
 from distributed.scheduler import KilledWorker
 
 from .parts import part_gradient
@@ -80,7 +81,8 @@ class OnCluster:
     def begin(self, recipe, samples):
         arrays = [samples.data]
         of_target = getattr(samples.target, "data", None)
-        if of_target is not None and of_target is not samples.data:
+        # that of an array is its memory
+        if isinstance(of_target, np.ndarray) and of_target is not samples.data:
             arrays.append(of_target)
         self._arrays, self._recipe = arrays, recipe
         # It would take copies away between two steps.
