@@ -25,7 +25,7 @@ RNG = np.random.default_rng(0)
 X = [RNG.standard_normal((T, 3)) for T in RNG.integers(1, 30, size=120)]
 Y = np.arange(120) % 3
 LONG = LSTMClassifier(
-    16, max_iter=15, random_state=0, batch_size=16, tol=0.0, n_iter_no_change=1000
+    16, max_iter=8, random_state=0, batch_size=24, tol=0.0, n_iter_no_change=1000
 )
 
 
@@ -137,7 +137,7 @@ def test_workers_are_killed(n_workers, times, environment, at_home, monkeypatch)
     """While a step is under way; a nanny starts new ones. With one worker all that was
     sent is gone each time."""
     rng, killed = np.random.default_rng(n_workers), []
-    steps = set(rng.choice(100, times, replace=False).tolist())
+    steps = set(rng.choice(30, times, replace=False).tolist())
     gradients = OnCluster.gradients
 
     def killing(self, parameters, parts):
