@@ -1,4 +1,4 @@
-"""One model on the workers of a Dask cluster: steps a second, and what they are spent on.
+"""One model on the workers of a Dask cluster: steps a second, and what they are made of.
 
     python benchmarks/dask_training.py
     python benchmarks/dask_training.py --units 256 --repeats 5
@@ -7,11 +7,11 @@
 `sklstm.dask.fit` of an LSTM on sequences of 100 steps of 64 features, in minibatches of
 256 in two parts, on clusters of one and of two workers of one thread, in turns; client
 and scheduler are on the same machine. A step is the difference between fits of four
-epochs and of one, so that what is done once does not count. The parts alone are timed in
-this process: what a step takes beyond them on as many workers is communication, the
+epochs and of one, so that what is done once does not count. The parts alone are timed
+in this process: what a step takes beyond them on as many workers is communication, the
 scheduler and the optimizer. The last table puts what was measured into a model of more
-workers: each computes one part of as many as there are workers, parameters go to each and
-gradients come back from each one after the other.
+workers: each computes one part of as many as there are workers, parameters go to each
+and gradients come back from each one after the other.
 """
 
 import argparse
@@ -126,7 +126,7 @@ def print_measured(clusters, X, y, options):
 def print_model(known, X, y):
     """More workers than there are here, one part each."""
     rows = []
-    for n_units, (medians, parts, n_bytes) in known.items():
+    for n_units, (medians, parts, _) in known.items():
         # what a step takes beyond its parts, of one worker and of each more
         beyond = medians[1] - parts
         more = max(0.0, medians[2] - parts / 2 - beyond)
@@ -160,8 +160,8 @@ def main():
     with written_to(options.output, "dask_training"):
         print(f"# One model on a Dask cluster: {title()}\n\n{description()}.\n")
         print(
-            f"Medians of {options.repeats} (smallest to largest), clusters in turns, the "
-            f"first round not counted. Minibatches of {BATCH} sequences of {N_STEPS} "
+            f"Medians of {options.repeats} (smallest to largest), clusters in turns, "
+            f"the first round not counted. Minibatches of {BATCH} sequences of {N_STEPS} "
             f"steps and {N_FEATURES} features in {N_PARTS} parts.\n"
         )
         clusters, opened = {}, []

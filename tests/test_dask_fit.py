@@ -18,7 +18,6 @@ from sklstm.preprocessing import TimeDistributed
 distributed = pytest.importorskip("distributed")
 from sklstm._training.cluster import OnCluster  # noqa: E402
 
-
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 RNG = np.random.default_rng(0)

@@ -7,7 +7,6 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-
 from .feeds import content_of, digests
 
 FORMAT = 1

@@ -2,8 +2,8 @@
 
 Data and network travel to every worker once, parameters at every step, and gradients
 come back. A part is a function of what it is given, so that it may be computed by any
-worker, and again by another one. What is sent is the result of a task too: the scheduler
-has it for whoever comes or needs it again.
+worker, and again by another one. What is sent is the result of a task too: the
+scheduler has it for whoever comes or needs it again.
 """
 
 import io
@@ -17,6 +17,8 @@ from .parts import part_gradient
 
 # How often a step is begun anew where several workers have died over one of its tasks.
 ATTEMPTS = 5
+# From so many bytes on Dask advises to send data otherwise.
+QUIET = "distributed.admin.large-graph-warning-threshold"
 
 
 class Shared:
@@ -93,7 +95,7 @@ class OnCluster:
 
     def _send(self, value):
         """A future of what workers get, without advice to send less."""
-        with dask.config.set({"distributed.admin.large-graph-warning-threshold": 2**60}):
+        with dask.config.set({QUIET: 2**60}):
             return self.client.submit(kept, value, pure=False)
 
     def _share(self):
