@@ -1,4 +1,4 @@
-"""One model on the workers of a Dask cluster: steps a second, and what they are made of.
+"""One model on the workers of a Dask cluster: steps a second and where they go.
 
     python benchmarks/dask_training.py
     python benchmarks/dask_training.py --units 256 --repeats 5
@@ -161,8 +161,8 @@ def main():
         print(f"# One model on a Dask cluster: {title()}\n\n{description()}.\n")
         print(
             f"Medians of {options.repeats} (smallest to largest), clusters in turns, "
-            f"the first round not counted. Minibatches of {BATCH} sequences of {N_STEPS} "
-            f"steps and {N_FEATURES} features in {N_PARTS} parts.\n"
+            f"the first round not counted. Minibatches of {BATCH} sequences of "
+            f"{N_STEPS} steps and {N_FEATURES} features in {N_PARTS} parts.\n"
         )
         clusters, opened = {}, []
         for n in (1, 2):
