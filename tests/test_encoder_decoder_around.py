@@ -518,7 +518,7 @@ def test_it_learns_to_turn_sequences_round(kind):
     draws = np.random.RandomState(0)
     for _ in range(25):
         value = run_epoch(
-            network, parameters, feed.epoch(draws), loss, optimizer, 0.01, options
+            network, parameters, feed, loss, optimizer, 0.01, options, draws, []
         )
     assert value < 0.05
     network.load(parameters, backward=False)

@@ -29,6 +29,7 @@ def titled(*groups):
     names = {Network.title: {}}
     for group in groups:
         for name in parameters_of(group):
-            names.setdefault(HOMES.get(name, group.title), {})[name] = None
+            title = HOMES.get(name) or getattr(group, "title", Network.title)
+            names.setdefault(title, {})[name] = None
     order = sorted(names, key=lambda title: title in COMMON and COMMON.index(title) + 1)
     return {title: tuple(names[title]) for title in order}
