@@ -102,6 +102,17 @@ class OnCluster:
         """Send what a worker keeps."""
         self._shared = self._send(Shared(self._recipe, self._arrays))
 
+    def _places(self):
+        """The workers that there are, once for each of their threads, None if there is
+        none: left alone, Dask keeps to those that have the data already."""
+        threads = self.client.nthreads()
+        return [
+            address
+            for k in range(max(threads.values(), default=0))
+            for address in sorted(threads)
+            if threads[address] > k
+        ] or None
+
     def gradients(self, parameters, parts):
         pickled = []
         for part in parts:
@@ -109,13 +120,15 @@ class OnCluster:
             _PartPickler(file, self._arrays).dump(part)
             pickled.append(file.getvalue())
         for attempt in range(ATTEMPTS):
-            sent = self._send(parameters.copy())
+            sent, places = self._send(parameters.copy()), self._places()
             futures = [
                 self.client.submit(
-                    gradient_on_worker, self._shared, sent, part, pure=False
+                    gradient_on_worker, self._shared, sent, part, pure=False,
+                    workers=places and places[k % len(places)],
+                    allow_other_workers=bool(places),
                 )
-                for part in pickled
-            ]
+                for k, part in enumerate(pickled)
+            ]  # fmt: skip
             try:
                 return self.client.gather(futures)
             except KilledWorker:  # several died over one of these: no fault of it
