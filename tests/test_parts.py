@@ -1,5 +1,7 @@
 """Gradients of minibatches in parts, and fits that make their steps with them."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -18,7 +20,8 @@ from sklstm import (
     LSTMTagger,
     LSTMTranscriber,
 )
-from sklstm._training.parts import places_of_parts
+from sklstm._training.feeds import Minibatch
+from sklstm._training.parts import InParts, PartGradient, places_of_parts
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -133,3 +136,19 @@ def test_places_have_as_many_steps():
     steps = [lengths[place].sum() for place in places_of_parts(lengths, 8)]
     assert len(steps) == 8
     assert max(steps) - min(steps) <= 200
+
+
+@pytest.mark.parametrize("values", [(np.inf, -np.inf), (1e308, 1e308), (1.0, np.nan)])
+def test_a_loss_that_is_not_finite(values):
+    """It has no gradient, as of a minibatch at once, and is no error of the sum."""
+    found = [PartGradient(value, None, None, None) for value in values]
+    who = SimpleNamespace(gradients=lambda parameters, parts: found)
+    batch = Minibatch(
+        np.zeros((2, 1)), np.arange(2), np.ones(2, np.intp), np.zeros(2), None, 2.0,
+        2.0, np.arange(2),
+    )  # fmt: skip
+    value, gradient, _ = InParts(2, who).value_and_gradient(
+        None, None, batch, None, None
+    )
+    assert not np.isfinite(value)
+    assert gradient is None

@@ -141,7 +141,8 @@ class InParts:
         found = self.who.gradients(parameters, parts)
         if batch.carry is not None:
             batch.carry.take(_together([part.ends for part in found]))
-        value = math.fsum(part.value for part in found)
+        # not fsum, which raises where a sum is not finite
+        value = sum(part.value for part in found)
         if not math.isfinite(value):
             return value, None, None
         gradient, touched = self._added(network, found)
