@@ -142,6 +142,16 @@ def test_active_memory_management_is_paused(client):
     assert client.amm.running()
 
 
+def test_it_goes_on_where_nothing_could_be_sent(client, monkeypatch):
+    def refuse(self, value):
+        raise RuntimeError("too large")
+
+    monkeypatch.setattr(OnCluster, "_send", refuse)
+    with pytest.raises(RuntimeError, match="too large"):
+        sklstm.dask.fit(LONG, X, Y, n_parts=2, client=client)
+    assert client.amm.running()
+
+
 @pytest.mark.parametrize("n_workers, times", [(1, 2), (2, 4)])
 def test_workers_are_killed(n_workers, times, environment, at_home, monkeypatch):
     """While a step is under way; a nanny starts new ones. With one worker all that was

@@ -78,7 +78,7 @@ class OnCluster:
     """Who computes parts: the workers of a Dask client."""
 
     def __init__(self, client):
-        self.client = client
+        self.client, self._pause = client, False
 
     def begin(self, recipe, samples):
         arrays = [samples.data]

@@ -127,8 +127,8 @@ class InParts:
         self._gradient = self._touched = None
         if self.checkpoint is not None:
             self.checkpoint.identify(estimator, self.n_parts, samples)
-        self.who.begin(recipe, samples)
         try:
+            self.who.begin(recipe, samples)
             yield
         finally:
             self.who.end()
