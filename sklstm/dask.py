@@ -2,23 +2,52 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from numbers import Integral
 from os import PathLike
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags
 
+from ._estimators.anomaly_detector import RecurrentDetector
 from ._estimators.base import RecurrentCore
+from ._estimators.checks import precision
+from ._estimators.clips import ReadsClips
+from ._estimators.forecaster import RecurrentForecaster
+from ._estimators.language_model import RecurrentLanguageModel
+from ._kernels import array_dtype
 from ._training.checkpoint import Checkpoint
+from ._training.dask_collections import (
+    LongPartitions,
+    joined_targets,
+    partitions_of,
+    refuse_doubled,
+)
+from ._training.partitions import (
+    AtHome,
+    OnWorkers,
+    fitted_transformer,
+    valid_sequences,
+)
 from ._training.parts import Here, in_parts
 from ._typing import ArrayLike, Estimator, SequencesLike
+from .sequences import SequenceArray
 
-__all__ = ["fit"]
+__all__ = ["fit", "from_long"]
 
 # Parts of a minibatch where nobody has said how many: of the model, not of a cluster.
 N_PARTS = 8
+# What reads frames of clips, or learns to say what comes next in its own X.
+NEEDS_ALL = (
+    ReadsClips, RecurrentDetector, RecurrentForecaster, RecurrentLanguageModel,
+)  # fmt: skip
 
 
 def fit(
@@ -44,13 +73,20 @@ def fit(
     ----------
     estimator : estimator of sklstm, or Pipeline that ends in one
         It is cloned. Transformers of a pipeline are fitted here, as in
-        ``Pipeline.fit``.
+        ``Pipeline.fit``; where X lives on the cluster they are fitted to one partition
+        after the other by ``partial_fit``, without y.
 
-    X : as in the estimator's ``fit``
-        The samples. They are sent to every worker once.
+    X : as in the estimator's ``fit``, list of Future or Delayed, dask.bag or dask.array
+        The samples. What is in memory is sent to every worker once. What lives on the
+        cluster, in partitions of whole sequences, stays there: each future or delayed
+        object, or each partition of a bag of arrays (n_steps, n_features) or of an
+        array (n, T, F), is what :func:`~sklstm.sequences.check_sequences` reads, but no
+        2-D array. For a dask.dataframe there is :func:`from_long`. The result does not
+        depend on how sequences are cut into partitions.
 
-    y : as in the estimator's ``fit``, default=None
-        The targets; None for estimators that have none.
+    y : as in the estimator's ``fit``, or in partitions, default=None
+        The targets; None for estimators that have none. Where X is in partitions, y,
+        weights and groups may be too, cut alike: they come to this machine.
 
     client : distributed.Client, default=None
         The cluster. None computes the same on this machine, one part after the other.
@@ -83,10 +119,15 @@ def fit(
     Raises
     ------
     TypeError
-        If the estimator is none of sklstm, nor a pipeline that ends in one.
+        If the estimator is none of sklstm, nor a pipeline that ends in one; where X
+        lives on the cluster also if it is a forecaster, an anomaly detector, a language
+        model or one that reads clips, or a transformer has no ``partial_fit``.
     ValueError
         If an argument is not valid, or the checkpoint is of another fit; and what
-        ``fit`` raises. All of it before training begins.
+        ``fit`` raises, with the partition. All of it before training begins.
+    RuntimeError
+        If a partition cannot be computed, or was lost with the worker that had it and
+        nothing says how to compute it again.
 
     Notes
     -----
@@ -126,16 +167,193 @@ def fit(
         from ._training.cluster import OnCluster
 
         who = OnCluster(client)
-    if last is not model:
-        step = model.steps[-1][0]
-        fit_params = {
-            name if "__" in name else f"{step}__{name}": value
-            for name, value in fit_params.items()
-        }
     with in_parts(int(n_parts), who, checkpoint):
+        if partitions_of(X, "X") is not None:
+            return _fit_on_partitions(model, last, X, y, client, fit_params)
+        if last is not model:
+            step = model.steps[-1][0]
+            fit_params = {
+                name if "__" in name else f"{step}__{name}": value
+                for name, value in fit_params.items()
+            }
         return (
             model.fit(X, **fit_params) if y is None else model.fit(X, y, **fit_params)
         )
+
+
+def from_long(
+    frame: Any,
+    *,
+    by: str | Sequence[str],
+    sort: str | Sequence[str] | None = None,
+    columns: str | Sequence[str] | None = None,
+    target: str | Sequence[str] | None = None,
+    groups: str | None = None,
+    target_at: Literal["sequence", "step"] = "sequence",
+    duplicates: Literal["error", "keep"] = "error",
+) -> Any:
+    """Read a dask.dataframe in long form, a row for each step, partition by partition.
+
+    Nothing is computed: what is returned is for :func:`fit`. Each partition must hold
+    whole sequences, as it does behind ``frame.shuffle(on=by)``; where the rows of one
+    are in two partitions, :func:`fit` says so.
+
+    Parameters
+    ----------
+    frame : dask.dataframe.DataFrame
+        The table.
+
+    by, sort, columns, target, groups, target_at, duplicates
+        As in :meth:`SequenceArray.from_long <sklstm.SequenceArray.from_long>`.
+
+    Returns
+    -------
+    X : list of Delayed
+        A :class:`~sklstm.SequenceArray` of each partition, with `ids`.
+
+    y : list of Delayed
+        Only with `target`: the targets of each partition.
+
+    groups : list of Delayed
+        Only with `groups`: the groups of each partition.
+
+    Raises
+    ------
+    TypeError
+        If the table is no dask.dataframe.
+
+    Examples
+    --------
+    >>> import dask.dataframe as dd  # doctest: +SKIP
+    >>> import sklstm.dask
+    >>> from sklstm import LSTMClassifier
+    >>> frame = dd.read_parquet("sensors/").shuffle(on="who")  # doctest: +SKIP
+    >>> X, y = sklstm.dask.from_long(
+    ...     frame, by="who", sort="when", target="failed"
+    ... )  # doctest: +SKIP
+    >>> model = sklstm.dask.fit(LSTMClassifier(), X, y)  # doctest: +SKIP
+    """
+    if not (hasattr(frame, "to_delayed") and hasattr(frame, "columns")):
+        raise TypeError(
+            f"frame must be a dask.dataframe, got {type(frame).__name__}. A table in "
+            "memory is read by SequenceArray.from_long."
+        )
+    from dask import delayed
+
+    options = {
+        "by": by, "sort": sort, "columns": columns, "target": target,
+        "groups": groups, "target_at": target_at, "duplicates": duplicates,
+    }  # fmt: skip
+    stack, nth = (delayed(f, pure=False) for f in (_stack_long, _nth))
+    parts = [stack(part, options) for part in frame.to_delayed()]
+    n_results = 1 + (target is not None) + (groups is not None)
+    results = [LongPartitions(nth(part, k) for part in parts) for k in range(n_results)]
+    return results[0] if n_results == 1 else tuple(results)
+
+
+def _stack_long(part, options):
+    """What `SequenceArray.from_long` makes of a partition, as a tuple, or its error."""
+    try:
+        found = SequenceArray.from_long(part, **options)
+    except (TypeError, ValueError) as error:
+        return error
+    return found if isinstance(found, tuple) else (found,)
+
+
+def _nth(found, k):
+    return found if isinstance(found, Exception) else found[k]
+
+
+def _fit_on_partitions(model, last, X, y, client, fit_params):
+    """Fit to sequences that lie where they are."""
+    for kind in NEEDS_ALL:
+        if isinstance(last, kind):
+            raise TypeError(
+                f"{type(last).__name__} learns from all of its own X, which it cannot "
+                "do partition by partition. Pass X as a SequenceArray, a list or an "
+                "array; data that do not fit into memory can be in files: see "
+                "SequenceArray.from_npy."
+            )
+    who = AtHome() if client is None else OnWorkers(client)
+    if last is not model:
+        fit_params = dict(_of_last_step(model, fit_params))
+    parts = who.each(partitions_of(X, "X"), "X")
+    fitted = []
+    if last is not model:
+        for name, step in model.steps[:-1]:
+            if step is not None and not isinstance(step, str):  # "passthrough"
+                step, parts = fitted_transformer(who, step, parts, _method_of(step))
+            fitted.append((name, step))
+    sequences, counts = valid_sequences(who, parts, last, array_dtype(precision(last)))
+    if isinstance(X, LongPartitions):
+        refuse_doubled(sequences.ids, counts)
+    given = {"y": y, **fit_params}
+    for name, value in given.items():
+        own = partitions_of(value, name)
+        if own is not None and name.endswith("_val"):
+            raise TypeError(
+                f"{name} lives on the cluster, but what is validated on is read here. "
+                "Pass a SequenceArray, a list or an array."
+            )
+        if own is not None:
+            own = who.gather(who.each(own, name), name)
+            given[name] = joined_targets(own, counts, name)
+    if given["y"] is None:
+        del given["y"]
+    with _naming_partition(counts):
+        last.fit(sequences, **given)
+    if last is not model:
+        model.steps = [*fitted, model.steps[-1]]
+    return model
+
+
+def _of_last_step(model, fit_params):
+    """Parameters of fit by the names that the last step of a pipeline has for them."""
+    last = model.steps[-1][0]
+    for name, value in fit_params.items():
+        step, between, own = name.rpartition("__")
+        if between and step != last:
+            raise ValueError(
+                f"{name} is for a transformer, which is fitted partition by partition "
+                "where X lives on the cluster, without parameters."
+            )
+        yield own, value
+
+
+def _method_of(transformer):
+    """How a transformer is fitted to one partition after the other."""
+    if hasattr(transformer, "partial_fit"):
+        return "partial_fit"
+    inner = transformer
+    while hasattr(inner, "transformer"):
+        inner = inner.transformer
+    knows = isinstance(inner, FrozenEstimator) or getattr(inner, "_stateless", False)
+    if knows or not get_tags(inner).requires_fit:
+        return "fit"
+    raise TypeError(
+        f"{type(inner).__name__} has no partial_fit, by which it could be fitted to X "
+        "partition by partition. Fit it before, for example to one of them, and pass "
+        "it as sklearn.frozen.FrozenEstimator(transformer)."
+    )
+
+
+@contextmanager
+def _naming_partition(counts):
+    """Let errors of a sample say in which partition it is."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        found = re.search(r"\b[Ss]ample (\d+)", str(error))
+        if found is None:
+            raise
+        ends = np.cumsum(counts)
+        k = int(np.searchsorted(ends, int(found[1]), side="right"))
+        if k == len(counts):
+            raise
+        number = int(found[1]) - int(ends[k]) + counts[k]
+        raise type(error)(
+            f"{error} Sample {found[1]} is sample {number} of partition {k}."
+        ) from error
 
 
 def _checkpoint(estimator, folder, interval):

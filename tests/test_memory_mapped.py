@@ -1,5 +1,6 @@
 """Data that lie in a file: a fit and a prediction read them as they lie."""
 
+import json
 import subprocess
 import sys
 import textwrap
@@ -9,18 +10,22 @@ import pytest
 
 SCRIPT = textwrap.dedent(
     """
-    import resource, sys, warnings
+    import json, resource, sys, warnings
     import numpy as np
     from sklstm import LSTMClassifier, SequenceArray
 
     warnings.simplefilter("ignore")
-    data = np.load(sys.argv[1], mmap_mode="r")
-    offsets = np.load(sys.argv[2])
-    X = SequenceArray(data, offsets)
+    folder, limit, out, options = sys.argv[1:]
+    limit, options = int(limit), json.loads(options)
+    if options.pop("files"):
+        X = SequenceArray.from_npy(folder)
+    else:
+        data = np.load(folder + "/a.npy", mmap_mode="r")
+        X = SequenceArray(data, np.load(folder + "/a.offsets.npy"))
     y = np.arange(len(X)) % 3
-    model = LSTMClassifier(4, max_iter=1, random_state=0, batch_size=16)
+    model = LSTMClassifier(4, max_iter=1, random_state=0, batch_size=16, **options)
     first = model.fit(X[:100], y[:100]).predict(X[:100])
-    if limit := int(sys.argv[4]):
+    if limit:
         (used,) = (
             int(line.split()[1])
             for line in open("/proc/self/status")
@@ -29,40 +34,76 @@ SCRIPT = textwrap.dedent(
         limit += 1024 * used
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     model.fit(X, y)
-    np.save(sys.argv[3], [model.loss_, *model.predict(X)])
+    np.save(out, [model.loss_, *model.predict(X)])
     """
 )
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="limits of Linux")
-def test_data_of_twice_the_memory(tmp_path):
-    """With the numbers of a fit that has all the memory."""
+def run(folder, limit, script=SCRIPT, **options):
+    """What the script writes, with so many bytes more than it has after a small fit."""
+    out = folder / f"out-{limit}"
+    options = json.dumps({"files": False} | options)
+    command = [sys.executable, "-P", "-c", script, str(folder), str(limit), str(out)]
+    result = subprocess.run(
+        [*command, options], capture_output=True, text=True,
+        env={"OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    if result.returncode:
+        return result.stderr
+    return np.load(f"{out}.npy")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Ragged sequences of 40 MB in two files, and all of them in a.npy."""
     rng = np.random.default_rng(0)
-    lengths = rng.integers(20, 60, size=2000)
+    folder = tmp_path_factory.mktemp("mapped")
+    lengths = rng.integers(20, 60, size=4000)
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     data = rng.standard_normal((offsets[-1], 64), dtype=np.float32)
-    paths = [str(tmp_path / name) for name in ("data.npy", "offsets.npy")]
-    np.save(paths[0], data)
-    np.save(paths[1], offsets)
-    found = []
-    for limit in (0, data.nbytes // 2):
-        out = str(tmp_path / f"{limit}.npy")
-        command = [sys.executable, "-P", "-c", SCRIPT, *paths, out, str(limit)]
-        subprocess.run(command, check=True, env={"OMP_NUM_THREADS": "1"})
-        found.append(np.load(out))
-    np.testing.assert_array_equal(*found)
+    (folder / "parts").mkdir()
+    cut = offsets[1400]
+    for name, part, begins in (
+        ("a", data, offsets),
+        ("parts/a", data[:cut], offsets[:1401]),
+        ("parts/b", data[cut:], offsets[1400:] - cut),
+    ):
+        np.save(folder / f"{name}.npy", part)
+        np.save(folder / f"{name}.offsets.npy", begins)
+    return folder
+
+
+HALF = 20_000_000  # of what the data have
+ONE_FILE = {
+    "as it is": {},
+    "early stopping": {"early_stopping": True},
+    "converted": {"dtype": "float64"},
+    "missing": {"missing": "ffill"},
+    "truncated": {"tbptt": 7},
+}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of Linux")
-def test_the_limit_is_one(tmp_path):
+@pytest.mark.parametrize("options", ONE_FILE.values(), ids=list(ONE_FILE))
+def test_data_of_twice_the_memory(options, folder):
+    """With the numbers of a fit that has all the memory."""
+    assert (folder / "a.npy").stat().st_size > 2 * HALF
+    np.testing.assert_array_equal(
+        run(folder, HALF, **options), run(folder, 0, **options)
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of Linux")
+@pytest.mark.parametrize("options", ONE_FILE.values(), ids=list(ONE_FILE))
+def test_a_folder_of_files(options, folder):
+    """The same numbers as of one file."""
+    np.testing.assert_array_equal(
+        run(folder / "parts", HALF, files=True, **options), run(folder, 0, **options)
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of Linux")
+def test_the_limit_is_one(folder):
     """A copy of the data would not have been possible."""
     script = SCRIPT.replace("model.fit(X, y)\n", "np.array(data)\n")
-    data = np.zeros((40_000, 64), np.float32)
-    paths = [str(tmp_path / name) for name in ("data.npy", "offsets.npy")]
-    np.save(paths[0], data)
-    np.save(paths[1], np.arange(0, 40_001, 40))
-    command = [sys.executable, "-P", "-c", script, *paths, "-", str(data.nbytes // 2)]
-    result = subprocess.run(
-        command, capture_output=True, text=True, env={"OMP_NUM_THREADS": "1"}
-    )
-    assert "Unable to allocate" in result.stderr
+    assert "Unable to allocate" in run(folder, HALF, script)

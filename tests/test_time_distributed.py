@@ -513,3 +513,38 @@ def test_names_of_time_distributed():
             names_of(model, ["a", "b", "c"])
     with pytest.raises(ValueError, match="length equal to number of features"):
         names_of(scaler.fit(random_list()), ["a", "b"])
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_partial_fit_is_that_of_the_transformer(weighted):
+    rng = np.random.default_rng(0)
+    X = [rng.standard_normal((n, 2)) for n in (3, 5, 2, 4)]
+    weight = [1.0, 2.0, 0.5, 3.0] if weighted else None
+    scaler, by_hand = TimeDistributed(StandardScaler()), StandardScaler()
+    for part in (slice(0, 1), slice(1, 4)):
+        own = None if weight is None else weight[part]
+        assert scaler.partial_fit(X[part], sample_weight=own) is scaler
+        steps = None if own is None else np.repeat(own, [len(x) for x in X[part]])
+        by_hand.partial_fit(np.concatenate(X[part]), sample_weight=steps)
+    assert_array_equal(scaler.transformer_.mean_, by_hand.mean_)
+    assert_array_equal(scaler.transformer_.var_, by_hand.var_)
+    assert_array_equal(scaler.transform(X)[1], by_hand.transform(X[1]))
+    before = scaler.transformer_
+    with pytest.raises(ValueError, match="X has 3 features"):
+        scaler.partial_fit([np.ones((2, 3))])
+    with pytest.raises(ValueError, match="infinity"):
+        scaler.partial_fit([np.full((2, 2), np.inf)])
+    assert scaler.transformer_ is before
+    assert_array_equal(scaler.fit(X[:1]).transformer_.mean_, X[0].mean(axis=0))
+
+
+def test_partial_fit_of_frames():
+    frames = [pd.DataFrame({"a": [1.0, 3.0], "b": ["x", "y"]})] * 2
+    encoder = ColumnTransformer([("a", StandardScaler(), ["a"])])
+    assert not hasattr(TimeDistributed(encoder), "partial_fit")
+    scaler = TimeDistributed(StandardScaler()).partial_fit([f[["a"]] for f in frames])
+    scaler.partial_fit([f[["a"]] * 2 for f in frames])
+    assert scaler.transformer_.mean_.tolist() == [3.0]
+    assert scaler.feature_names_in_.tolist() == ["a"]
+    with pytest.raises(ValueError, match="feature names should match"):
+        scaler.partial_fit([f[["a"]].rename(columns={"a": "z"}) for f in frames])

@@ -300,7 +300,7 @@ class RecurrentDetector(CellByName, OutlierMixin, BaseRecurrent):
     def _finish(self, held_out):
         """The distribution of the errors on what is held out, and the thresholds."""
         fitted = self._fitted
-        values, X = held_out.X._data, fitted.read(held_out.X)
+        values, X = np.asarray(held_out.X._data), fitted.read(held_out.X)
         with fitted.network() as network:
             errors, sequence = scorer_of(fitted).held_out_errors(network, values, X)
         weight = held_out.weight
@@ -498,7 +498,8 @@ class RecurrentDetector(CellByName, OutlierMixin, BaseRecurrent):
         """Distances, or their contributions, of all steps of X, and its offsets."""
         X = self._valid_X(fitted, X)
         with fitted.network() as network:
-            values = getattr(scorer_of(fitted), what)(network, X._data, fitted.read(X))
+            look = getattr(scorer_of(fitted), what)
+            values = look(network, np.asarray(X._data), fitted.read(X))
         return values, X._offsets
 
     # ---- step by step ----------------------------------------------------------------

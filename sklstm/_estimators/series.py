@@ -144,7 +144,7 @@ def units_of_features(X, sample_weight, as_they_are):
     if sample_weight is not None:
         X, sample_weight = X[sample_weight > 0], sample_weight[sample_weight > 0]
     centre = observed_mean(X, sample_weight)
-    squares = X._with_data((X._data - centre) ** 2)
+    squares = X._with_data((np.asarray(X._data) - centre) ** 2)
     spread = np.sqrt(observed_mean(squares, sample_weight))
     # a constant says nothing, but a spread of its rounding would say it loudly
     spread[spread <= 1e-12 * np.abs(centre)] = 1.0

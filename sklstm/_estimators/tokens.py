@@ -9,6 +9,7 @@ from .._kernels import array_dtype
 from .._sklearn.warn import warn
 from .._training.memory import WITHOUT_A_LOOK, available_memory, in_units
 from ..sequences._columns import real_array
+from ..sequences._rows import blocks_of
 from ..sequences._stacking import place_of
 
 ENCODE = (
@@ -203,16 +204,21 @@ def _n_rows(X, column, width, given, vocabulary):
         return len(vocabulary)
     if given is not None:
         _check_keys(given)
-    ids = X._data[:, column]
-    largest = int(np.fmax.reduce(ids, initial=0))
+    largest = max(
+        (
+            int(np.fmax.reduce(X._data[rows, column], initial=0))
+            for rows in blocks_of(X._data)
+        ),
+        default=0,
+    )
     n = 1 + max([largest, *(given if given else ())])
-    most = 2 ** (np.finfo(ids.dtype).nmant + 1)
+    most = 2 ** (np.finfo(X.dtype).nmant + 1)
     if n > most:
         raise ValueError(
-            f"The largest id in feature {column} of X is {n - 1}, but {ids.dtype} has "
+            f"The largest id in feature {column} of X is {n - 1}, but {X.dtype} has "
             f"no more than {most} of them. Encode them as 1, 2, ... without gaps."
         )
-    needed = n * width * ids.dtype.itemsize
+    needed = n * width * X.dtype.itemsize
     if needed > WITHOUT_A_LOOK:
         available, limit = available_memory() or (needed, None)
         if needed > available:
@@ -323,9 +329,8 @@ def check_ids(X, embedding):
     """An error that names the first value of valid X which should be an id and is none;
     missing values are none of them."""
     for column in () if embedding is None else embedding["columns"]:
-        bad = are_no_ids(X._data[:, column])
-        if bad.any():
-            row = int(np.argmax(bad))
+        row = _first_no_id(X._data, column)
+        if row is not None:
             sample, step = place_of(row, X._offsets)
             feature = f"feature {column}"
             if X.feature_names is not None:
@@ -338,6 +343,15 @@ def check_ids(X, embedding):
                 f"X holds {value:.9g} at sample {sample}, step {step}, {feature}, "
                 f"which is a column of ids (embedding_dim). {ENCODE}{more}"
             )
+
+
+def _first_no_id(data, column):
+    """The first row of data whose number in this column is no id, or None."""
+    for rows in blocks_of(data):
+        bad = are_no_ids(data[rows, column])
+        if bad.any():
+            return rows.start + int(np.argmax(bad))
+    return None
 
 
 def check_step_ids(x, embedding):

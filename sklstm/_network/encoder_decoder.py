@@ -265,7 +265,7 @@ class EncoderDecoder(FlatNetwork):
         # weights of attention take no more than rows do
         products = lengths * target.lengths // self.head.n_inputs
         longest = np.maximum.reduce([lengths, target.lengths, products])
-        for batch in self._batches(longest, PREDICT_STEPS):
+        for batch in self._batches(longest, self._at_once(data, PREDICT_STEPS)):
             source = self._steps(data, starts[batch], lengths[batch])
             yield batch, source, self._targets(target[batch])
 

@@ -19,6 +19,8 @@ STRIP_ROWS = 8
 WIDE = {1 << 22: 64, (1 << 20) + 1: 16}
 # Row-steps of a batch of `predict`, which bounds its memory.
 PREDICT_STEPS = 65_536
+# Numbers that it reads at a time where rows lie elsewhere.
+READ_NUMBERS = 500_000
 
 
 class FlatNetwork:
@@ -129,8 +131,17 @@ class FlatNetwork:
     # ---- passes ------------------------------------------------------------------
 
     def _steps(self, data, starts, lengths):
+        if not isinstance(data, np.ndarray):  # rows that lie elsewhere
+            data, starts = data.local(starts, lengths)
         schedule = Schedule(starts, lengths, self.strip_rows, n_rows=len(data))
         return Steps(data, schedule.data_rows, schedule)
+
+    @staticmethod
+    def _at_once(data, n_steps):
+        """Steps of a batch of `predict`, fewer where their rows have to be read."""
+        if isinstance(data, np.ndarray):
+            return n_steps
+        return min(n_steps, max(1, READ_NUMBERS // data.shape[1]))
 
     def _run_of(self, each, *, keep=False, **options):
         """A run with as many threads as the layer that can use the most has, of layers

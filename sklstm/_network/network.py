@@ -115,6 +115,7 @@ class Network(FlatNetwork):
             states = dict(zip(names, states, strict=True))
             if pooled is not None:
                 states[self.reader.name] = pooled
+        n_steps = self._at_once(data, n_steps)
         if len(data) <= n_steps:
             x = self._known_steps(data, starts, lengths)
             yield slice(None), x, self._run(x.schedule, states=states, **options)
@@ -130,7 +131,8 @@ class Network(FlatNetwork):
     def _known_steps(self, data, starts, lengths):
         """`_steps`, whose schedule is kept for the next call: what reads a few short
         sequences reads others of the same lengths."""
-        if len(starts) > STRIP_ROWS or len(data) > KNOWN_STEPS:
+        is_here = isinstance(data, np.ndarray)
+        if not is_here or len(starts) > STRIP_ROWS or len(data) > KNOWN_STEPS:
             return self._steps(data, starts, lengths)
         key = len(data), starts.tobytes(), lengths.tobytes()
         if self._scheduled[0] != key:
@@ -183,7 +185,7 @@ class Network(FlatNetwork):
 
     def outputs(self, data, starts, lengths, states=None):
         """Outputs of the uppermost layer for every row of the data."""
-        n_outputs = self.body[-1].n_outputs
+        data, n_outputs = np.asarray(data), self.body[-1].n_outputs
         every = np.zeros((len(data), n_outputs), dtype=self.dtype)
         passes = self._passes(
             data, starts, lengths, PREDICT_STEPS, states, every_step=True
@@ -196,7 +198,7 @@ class Network(FlatNetwork):
     def kept(self, data, starts, lengths, states=None):
         """What every recurrent layer keeps for `backward`, for every row of the data:
         gates, hidden and cell states (rows, H) by name, layer and direction."""
-        every = {}
+        data, every = np.asarray(data), {}
         passes = self._passes(data, starts, lengths, KEPT_STEPS, states, keep=True)
         for _, x, run in passes:
             _, tapes = self._through(self.body, x, run)
@@ -215,6 +217,7 @@ class Network(FlatNetwork):
         gradient of the loss (B, K). By name of each layer and direction; one that
         begins at the end has its steps in the order in which it reads them.
         """
+        data = np.asarray(data)
         norms = {part.name: np.zeros(len(data)) for part in self.recurrents}
         passes = self._passes(data, starts, lengths, KEPT_STEPS, None, keep=True)
         for batch, x, run in passes:

@@ -262,4 +262,4 @@ class OwnSteps:
 
 def steps_of(X):
     """The steps of valid X as targets."""
-    return StepTarget(X._data, X._offsets)
+    return StepTarget(np.asarray(X._data), X._offsets)

@@ -7,7 +7,7 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-from .feeds import content_of, digests
+from .feeds import fingerprints
 
 FORMAT = 1
 NAME = "sklstm-checkpoint.pkl"
@@ -28,8 +28,8 @@ class Checkpoint:
         """Say which fit this is: by its parameters, its data and its parts."""
         from joblib import hash
 
-        content = digests(
-            *content_of(samples.data, samples.starts, samples.lengths, samples.target)
+        content = fingerprints(
+            samples.data, samples.starts, samples.lengths, samples.target
         )
         parameters = estimator.get_params()
         for name in ("verbose", "warm_start"):

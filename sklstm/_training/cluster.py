@@ -13,6 +13,7 @@ import dask
 import numpy as np
 from distributed.scheduler import KilledWorker
 
+from .partitions import ClusterRows
 from .parts import part_gradient
 
 # How often a step is begun anew where several workers have died over one of its tasks.
@@ -33,7 +34,7 @@ class Shared:
         return {"recipe": self.recipe, "arrays": self.arrays, "idle": []}
 
     def __sizeof__(self):
-        return sum(array.nbytes for array in self.arrays)
+        return sum(a.nbytes for a in self.arrays if isinstance(a, np.ndarray))
 
 
 class _PartPickler(pickle.Pickler):
@@ -56,9 +57,11 @@ class _PartUnpickler(pickle.Unpickler):
         return self._arrays[number]
 
 
-def gradient_on_worker(shared, parameters, pickled):
-    """The `PartGradient` of a pickled part."""
+def gradient_on_worker(shared, parameters, pickled, rows=None):
+    """The `PartGradient` of a pickled part, whose rows may come beside it."""
     part = _PartUnpickler(io.BytesIO(pickled), shared.arrays).load()
+    if rows is not None:
+        part = part._replace(batch=part.batch._replace(data=rows))
     try:
         network = shared.idle.pop()
     except IndexError:
@@ -78,10 +81,12 @@ class OnCluster:
     """Who computes parts: the workers of a Dask client."""
 
     def __init__(self, client):
-        self.client, self._pause = client, False
+        self.client, self._pause, self._workers = client, False, None
 
     def begin(self, recipe, samples):
-        arrays = [samples.data]
+        self._rows = samples.data if isinstance(samples.data, ClusterRows) else None
+        self._ahead = None
+        arrays = [samples.data] if self._rows is None else []
         of_target = getattr(samples.target, "data", None)
         # that of an array is its memory
         if isinstance(of_target, np.ndarray) and of_target is not samples.data:
@@ -106,6 +111,9 @@ class OnCluster:
         """The workers that there are, once for each of their threads, None if there is
         none: left alone, Dask keeps to those that have the data already."""
         threads = self.client.nthreads()
+        if self._rows is not None and self._workers not in (None, threads):
+            self._rows.pieces.moved()
+        self._workers = threads
         return [
             address
             for k in range(max(threads.values(), default=0))
@@ -113,30 +121,69 @@ class OnCluster:
             if threads[address] > k
         ] or None
 
-    def gradients(self, parameters, parts):
-        pickled = []
-        for part in parts:
-            file = io.BytesIO()
-            _PartPickler(file, self._arrays).dump(part)
-            pickled.append(file.getvalue())
+    def gradients(self, parameters, parts, following=None):
+        """The `PartGradient` of each of some parts, and while they are computed what
+        the parts `following` them need."""
+        ahead, self._ahead = self._ahead, None
         for attempt in range(ATTEMPTS):
-            sent, places = self._send(parameters.copy()), self._places()
+            places = self._places()
+            if ahead is None or attempt:
+                ahead = self._rows_of(parts, places)
+            sent = self._send(parameters.copy())
             futures = [
                 self.client.submit(
-                    gradient_on_worker, self._shared, sent, part, pure=False,
+                    gradient_on_worker, self._shared, sent, *part, pure=False,
                     workers=places and places[k % len(places)],
                     allow_other_workers=bool(places),
                 )
-                for k, part in enumerate(pickled)
+                for k, part in enumerate(self._pickled(parts, ahead))
             ]  # fmt: skip
+            if following is not None and self._rows is not None:
+                self._ahead = self._rows_of(list(following), places)
             try:
+                if self._rows is not None:
+                    return self._rows.pieces.gather(futures)
                 return self.client.gather(futures)
             except KilledWorker:  # several died over one of these: no fault of it
                 if attempt == ATTEMPTS - 1:
                     raise
                 self._share()
 
+    def _rows_of(self, parts, places):
+        """Of each part a future of its rows, where the data live on the cluster, and
+        where its sequences begin in these: parts of one worker have one together."""
+        found = [None] * len(parts)
+        if self._rows is None:
+            return found
+        of_worker = {}
+        for k in range(len(parts)):
+            where = places and places[k % len(places)]
+            of_worker.setdefault(where, []).append(k)
+        for where, own in of_worker.items():
+            batches = [parts[k].batch for k in own]
+            future, begins = self._rows.sent(
+                np.concatenate([batch.starts for batch in batches]),
+                np.concatenate([batch.lengths for batch in batches]),
+                where,
+            )
+            ends = np.cumsum([len(batch.starts) for batch in batches])
+            for k, part in zip(own, np.split(begins, ends[:-1]), strict=True):
+                found[k] = future, part
+        return found
+
+    def _pickled(self, parts, ahead):
+        """Parts as bytes, each with the rows beside it."""
+        for part, rows in zip(parts, ahead, strict=True):
+            beside = ()
+            if rows is not None:
+                future, starts = rows
+                batch = part.batch._replace(data=None, starts=starts)
+                part, beside = part._replace(batch=batch), (future,)
+            file = io.BytesIO()
+            _PartPickler(file, self._arrays).dump(part)
+            yield file.getvalue(), *beside
+
     def end(self):
-        self._shared = self._arrays = None
+        self._shared = self._arrays = self._ahead = self._rows = None
         if self._pause:
             self.client.amm.start()

@@ -8,6 +8,7 @@ import numpy as np
 
 from .._kernels import digests
 from ..sequences._check import PIECE
+from ..sequences._rows import Rows, blocks_of_sequences
 from ..sequences._stacking import rows_of_parts
 
 
@@ -119,6 +120,9 @@ class Minibatches:
     sample given three times are the same computation, to the bit. Without this the two
     would differ in rounding, which training amplifies.
     """
+
+    # Whether a minibatch is known before the one before it is done with.
+    looks_ahead = True
 
     def __init__(self, samples, batch_size, *, shuffle=True, first="any"):
         self.samples = samples
@@ -236,15 +240,14 @@ def in_order_of_content(samples, ids=None):
     Equal ones are merged, unless `ids` (n,) say that each is a sample of its own;
     without them the place in the minibatch is the number of a sample.
     """
-    content = content_of(samples.data, samples.starts, samples.lengths, samples.target)
-    keys = digests(*content)
+    keys = fingerprints(samples.data, samples.starts, samples.lengths, samples.target)
     by_key = keys[:, 1], keys[:, 0]
     order = np.lexsort(by_key if ids is None else (ids, *by_key))
     weight = None if samples.weight is None else samples.weight[order]
     if ids is None:
         equal = (keys[order[1:]] == keys[order[:-1]]).all(axis=1)
         for place in np.flatnonzero(equal):  # equal keys are no proof
-            equal[place] = _same(*content, samples.target, *order[place : place + 2])
+            equal[place] = _same(samples, order[place : place + 2])
         if equal.any():
             group = np.concatenate([[0], np.cumsum(~equal)])
             weight = np.bincount(group, weights=weight).astype(np.float64)
@@ -255,6 +258,20 @@ def in_order_of_content(samples, ids=None):
         samples.divisor(samples.n_losses),
         np.arange(len(order)) if ids is None else ids[order],
     )  # fmt: skip
+
+
+def fingerprints(data, starts, lengths, target):
+    """Two numbers (n, 2) for each sample: the same ones for the same bytes."""
+    if not isinstance(data, Rows):
+        return digests(*content_of(data, starts, lengths, target))
+    if hasattr(data, "fingerprints"):
+        return data.fingerprints(starts, lengths, target)
+    keys = np.empty((len(starts), 2), np.uint64)
+    for some in blocks_of_sequences(lengths, data.shape[1]):
+        here, begins = data.local(starts[some], lengths[some])
+        keys[some] = digests(*content_of(here, begins, lengths[some], target[some]))
+        del here  # before others are read
+    return keys
 
 
 def content_of(data, starts, lengths, target):
@@ -300,13 +317,17 @@ def _keys_of_frames(data, starts, lengths):
     return as_bytes(keys), np.searchsorted(rows, starts)
 
 
-def _same(steps, starts, lengths, content, target, i, j):
+def _same(samples, pair):
     """Whether two samples are the same bytes."""
-    a, b = (steps[starts[k] : starts[k] + lengths[k]] for k in (i, j))
+    data, lengths, target = samples.data, samples.lengths[pair], samples.target[pair]
+    starts = samples.starts[pair]
+    if isinstance(data, Rows):
+        data, starts = data.local(starts, lengths)
+    steps, starts, lengths, content = content_of(data, starts, lengths, target)
+    a, b = (steps[starts[k] : starts[k] + lengths[k]] for k in (0, 1))
     if getattr(target, "has_own_steps", False):
-        content = [target[k : k + 1].values for k in (i, j)]
-        i, j = 0, 1
-    return np.array_equal(a, b) and np.array_equal(content[i], content[j])
+        content = [target[k : k + 1].values for k in (0, 1)]
+    return np.array_equal(a, b) and np.array_equal(content[0], content[1])
 
 
 def as_bytes(array):

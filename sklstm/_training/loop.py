@@ -57,15 +57,17 @@ def run_epoch(network, parameters, feed, loss, optimizer, rate, options, rng, wa
     broke down. Those `watching` are told after each minibatch."""
     total_loss = total_weight = 0.0
     seen = 0
-    for batch in feed.epoch(rng):
-        if options.parts is None:
+    parts = options.parts
+    batches = feed.epoch(rng) if parts is None else parts.minibatches(feed, rng)
+    for batch in batches:
+        if parts is None:
             value, gradient = value_and_gradient(
                 network, parameters, batch, loss, options.penalty, options.dropout,
                 options.tbptt,
             )  # fmt: skip
             touched = network.touched
         else:
-            value, gradient, touched = options.parts.value_and_gradient(
+            value, gradient, touched = parts.value_and_gradient(
                 network, parameters, batch, options.penalty, options.dropout
             )
         if gradient is None:

@@ -103,7 +103,7 @@ class Here:
     def begin(self, recipe, data):
         self.recipe, self.network = recipe, recipe.make_network()
 
-    def gradients(self, parameters, parts):
+    def gradients(self, parameters, parts, following=None):
         """The `PartGradient` of each of some parts."""
         return [
             part_gradient(self.recipe, self.network, parameters, part) for part in parts
@@ -119,12 +119,12 @@ class InParts:
 
     def __init__(self, n_parts, who, checkpoint=None):
         self.n_parts, self.who, self.checkpoint = n_parts, who, checkpoint
-        self._gradient = self._touched = None
+        self._gradient = self._touched = self._following = None
 
     @contextmanager
     def fit(self, recipe, samples, estimator):
         """A context of a fit of an estimator to these samples."""
-        self._gradient = self._touched = None
+        self._gradient = self._touched = self._following = None
         if self.checkpoint is not None:
             self.checkpoint.identify(estimator, self.n_parts, samples)
         try:
@@ -133,12 +133,28 @@ class InParts:
         finally:
             self.who.end()
 
+    def minibatches(self, feed, rng):
+        """Those of an epoch. Who computes hears of the next one while one is under way,
+        where it does not depend on that."""
+        batches = feed.epoch(rng)
+        if not feed.looks_ahead:
+            yield from batches
+            return
+        batch = next(batches, None)
+        while batch is not None:
+            self._following = next(batches, None)
+            yield batch
+            batch = self._following
+
     def value_and_gradient(self, network, parameters, batch, penalty, dropout):
         """As `loop.value_and_gradient`, with what it touches."""
         parts = list(parts_of(batch, self.n_parts, dropout))
         if dropout is not None:
             dropout.step += 1
-        found = self.who.gradients(parameters, parts)
+        following = self._following
+        if following is not None:
+            following = parts_of(following, self.n_parts)
+        found = self.who.gradients(parameters, parts, following)
         if batch.carry is not None:
             batch.carry.take(_together([part.ends for part in found]))
         # not fsum, which raises where a sum is not finite

@@ -25,7 +25,11 @@ class Samples(NamedTuple):
 
     def at(self, indices):
         """The samples at these indices, or where a mask is true."""
-        return Samples(*(None if part is None else part[indices] for part in self))
+        X = self.X
+        if isinstance(X, SequenceArray):
+            X = X._in_place()
+        parts = X, *self[1:]
+        return Samples(*(None if part is None else part[indices] for part in parts))
 
     def of_some_weight(self):
         """Without the samples of weight zero, which are not there."""

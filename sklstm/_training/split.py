@@ -8,9 +8,8 @@ the other way round, and groups stay together.
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from .._kernels import digests
 from .._sklearn.warn import warn
-from .feeds import content_of
+from .feeds import fingerprints
 
 NEW, TRAINING, HELD_OUT = -1, 0, 1
 # Of a sample that was never trained on all copies are held out.
@@ -34,8 +33,7 @@ def nothing_seen():
 
 def sample_keys(X, target):
     """Fingerprints (n,) of sequences with their targets."""
-    keys = digests(*content_of(*X._as_rows(), target))
-    return keys[:, 0].copy()
+    return fingerprints(*X._as_rows(), target)[:, 0].copy()
 
 
 def split(samples, sides, fraction, stratify, rng):

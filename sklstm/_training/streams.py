@@ -62,6 +62,8 @@ class Segments(Minibatches):
     """Whole sequences in minibatches, of each `n_steps` steps after the other (Williams
     & Peng 1990): their states are carried on, gradients are not."""
 
+    looks_ahead = False
+
     def __init__(self, samples, batch_size, n_steps, *, shuffle=True):
         super().__init__(samples, batch_size, shuffle=shuffle)
         self.segment = n_steps
@@ -83,6 +85,7 @@ class Streams:
     side from states of zeros on, `n_steps` steps after the other.
     """
 
+    looks_ahead = False
     state = None  # an epoch leaves nothing for the next one
 
     def __init__(self, samples, n_streams, n_steps):

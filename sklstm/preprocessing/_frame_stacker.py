@@ -142,6 +142,9 @@ class FrameStacker(
         self._commit(X, y)
         return self
 
+    # It learns nothing but how many features there are.
+    _stateless = True
+
     @with_callbacks
     def _fit(self, X, y):
         for name in ("n_frames", "step"):

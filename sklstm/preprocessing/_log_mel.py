@@ -241,6 +241,9 @@ class LogMel(
         self._commit(X, y)
         return self
 
+    # It learns nothing but how many features there are.
+    _stateless = True
+
     @with_callbacks
     def _fit(self, X, y):
         self._check_parameters()

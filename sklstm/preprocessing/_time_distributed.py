@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
+from copy import deepcopy
 from functools import partial
 from typing import Any, Literal
 
@@ -240,9 +241,45 @@ class TimeDistributed(
         sequences, data = self._commit(X, y, sample_weight, "fit_transform")
         return self._deliver(data, sequences, X, self._fixed_n_steps)
 
+    @available_if(_transformer_has("partial_fit"))
+    def partial_fit(
+        self: Estimator,
+        X: SequencesLike,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Estimator:
+        """Fit the transformer further, on the steps of more sequences.
+
+        There is this method where the transformer has it.
+
+        Parameters
+        ----------
+        X : array-like of sequences
+            As in :meth:`fit`, of the features of the first call.
+
+        y : array-like of shape (n,) or (n, n_outputs), default=None
+            See :meth:`fit`.
+
+        sample_weight : array-like of shape (n,), default=None
+            See :meth:`fit`.
+
+        Returns
+        -------
+        self : TimeDistributed
+            The fitted transformer.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As :meth:`fit`; also if X has other features than before.
+        """
+        self._commit(X, y, sample_weight, "partial_fit")
+        return self
+
     @with_callbacks
     def _fit(self, X, y, sample_weight, method):
-        """Call ``fit`` or ``fit_transform`` of a clone."""
+        """Call ``fit``, ``fit_transform`` or ``partial_fit`` of a clone, or of a copy
+        of what goes on."""
         if isinstance(self.transformer, type):
             name = self.transformer.__name__
             raise TypeError(
@@ -254,9 +291,10 @@ class TimeDistributed(
             self.get_params(deep=False),
             caller_name=type(self).__name__,
         )
-        sequences, n_steps = self._read(X, reset=True)
+        before = vars(self).get("transformer_") if method == "partial_fit" else None
+        sequences, n_steps = self._read(X, reset=before is None)
         y, sample_weight = aligned(X, y=y, sample_weight=sample_weight)
-        transformer = clone(self.transformer)
+        transformer = clone(self.transformer) if before is None else deepcopy(before)
         lengths, params = sequences.lengths, {}
         given = {"X": X if isinstance(sequences, Frames) else sequences, "y": y}
         if sample_weight is not None:
@@ -273,7 +311,9 @@ class TimeDistributed(
             y, unfit = _targets_of_steps(y, lengths)
         names = sequences.feature_names
         library = "default" if names is None else output_of(self)
-        if isinstance(sequences, Frames):
+        if before is not None:
+            library = self._input_library
+        elif isinstance(sequences, Frames):
             library = package_of(sequences.data)
         elif library == "default" and names is not None and takes_names(transformer):
             library = library_for(X)

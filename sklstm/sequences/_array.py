@@ -17,6 +17,7 @@ from ._html import as_html
 from ._interop import ConversionsMixin
 from ._keys import frozen, taken, token_of, valid_keys
 from ._long import stack_long
+from ._rows import Rows, in_place
 from ._stacking import as_offsets, rows_of_parts, stack_items
 from ._vocabulary import IDS, as_ids, filling, valid_vocabulary
 
@@ -494,7 +495,7 @@ class SequenceArray(ConversionsMixin):
     @property
     def data(self) -> np.ndarray:
         """Steps of all sequences, ndarray of shape (n_total_steps, n_features)."""
-        return _read_only(self._data)
+        return _read_only(np.asarray(self._data))
 
     @property
     def offsets(self) -> np.ndarray:
@@ -618,7 +619,8 @@ class SequenceArray(ConversionsMixin):
         key = key.astype(np.intp)
         key = np.where(key < 0, key + n, key)
         if key.ndim == 0:
-            return _read_only(self._data[self._offsets[key] : self._offsets[key + 1]])
+            steps = slice(self._offsets[key], self._offsets[key + 1])
+            return _read_only(np.asarray(self._data[steps]))
         return self._take(key)
 
     def _take(self, indices):
@@ -627,13 +629,20 @@ class SequenceArray(ConversionsMixin):
             sys.maxsize
         ):
             raise ValueError("The sequences asked for have too many steps to count.")
-        rows, offsets = rows_of_parts(self._offsets[indices], lengths)
-        return self._part(
-            self._data.take(rows, axis=0),
-            offsets,
-            taken(self._ids, indices),
-            taken(self._times, rows),
-        )
+        starts, data, times = self._offsets[indices], self._data, self._times
+        offsets, rows = as_offsets(lengths), None
+        if times is not None or not isinstance(data, Rows):
+            rows, _ = rows_of_parts(starts, lengths)
+        if isinstance(data, Rows):
+            data = data.runs(starts, lengths)
+        else:
+            data = data.take(rows, axis=0)
+        return self._part(data, offsets, taken(self._ids, indices), taken(times, rows))
+
+    def _in_place(self):
+        """The same sequences, of which parts are no copies where they lie in a file."""
+        data = in_place(self._data)
+        return self if data is self._data else self._with_data(data)
 
     def to_list(self) -> list[np.ndarray]:
         """Return the sequences as a list of arrays.
@@ -729,6 +738,9 @@ class SequenceArray(ConversionsMixin):
         )
 
     def __reduce__(self):
+        if isinstance(self._data, Rows):
+            names = "data", "offsets", "feature_names", "vocabulary", "ids", "times"
+            return self._trusted, tuple(getattr(self, f"_{name}") for name in names)
         # not self.data: joblib finds out by the base of an array that it is on disk
         data = self._data.view()
         data.flags.writeable = False
@@ -743,6 +755,8 @@ class SequenceArray(ConversionsMixin):
         return object.__sizeof__(self) + self.nbytes
 
     def __dask_tokenize__(self):
+        if isinstance(self._data, Rows):
+            return type(self).__name__, self._data.token, token_of(self._offsets)
         steps = np.ascontiguousarray(self._data).view(np.uint8)
         one = np.array([len(steps)], dtype=np.intp)
         (key,) = digests(

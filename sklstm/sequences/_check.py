@@ -129,6 +129,19 @@ def check_sequences(
     return sequences
 
 
+def validate_partition(X, name, missing, dtype):
+    """Part of the X of an estimator of this name as a valid SequenceArray, which may
+    have no sequences."""
+    estimator = type(name, (), {"missing": missing})()
+    sequences, n_steps = _convert(X, dtype, missing != "error", 0, estimator)
+    if n_steps is not None:
+        raise ValueError(
+            f"it is 2-D, of shape {np.shape(X)}. Pass univariate sequences as a 3-D "
+            "array, X[:, :, np.newaxis], or a list of arrays."
+        )
+    return sequences
+
+
 def record_features(estimator, features):
     """Let the estimator, which is being fitted, remember them; cannot fail."""
     estimator.n_features_in_ = features.n_features_in
@@ -383,8 +396,11 @@ def _convert_numbers(X, dtype, allow_nan, ensure_min_samples, estimator):
     """What `_convert` returns, of X of any kind."""
     n_steps = None
     if isinstance(X, SequenceArray):
+        dtype = dtype or float_dtype(X.dtype)
+        if X.dtype != dtype:  # in a file it is converted as it is read
+            X = X._in_place()
         with np.errstate(over="ignore", under="ignore"):
-            sequences = X.astype(dtype or float_dtype(X.dtype), copy=False)
+            sequences = X.astype(dtype, copy=False)
     else:
         X = _matrix_or_items(X)
         if isinstance(X, list):
@@ -584,24 +600,35 @@ def _pieces(data):
     return (slice(begin, begin + n_rows) for begin in range(0, len(data), n_rows))
 
 
+def _first_of(data, are):
+    """Row and column of the first number of data that are what is asked, or None."""
+    for rows in _pieces(data):
+        found = are(data[rows])
+        if found.any():
+            row, column = divmod(int(np.argmax(found)), data.shape[1])
+            return rows.start + row, column
+    return None
+
+
 def _check_finite(sequences, allow_nan, n_steps, estimator):
     """Raise if there is infinity or, unless allowed, NaN; say where."""
     data = sequences._data
     # in pieces: the mask of all data would be the most that `predict` takes
-    if all(np.isfinite(data[rows]).all() for rows in _pieces(data)):
+    if getattr(data, "is_valid", False) or all(
+        np.isfinite(data[rows]).all() for rows in _pieces(data)
+    ):
         return
-    bad = np.isinf(data)
-    infinite = bad.any()
-    if not infinite:
+    place = infinite = _first_of(data, np.isinf)
+    if infinite is None:
         if allow_nan:
             return
-        bad = np.isnan(data)
-    row, feature = divmod(int(np.argmax(bad)), sequences.n_features)
+        place = _first_of(data, np.isnan)
+    row, feature = place
     sample, step = place_of(row, sequences._offsets)
     where = f"sample {sample}, step {step}, feature {feature}"
     if sequences.feature_names is not None:
         where += f" ({sequences.feature_names[feature]})"
-    if infinite:
+    if infinite is not None:
         raise ValueError(
             "Input X contains infinity or a value too large for "
             f"dtype('{data.dtype}'): {where}. Remove or clip such values, or scale X."

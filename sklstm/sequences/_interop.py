@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from os import PathLike
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from ._columnar import as_arrow, as_awkward, stack_arrow, stack_awkward
 from ._columns import float_dtype, read_numbers
 from ._foreign import refuse_foreign, refuse_types
+from ._npy import stack_npy
 from ._stacking import stack_items
 from ._tables import as_long, as_nested, as_sktime, stack_nested, stack_sktime
 
@@ -25,6 +27,71 @@ class ConversionsMixin:
     """
 
     __slots__ = ()
+
+    # ---- files -------------------------------------------------------------------
+
+    @classmethod
+    def from_npy(cls, folder: str | PathLike, pattern: str = "*.npy") -> SequenceArray:
+        """Open a folder of files of NumPy, whose sequences stay where they are.
+
+        For data that do not fit into memory: the files are mapped, a fit reads each
+        minibatch when it comes to it, and selections such as ``X[indices]`` are no
+        copies. A pickle holds the paths; where it is read the files have to be there.
+
+        Parameters
+        ----------
+        folder : str or path-like
+            The folder. A file in it, as ``numpy.save`` writes it, is an array of shape
+            (n, T, F), which is n sequences of T steps, or of shape (T, F) or (T,),
+            which is one sequence. Or it is (n_total_steps, F) of several sequences, one
+            after the other, and where these begin, as in `offsets` of a SequenceArray,
+            is in a file beside it: in ``a.offsets.npy`` for ``a.npy``.
+
+        pattern : str, default="*.npy"
+            Which files of the folder. They are read in the order of their names, with
+            numbers in the order of numbers: part-9 before part-10.
+
+        Returns
+        -------
+        X : SequenceArray of shape (n, None, F)
+            The sequences of all files; float32 if all files are float32, else float64.
+            NaN are missing values, also at the end of an array of shape (n, T, F).
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such folder or no such file in it.
+
+        ValueError
+            If a file holds anything but real numbers, has another number of features
+            than the first one or no such shape, or if offsets do not describe it. The
+            message names the file.
+
+        See Also
+        --------
+        check_sequences : Sequences of anything that is in memory.
+
+        Notes
+        -----
+        What needs all numbers at once reads them: ``X.data``, ``X.to_list()``,
+        transformers, and estimators that learn to predict their own X. With ``missing``
+        other than "error" a fit makes a copy where values are missing.
+
+        Examples
+        --------
+        >>> import numpy as np, tempfile
+        >>> from sklstm.sequences import SequenceArray
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> np.save(f"{folder.name}/a.npy", np.ones((2, 5, 3)))
+        >>> np.save(f"{folder.name}/b.npy", np.ones((9, 3)))
+        >>> X = SequenceArray.from_npy(folder.name)
+        >>> X
+        <SequenceArray: 3 sequences, 5 to 9 steps, 3 features, float64>
+        >>> X[2].shape
+        (9, 3)
+        >>> folder.cleanup()
+        """
+        return cls._trusted(*stack_npy(folder, pattern))
 
     # ---- aeon: time last ---------------------------------------------------------
 

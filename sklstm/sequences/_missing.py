@@ -3,6 +3,7 @@
 import numpy as np
 
 from ._array import SequenceArray, keys_of
+from ._rows import Rows, blocks_of
 
 # Numbers that are filled at once: what is needed for it takes some 25 bytes for each.
 FILL_AT_ONCE = 1_000_000
@@ -22,7 +23,8 @@ def observed_mean(
     starts = sequences._offsets[with_steps]
     weight = None if sample_weight is None else sample_weight[with_steps]
     mean = np.zeros(sequences.n_features)
-    for feature, column in enumerate(sequences._data.T):
+    for feature in range(sequences.n_features):
+        column = sequences._data[:, feature]
         observed = ~np.isnan(column)
         if not observed.any():
             continue
@@ -59,11 +61,18 @@ def fill_forward(
     """
     data, offsets = sequences._data, sequences._offsets
     keys = keys_of(sequences)
+    if hasattr(data, "without_missing"):  # where it lies
+        filled = data.without_missing(first, indicator)
+        return SequenceArray._trusted(filled, offsets, **keys)
     N, F = data.shape
     # The minimum of numbers of which one is NaN is NaN, and needs no mask.
-    complete = not np.isnan(data.min(initial=0))
+    if isinstance(data, Rows):
+        complete = not any(np.isnan(data[rows]).any() for rows in blocks_of(data))
+    else:
+        complete = not np.isnan(data.min(initial=0))
     if complete and not indicator:
         return sequences
+    data = np.asarray(data)
     filled = np.zeros((N, 2 * F if indicator else F), data.dtype)
     filled[:, :F] = data
     if complete:

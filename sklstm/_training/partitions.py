@@ -1,0 +1,412 @@
+"""Sequences that live on the workers of a Dask cluster, partition by partition.
+
+The client knows how many steps each sequence has, and asks for rows as it does of an
+array. Rows of a minibatch are cut out where they lie and go from worker to worker.
+"""
+
+import re
+from collections.abc import Sequence
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+from copy import deepcopy
+from typing import NamedTuple
+
+import numpy as np
+
+from ..sequences import SequenceArray
+from ..sequences._check import validate_partition
+from ..sequences._missing import fill_forward
+from ..sequences._rows import Rows
+from ..sequences._stacking import as_offsets, rows_of_parts
+from .feeds import fingerprints
+
+# What is cut out for the next minibatch goes before the gradients of this one.
+FIRST = 10
+
+
+class Outline(NamedTuple):
+    """What the client knows of a partition of X."""
+
+    lengths: np.ndarray  # (n,)
+    width: int
+    feature_names: tuple | None
+    vocabulary: tuple | None
+    ids: np.ndarray | None
+
+
+class Seen(NamedTuple):
+    """A transformer and how many steps it has seen; or the number of a partition that
+    it could not be fitted to and the error."""
+
+    transformer: object
+    n: object
+
+
+# ---- what workers do -----------------------------------------------------------------
+
+
+def read_partition(part, name, missing, dtype):
+    """Valid sequences of a partition, or the error if they are not; None where there
+    is nothing."""
+    if isinstance(part, Exception):
+        return part
+    try:
+        if isinstance(part, Sequence) and not len(part):
+            return None
+        return validate_partition(part, name, missing, dtype)
+    except (TypeError, ValueError) as error:
+        return error
+
+
+def outline(part):
+    """The `Outline` of a partition, or what it is instead."""
+    if not isinstance(part, SequenceArray):
+        return part
+    return Outline(
+        part.lengths, part.n_features, part.feature_names, part.vocabulary, part.ids
+    )
+
+
+def cut(part, first, lengths, columns=slice(None)):
+    """These rows of a partition, one after the other."""
+    rows, _ = rows_of_parts(first, lengths)
+    return part._data[rows][:, columns]
+
+
+def joined(cuts):
+    """What has been cut out of several partitions."""
+    return cuts[0] if len(cuts) == 1 else np.concatenate(cuts)
+
+
+def filled(part, first, indicator):
+    """A partition without missing values."""
+    with np.errstate(under="ignore"):
+        return fill_forward(part, first, indicator=indicator)
+
+
+def fingerprints_in(part, first, lengths, target):
+    return fingerprints(part._data, first, lengths, target)
+
+
+def fitted_further(seen, part, number, method):
+    """A transformer that has seen a partition too; the number of the partition and the
+    error where it refused one. With "fit" the first one that holds a step is enough."""
+    transformer, n = seen
+    if n and method == "fit" or isinstance(n, Exception):
+        return seen
+    if isinstance(part, Exception):
+        return Seen(number, part)
+    try:
+        if n_steps := n_steps_of(part):
+            transformer = getattr(deepcopy(transformer), method)(part)
+    except (TypeError, ValueError) as error:
+        return Seen(number, _naming(transformer, error))
+    return Seen(transformer, n + n_steps)
+
+
+def transformed(seen, part):
+    """A partition as a fitted transformer makes it, or an error."""
+    transformer = seen.transformer
+    if isinstance(part, Exception):
+        return part
+    try:
+        return transformer.transform(part) if len(part) else part
+    except (TypeError, ValueError) as error:
+        return _naming(transformer, error)
+
+
+def _naming(transformer, error):
+    kind = TypeError if isinstance(error, TypeError) else ValueError
+    return kind(f"{type(transformer).__name__}: {error}")
+
+
+def n_steps_of(part):
+    """Steps of a partition, of what has no steps the samples."""
+    lengths = getattr(part, "lengths", None)
+    if lengths is None and isinstance(part, (list, tuple)):
+        lengths = [len(one) for one in part if hasattr(one, "__len__")]
+    return len(part) if lengths is None else int(np.sum(lengths))
+
+
+# ---- what the client has -------------------------------------------------------------
+
+
+class Partitions(list):
+    """Futures of valid partitions, with what belongs to all of them."""
+
+    def __init__(self, futures, client):
+        super().__init__(futures)
+        self.client = client
+        self._holders = self._filled = None
+
+    def submit(self, function, number, *args, **options):
+        """A task on a partition, where that lies."""
+        if self._holders is None:
+            from distributed import wait
+
+            wait(list(self))
+            who_has = self.client.who_has(list(self))
+            self._holders = [list(who_has[future.key]) for future in self]
+        holders = self._holders[number]
+        return self.client.submit(
+            function, self[number], *args, pure=False, workers=holders or None,
+            allow_other_workers=bool(holders), **options,
+        )  # fmt: skip
+
+    def gather(self, futures):
+        with naming_what_is_lost():
+            return self.client.gather(futures)
+
+    def moved(self):
+        """Look anew where they lie: a worker has died."""
+        self._holders = None
+
+    def without_missing(self, first, indicator):
+        """Partitions whose missing values are filled."""
+        key = first.tobytes(), indicator
+        if self._filled is None or self._filled[0] != key:
+            futures = [
+                self.submit(filled, k, first, indicator) for k in range(len(self))
+            ]
+            self._filled = key, Partitions(futures, self.client)
+        return self._filled[1]
+
+
+@contextmanager
+def naming_what_is_lost():
+    """Say what to do where data have gone with the only worker that had them."""
+    try:
+        yield
+    except CancelledError as error:
+        raise RuntimeError(
+            "A partition of X was lost: the worker that had it has died, and nothing "
+            "says how to compute it again. Pass delayed objects or results of "
+            "client.submit, which are computed again, or scatter with broadcast=True. "
+            "With checkpoint= a fit goes on from its last epoch."
+        ) from error
+
+
+class ClusterRows(Rows):
+    """Rows of valid partitions, cut out where these lie."""
+
+    is_valid = True
+
+    def runs_by_piece(self, first, lengths, piece):
+        """Of each piece that has some of these runs its number, which of them it has,
+        and their first rows and lengths there."""
+        for k in np.unique(piece).tolist():
+            own = np.flatnonzero(piece == k)
+            yield k, own, first[own], lengths[own]
+
+    def __array__(self, dtype=None, copy=None):
+        lengths = np.diff(self.begins)
+        every = self._gathered(self.piece, self.first, lengths, slice(None))
+        return every if dtype is None else every.astype(dtype, copy=False)
+
+    def read(self, rows):
+        piece, place = self.places(rows)
+        return self._gathered(piece, place, np.ones(len(rows), np.intp), slice(None))
+
+    def _gathered(self, piece, first, lengths, columns):
+        """An array of runs of rows."""
+        parts = list(self.runs_by_piece(first, lengths, piece))
+        cuts = self.pieces.gather(
+            [self.pieces.submit(cut, k, *of, columns) for k, _, *of in parts]
+        )
+        offsets, width = as_offsets(lengths), len(np.arange(self.shape[1])[columns])
+        out = np.empty((offsets[-1], width), self.dtype)
+        for (_, own, _, sizes), rows in zip(parts, cuts, strict=True):
+            out[rows_of_parts(offsets[own], sizes)[0]] = rows
+        return out
+
+    def _columns(self, rows, columns):
+        if not isinstance(rows, ClusterRows):
+            return rows[..., columns]
+        which = np.atleast_1d(columns) if np.ndim(columns) == 0 else columns
+        found = rows._gathered(rows.piece, rows.first, np.diff(rows.begins), which)
+        return found[:, 0] if np.ndim(columns) == 0 else found
+
+    def without_missing(self, first, indicator):
+        """The same rows of partitions whose missing values are filled."""
+        pieces = self.pieces.without_missing(first, indicator)
+        width = self.shape[1] * (1 + indicator)
+        lengths = np.diff(self.begins)
+        return type(self)(pieces, self.dtype, width, self.piece, self.first, lengths)
+
+    def where(self, starts, lengths):
+        """The piece of each sequence (n,) and its first row there."""
+        piece, first = np.zeros((2, len(starts)), np.intp)
+        some = lengths > 0  # others may begin behind the last row
+        piece[some], first[some] = self.places(starts[some])
+        return piece, first
+
+    def fingerprints(self, starts, lengths, target):
+        """As `feeds.fingerprints`."""
+        piece, first = self.where(starts, lengths)
+        keys = np.empty((len(starts), 2), np.uint64)
+        parts = list(self.runs_by_piece(first, lengths, piece))
+        found = [
+            self.pieces.submit(fingerprints_in, k, rows, sizes, target[own])
+            for k, own, rows, sizes in parts
+        ]
+        for (_, own, *_), own_keys in zip(
+            parts, self.pieces.gather(found), strict=True
+        ):
+            keys[own] = own_keys
+        return keys
+
+    def sent(self, starts, lengths, worker):
+        """A future of the rows of some sequences, on this worker if there is one, and
+        where each begins there."""
+        piece, first = self.where(starts, lengths)
+        parts, local = list(self.runs_by_piece(first, lengths, piece)), 0
+        where = np.empty(len(starts), np.intp)
+        for _, own, _, sizes in parts:
+            where[own] = local + as_offsets(sizes)[:-1]
+            local += int(sizes.sum())
+        cuts = [
+            self.pieces.submit(cut, k, rows, sizes, priority=FIRST)
+            for k, _, rows, sizes in parts
+        ]
+        together = self.pieces.client.submit(
+            joined, cuts, pure=False, priority=FIRST,
+            workers=worker, allow_other_workers=worker is not None,
+        )  # fmt: skip
+        return together, where
+
+
+class AtHome:
+    """Who computes on partitions: this process."""
+
+    rows = Rows
+
+    def submit(self, function, *args):
+        return function(*args)
+
+    def each(self, parts, what):
+        """Partitions as they are."""
+        import dask
+
+        lazy = [part for part in parts if dask.is_dask_collection(part)]
+        done = iter(dask.compute(*lazy))
+        return [
+            next(done) if dask.is_dask_collection(part) else part.result()
+            for part in parts
+        ]
+
+    def gather(self, results, what):
+        for k, one in enumerate(results):
+            raise_of_partition(one, k, what)
+        return results
+
+    def pieces(self, valid):
+        return [part._data for part in valid]
+
+
+class OnWorkers:
+    """Who computes on partitions: the workers that have them."""
+
+    rows = ClusterRows
+
+    def __init__(self, client):
+        self.client = client
+
+    def submit(self, function, *args):
+        return self.client.submit(function, *args, pure=False)
+
+    def each(self, parts, what):
+        """Futures of partitions, all of which are there."""
+        from dask import is_dask_collection
+
+        lazy = [part for part in parts if is_dask_collection(part)]
+        done = iter(self.client.compute(lazy))
+        futures = [next(done) if is_dask_collection(part) else part for part in parts]
+        self._wait(futures, what)
+        return futures
+
+    @staticmethod
+    def _wait(futures, what):
+        for k, future in enumerate(futures):
+            raise_of_partition(future.exception(), k, what)
+
+    def gather(self, futures, what):
+        self._wait(futures, what)
+        found = self.client.gather(futures)
+        for k, one in enumerate(found):
+            raise_of_partition(one, k, what)
+        return found
+
+    def pieces(self, valid):
+        return Partitions(valid, self.client)
+
+
+def valid_sequences(who, parts, estimator, dtype):
+    """X of partitions, and how many sequences each of them has; an error names the
+    partition."""
+    name, missing = type(estimator).__name__, estimator.missing
+    valid = [who.submit(read_partition, part, name, missing, dtype) for part in parts]
+    outlines = who.gather([who.submit(outline, part) for part in valid], "X")
+    counts = [0 if one is None else len(one.lengths) for one in outlines]
+    if not sum(counts):
+        raise ValueError(f"X has no sequences in any of {len(outlines)} partitions.")
+    there = [k for k, one in enumerate(outlines) if one is not None]
+    first = outlines[there[0]]
+    for k in there:
+        _check_same(outlines[k], first, k, there[0])
+    lengths = [outlines[k].lengths for k in there]
+    n_rows = np.array([own.sum() for own in lengths], np.intp)
+    data = who.rows(
+        who.pieces([valid[k] for k in there]), dtype, first.width,
+        np.arange(len(there)), np.zeros(len(there), np.intp), n_rows,
+    )  # fmt: skip
+    ids = [outlines[k].ids for k in there]
+    ids = None if any(own is None for own in ids) else np.concatenate(ids)
+    offsets = as_offsets(np.concatenate(lengths))
+    names, vocabulary = first.feature_names, first.vocabulary
+    return SequenceArray._trusted(data, offsets, names, vocabulary, ids), counts
+
+
+def _check_same(one, first, number, number_of_first):
+    """Say in what a partition of X differs from the first one."""
+    if one.width != first.width:
+        raise ValueError(
+            f"Partition {number} of X has {one.width} features, but {first.width} are "
+            f"expected as in partition {number_of_first}."
+        )
+    if one.feature_names != first.feature_names:
+        raise ValueError(
+            f"Partition {number} of X has the feature names {one.feature_names}, but "
+            f"partition {number_of_first} has {first.feature_names}. All partitions "
+            "need the same names in the same order, or none."
+        )
+    if one.vocabulary != first.vocabulary:
+        raise ValueError(
+            f"Partition {number} of X was encoded with another vocabulary than "
+            f"partition {number_of_first}. Encode all of them with one TokenEncoder."
+        )
+
+
+def fitted_transformer(who, transformer, parts, method):
+    """A transformer fitted to one partition after the other, and what it makes of each
+    of them."""
+    fitted = Seen(transformer, 0)
+    for k, part in enumerate(parts):
+        fitted = who.submit(fitted_further, fitted, part, k, method)
+    (found,) = who.gather([fitted], "X")
+    if isinstance(found.n, Exception):
+        raise_of_partition(found.n, found.transformer, "X")
+    return found.transformer, [who.submit(transformed, fitted, part) for part in parts]
+
+
+def raise_of_partition(error, number, what):
+    """Raise an error with the partition that it is of."""
+    if not isinstance(error, BaseException):
+        return
+    kind = next(
+        (kind for kind in (TypeError, ValueError) if isinstance(error, kind)),
+        RuntimeError,
+    )
+    counted = ""
+    if re.search(r"[Ss]ample \d", str(error)):
+        counted = ", whose samples are counted from 0"
+    raise kind(f"In partition {number} of {what}{counted}: {error}") from error

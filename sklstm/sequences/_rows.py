@@ -1,0 +1,195 @@
+"""Rows of a matrix that lie elsewhere, such as in files, and are read when needed."""
+
+from __future__ import annotations
+
+import mmap
+
+import numpy as np
+
+from ._columns import float_dtype
+from ._stacking import as_offsets, rows_of_parts
+
+# Numbers that are read at a time where all are looked at.
+AT_A_TIME = 250_000
+
+
+class Rows:
+    """A matrix (rows, F) of rows of other matrices, its pieces, none of which is held.
+
+    It is made of runs of rows: of run i the first is row ``first[i]`` of piece
+    ``piece[i]``, and ``begins[i]`` its own number. What is asked for comes in `dtype`.
+    NumPy reads all of it where it wants an array.
+    """
+
+    # Whether its numbers have been looked at already.
+    is_valid = False
+
+    def __init__(self, pieces, dtype, width, piece, first, lengths):
+        self.pieces, self.dtype = pieces, np.dtype(dtype)
+        self.piece, self.first = piece, first
+        self.begins = as_offsets(lengths)
+        self.shape = int(self.begins[-1]), int(width)
+
+    @classmethod
+    def of(cls, pieces, dtype=None):
+        """All rows of some matrices, one after the other."""
+        number, lengths = np.arange(len(pieces)), [len(piece) for piece in pieces]
+        if dtype is None:
+            dtype = float_dtype(*(piece.dtype for piece in pieces))
+        none = np.zeros(len(pieces), np.intp)
+        return cls(pieces, dtype, pieces[0].shape[1], number, none, lengths)
+
+    # ---- as an array -------------------------------------------------------------
+
+    ndim = 2
+
+    @property
+    def size(self):
+        return self.shape[0] * self.shape[1]
+
+    @property
+    def itemsize(self):
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self):
+        """Of all of it, none of which need be in memory."""
+        return self.size * self.itemsize
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __array__(self, dtype=None, copy=None):
+        if copy is False:
+            raise ValueError("Rows that lie elsewhere have to be copied.")
+        every = np.empty(self.shape, self.dtype)
+        # a value too large is told by the finite check
+        with np.errstate(over="ignore", under="ignore"):
+            for k, begin, row, n in zip(
+                self.piece.tolist(), self.begins.tolist(), self.first.tolist(),
+                np.diff(self.begins).tolist(),
+            ):  # fmt: skip
+                every[begin : begin + n] = self.pieces[k][row : row + n]
+        return every if dtype is None else every.astype(dtype, copy=False)
+
+    def __getitem__(self, key):
+        """Rows one after the other stay where they are; any others are read, and so
+        are columns."""
+        if isinstance(key, tuple):
+            rows, columns = key
+            if isinstance(rows, slice):
+                return self._columns(self[rows], columns)
+            rows = np.asarray(rows)
+            number = np.arange(rows.size).reshape(rows.shape)
+            return self[rows.ravel()][number, columns]
+        if isinstance(key, slice):
+            start, stop, stride = key.indices(len(self))
+            if stride == 1:
+                return self.runs([start], [max(0, stop - start)])
+            key = np.arange(start, stop, stride)
+        key = np.asarray(key)
+        if key.dtype == bool:
+            key = np.flatnonzero(key)
+        outside = (key < -len(self)) | (key >= len(self))
+        if outside.any():
+            raise IndexError(f"Row {key[outside].flat[0]} of {len(self)} rows.")
+        key = np.where(key < 0, key + len(self), key).astype(np.intp)
+        return self.read(key.ravel()).reshape(*key.shape, self.shape[1])
+
+    def take(self, rows, axis=0):
+        return self[rows]
+
+    def astype(self, dtype, copy=True):
+        """In another type once they are read."""
+        return self._with(self.piece, self.first, np.diff(self.begins), dtype)
+
+    def copy(self):
+        """They are not to be written to."""
+        return self
+
+    @staticmethod
+    def _columns(rows, columns):
+        if not isinstance(rows, Rows):
+            return rows[..., columns]
+        parts = [np.asarray(rows[part])[:, columns] for part in blocks_of(rows)]
+        return np.concatenate(parts) if parts else np.asarray(rows)[:, columns]
+
+    # ---- parts of it -------------------------------------------------------------
+
+    def _with(self, piece, first, lengths, dtype=None):
+        """Other runs of the same pieces."""
+        dtype = self.dtype if dtype is None else dtype
+        return type(self)(self.pieces, dtype, self.shape[1], piece, first, lengths)
+
+    def runs(self, starts, lengths):
+        """The same rows as a matrix of their own: `lengths` from each of `starts` on,
+        which stay where they are."""
+        starts, lengths = np.asarray(starts), np.asarray(lengths)
+        own = np.flatnonzero(lengths)  # one of no rows may begin behind the last one
+        starts, ends = starts[own], starts[own] + lengths[own]
+        begin = np.searchsorted(self.begins, starts, side="right") - 1
+        counts = np.searchsorted(self.begins, ends, side="left") - begin
+        run, offsets = rows_of_parts(begin, counts)
+        # the first and the last run of each may be cut
+        low = np.maximum(self.begins[run], np.repeat(starts, counts))
+        high = np.minimum(self.begins[run + 1], np.repeat(ends, counts))
+        there = high > low
+        run, low, high = run[there], low[there], high[there]
+        first = self.first[run] + low - self.begins[run]
+        return self._with(self.piece[run], first, high - low)
+
+    def local(self, starts, lengths):
+        """An array of these rows, one after the other, and where each part begins."""
+        return np.asarray(self.runs(starts, lengths)), as_offsets(lengths)[:-1]
+
+    def places(self, rows):
+        """The piece of each row, and its number there."""
+        run = np.searchsorted(self.begins, rows, side="right") - 1
+        return self.piece[run], self.first[run] + rows - self.begins[run]
+
+    def read(self, rows):
+        """An array of these rows."""
+        out = np.empty((len(rows), self.shape[1]), self.dtype)
+        piece, place = self.places(rows)
+        with np.errstate(over="ignore", under="ignore"):
+            for k in np.unique(piece).tolist():
+                own = piece == k
+                out[own] = self.pieces[k][place[own]]
+        return out
+
+    @property
+    def token(self):
+        """What it is known by, as long as nobody writes to where it lies."""
+        from joblib import hash
+
+        pieces = [getattr(piece, "token", None) or hash(piece) for piece in self.pieces]
+        runs = [hash(part) for part in (self.piece, self.first, self.begins)]
+        return hash([pieces, self.dtype.str, runs])
+
+
+def blocks_of(data):
+    """Slices of rows of about so many numbers."""
+    step = max(1, AT_A_TIME // max(1, data.shape[1]))
+    return (slice(begin, begin + step) for begin in range(0, len(data), step))
+
+
+def blocks_of_sequences(lengths, width):
+    """Slices of sequences of about so many numbers."""
+    done = np.cumsum(lengths) * max(1, width) // AT_A_TIME
+    cuts = np.flatnonzero(np.diff(done)) + 1
+    for begin, end in zip([0, *cuts], [*cuts, len(lengths)], strict=True):
+        if begin < end:
+            yield slice(int(begin), int(end))
+
+
+def in_place(data):
+    """The same matrix, of which parts are no copies where it lies in a file."""
+    return Rows.of([data], data.dtype) if _lies_in_a_file(data) else data
+
+
+def _lies_in_a_file(data):
+    while isinstance(data, np.ndarray):
+        if isinstance(data, np.memmap):
+            return True
+        data = data.base
+    return isinstance(data, mmap.mmap)
