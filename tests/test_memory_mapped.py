@@ -41,7 +41,7 @@ SCRIPT = textwrap.dedent(
 
 def run(folder, limit, script=SCRIPT, **options):
     """What the script writes, with so many bytes more than it has after a small fit."""
-    out = folder / f"out-{limit}"
+    out = f"{folder}-{limit}"  # beside it
     options = json.dumps({"files": False} | options)
     command = [sys.executable, "-P", "-c", script, str(folder), str(limit), str(out)]
     result = subprocess.run(
