@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import threading
 import time
 
@@ -17,7 +18,7 @@ from sklstm import LSTMClassifier
 from sklstm.preprocessing import TimeDistributed
 
 distributed = pytest.importorskip("distributed")
-from sklstm._training.cluster import OnCluster  # noqa: E402
+from sklstm._training.cluster import OnCluster, reached  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -103,6 +104,33 @@ def test_threads_of_one_process(environment, at_home):
     ) as client:
         model = sklstm.dask.fit(LONG, X, Y, n_parts=4, client=client)
     assert_same_weights(model, at_home)
+
+
+@pytest.mark.parametrize("said, direct", [(None, True), (False, False)])
+def test_gradients_come_from_the_workers(cluster, at_home, monkeypatch, said, direct):
+    """Not through the scheduler, unless that was said for the client."""
+    asked = []
+    with distributed.Client(cluster, direct_to_workers=said) as client:
+        gather = client.gather
+
+        def asking(futures, **options):
+            asked.append(options)
+            return gather(futures, **options)
+
+        monkeypatch.setattr(client, "gather", asking)
+        model = sklstm.dask.fit(LONG, X, Y, n_parts=4, client=client)
+    assert asked == [{"direct": direct}] * 40  # 8 epochs of 5 minibatches
+    assert_same_weights(model, at_home)
+
+
+def test_workers_that_cannot_be_reached(client):
+    workers, options = list(client.nthreads()), client.connection_args
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # nobody listens
+        nobody = "tcp://{}:{}".format(*taken.getsockname())
+        assert not client.sync(reached, [*workers, nobody], options)
+    assert client.sync(reached, workers, options)
+    assert not client.sync(reached, [], options)
 
 
 def test_a_pipeline_with_weights(client):

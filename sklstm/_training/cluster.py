@@ -6,11 +6,13 @@ worker, and again by another one. What is sent is the result of a task too: the
 scheduler has it for whoever comes or needs it again.
 """
 
+import asyncio
 import io
 import pickle
 
 import dask
 import numpy as np
+from distributed.comm import Comm, connect
 from distributed.scheduler import KilledWorker
 
 from .partitions import ClusterRows
@@ -18,6 +20,8 @@ from .parts import part_gradient
 
 # How often a step is begun anew where several workers have died over one of its tasks.
 ATTEMPTS = 5
+# Seconds after which a worker is not to be had from here.
+PATIENCE = 2
 # From so many bytes on Dask advises to send data otherwise.
 QUIET = "distributed.admin.large-graph-warning-threshold"
 
@@ -77,6 +81,17 @@ def kept(value):
     return value
 
 
+async def reached(addresses, options):
+    """Whether workers can be reached from here, all of some."""
+    comms = await asyncio.gather(
+        *(connect(address, timeout=PATIENCE, **options) for address in addresses),
+        return_exceptions=True,
+    )
+    there = [comm for comm in comms if isinstance(comm, Comm)]
+    await asyncio.gather(*(comm.close() for comm in there))
+    return 0 < len(there) == len(comms)
+
+
 class OnCluster:
     """Who computes parts: the workers of a Dask client."""
 
@@ -92,6 +107,13 @@ class OnCluster:
         if isinstance(of_target, np.ndarray) and of_target is not samples.data:
             arrays.append(of_target)
         self._arrays, self._recipe = arrays, recipe
+        # Gradients come without the scheduler between where workers can be reached, or
+        # as was said for the client.
+        self._direct = self.client.direct_to_workers
+        if self._direct is None:
+            self._direct = self.client.sync(
+                reached, list(self.client.nthreads()), self.client.connection_args
+            )
         # It would take copies away between two steps.
         self._pause = self.client.amm.running()
         if self._pause:
@@ -142,8 +164,8 @@ class OnCluster:
                 self._ahead = self._rows_of(list(following), places)
             try:
                 if self._rows is not None:
-                    return self._rows.pieces.gather(futures)
-                return self.client.gather(futures)
+                    return self._rows.pieces.gather(futures, direct=self._direct)
+                return self.client.gather(futures, direct=self._direct)
             except KilledWorker:  # several died over one of these: no fault of it
                 if attempt == ATTEMPTS - 1:
                     raise

@@ -153,9 +153,9 @@ class Partitions(list):
             allow_other_workers=bool(holders), **options,
         )  # fmt: skip
 
-    def gather(self, futures):
+    def gather(self, futures, direct=None):
         with naming_what_is_lost():
-            return self.client.gather(futures)
+            return self.client.gather(futures, direct=direct)
 
     def moved(self):
         """Look anew where they lie: a worker has died."""
