@@ -8,7 +8,7 @@ import numpy as np
 
 from .._kernels import digests
 from ..sequences._check import PIECE
-from ..sequences._rows import Rows, blocks_of_sequences
+from ..sequences._rows import Rows, by_blocks
 from ..sequences._stacking import rows_of_parts
 
 
@@ -262,16 +262,14 @@ def in_order_of_content(samples, ids=None):
 
 def fingerprints(data, starts, lengths, target):
     """Two numbers (n, 2) for each sample: the same ones for the same bytes."""
-    if not isinstance(data, Rows):
-        return digests(*content_of(data, starts, lengths, target))
-    if hasattr(data, "fingerprints"):
-        return data.fingerprints(starts, lengths, target)
     keys = np.empty((len(starts), 2), np.uint64)
-    for some in blocks_of_sequences(lengths, data.shape[1]):
-        here, begins = data.local(starts[some], lengths[some])
-        keys[some] = digests(*content_of(here, begins, lengths[some], target[some]))
-        del here  # before others are read
+    for some, own in by_blocks(_digests_of, data, starts, lengths, target):
+        keys[some] = own
     return keys
+
+
+def _digests_of(data, starts, lengths, target):
+    return digests(*content_of(data, starts, lengths, target))
 
 
 def content_of(data, starts, lengths, target):

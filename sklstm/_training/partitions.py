@@ -16,9 +16,8 @@ import numpy as np
 from ..sequences import SequenceArray
 from ..sequences._check import validate_partition
 from ..sequences._missing import fill_forward
-from ..sequences._rows import Rows
+from ..sequences._rows import Rows, by_blocks
 from ..sequences._stacking import as_offsets, rows_of_parts
-from .feeds import fingerprints
 
 # What is cut out for the next minibatch goes before the gradients of this one.
 FIRST = 10
@@ -84,8 +83,9 @@ def filled(part, first, indicator):
         return fill_forward(part, first, indicator=indicator)
 
 
-def fingerprints_in(part, first, lengths, target):
-    return fingerprints(part._data, first, lengths, target)
+def looked_at(part, function, first, lengths, *args):
+    """As `by_blocks`, of sequences of a partition."""
+    return list(by_blocks(function, part._data, first, lengths, *args))
 
 
 def fitted_further(seen, part, number, method):
@@ -240,20 +240,19 @@ class ClusterRows(Rows):
         piece[some], first[some] = self.places(starts[some])
         return piece, first
 
-    def fingerprints(self, starts, lengths, target):
-        """As `feeds.fingerprints`."""
+    def map(self, function, starts, lengths, *args):
+        """As `by_blocks`, where the sequences lie."""
         piece, first = self.where(starts, lengths)
-        keys = np.empty((len(starts), 2), np.uint64)
         parts = list(self.runs_by_piece(first, lengths, piece))
         found = [
-            self.pieces.submit(fingerprints_in, k, rows, sizes, target[own])
+            self.pieces.submit(
+                looked_at, k, function, rows, sizes, *(arg[own] for arg in args)
+            )
             for k, own, rows, sizes in parts
         ]
-        for (_, own, *_), own_keys in zip(
-            parts, self.pieces.gather(found), strict=True
-        ):
-            keys[own] = own_keys
-        return keys
+        for (_, own, *_), blocks in zip(parts, self.pieces.gather(found), strict=True):
+            for some, result in blocks:
+                yield own[some], result
 
     def sent(self, starts, lengths, worker):
         """A future of the rows of some sequences, on this worker if there is one, and

@@ -3,7 +3,8 @@
 import numpy as np
 
 from ._array import SequenceArray, keys_of
-from ._rows import Rows, blocks_of
+from ._rows import Rows, blocks_of, by_blocks
+from ._stacking import as_offsets, rows_of_parts
 
 # Numbers that are filled at once: what is needed for it takes some 25 bytes for each.
 FILL_AT_ONCE = 1_000_000
@@ -20,24 +21,61 @@ def observed_mean(
     numbers below 1, so that none overflows.
     """
     with_steps = np.flatnonzero(sequences.lengths)  # reduceat knows no empty sums
-    starts = sequences._offsets[with_steps]
+    rows = (
+        sequences._data,
+        sequences._offsets[with_steps],
+        sequences.lengths[with_steps],
+    )
     weight = None if sample_weight is None else sample_weight[with_steps]
     mean = np.zeros(sequences.n_features)
-    for feature in range(sequences.n_features):
-        column = sequences._data[:, feature]
-        observed = ~np.isnan(column)
-        if not observed.any():
-            continue
-        x = np.where(observed, column, 0).astype(np.float64)
-        _, exponent = np.frexp(np.abs(x).max())
-        x = np.ldexp(x, -exponent)  # exact
-        totals = np.add.reduceat(x, starts)
-        counts = np.add.reduceat(observed, starts, dtype=np.intp)
+    if not len(with_steps):
+        return mean
+    low = high = np.full_like(mean, np.nan)
+    for _, (lowest, highest) in by_blocks(_extremes, *rows):
+        low, high = np.fmin(low, lowest), np.fmax(high, highest)
+    _, exponent = np.frexp(np.nan_to_num(np.maximum(np.abs(low), np.abs(high))))
+    sums = np.empty((len(with_steps), sequences.n_features, 2))
+    unit = np.broadcast_to(exponent, sums.shape[:2])
+    for some, own in by_blocks(_sums, *rows, unit):
+        sums[some] = own
+    for feature in np.flatnonzero(~np.isnan(low)):
+        totals, counts = sums[:, feature].T
         average = sum_of_all(totals, weight) / sum_of_all(counts, weight)
         # Rounding must not take it out of the range: a constant is its own mean.
-        average = np.clip(average, x[observed].min(), x[observed].max())
-        mean[feature] = np.ldexp(average, exponent)
+        ends = np.ldexp([low[feature], high[feature]], -exponent[feature])
+        mean[feature] = np.ldexp(np.clip(average, *ends), exponent[feature])
     return mean
+
+
+def _rows_of(data, starts, lengths):
+    """The rows of these sequences, and where each begins in them."""
+    if lengths.sum() < len(data):
+        data = data[rows_of_parts(starts, lengths)[0]]
+    return data, as_offsets(lengths)[:-1]
+
+
+def _extremes(data, starts, lengths):
+    """The smallest and the largest value observed (F,), NaN where there is none."""
+    data, _ = _rows_of(data, starts, lengths)
+    nan = data.dtype.type(np.nan)
+    return tuple(
+        of.reduce(data, axis=0, initial=nan).astype(np.float64)
+        for of in (np.fmin, np.fmax)
+    )
+
+
+def _sums(data, starts, lengths, exponents):
+    """Of each sequence (n, F, 2) the sum of the values observed, in units of 2 **
+    exponent, and their number."""
+    data, starts = _rows_of(data, starts, lengths)
+    sums = np.empty((len(starts), data.shape[1], 2))
+    for feature, column in enumerate(data.T):
+        observed = ~np.isnan(column)
+        x = np.where(observed, column, 0).astype(np.float64)
+        x = np.ldexp(x, -exponents[0, feature])  # exact
+        sums[:, feature, 0] = np.add.reduceat(x, starts)
+        sums[:, feature, 1] = np.add.reduceat(observed, starts, dtype=np.intp)
+    return sums
 
 
 def sum_of_all(values, weight):

@@ -142,6 +142,14 @@ class Rows:
         """An array of these rows, one after the other, and where each part begins."""
         return np.asarray(self.runs(starts, lengths)), as_offsets(lengths)[:-1]
 
+    def map(self, function, starts, lengths, *args):
+        """As `by_blocks`, some sequences at a time."""
+        for some in blocks_of_sequences(lengths, self.shape[1]):
+            here, begins = self.local(starts[some], lengths[some])
+            own = (arg[some] for arg in args)
+            yield some, function(here, begins, lengths[some], *own)
+            del here  # before others are read
+
     def places(self, rows):
         """The piece of each row, and its number there."""
         run = np.searchsorted(self.begins, rows, side="right") - 1
@@ -180,6 +188,16 @@ def blocks_of_sequences(lengths, width):
     for begin, end in zip([0, *cuts], [*cuts, len(lengths)], strict=True):
         if begin < end:
             yield slice(int(begin), int(end))
+
+
+def by_blocks(function, data, starts, lengths, *args):
+    """What `function(data, starts, lengths, *args)` says of sequences, perhaps of some
+    at a time and where these lie: pairs of these, as an index, and what it says. `args`
+    have an element for each sequence."""
+    if isinstance(data, Rows):
+        yield from data.map(function, starts, lengths, *args)
+    else:
+        yield slice(None), function(data, starts, lengths, *args)
 
 
 def in_place(data):
