@@ -203,8 +203,27 @@ def from_long(
     frame : dask.dataframe.DataFrame
         The table.
 
-    by, sort, columns, target, groups, target_at, duplicates
-        As in :meth:`SequenceArray.from_long <sklstm.SequenceArray.from_long>`.
+    by : str or list of str
+        Columns that name the sequence a row belongs to.
+
+    sort : str or list of str, default=None
+        Columns that order the steps within a sequence. None keeps the order of the
+        rows.
+
+    columns : str or list of str, default=None
+        Columns that are features. None takes those that are left.
+
+    target : str or list of str, default=None
+        Columns of the target, or of several targets.
+
+    groups : str, default=None
+        Column that names the group of a sequence.
+
+    target_at : {"sequence", "step"}, default="sequence"
+        Whether the target is one for a sequence or one for each step.
+
+    duplicates : {"error", "keep"}, default="error"
+        What becomes of rows of one sequence that are equal in `sort`.
 
     Returns
     -------
@@ -221,6 +240,10 @@ def from_long(
     ------
     TypeError
         If the table is no dask.dataframe.
+
+    See Also
+    --------
+    sklstm.SequenceArray.from_long : The same of a table in memory, at more length.
 
     Examples
     --------

@@ -21,11 +21,8 @@ def observed_mean(
     numbers below 1, so that none overflows.
     """
     with_steps = np.flatnonzero(sequences.lengths)  # reduceat knows no empty sums
-    rows = (
-        sequences._data,
-        sequences._offsets[with_steps],
-        sequences.lengths[with_steps],
-    )
+    starts, lengths = sequences._offsets[with_steps], sequences.lengths[with_steps]
+    rows = sequences._data, starts, lengths
     weight = None if sample_weight is None else sample_weight[with_steps]
     mean = np.zeros(sequences.n_features)
     if not len(with_steps):
