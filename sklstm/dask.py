@@ -18,11 +18,9 @@ from sklearn.utils import get_tags
 
 from ._estimators.anomaly_detector import RecurrentDetector
 from ._estimators.base import RecurrentCore
-from ._estimators.checks import precision
-from ._estimators.clips import ReadsClips
+from ._estimators.conv_forecaster import ClipForecaster
 from ._estimators.forecaster import RecurrentForecaster
 from ._estimators.language_model import RecurrentLanguageModel
-from ._kernels import array_dtype
 from ._training.checkpoint import Checkpoint
 from ._training.dask_collections import (
     LongPartitions,
@@ -44,9 +42,9 @@ __all__ = ["fit", "from_long"]
 
 # Parts of a minibatch where nobody has said how many: of the model, not of a cluster.
 N_PARTS = 8
-# What reads frames of clips, or learns to say what comes next in its own X.
+# What learns to say what comes next in its own X.
 NEEDS_ALL = (
-    ReadsClips, RecurrentDetector, RecurrentForecaster, RecurrentLanguageModel,
+    ClipForecaster, RecurrentDetector, RecurrentForecaster, RecurrentLanguageModel,
 )  # fmt: skip
 
 
@@ -81,8 +79,9 @@ def fit(
         cluster, in partitions of whole sequences, stays there: each future or delayed
         object, or each partition of a bag of arrays (n_steps, n_features) or of an
         array (n, T, F), is what :func:`~sklstm.sequences.check_sequences` reads, but no
-        2-D array. For a dask.dataframe there is :func:`from_long`. The result does not
-        depend on how sequences are cut into partitions.
+        2-D array, or clips where the estimator reads such. For a dask.dataframe there
+        is :func:`from_long`. The result does not depend on how sequences are cut into
+        partitions.
 
     y : as in the estimator's ``fit``, or in partitions, default=None
         The targets; None for estimators that have none. Where X is in partitions, y,
@@ -120,8 +119,8 @@ def fit(
     ------
     TypeError
         If the estimator is none of sklstm, nor a pipeline that ends in one; where X
-        lives on the cluster also if it is a forecaster, an anomaly detector, a language
-        model or one that reads clips, or a transformer has no ``partial_fit``.
+        lives on the cluster also if it is a forecaster, an anomaly detector or a
+        language model, or a transformer has no ``partial_fit``.
     ValueError
         If an argument is not valid, or the checkpoint is of another fit; and what
         ``fit`` raises, with the partition. All of it before training begins.
@@ -307,7 +306,7 @@ def _fit_on_partitions(model, last, X, y, client, fit_params):
             if step is not None and not isinstance(step, str):  # "passthrough"
                 step, parts = fitted_transformer(who, step, parts, _method_of(step))
             fitted.append((name, step))
-    sequences, counts = valid_sequences(who, parts, last, array_dtype(precision(last)))
+    sequences, counts = valid_sequences(who, parts, last._reads_partition())
     if isinstance(X, LongPartitions):
         refuse_doubled(sequences.ids, counts)
     given = {"y": y, **fit_params}
@@ -366,7 +365,7 @@ def _naming_partition(counts):
     try:
         yield
     except (TypeError, ValueError) as error:
-        found = re.search(r"\b[Ss]ample (\d+)", str(error))
+        found = re.search(r"\b(?:[Ss]ample|[Cc]lip) (\d+)", str(error))
         if found is None:
             raise
         ends = np.cumsum(counts)

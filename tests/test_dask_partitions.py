@@ -16,7 +16,14 @@ from test_dask_fit import client, cluster, environment, looked_after  # noqa: F4
 from test_parts import CASES, SMALL, X, Y, assert_same_weights, fitted
 
 import sklstm.dask
-from sklstm import LSTMClassifier, LSTMForecaster, LSTMSeq2Seq, SequenceArray
+from sklstm import (
+    ConvLSTMClassifier,
+    ConvLSTMRegressor,
+    LSTMClassifier,
+    LSTMForecaster,
+    LSTMSeq2Seq,
+    SequenceArray,
+)
 from sklstm._training.checkpoint import Checkpoint
 from sklstm._training.cluster import OnCluster  # noqa: E402
 from sklstm._training.partitions import ClusterRows
@@ -77,6 +84,38 @@ def test_missing_values(missing, early_stopping, maybe_client):
     here = sklstm.dask.fit(model, x, Y, n_parts=2)
     assert_same_weights(there, here)
     assert_array_equal(there.predict_proba(x), here.predict_proba(x))
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_clips(early_stopping, maybe_client):
+    """Of bytes and of floats with missing pixels, in lists and in an array."""
+    rng = np.random.default_rng(0)
+    x = [rng.random((T, 4, 5, 2)).astype(np.float32) for T in (3, 5, 2, 4, 1)]
+    x += list(rng.random((4, 3, 4, 5, 2)).astype(np.float32))
+    x[1][2, 1, 1, 0] = np.nan
+    y = np.arange(9) % 2
+    model = ConvLSTMClassifier(
+        4, missing="ffill", early_stopping=early_stopping, validation_fraction=0.3,
+        random_state=0, max_iter=2, batch_size=3,
+    )  # fmt: skip
+    parts = delayed([x[:3], x[3:5], np.array(x[5:])])
+    there = sklstm.dask.fit(model, parts, y, n_parts=2, client=maybe_client)
+    assert_same_weights(there, sklstm.dask.fit(model, x, y, n_parts=2))
+
+    x = [rng.integers(0, 255, (3, 4, 5), dtype=np.uint8) for _ in range(6)]
+    model = ConvLSTMRegressor(4, random_state=0, max_iter=2, batch_size=3)
+    there = sklstm.dask.fit(model, delayed(cut(x, 2)), y[:6] * 1.0, client=maybe_client)
+    assert_same_weights(there, sklstm.dask.fit(model, x, y[:6] * 1.0))
+
+    bad = [*x[:4], np.full((2, 4, 5), np.inf), x[5]]
+    with pytest.raises(
+        ValueError, match="In partition 1 of X, whose .*clip 2, frame 0"
+    ):
+        sklstm.dask.fit(model, delayed(cut(bad, 2)), y[:6], client=maybe_client)
+    wide = [*x[:4], *np.zeros((2, 3, 4, 6))]
+    message = r"Partition 1 of X has frames of shape \(4, 6\), but \(4, 5\)"
+    with pytest.raises(ValueError, match=message):
+        sklstm.dask.fit(model, delayed(cut(wide, 4)), y[:6], client=maybe_client)
 
 
 def test_tokens(maybe_client):
@@ -301,8 +340,8 @@ def test_data_stay_where_they_are(client, monkeypatch):  # noqa: F811
     largest, holders = [0], []
     gathered = ClusterRows._gathered
 
-    def recording(self, piece, first, lengths, columns):
-        found = gathered(self, piece, first, lengths, columns)
+    def recording(self, *args):
+        found = gathered(self, *args)
         largest.append(len(found))
         holders.append([len(who) for who in client.who_has(list(self.pieces)).values()])
         return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from abc import abstractmethod
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,12 @@ from .._training.samples import Samples, check_groups, check_sample_weight
 from .._training.schedules import auto_batch_size, auto_epochs
 from .._training.split import nothing_seen, remember, sample_keys, split
 from .._typing import ArrayLike, Estimator, SequencesLike
-from ..sequences._check import features_of, validate_sequences, warn_of_one_step
+from ..sequences._check import (
+    features_of,
+    validate_partition,
+    validate_sequences,
+    warn_of_one_step,
+)
 from ..sequences._missing import observed_mean
 from .categories import coded
 from .checks import NO_JOBS, check_parameters, hidden_sizes, precision
@@ -476,6 +482,15 @@ class RecurrentCore(CallbackSupport, Documented, Versioned, BaseEstimator):
             self._fitted = self._found.of(
                 self._build, state, features_of(self), self._target_of
             )
+
+    def _reads_partition(self):
+        """What makes valid sequences of a part of X."""
+        return partial(
+            validate_partition,
+            name=type(self).__name__,
+            missing=self.missing,
+            dtype=array_dtype(precision(self)),
+        )
 
     # ---- predict ---------------------------------------------------------------
 

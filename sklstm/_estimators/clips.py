@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 
 import numpy as np
@@ -12,8 +13,10 @@ from .._sklearn.warn import warn
 from .._targets.aligning import aligned
 from .._training.samples import Samples, check_groups
 from ..sequences._check import Features, features_of, record_features
-from ..sequences._clips import clips_of, place_words, rows_of
+from ..sequences._clips import clips_of, clips_of_partition, place_words, rows_of
 from ..sequences._missing import sum_of_all
+from ..sequences._rows import Rows, by_blocks
+from ..sequences._stacking import rows_of_parts
 from .checks import hidden_sizes, precision
 from .fitted import Fitted
 
@@ -123,6 +126,11 @@ class ReadsClips:
             check_channels(type(self).__name__, features, X)
         check_patches(X.frame_shape, patches)
         return X
+
+    def _reads_partition(self):
+        dtype, missing = array_dtype(precision(self)), self.missing
+        name = type(self).__name__
+        return partial(clips_of_partition, name=name, missing=missing, dtype=dtype)
 
     def _warn_of_layout(self, X):
         warn_of_channels_first(X.data.shape[1:], type(self).__name__)
@@ -243,23 +251,39 @@ def units_of_channels(X, sample_weight=None, totals=None):
 def totals_of_rows(X, centre=None):
     """Numbers in each row of the data (rows, channels) and their sums, or the sums of
     the squares of their differences from a centre; 0 of rows that no clip has."""
-    channels, may_miss = X.n_features, X.dtype.kind == "f"
-    shape = len(X.data), channels
+    shape = len(X.data), X.n_features
     counts, sums = np.zeros(shape, np.intp), np.zeros(shape)
+    if isinstance(X.data, Rows):
+        of_clips = () if centre is None else (np.tile(centre, (len(X), 1)),)
+        found = by_blocks(_totals_of_clips, X.data, X.starts, X.lengths, *of_clips)
+        for some, own in found:
+            rows = rows_of_parts(X.starts[some], X.lengths[some])[0]
+            counts[rows], sums[rows] = own
+        return counts, sums
     for rows, frames in X.pieces():
-        # by channel, so that a sum has the same order wherever its frame lies
-        values = frames.reshape(len(frames), -1, channels).transpose(0, 2, 1)
-        values = np.array(values, np.float64, order="C")
-        if centre is not None:
-            values -= np.array(centre)[:, np.newaxis]
-            values *= values
-        counts[rows] = values.shape[2]
-        if may_miss:
-            missing = np.isnan(values)
-            counts[rows] -= missing.sum(axis=2)
-            values[missing] = 0.0
-        sums[rows] = values.sum(axis=2)
+        counts[rows], sums[rows] = _totals(frames, centre)
     return counts, sums
+
+
+def _totals(frames, centre):
+    """The same of frames (n, height, width, channels)."""
+    # by channel, so that a sum has the same order wherever its frame lies
+    values = frames.reshape(len(frames), -1, frames.shape[-1]).transpose(0, 2, 1)
+    values = np.array(values, np.float64, order="C")
+    if centre is not None:
+        values -= np.array(centre)[:, np.newaxis]
+        values *= values
+    counts = np.full(values.shape[:2], values.shape[2], np.intp)
+    if frames.dtype.kind == "f":
+        missing = np.isnan(values)
+        counts -= missing.sum(axis=2)
+        values[missing] = 0.0
+    return counts, values.sum(axis=2)
+
+
+def _totals_of_clips(data, starts, lengths, centre=None):
+    frames = data[rows_of_parts(starts, lengths)[0]]
+    return _totals(frames, None if centre is None else centre[0])
 
 
 def _over_clips(X, totals, weight):

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..sequences import SequenceArray
-from ..sequences._check import validate_partition
+from ..sequences._clips import Clips
 from ..sequences._missing import fill_forward
 from ..sequences._rows import Rows, by_blocks
 from ..sequences._stacking import as_offsets, rows_of_parts
@@ -27,10 +27,12 @@ class Outline(NamedTuple):
     """What the client knows of a partition of X."""
 
     lengths: np.ndarray  # (n,)
-    width: int
+    row: tuple  # shape of a step
+    dtype: np.dtype
     feature_names: tuple | None
     vocabulary: tuple | None
     ids: np.ndarray | None
+    has_channels: bool | None = None  # of clips
 
 
 class Seen(NamedTuple):
@@ -44,32 +46,35 @@ class Seen(NamedTuple):
 # ---- what workers do -----------------------------------------------------------------
 
 
-def read_partition(part, name, missing, dtype):
-    """Valid sequences of a partition, or the error if they are not; None where there
-    is nothing."""
+def read_partition(part, valid):
+    """Valid sequences, or clips, of a partition, or the error if they are not; None
+    where there is nothing."""
     if isinstance(part, Exception):
         return part
     try:
         if isinstance(part, Sequence) and not len(part):
             return None
-        return validate_partition(part, name, missing, dtype)
+        return valid(part)
     except (TypeError, ValueError) as error:
         return error
 
 
 def outline(part):
     """The `Outline` of a partition, or what it is instead."""
+    if isinstance(part, Clips):
+        row, dtype = part.frame_shape, part.dtype
+        return Outline(part.lengths, row, dtype, None, None, None, part.has_channels)
     if not isinstance(part, SequenceArray):
         return part
-    return Outline(
-        part.lengths, part.n_features, part.feature_names, part.vocabulary, part.ids
-    )
+    row = (part.n_features,)
+    names, vocabulary = part.feature_names, part.vocabulary
+    return Outline(part.lengths, row, part.dtype, names, vocabulary, part.ids)
 
 
-def cut(part, first, lengths, columns=slice(None)):
+def cut(part, first, lengths, columns=None):
     """These rows of a partition, one after the other."""
-    rows, _ = rows_of_parts(first, lengths)
-    return part._data[rows][:, columns]
+    rows = part._as_rows()[0][rows_of_parts(first, lengths)[0]]
+    return rows if columns is None else rows[:, columns]
 
 
 def joined(cuts):
@@ -85,7 +90,7 @@ def filled(part, first, indicator):
 
 def looked_at(part, function, first, lengths, *args):
     """As `by_blocks`, of sequences of a partition."""
-    return list(by_blocks(function, part._data, first, lengths, *args))
+    return list(by_blocks(function, part._as_rows()[0], first, lengths, *args))
 
 
 def fitted_further(seen, part, number, method):
@@ -200,21 +205,23 @@ class ClusterRows(Rows):
 
     def __array__(self, dtype=None, copy=None):
         lengths = np.diff(self.begins)
-        every = self._gathered(self.piece, self.first, lengths, slice(None))
+        every = self._gathered(self.piece, self.first, lengths)
         return every if dtype is None else every.astype(dtype, copy=False)
 
     def read(self, rows):
         piece, place = self.places(rows)
-        return self._gathered(piece, place, np.ones(len(rows), np.intp), slice(None))
+        return self._gathered(piece, place, np.ones(len(rows), np.intp))
 
-    def _gathered(self, piece, first, lengths, columns):
+    def _gathered(self, piece, first, lengths, columns=None):
         """An array of runs of rows."""
         parts = list(self.runs_by_piece(first, lengths, piece))
         cuts = self.pieces.gather(
             [self.pieces.submit(cut, k, *of, columns) for k, _, *of in parts]
         )
-        offsets, width = as_offsets(lengths), len(np.arange(self.shape[1])[columns])
-        out = np.empty((offsets[-1], width), self.dtype)
+        offsets, row = as_offsets(lengths), self.shape[1:]
+        if columns is not None:
+            row = np.arange(*row)[columns].shape
+        out = np.empty((offsets[-1], *row), self.dtype)
         for (_, own, _, sizes), rows in zip(parts, cuts, strict=True):
             out[rows_of_parts(offsets[own], sizes)[0]] = rows
         return out
@@ -229,9 +236,8 @@ class ClusterRows(Rows):
     def without_missing(self, first, indicator):
         """The same rows of partitions whose missing values are filled."""
         pieces = self.pieces.without_missing(first, indicator)
-        width = self.shape[1] * (1 + indicator)
-        lengths = np.diff(self.begins)
-        return type(self)(pieces, self.dtype, width, self.piece, self.first, lengths)
+        row, lengths = (self.shape[1] * (1 + indicator),), np.diff(self.begins)
+        return type(self)(pieces, self.dtype, row, self.piece, self.first, lengths)
 
     def where(self, starts, lengths):
         """The piece of each sequence (n,) and its first row there."""
@@ -299,7 +305,7 @@ class AtHome:
         return results
 
     def pieces(self, valid):
-        return [part._data for part in valid]
+        return [part._as_rows()[0] for part in valid]
 
 
 class OnWorkers:
@@ -339,12 +345,11 @@ class OnWorkers:
         return Partitions(valid, self.client)
 
 
-def valid_sequences(who, parts, estimator, dtype):
-    """X of partitions, and how many sequences each of them has; an error names the
-    partition."""
-    name, missing = type(estimator).__name__, estimator.missing
-    valid = [who.submit(read_partition, part, name, missing, dtype) for part in parts]
-    outlines = who.gather([who.submit(outline, part) for part in valid], "X")
+def valid_sequences(who, parts, valid):
+    """X of partitions, which `valid` reads, and how many sequences each of them has; an
+    error names the partition."""
+    parts = [who.submit(read_partition, part, valid) for part in parts]
+    outlines = who.gather([who.submit(outline, part) for part in parts], "X")
     counts = [0 if one is None else len(one.lengths) for one in outlines]
     if not sum(counts):
         raise ValueError(f"X has no sequences in any of {len(outlines)} partitions.")
@@ -354,29 +359,43 @@ def valid_sequences(who, parts, estimator, dtype):
         _check_same(outlines[k], first, k, there[0])
     lengths = [outlines[k].lengths for k in there]
     n_rows = np.array([own.sum() for own in lengths], np.intp)
+    dtype = np.result_type(*(outlines[k].dtype for k in there))
     data = who.rows(
-        who.pieces([valid[k] for k in there]), dtype, first.width,
-        np.arange(len(there)), np.zeros(len(there), np.intp), n_rows,
+        who.pieces([parts[k] for k in there]), dtype, first.row, np.arange(len(there)),
+        np.zeros(len(there), np.intp), n_rows,
     )  # fmt: skip
+    offsets = as_offsets(np.concatenate(lengths))
+    if first.has_channels is not None:
+        lengths = np.diff(offsets)
+        return Clips(data, offsets[:-1], lengths, first.has_channels), counts
     ids = [outlines[k].ids for k in there]
     ids = None if any(own is None for own in ids) else np.concatenate(ids)
-    offsets = as_offsets(np.concatenate(lengths))
     names, vocabulary = first.feature_names, first.vocabulary
     return SequenceArray._trusted(data, offsets, names, vocabulary, ids), counts
 
 
 def _check_same(one, first, number, number_of_first):
     """Say in what a partition of X differs from the first one."""
-    if one.width != first.width:
+    like = f"as in partition {number_of_first}"
+    if first.has_channels is not None:
+        shapes = [
+            part.row if part.has_channels else part.row[:2] for part in (one, first)
+        ]
+        if shapes[0] != shapes[1]:
+            raise ValueError(
+                f"Partition {number} of X has frames of shape {shapes[0]}, but "
+                f"{shapes[1]} is expected {like}."
+            )
+    elif one.row != first.row:
         raise ValueError(
-            f"Partition {number} of X has {one.width} features, but {first.width} are "
-            f"expected as in partition {number_of_first}."
+            f"Partition {number} of X has {one.row[0]} features, but {first.row[0]} "
+            f"are expected {like}."
         )
     if one.feature_names != first.feature_names:
         raise ValueError(
             f"Partition {number} of X has the feature names {one.feature_names}, but "
-            f"partition {number_of_first} has {first.feature_names}. All partitions "
-            "need the same names in the same order, or none."
+            f"{first.feature_names} are expected {like}. All partitions need the same "
+            "names in the same order, or none."
         )
     if one.vocabulary != first.vocabulary:
         raise ValueError(
@@ -406,6 +425,6 @@ def raise_of_partition(error, number, what):
         RuntimeError,
     )
     counted = ""
-    if re.search(r"[Ss]ample \d", str(error)):
+    if re.search(r"([Ss]ample|[Cc]lip) \d", str(error)):
         counted = ", whose samples are counted from 0"
     raise kind(f"In partition {number} of {what}{counted}: {error}") from error

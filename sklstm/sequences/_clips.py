@@ -74,7 +74,7 @@ class Clips:
             key = key[0]
         if isinstance(key, (int, np.integer)):
             begin = self.starts[key]
-            frames = self.data[begin : begin + self.lengths[key]].view()
+            frames = np.asarray(self.data[begin : begin + self.lengths[key]]).view()
             frames.flags.writeable = False
             return frames if self.has_channels else frames[..., 0]
         if not isinstance(key, slice):
@@ -132,10 +132,8 @@ class Clips:
         for begin in range(0, len(rows), n_rows):
             piece = rows[begin : begin + n_rows]
             whole = piece[-1] - piece[0] + 1 == len(piece)
-            yield (
-                piece,
-                self.data[piece[0] : piece[-1] + 1] if whole else (self.data[piece]),
-            )
+            some = slice(piece[0], piece[-1] + 1) if whole else piece
+            yield piece, np.asarray(self.data[some])
 
 
 def _used_rows(clips):
@@ -178,6 +176,18 @@ def clips_of(X, *, dtype=None, allow_nan=False, estimator=None):
                 "least one pixel and one channel."
             )
     _check_numbers(X, dtype, allow_nan, estimator)
+    return X
+
+
+def clips_of_partition(X, name, missing, dtype):
+    """Part of the X of an estimator of this name as valid clips, one after the other in
+    their data."""
+    estimator = type(name, (), {"missing": missing})()
+    X = clips_of(X, dtype=dtype, allow_nan=missing != "error", estimator=estimator)
+    offsets = as_offsets(X.lengths)
+    if len(X.data) != offsets[-1] or (X.starts != offsets[:-1])[X.lengths > 0].any():
+        data = np.ascontiguousarray(X.data[rows_of(X)[0]])
+        X = Clips(data, offsets[:-1], X.lengths, X.has_channels)
     return X
 
 
@@ -372,8 +382,8 @@ def _owner(array):
 
 def _check_numbers(X, dtype, allow_nan, estimator):
     """Raise if there is infinity, what is too large or, unless allowed, NaN."""
-    if X.dtype.kind != "f":  # whole numbers are numbers in every dtype
-        return
+    if X.dtype.kind != "f" or getattr(X.data, "is_valid", False):
+        return  # whole numbers are numbers in every dtype
     dtype = np.dtype(np.float64 if dtype is None else dtype)
     largest = np.float64(min(float(np.finfo(dtype).max), LARGEST))
     for rows, frames in X.pieces():

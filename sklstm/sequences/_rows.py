@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import mmap
 
 import numpy as np
@@ -14,7 +15,8 @@ AT_A_TIME = 250_000
 
 
 class Rows:
-    """A matrix (rows, F) of rows of other matrices, its pieces, none of which is held.
+    """A matrix (rows, F), or frames (rows, height, width, channels), of rows of other
+    arrays, its pieces, none of which is held.
 
     It is made of runs of rows: of run i the first is row ``first[i]`` of piece
     ``piece[i]``, and ``begins[i]`` its own number. What is asked for comes in `dtype`.
@@ -24,11 +26,11 @@ class Rows:
     # Whether its numbers have been looked at already.
     is_valid = False
 
-    def __init__(self, pieces, dtype, width, piece, first, lengths):
+    def __init__(self, pieces, dtype, row, piece, first, lengths):
         self.pieces, self.dtype = pieces, np.dtype(dtype)
         self.piece, self.first = piece, first
         self.begins = as_offsets(lengths)
-        self.shape = int(self.begins[-1]), int(width)
+        self.shape = int(self.begins[-1]), *row
 
     @classmethod
     def of(cls, pieces, dtype=None):
@@ -37,15 +39,17 @@ class Rows:
         if dtype is None:
             dtype = float_dtype(*(piece.dtype for piece in pieces))
         none = np.zeros(len(pieces), np.intp)
-        return cls(pieces, dtype, pieces[0].shape[1], number, none, lengths)
+        return cls(pieces, dtype, pieces[0].shape[1:], number, none, lengths)
 
     # ---- as an array -------------------------------------------------------------
 
-    ndim = 2
+    @property
+    def ndim(self):
+        return len(self.shape)
 
     @property
     def size(self):
-        return self.shape[0] * self.shape[1]
+        return math.prod(self.shape)
 
     @property
     def itemsize(self):
@@ -94,7 +98,7 @@ class Rows:
         if outside.any():
             raise IndexError(f"Row {key[outside].flat[0]} of {len(self)} rows.")
         key = np.where(key < 0, key + len(self), key).astype(np.intp)
-        return self.read(key.ravel()).reshape(*key.shape, self.shape[1])
+        return self.read(key.ravel()).reshape(*key.shape, *self.shape[1:])
 
     def take(self, rows, axis=0):
         return self[rows]
@@ -119,7 +123,7 @@ class Rows:
     def _with(self, piece, first, lengths, dtype=None):
         """Other runs of the same pieces."""
         dtype = self.dtype if dtype is None else dtype
-        return type(self)(self.pieces, dtype, self.shape[1], piece, first, lengths)
+        return type(self)(self.pieces, dtype, self.shape[1:], piece, first, lengths)
 
     def runs(self, starts, lengths):
         """The same rows as a matrix of their own: `lengths` from each of `starts` on,
@@ -144,7 +148,7 @@ class Rows:
 
     def map(self, function, starts, lengths, *args):
         """As `by_blocks`, some sequences at a time."""
-        for some in blocks_of_sequences(lengths, self.shape[1]):
+        for some in blocks_of_sequences(lengths, math.prod(self.shape[1:])):
             here, begins = self.local(starts[some], lengths[some])
             own = (arg[some] for arg in args)
             yield some, function(here, begins, lengths[some], *own)
@@ -157,7 +161,7 @@ class Rows:
 
     def read(self, rows):
         """An array of these rows."""
-        out = np.empty((len(rows), self.shape[1]), self.dtype)
+        out = np.empty((len(rows), *self.shape[1:]), self.dtype)
         piece, place = self.places(rows)
         with np.errstate(over="ignore", under="ignore"):
             for k in np.unique(piece).tolist():
@@ -177,7 +181,7 @@ class Rows:
 
 def blocks_of(data):
     """Slices of rows of about so many numbers."""
-    step = max(1, AT_A_TIME // max(1, data.shape[1]))
+    step = max(1, AT_A_TIME // max(1, math.prod(data.shape[1:])))
     return (slice(begin, begin + step) for begin in range(0, len(data), step))
 
 
