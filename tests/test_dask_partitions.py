@@ -109,7 +109,7 @@ def test_clips(early_stopping, maybe_client):
 
     bad = [*x[:4], np.full((2, 4, 5), np.inf), x[5]]
     with pytest.raises(
-        ValueError, match="In partition 1 of X, whose .*clip 2, frame 0"
+        ValueError, match="partition 1 of X, whose .*clip 2, frame 0"
     ):
         sklstm.dask.fit(model, delayed(cut(bad, 2)), y[:6], client=maybe_client)
     wide = [*x[:4], *np.zeros((2, 3, 4, 6))]
