@@ -63,6 +63,8 @@ ELSEWHERE = [(64, 1024), (256, 64)]
 TASKS = [1, 2, 4, 8, 16, 32, 64]
 MEGABYTES = [0, 1, 2, 4, 8]
 MANY = 8
+# Partitions of data that live on the cluster, and minibatches of an epoch then.
+N_PARTITIONS, N_ITS_BATCHES = 8, 8
 
 
 @contextmanager
@@ -96,7 +98,7 @@ def bytes_sent(client):
 def a_step(client, X, y, n_units, batch):
     """Seconds of an optimizer step by the clock, and bytes that the workers sent."""
     more = max(3, 1536 * 256 // (n_units * batch))
-    took = []
+    n_batches, took = len(y) // batch, []
     for epochs in (1, 1 + more):
         model = LSTMClassifier(
             n_units, batch_size=batch, max_iter=epochs, random_state=0, tol=0.0,
@@ -108,7 +110,7 @@ def a_step(client, X, y, n_units, batch):
         if model.n_iter_ != epochs:
             raise RuntimeError(f"{model.n_iter_} epochs instead of {epochs}")
         took.append((seconds, bytes_sent(client) - before))
-    return tuple((b - a) / (more * N_BATCHES) for a, b in zip(*took))
+    return tuple((b - a) / (more * n_batches) for a, b in zip(*took))
 
 
 def steps_of(clusters, n_units, batch, repeats):
@@ -121,6 +123,24 @@ def steps_of(clusters, n_units, batch, repeats):
             seconds, sent[n] = a_step(client, X, y, n_units, batch)
             steps[n].append(seconds)
     return {n: values[1:] for n, values in steps.items()}, sent
+
+
+def block_of(n, k):
+    """The k-th of the partitions of n sequences, as it is made on a worker."""
+    return data(n)[0][k * n // N_PARTITIONS : (k + 1) * n // N_PARTITIONS]
+
+
+def steps_by_place(client, n_units, repeats):
+    """Seconds of steps and bytes that the workers sent in one, with data that are sent
+    to every worker and with such that live there in partitions."""
+    n = BATCH * N_ITS_BATCHES
+    X, y = data(n)
+    blocks = [client.submit(block_of, n, k, pure=False) for k in range(N_PARTITIONS)]
+    found = {"sent": [], "in partitions": []}
+    for _ in range(repeats + 1):
+        for place, x in zip(found, (X, blocks)):
+            found[place].append(a_step(client, x, y, n_units, BATCH))
+    return {place: list(zip(*values[1:])) for place, values in found.items()}
 
 
 # ---- the terms of the model --------------------------------------------------------
@@ -518,16 +538,52 @@ class Report:
         print_table(head, rows)
 
 
+def print_partitions(client, options):
+    """What it costs that data live on the cluster."""
+    print(
+        f"## Data that live on the cluster\n\nTwo workers, {N_ITS_BATCHES} minibatches "
+        f"of {BATCH}, the data sent to each worker once or in {N_PARTITIONS} "
+        "partitions, of which each is on one. Rows are cut out for the next minibatch "
+        "while one is computed, but not for the first one of an epoch.\n"
+    )
+    rows = []
+    for n_units in options.units:
+        with OtherLoad() as load:
+            found = steps_by_place(client, n_units, options.repeats)
+        medians = {place: statistics.median(of[0]) for place, of in found.items()}
+        for place, (seconds, sent) in found.items():
+            ratio = medians["sent"] / medians[place]
+            rows.append(
+                [
+                    str(n_units), place, spread(seconds, 0.001),
+                    f"{statistics.median(sent) / 1e6:.2f}", f"{ratio:.2f}",
+                    f"{load.share:.0%}",
+                ]
+            )  # fmt: skip
+    head = [
+        "units", "data", "ms a step", "MB from workers, counted by Dask",
+        "sent ÷ these", "other load",
+    ]  # fmt: skip
+    print_table(head, rows)
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--units", type=int, nargs="+", default=UNITS)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument(
+        "--only", choices=["partitions"], help="the last table alone, printed"
+    )
     add_output(parser)
     options = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
     logging.getLogger("distributed").setLevel(logging.WARNING)
+    if options.only:
+        with cluster_of(2) as client:
+            print_partitions(client, options)
+        return
     names = ["dask_training"]
     if options.units != UNITS:
         names += map(str, options.units)
@@ -577,6 +633,7 @@ def main():
                 "than predicted by as much as the worst of those that were measured.\n"
             )
             report.pays()
+            print_partitions(clusters[2], options)
 
 
 if __name__ == "__main__":
