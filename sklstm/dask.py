@@ -125,16 +125,21 @@ def fit(
         If an argument is not valid, or the checkpoint is of another fit; and what
         ``fit`` raises, with the partition. All of it before training begins.
     RuntimeError
-        If a partition cannot be computed, or was lost with the worker that had it and
-        nothing says how to compute it again.
+        If one part of a minibatch kills every worker that computes it, for lack of
+        memory for example; if a partition cannot be computed, or was lost with the
+        worker that had it and nothing says how to compute it again.
+    ConnectionError
+        If the scheduler dies.
 
     Notes
     -----
-    Active memory management of the cluster is paused while a fit runs: between two
-    steps it would take the data away from all workers but one.
+    Active memory management of the cluster is paused while a fit runs, or until its
+    client is gone: between two steps it would take the data away from all workers but
+    one.
 
-    A worker that dies costs the parts it was computing. If the scheduler or this
-    process dies, what was done since the last checkpoint is lost.
+    A worker that dies costs the parts it was computing, and the fit goes on however
+    many die. If the scheduler or this process dies, what was done since the last
+    checkpoint is lost.
 
     Examples
     --------

@@ -132,6 +132,19 @@ def keras():
     return pytest.importorskip("keras")
 
 
+@pytest.fixture(scope="module")
+def environment():
+    """Dask writes to the environment; what is set and deleted here is put back."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in (
+            "MALLOC_TRIM_THRESHOLD_", "MKL_NUM_THREADS", "OMP_NUM_THREADS",
+            "OPENBLAS_NUM_THREADS", "PYTHONHASHSEED",
+        ):  # fmt: skip
+            patch.setenv(name, "1")
+            patch.delenv(name)
+        yield
+
+
 @pytest.fixture
 def plt():
     """Pyplot without a screen, whose figures are closed afterwards."""

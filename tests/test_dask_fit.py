@@ -5,6 +5,7 @@ import signal
 import socket
 import threading
 import time
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ import sklstm.dask
 from sklstm import LSTMClassifier
 from sklstm.preprocessing import TimeDistributed
 
+dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
 from sklstm._training.cluster import OnCluster, reached  # noqa: E402
 
@@ -30,24 +32,18 @@ LONG = LSTMClassifier(
 )
 
 
+@contextmanager
 def cluster_of(n_workers):
-    return distributed.LocalCluster(
-        n_workers=n_workers, threads_per_worker=1, processes=True,
-        dashboard_address=None, scheduler_kwargs={"dashboard_address": ":0"},
-    )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def environment():
-    """Dask writes to the environment; what is set and deleted here is put back."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in (
-            "MALLOC_TRIM_THRESHOLD_", "MKL_NUM_THREADS", "OMP_NUM_THREADS",
-            "OPENBLAS_NUM_THREADS", "PYTHONHASHSEED",
-        ):  # fmt: skip
-            patch.setenv(name, "1")
-            patch.delenv(name)
-        yield
+    # Else it takes a worker for lost, and its nanny away, if another one is just being
+    # started in its place fifteen seconds after it has died.
+    with (
+        dask.config.set({"distributed.deploy.lost-worker-timeout": "1h"}),
+        distributed.LocalCluster(
+            n_workers=n_workers, threads_per_worker=1, processes=True,
+            dashboard_address=None, scheduler_kwargs={"dashboard_address": ":0"},
+        ) as cluster,
+    ):  # fmt: skip
+        yield cluster
 
 
 @pytest.fixture(scope="module")
@@ -68,14 +64,15 @@ def at_home():
     return sklstm.dask.fit(LONG, X, Y, n_parts=4)
 
 
-def looked_after(cluster):
+def looked_after(cluster, killed=()):
     """Processes of workers that their nannies will replace: of one that dies while it
-    starts they do not."""
+    starts they do not. None of those that were killed."""
     while True:
         running = [
             nanny.pid
             for nanny in cluster.workers.values()
             if nanny.status == nanny.process.status == distributed.Status.running
+            and nanny.pid not in (None, *killed)
         ]
         if running:
             return running

@@ -12,7 +12,7 @@ from sklearn.decomposition import PCA
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, Normalizer, StandardScaler
-from test_dask_fit import client, cluster, environment, looked_after  # noqa: F401
+from test_dask_fit import client, cluster, looked_after  # noqa: F401
 from test_parts import CASES, SMALL, X, Y, assert_same_weights, fitted
 
 import sklstm.dask
@@ -108,9 +108,7 @@ def test_clips(early_stopping, maybe_client):
     assert_same_weights(there, sklstm.dask.fit(model, x, y[:6] * 1.0))
 
     bad = [*x[:4], np.full((2, 4, 5), np.inf), x[5]]
-    with pytest.raises(
-        ValueError, match="partition 1 of X, whose .*clip 2, frame 0"
-    ):
+    with pytest.raises(ValueError, match="partition 1 of X, whose .*clip 2, frame 0"):
         sklstm.dask.fit(model, delayed(cut(bad, 2)), y[:6], client=maybe_client)
     wide = [*x[:4], *np.zeros((2, 3, 4, 6))]
     message = r"Partition 1 of X has frames of shape \(4, 6\), but \(4, 5\)"

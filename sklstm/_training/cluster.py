@@ -9,19 +9,23 @@ scheduler has it for whoever comes or needs it again.
 import asyncio
 import io
 import pickle
+import time
+from concurrent.futures import CancelledError
+from contextlib import nullcontext, suppress
 
 import dask
 import numpy as np
 from distributed.comm import Comm, connect
 from distributed.scheduler import KilledWorker
 
-from .partitions import ClusterRows
+from .partitions import ClusterRows, naming_what_is_lost
 from .parts import part_gradient
+from .pause import begin_pause, end_pause
 
-# How often a step is begun anew where several workers have died over one of its tasks.
-ATTEMPTS = 5
 # Seconds after which a worker is not to be had from here.
 PATIENCE = 2
+# So many workers in a row have to die over a part before it is what kills them.
+DEATHS = 8
 # From so many bytes on Dask advises to send data otherwise.
 QUIET = "distributed.admin.large-graph-warning-threshold"
 
@@ -92,11 +96,19 @@ async def reached(addresses, options):
     return 0 < len(there) == len(comms)
 
 
+def outcome(future):
+    """Its result, or the error that says that workers have died over it."""
+    try:
+        return future.result()
+    except KilledWorker as error:
+        return error
+
+
 class OnCluster:
     """Who computes parts: the workers of a Dask client."""
 
     def __init__(self, client):
-        self.client, self._pause, self._workers = client, False, None
+        self.client, self._paused, self._workers = client, False, None
 
     def begin(self, recipe, samples):
         self._rows = samples.data if isinstance(samples.data, ClusterRows) else None
@@ -115,9 +127,7 @@ class OnCluster:
                 reached, list(self.client.nthreads()), self.client.connection_args
             )
         # It would take copies away between two steps.
-        self._pause = self.client.amm.running()
-        if self._pause:
-            self.client.amm.stop()
+        self._paused = self.client.run_on_scheduler(begin_pause, self.client.id)
         self._share()
 
     def _send(self, value):
@@ -146,30 +156,112 @@ class OnCluster:
     def gradients(self, parameters, parts, following=None):
         """The `PartGradient` of each of some parts, and while they are computed what
         the parts `following` them need."""
-        ahead, self._ahead = self._ahead, None
-        for attempt in range(ATTEMPTS):
-            places = self._places()
-            if ahead is None or attempt:
-                ahead = self._rows_of(parts, places)
-            sent = self._send(parameters.copy())
-            futures = [
-                self.client.submit(
-                    gradient_on_worker, self._shared, sent, *part, pure=False,
-                    workers=places and places[k % len(places)],
-                    allow_other_workers=bool(places),
-                )
-                for k, part in enumerate(self._pickled(parts, ahead))
-            ]  # fmt: skip
-            if following is not None and self._rows is not None:
-                self._ahead = self._rows_of(list(following), places)
-            try:
-                if self._rows is not None:
-                    return self._rows.pieces.gather(futures, direct=self._direct)
-                return self.client.gather(futures, direct=self._direct)
-            except KilledWorker:  # several died over one of these: no fault of it
-                if attempt == ATTEMPTS - 1:
-                    raise
-                self._share()
+        try:
+            return self._gradients(parameters, parts, following)
+        except Exception as error:
+            if self.client.status == "running" and not isinstance(
+                error, CancelledError
+            ):
+                raise
+            raise ConnectionError(
+                "The scheduler was lost, and with it what this fit had on the cluster. "
+                "The same call goes on from the last checkpoint, on another cluster "
+                "too; without checkpoint= it begins anew."
+            ) from error
+
+    def _gradients(self, parameters, parts, following):
+        begun, places, rows = time.monotonic(), self._places(), self._ahead
+        if rows is None:
+            rows = self._rows_of(parts, places)
+        futures, self._ahead = self._submit(parameters, parts, rows, places), None
+        if following is not None and self._rows is not None:
+            self._ahead = self._rows_of(list(following), places)
+        try:
+            return self._gathered(futures)
+        except KilledWorker:  # what is left of the step comes one after the other
+            found = [outcome(future) for future in futures]
+        del futures, rows
+        killed = [k for k, it in enumerate(found) if isinstance(it, KilledWorker)]
+        deaths = self._blamed(found[killed[0]], begun)
+        for k in killed:
+            found[k] = self._alone(parameters, parts[k], deaths)
+        return found
+
+    def _gathered(self, futures):
+        with nullcontext() if self._rows is None else naming_what_is_lost():
+            return self.client.gather(futures, direct=self._direct)
+
+    def _submit(self, parameters, parts, rows, places):
+        """Futures of the gradients of these parts."""
+        sent = self._send(parameters.copy())
+        return [
+            self.client.submit(
+                gradient_on_worker, self._shared, sent, *part, pure=False,
+                workers=places and places[k % len(places)],
+                allow_other_workers=bool(places),
+            )
+            for k, part in enumerate(map(self._pickled, parts, rows))
+        ]  # fmt: skip
+
+    def _pickled(self, part, rows):
+        """A part as bytes, and the future of its rows if they lie elsewhere."""
+        beside = ()
+        if rows is not None:
+            future, starts = rows
+            batch = part.batch._replace(data=None, starts=starts)
+            part, beside = part._replace(batch=batch), (future,)
+        file = io.BytesIO()
+        _PartPickler(file, self._arrays).dump(part)
+        return file.getvalue(), *beside
+
+    def _alone(self, parameters, part, deaths):
+        """The gradient of a part over which workers have died, however many do so,
+        unless it is to blame for so many that it will never come to an end."""
+        while True:
+            begun, places = time.monotonic(), self._places()
+            rows = self._rows_of([part], places)
+            found = outcome(self._submit(parameters, [part], rows, places)[0])
+            if not isinstance(found, KilledWorker):
+                return found
+            blamed = self._blamed(found, begun)
+            deaths = blamed and deaths + blamed
+            if deaths >= DEATHS:
+                break
+        lengths, held = part.batch.lengths, sum(array.nbytes for array in self._arrays)
+        raise RuntimeError(
+            f"{deaths} workers died over the same part of a minibatch, in the end with "
+            "nothing else to compute, and none while there was nothing to compute: the "
+            f"part is what kills them. It has {len(lengths)} sequences of up to "
+            f"{max(lengths)} steps, for which a worker holds {held / 1e6:.1f} MB of "
+            "data. Most often it needs more memory than a worker has; the logs of the "
+            "workers' nannies say how they ended. Give workers more memory, or make "
+            "parts smaller with a smaller batch_size or a larger n_parts."
+        ) from found
+
+    def _blamed(self, error, begun):
+        """How many of the deaths since then the tasks that went on are to blame for:
+        none, if workers die as well in as much time in which there are no tasks."""
+        seconds, self._shared = time.monotonic() - begun, None
+        self.client.wait_for_workers(1)
+        before = self._last_death()
+        time.sleep(seconds)
+        others_die = self._last_death() > before
+        # a new one, for what was sent has deaths to its name too
+        self._share()
+        return 0 if others_die else error.allowed_failures + 1
+
+    def _last_death(self):
+        """When a worker was last gone without a word, by the scheduler's clock."""
+        return max(
+            (
+                when
+                for when, event in self.client.get_events("all")
+                if isinstance(event, dict)
+                and event.get("action") == "remove-worker"
+                and not event.get("expected")
+            ),
+            default=0.0,
+        )
 
     def _rows_of(self, parts, places):
         """Of each part a future of its rows, where the data live on the cluster, and
@@ -193,19 +285,9 @@ class OnCluster:
                 found[k] = future, part
         return found
 
-    def _pickled(self, parts, ahead):
-        """Parts as bytes, each with the rows beside it."""
-        for part, rows in zip(parts, ahead, strict=True):
-            beside = ()
-            if rows is not None:
-                future, starts = rows
-                batch = part.batch._replace(data=None, starts=starts)
-                part, beside = part._replace(batch=batch), (future,)
-            file = io.BytesIO()
-            _PartPickler(file, self._arrays).dump(part)
-            yield file.getvalue(), *beside
-
     def end(self):
         self._shared = self._arrays = self._ahead = self._rows = None
-        if self._pause:
-            self.client.amm.start()
+        if self._paused and self.client.status == "running":
+            # a scheduler that has lost this client has ended the pause
+            with suppress(OSError):
+                self.client.run_on_scheduler(end_pause, self.client.id)

@@ -158,9 +158,9 @@ class Partitions(list):
             allow_other_workers=bool(holders), **options,
         )  # fmt: skip
 
-    def gather(self, futures, direct=None):
+    def gather(self, futures):
         with naming_what_is_lost():
-            return self.client.gather(futures, direct=direct)
+            return self.client.gather(futures)
 
     def moved(self):
         """Look anew where they lie: a worker has died."""
@@ -183,6 +183,8 @@ def naming_what_is_lost():
     try:
         yield
     except CancelledError as error:
+        if "connection" in str(getattr(error, "reason", "")):  # to the scheduler
+            raise
         raise RuntimeError(
             "A partition of X was lost: the worker that had it has died, and nothing "
             "says how to compute it again. Pass delayed objects or results of "
