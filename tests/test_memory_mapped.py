@@ -74,32 +74,22 @@ def folder(tmp_path_factory):
 
 
 HALF = 20_000_000  # of what the data have
-ONE_FILE = {
-    "as it is": {},
+OPTIONS = {
+    "as it is": {"tbptt": 7, "missing": "ffill"},
     "early stopping": {"early_stopping": True},
     "converted": {"dtype": "float64"},
-    "missing": {"missing": "ffill"},
-    "truncated": {"tbptt": 7},
 }
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of Linux")
-@pytest.mark.parametrize("options", ONE_FILE.values(), ids=list(ONE_FILE))
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=list(OPTIONS))
 def test_data_of_twice_the_memory(options, folder):
-    """With the numbers of a fit that has all the memory."""
+    """In one file and in several, with the numbers of a fit that has all memory."""
     assert (folder / "a.npy").stat().st_size > 2 * HALF
-    np.testing.assert_array_equal(
-        run(folder, HALF, **options), run(folder, 0, **options)
-    )
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="limits of Linux")
-@pytest.mark.parametrize("options", ONE_FILE.values(), ids=list(ONE_FILE))
-def test_a_folder_of_files(options, folder):
-    """The same numbers as of one file."""
-    np.testing.assert_array_equal(
-        run(folder / "parts", HALF, files=True, **options), run(folder, 0, **options)
-    )
+    whole = run(folder, 0, **options)
+    np.testing.assert_array_equal(run(folder, HALF, **options), whole)
+    found = run(folder / "parts", HALF, files=True, **options)
+    np.testing.assert_array_equal(found, whole)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of Linux")
