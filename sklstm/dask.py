@@ -312,6 +312,7 @@ def _fit_on_partitions(model, last, X, y, client, fit_params):
                 step, parts = fitted_transformer(who, step, parts, _method_of(step))
             fitted.append((name, step))
     sequences, counts = valid_sequences(who, parts, last._reads_partition())
+    del parts  # as they were before
     if isinstance(X, LongPartitions):
         refuse_doubled(sequences.ids, counts)
     given = {"y": y, **fit_params}
@@ -378,7 +379,8 @@ def _naming_partition(counts):
         if k == len(counts):
             raise
         number = int(found[1]) - int(ends[k]) + counts[k]
-        raise type(error)(
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(
             f"{error} Sample {found[1]} is sample {number} of partition {k}."
         ) from error
 

@@ -3,6 +3,7 @@
 import os
 import pickle
 import signal
+import time
 
 import numpy as np
 import pytest
@@ -370,6 +371,26 @@ def test_data_stay_where_they_are(client, monkeypatch):  # noqa: F811
     assert set(np.concatenate(holders)) == {1}
     # for the loss at the start
     assert 0 < max(largest) <= 32 * 30
+
+
+def test_what_partitions_were_made_of_is_forgotten(client):  # noqa: F811
+    """Also what transformers have made on the way."""
+    kept, last_look = [], time.monotonic() + 60
+
+    class Looking(LSTMClassifier):
+        def _feed(self, *args):
+            while not kept or kept[-1] != {"read_partition", "filled"}:
+                assert time.monotonic() < last_look, kept[-1]
+                held = client.has_what().values()
+                kept.append({str(key).split("-")[0] for keys in held for key in keys})
+            return super()._feed(*args)
+
+    model = make_pipeline(
+        TimeDistributed(StandardScaler()), TimeDistributed(Normalizer()),
+        Looking(6, missing="indicator", **SMALL),
+    )  # fmt: skip
+    sklstm.dask.fit(model, delayed(cut(X, 9)), Y, client=client)
+    assert kept
 
 
 def test_a_folder_of_files_is_opened_by_the_workers(client, tmp_path, monkeypatch):  # noqa: F811

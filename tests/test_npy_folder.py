@@ -2,6 +2,7 @@
 
 import pickle
 
+import joblib
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -150,9 +151,12 @@ def test_no_files(tmp_path):
 
 def test_files_that_change(both, tmp_path):
     there = pickle.loads(pickle.dumps(both[0]))
-    before = there.__dask_tokenize__()
+    before = there.__dask_tokenize__(), joblib.hash(SequenceArray.from_npy(tmp_path))
+    assert joblib.hash(SequenceArray.from_npy(tmp_path)) == before[1]
     np.save(tmp_path / "part-10.npy", np.zeros((9, 3)))
-    assert there.__dask_tokenize__() != before
+    after = there.__dask_tokenize__(), joblib.hash(SequenceArray.from_npy(tmp_path))
+    assert before[0] != after[0]
+    assert before[1] != after[1]
     with pytest.raises(ValueError, match=r"part-10\.npy was changed: it had \(9, 3\)"):
         there[10]
     (tmp_path / "part-2.npy").unlink()

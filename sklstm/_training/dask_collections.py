@@ -82,15 +82,14 @@ def joined_targets(parts, counts, name):
 
 def refuse_doubled(ids, counts):
     """An error if a sequence of a long table is in two partitions."""
-    _, first = np.unique(ids, return_index=True)
-    again = np.setdiff1d(np.arange(len(ids)), first)
-    if len(again):
-        i = int(again[0])
-        j = int(np.flatnonzero(ids == ids[i])[0])
-        ends = np.cumsum(counts)
-        one, other = (int(np.searchsorted(ends, k, side="right")) for k in (j, i))
-        raise ValueError(
-            f"Rows of {ids[i : i + 1].tolist()[0]!r} are in partitions {one} and "
-            f"{other} of the table. Each partition must hold whole sequences: pass "
-            "from_long a frame.shuffle(on=by)."
-        )
+    first = {}
+    for i, name in enumerate(ids.tolist()):
+        j = first.setdefault(name, i)
+        if j != i:
+            ends = np.cumsum(counts)
+            one, other = (int(np.searchsorted(ends, k, side="right")) for k in (j, i))
+            raise ValueError(
+                f"Rows of {name!r} are in partitions {one} and {other} of the table. "
+                "Each partition must hold whole sequences: pass from_long a "
+                "frame.shuffle(on=by)."
+            )

@@ -186,7 +186,7 @@ def naming_what_is_lost():
         if "connection" in str(getattr(error, "reason", "")):  # to the scheduler
             raise
         raise RuntimeError(
-            "A partition of X was lost: the worker that had it has died, and nothing "
+            "A partition was lost: the worker that had it has died, and nothing "
             "says how to compute it again. Pass delayed objects or results of "
             "client.submit, which are computed again, or scatter with broadcast=True. "
             "With checkpoint= a fit goes on from its last epoch."
@@ -333,12 +333,14 @@ class OnWorkers:
 
     @staticmethod
     def _wait(futures, what):
-        for k, future in enumerate(futures):
-            raise_of_partition(future.exception(), k, what)
+        with naming_what_is_lost():
+            for k, future in enumerate(futures):
+                raise_of_partition(future.exception(), k, what)
 
     def gather(self, futures, what):
         self._wait(futures, what)
-        found = self.client.gather(futures)
+        with naming_what_is_lost():
+            found = self.client.gather(futures)
         for k, one in enumerate(found):
             raise_of_partition(one, k, what)
         return found
