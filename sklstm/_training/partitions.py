@@ -77,6 +77,11 @@ def cut(part, first, lengths, columns=None):
     return rows if columns is None else rows[:, columns]
 
 
+def cut_each(parts, first, lengths):
+    """Rows of several partitions, one after the other."""
+    return joined([cut(*of) for of in zip(parts, first, lengths, strict=True)])
+
+
 def joined(cuts):
     """What has been cut out of several partitions."""
     return cuts[0] if len(cuts) == 1 else np.concatenate(cuts)
@@ -144,19 +149,27 @@ class Partitions(list):
         self.client = client
         self._holders = self._filled = None
 
-    def submit(self, function, number, *args, **options):
+    def submit(self, function, number, *args):
         """A task on a partition, where that lies."""
+        return self.submit_to(self.holders[number], function, self[number], *args)
+
+    def submit_to(self, workers, function, *args, **options):
+        """A task for these workers, or for others once they are gone."""
+        return self.client.submit(
+            function, *args, pure=False, workers=workers or None,
+            allow_other_workers=bool(workers), **options,
+        )  # fmt: skip
+
+    @property
+    def holders(self):
+        """The workers that have each partition, in a tuple."""
         if self._holders is None:
             from distributed import wait
 
             wait(list(self))
             who_has = self.client.who_has(list(self))
-            self._holders = [list(who_has[future.key]) for future in self]
-        holders = self._holders[number]
-        return self.client.submit(
-            function, self[number], *args, pure=False, workers=holders or None,
-            allow_other_workers=bool(holders), **options,
-        )  # fmt: skip
+            self._holders = [tuple(who_has[future.key]) for future in self]
+        return self._holders
 
     def gather(self, futures):
         with naming_what_is_lost():
@@ -266,20 +279,24 @@ class ClusterRows(Rows):
         """A future of the rows of some sequences, on this worker if there is one, and
         where each begins there."""
         piece, first = self.where(starts, lengths)
-        parts, local = list(self.runs_by_piece(first, lengths, piece)), 0
-        where = np.empty(len(starts), np.intp)
-        for _, own, _, sizes in parts:
-            where[own] = local + as_offsets(sizes)[:-1]
-            local += int(sizes.sum())
-        cuts = [
-            self.pieces.submit(cut, k, rows, sizes, priority=FIRST)
-            for k, _, rows, sizes in parts
-        ]
-        together = self.pieces.client.submit(
-            joined, cuts, pure=False, priority=FIRST,
-            workers=worker, allow_other_workers=worker is not None,
-        )  # fmt: skip
-        return together, where
+        at_one_place = {}
+        for k, *of in self.runs_by_piece(first, lengths, piece):
+            at_one_place.setdefault(self.pieces.holders[k], []).append((k, *of))
+        cuts, begin, begins = [], 0, np.empty(len(starts), np.intp)
+        for holders, parts in at_one_place.items():
+            numbers, owns, rows, sizes = zip(*parts)
+            for own, n_rows in zip(owns, sizes, strict=True):
+                begins[own] = begin + as_offsets(n_rows)[:-1]
+                begin += int(n_rows.sum())
+            cuts.append(
+                self.pieces.submit_to(
+                    holders, cut_each, [self.pieces[k] for k in numbers], rows, sizes,
+                    priority=FIRST,
+                )
+            )  # fmt: skip
+        workers = () if worker is None else (worker,)
+        together = self.pieces.submit_to(workers, joined, cuts, priority=FIRST)
+        return together, begins
 
 
 class AtHome:
