@@ -32,7 +32,7 @@ class ConversionsMixin:
 
     @classmethod
     def from_npy(cls, folder: str | PathLike, pattern: str = "*.npy") -> SequenceArray:
-        """Open a folder of files of NumPy, whose sequences stay where they are.
+        r"""Open a folder of files of NumPy, whose sequences stay where they are.
 
         For data that do not fit into memory: the files are mapped, a fit reads each
         minibatch when it comes to it, and selections such as ``X[indices]`` are no
@@ -47,7 +47,7 @@ class ConversionsMixin:
             after the other, and where these begin, as in `offsets` of a SequenceArray,
             is in a file beside it: in ``a.offsets.npy`` for ``a.npy``.
 
-        pattern : str, default="*.npy"
+        pattern : str, default="\*.npy"
             Which files of the folder. They are read in the order of their names, with
             numbers in the order of numbers: part-9 before part-10.
 
@@ -69,7 +69,7 @@ class ConversionsMixin:
 
         See Also
         --------
-        check_sequences : Sequences of anything that is in memory.
+        sklstm.sequences.check_sequences : Sequences of anything that is in memory.
 
         Notes
         -----
