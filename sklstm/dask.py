@@ -126,8 +126,9 @@ def fit(
         ``fit`` raises, with the partition. All of it before training begins.
     RuntimeError
         If one part of a minibatch kills every worker that computes it, for lack of
-        memory for example; if a partition cannot be computed, or was lost with the
-        worker that had it and nothing says how to compute it again.
+        memory for example; if all workers have been gone for ten minutes; if a
+        partition cannot be computed, or was lost with the worker that had it and
+        nothing says how to compute it again.
     ConnectionError
         If the scheduler dies.
 

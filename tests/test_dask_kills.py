@@ -127,9 +127,12 @@ class Deadly:
         return self.loss.value_and_gradient(output, target, weight, divisor)
 
 
-def test_a_part_that_kills_its_workers(client, monkeypatch):
-    """It ends the fit, and the cluster is there for others."""
+def test_a_part_that_kills_its_workers(cluster, client, monkeypatch):
+    """It ends the fit, after fewer deaths than usual, and the cluster is there for
+    others."""
     begin = OnCluster.begin
+    monkeypatch.setattr(cluster.scheduler, "allowed_failures", 1)
+    monkeypatch.setattr(cluster_module, "DEATHS", 4)
 
     def deadly(self, recipe, samples):
         begin(self, recipe._replace(loss=Deadly(recipe.loss)), samples)
@@ -138,7 +141,7 @@ def test_a_part_that_kills_its_workers(client, monkeypatch):
     weight[17] = 2
     with monkeypatch.context() as patch:
         patch.setattr(OnCluster, "begin", deadly)
-        with pytest.raises(RuntimeError, match="8 workers died over the same part"):
+        with pytest.raises(RuntimeError, match="4 workers died over the same part"):
             sklstm.dask.fit(LONG, X, Y, client=client, sample_weight=weight, **OPTIONS)
     assert client.amm.running()
     assert_same_weights(
@@ -177,10 +180,7 @@ class Fates:
 
         return SimpleNamespace(result=result)
 
-    def gather(self, futures, direct):
-        return [future.result() for future in futures]
-
-    def wait_for_workers(self, n):
+    def wait_for_workers(self, n, timeout):
         pass
 
     def sleep(self, seconds):
@@ -195,6 +195,9 @@ class Fates:
 def gradients_of(client, monkeypatch):
     clock = SimpleNamespace(sleep=client.sleep, monotonic=time.monotonic)
     monkeypatch.setattr(cluster_module, "time", clock)
+    monkeypatch.setattr(
+        OnCluster, "_gathered", lambda self, futures: [f.result() for f in futures]
+    )
     who = OnCluster(client)
     who.begin(None, SimpleNamespace(data=np.zeros((5, 1)), target=None))
     parts = [
@@ -318,15 +321,16 @@ def cluster_of_processes(n_workers, folder):
             "--dashboard-address", "127.0.0.1:0",
         )  # fmt: skip
         wait_until(lambda: file.exists() and file.read_text().rstrip().endswith("}"))
-        for _ in range(n_workers):
-            start("worker", "--nthreads", 1, "--no-nanny")
-        yield scheduler, json.loads(file.read_text())["address"]
+        workers = [
+            start("worker", "--nthreads", 1, "--no-nanny") for _ in range(n_workers)
+        ]
+        yield scheduler, workers, json.loads(file.read_text())["address"]
 
 
 def test_the_scheduler_is_killed(client, at_home, tmp_path):
     """The client comes to know of it, and the same call goes on on another cluster."""
     folder, file = tmp_path / "checkpoint", tmp_path / "model"
-    with cluster_of_processes(2, tmp_path) as (scheduler, address):
+    with cluster_of_processes(2, tmp_path) as (scheduler, _, address):
         call = "-c", CLIENT, address, folder, file
         with process_of(*call, stderr=subprocess.PIPE, text=True) as process:
             in_mid_training(process, folder, 3)
@@ -338,6 +342,34 @@ def test_the_scheduler_is_killed(client, at_home, tmp_path):
     assert not file.exists()
     model = sklstm.dask.fit(MODEL, X, Y, client=client, checkpoint=folder, **OPTIONS)
     assert_same_weights(model, at_home)
+
+
+def test_no_worker_is_left(environment, tmp_path, monkeypatch):
+    """Nor does another one come; at the start it may take its time."""
+    monkeypatch.setattr(cluster_module, "ABANDONED", 0.5)
+    seen = []
+
+    class Killing(LSTMClassifier):
+        def _feed(self, *args):
+            feed = super()._feed(*args)
+            epoch = feed.epoch
+
+            def killing(rng):
+                if seen:
+                    workers[0].kill()
+                seen.append(None)
+                yield from epoch(rng)
+
+            feed.epoch = killing
+            return feed
+
+    with (
+        cluster_of_processes(1, tmp_path) as (_, workers, address),
+        distributed.Client(address) as client,
+        pytest.raises(RuntimeError, match="no worker for 0.5 seconds"),
+    ):
+        sklstm.dask.fit(Killing(**LONG.get_params()), X, Y, client=client, **OPTIONS)
+    assert len(seen) == 2
 
 
 # ---- memory management ---------------------------------------------------------------

@@ -26,6 +26,8 @@ from .pause import begin_pause, end_pause
 PATIENCE = 2
 # So many workers in a row have to die over a part before it is what kills them.
 DEATHS = 8
+# Seconds for which a fit that had workers goes on without any.
+ABANDONED = 600
 # From so many bytes on Dask advises to send data otherwise.
 QUIET = "distributed.admin.large-graph-warning-threshold"
 
@@ -96,19 +98,22 @@ async def reached(addresses, options):
     return 0 < len(there) == len(comms)
 
 
-def outcome(future):
-    """Its result, or the error that says that workers have died over it."""
-    try:
-        return future.result()
-    except KilledWorker as error:
-        return error
+def _abandoned():
+    return RuntimeError(
+        f"There has been no worker for {ABANDONED} seconds; the last ones died while "
+        "they computed gradients, or were taken away. If their logs speak of memory, "
+        "give them more, or make parts smaller with a smaller batch_size or a larger "
+        "n_parts. The same call goes on from the last checkpoint where there are "
+        "workers; without checkpoint= it begins anew."
+    )
 
 
 class OnCluster:
     """Who computes parts: the workers of a Dask client."""
 
     def __init__(self, client):
-        self.client, self._paused, self._workers = client, False, None
+        self.client, self._paused = client, False
+        self._workers, self._had_workers = None, False
 
     def begin(self, recipe, samples):
         self._rows = samples.data if isinstance(samples.data, ClusterRows) else None
@@ -146,6 +151,7 @@ class OnCluster:
         if self._rows is not None and self._workers not in (None, threads):
             self._rows.pieces.moved()
         self._workers = threads
+        self._had_workers |= bool(threads)
         return [
             address
             for k in range(max(threads.values(), default=0))
@@ -179,17 +185,13 @@ class OnCluster:
         try:
             return self._gathered(futures)
         except KilledWorker:  # what is left of the step comes one after the other
-            found = [outcome(future) for future in futures]
+            found = [self._outcome(future) for future in futures]
         del futures, rows
         killed = [k for k, it in enumerate(found) if isinstance(it, KilledWorker)]
         deaths = self._blamed(found[killed[0]], begun)
         for k in killed:
             found[k] = self._alone(parameters, parts[k], deaths)
         return found
-
-    def _gathered(self, futures):
-        with nullcontext() if self._rows is None else naming_what_is_lost():
-            return self.client.gather(futures, direct=self._direct)
 
     def _submit(self, parameters, parts, rows, places):
         """Futures of the gradients of these parts."""
@@ -214,13 +216,40 @@ class OnCluster:
         _PartPickler(file, self._arrays).dump(part)
         return file.getvalue(), *beside
 
+    def _gathered(self, futures):
+        """What they have come to, for which Dask alone would wait without an end."""
+        waiting = asyncio.run_coroutine_threadsafe(
+            self.client.gather(futures, direct=self._direct, asynchronous=True),
+            self.client.loop.asyncio_loop,
+        )
+        last_seen = time.monotonic()
+        while True:
+            try:
+                with nullcontext() if self._rows is None else naming_what_is_lost():
+                    return waiting.result(min(ABANDONED, 5))
+            except TimeoutError:
+                if waiting.done():
+                    raise
+            if self._places() or not self._had_workers:
+                last_seen = time.monotonic()
+            elif time.monotonic() - last_seen >= ABANDONED:
+                waiting.cancel()
+                raise _abandoned()
+
+    def _outcome(self, future):
+        """Its result, or the error that says that workers have died over it."""
+        try:
+            return self._gathered([future])[0]
+        except KilledWorker as error:
+            return error
+
     def _alone(self, parameters, part, deaths):
         """The gradient of a part over which workers have died, however many do so,
         unless it is to blame for so many that it will never come to an end."""
         while True:
             begun, places = time.monotonic(), self._places()
             rows = self._rows_of([part], places)
-            found = outcome(self._submit(parameters, [part], rows, places)[0])
+            found = self._outcome(self._submit(parameters, [part], rows, places)[0])
             if not isinstance(found, KilledWorker):
                 return found
             blamed = self._blamed(found, begun)
@@ -242,7 +271,10 @@ class OnCluster:
         """How many of the deaths since then the tasks that went on are to blame for:
         none, if workers die as well in as much time in which there are no tasks."""
         seconds, self._shared = time.monotonic() - begun, None
-        self.client.wait_for_workers(1)
+        try:
+            self.client.wait_for_workers(1, timeout=ABANDONED)
+        except TimeoutError:
+            raise _abandoned() from error
         before = self._last_death()
         time.sleep(seconds)
         others_die = self._last_death() > before

@@ -162,14 +162,15 @@ class Partitions(list):
 
     @property
     def holders(self):
-        """The workers that have each partition, in a tuple."""
-        if self._holders is None:
-            from distributed import wait
-
-            wait(list(self))
-            who_has = self.client.who_has(list(self))
-            self._holders = [tuple(who_has[future.key]) for future in self]
-        return self._holders
+        """The workers that have each partition, in a tuple; none of one that is being
+        computed."""
+        if self._holders is not None:
+            return self._holders
+        who_has = self.client.who_has(list(self))
+        holders = [tuple(who_has[future.key]) for future in self]
+        if all(holders):
+            self._holders = holders
+        return holders
 
     def gather(self, futures):
         with naming_what_is_lost():
@@ -279,18 +280,18 @@ class ClusterRows(Rows):
         """A future of the rows of some sequences, on this worker if there is one, and
         where each begins there."""
         piece, first = self.where(starts, lengths)
-        at_one_place = {}
+        at_one_place, holders = {}, self.pieces.holders
         for k, *of in self.runs_by_piece(first, lengths, piece):
-            at_one_place.setdefault(self.pieces.holders[k], []).append((k, *of))
+            at_one_place.setdefault(holders[k], []).append((k, *of))
         cuts, begin, begins = [], 0, np.empty(len(starts), np.intp)
-        for holders, parts in at_one_place.items():
+        for place, parts in at_one_place.items():
             numbers, owns, rows, sizes = zip(*parts)
             for own, n_rows in zip(owns, sizes, strict=True):
                 begins[own] = begin + as_offsets(n_rows)[:-1]
                 begin += int(n_rows.sum())
             cuts.append(
                 self.pieces.submit_to(
-                    holders, cut_each, [self.pieces[k] for k in numbers], rows, sizes,
+                    place, cut_each, [self.pieces[k] for k in numbers], rows, sizes,
                     priority=FIRST,
                 )
             )  # fmt: skip
