@@ -110,13 +110,13 @@ def test_gradients_come_from_the_workers(cluster, at_home, monkeypatch, said, di
     with distributed.Client(cluster, direct_to_workers=said) as client:
         gather = client.gather
 
-        def asking(futures, **options):
-            asked.append(options)
-            return gather(futures, **options)
+        def asking(futures, direct, **options):
+            asked.append(direct)
+            return gather(futures, direct=direct, **options)
 
         monkeypatch.setattr(client, "gather", asking)
         model = sklstm.dask.fit(LONG, X, Y, n_parts=4, client=client)
-    assert asked == [{"direct": direct}] * 40  # 8 epochs of 5 minibatches
+    assert asked == [direct] * 40  # 8 epochs of 5 minibatches
     assert_same_weights(model, at_home)
 
 
