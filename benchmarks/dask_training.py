@@ -544,7 +544,8 @@ def print_partitions(client, options):
         f"## Data that live on the cluster\n\nTwo workers, {N_ITS_BATCHES} minibatches "
         f"of {BATCH}, the data sent to each worker once or in {N_PARTITIONS} "
         "partitions, of which each is on one. Rows are cut out for the next minibatch "
-        "while one is computed, but not for the first one of an epoch.\n"
+        "while one is computed, but not for the first one of an epoch. Medians of "
+        f"{options.repeats} (smallest to largest), in turns.\n"
     )
     rows = []
     for n_units in options.units:
