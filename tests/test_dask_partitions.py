@@ -143,6 +143,10 @@ def test_every_container(maybe_client):
         ),
         (array.from_array(x, chunks=(7, 3, 2)), array.from_array(y, chunks=7)),
     ]
+    unknown = array.from_array(x, chunks=(7, 6, 2))
+    unknown = unknown[array.from_array(y >= 0, chunks=7)]
+    assert np.isnan(unknown.chunks[0]).all()
+    given.append((unknown, y))
     if maybe_client is not None:
         given.append((maybe_client.scatter(cut(packed, 11)), y.tolist()))
         given.append((maybe_client.map(same, cut(packed, 11), pure=False), y))

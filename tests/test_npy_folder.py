@@ -1,6 +1,8 @@
 """SequenceArray.from_npy: a folder of files as one array of sequences."""
 
+import os
 import pickle
+import sys
 
 import joblib
 import numpy as np
@@ -162,3 +164,32 @@ def test_files_that_change(both, tmp_path):
     (tmp_path / "part-2.npy").unlink()
     with pytest.raises(FileNotFoundError, match=r"part-2\.npy"):
         there[0]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of Unix")
+def test_more_files_than_may_be_open(tmp_path):
+    resource = pytest.importorskip("resource")
+    for k in range(300):
+        np.save(tmp_path / f"{k}.npy", np.full((3, 2), k, np.float32))
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    n_open = len(os.listdir("/dev/fd"))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (n_open + 100, limits[1]))
+    try:
+        X = SequenceArray.from_npy(tmp_path)
+        LSTMRegressor(4, random_state=0, max_iter=1).fit(X, np.arange(300.0))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert X.data[::3, 0].tolist() == list(range(300))
+
+
+def test_a_search_in_processes(both):
+    """Each of which opens the files."""
+    y = np.arange(11) % 2
+    grid = {"learning_rate_init": [0.01, 0.1]}
+    scores = [
+        GridSearchCV(LSTMClassifier(4, **SMALL), grid, cv=2, n_jobs=n)
+        .fit(both[0], y)
+        .cv_results_["mean_test_score"]
+        for n in (None, 2)
+    ]
+    assert_array_equal(*scores)

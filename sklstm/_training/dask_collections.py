@@ -29,7 +29,8 @@ def partitions_of(value, name):
     if isinstance(value, Delayed) or not hasattr(value, "to_delayed"):
         return [value]
     if hasattr(value, "chunks"):  # an array, along the first axis
-        value = value.rechunk({axis: -1 for axis in range(1, value.ndim)})
+        if any(len(chunks) > 1 for chunks in value.chunks[1:]):
+            value = value.rechunk({axis: -1 for axis in range(1, value.ndim)})
         return value.to_delayed().ravel().tolist()
     if name == "X" and hasattr(value, "columns"):
         raise TypeError(

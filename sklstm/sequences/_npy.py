@@ -1,6 +1,7 @@
 """Sequences in a folder of files of NumPy, which are read when they are needed."""
 
 import re
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -13,45 +14,43 @@ OFFSETS = ".offsets.npy"
 
 
 class NpyFile:
-    """The steps of sequences in a file as a matrix (rows, F) that is mapped into memory
-    when it is first needed. A pickle has the path."""
+    """The steps of sequences in a file as a matrix (rows, F), which is mapped into
+    memory when it is needed. A pickle has the path."""
 
     def __init__(self, path):
-        self.path, self._data = path, None
-        self.shape, self.dtype = self.data.shape, self.data.dtype
+        self.path = path
         self.stamp = self.token  # so that a hash is that of this content
-
-    def __getstate__(self):
-        return {**vars(self), "_data": None}
-
-    @property
-    def data(self):
-        if self._data is None:
-            data = mapped(self.path)
-            data = data[:, np.newaxis] if data.ndim == 1 else data
-            # no copy, or there would be no 3-D array in the order of Fortran
-            data = data.reshape(-1, data.shape[-1])
-            found = data.shape, data.dtype
-            known = vars(self).get("shape"), vars(self).get("dtype")
-            if known not in ((None, None), found):
-                raise ValueError(
-                    f"{self.path} was changed: it had {known[0]} numbers of type "
-                    f"{known[1]}, now {found[0]} of type {found[1]}. Open it anew."
-                )
-            self._data = data
-        return self._data
-
-    def __len__(self):
-        return self.shape[0]
-
-    def __getitem__(self, rows):
-        return self.data[rows]
+        data = _opened(*self.stamp)
+        self.shape, self.dtype = data.shape, data.dtype
 
     @property
     def token(self):
         """What it is known by: another one once it is written to."""
         status = self.path.stat()
         return str(self.path), status.st_mtime_ns, status.st_size
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, rows):
+        data = _opened(*self.token)
+        if (data.shape, data.dtype) != (self.shape, self.dtype):
+            raise ValueError(
+                f"{self.path} was changed: it had {self.shape} numbers of type "
+                f"{self.dtype}, now {data.shape} of type {data.dtype}. Open it anew."
+            )
+        return data[rows]
+
+
+# A process may have some hundred files open, and a map has one.
+@lru_cache(maxsize=64)
+def _opened(path, modified, size):
+    """The matrix in a file, as it is now."""
+    data = mapped(path)
+    if data.ndim == 1:
+        return data[:, np.newaxis]
+    # no copy, or there would be no 3-D array in the order of Fortran
+    return data.reshape(-1, data.shape[-1])
 
 
 def mapped(path):
