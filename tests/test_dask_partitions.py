@@ -315,10 +315,7 @@ def test_other_errors(maybe_client):
         sklstm.dask.fit(MODEL, delayed(names), [0, 1], client=maybe_client)
     broken = [*x, dask.delayed(lambda: 1 / 0)()]
     for model in (MODEL, make_pipeline(TimeDistributed(StandardScaler()), MODEL)):
-        message = (
-            "division by zero" if maybe_client is None else "In partition 2 of X: d"
-        )
-        with pytest.raises((RuntimeError, ZeroDivisionError), match=message):
+        with pytest.raises(RuntimeError, match="In partition 2 of X: division by zero"):
             sklstm.dask.fit(model, broken, Y, client=maybe_client)
     words = [TokenEncoder(min_df=1).fit_transform([[w, "c"]]) for w in "ab"]
     with pytest.raises(ValueError, match="Partition 1 of X was encoded with another"):

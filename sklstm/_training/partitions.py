@@ -313,11 +313,26 @@ class AtHome:
         import dask
 
         lazy = [part for part in parts if dask.is_dask_collection(part)]
-        done = iter(dask.compute(*lazy))
-        return [
-            next(done) if dask.is_dask_collection(part) else part.result()
-            for part in parts
-        ]
+        try:
+            done = iter(dask.compute(*lazy))
+            return [
+                next(done) if dask.is_dask_collection(part) else part.result()
+                for part in parts
+            ]
+        except Exception:
+            self._name_the_first(parts, what)
+            raise
+
+    @staticmethod
+    def _name_the_first(parts, what):
+        """Compute them one after the other until one fails."""
+        import dask
+
+        for k, part in enumerate(parts):
+            try:
+                part.compute() if dask.is_dask_collection(part) else part.result()
+            except Exception as error:
+                raise_of_partition(error, k, what)
 
     def gather(self, results, what):
         for k, one in enumerate(results):
