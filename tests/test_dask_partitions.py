@@ -374,6 +374,20 @@ def test_data_stay_where_they_are(client, monkeypatch):  # noqa: F811
     assert 0 < max(largest) <= 32 * 30
 
 
+def test_the_next_minibatch_is_on_its_way(client, monkeypatch):  # noqa: F811
+    """While one is computed, but for the last of an epoch."""
+    ahead, gathered = [], OnCluster._gathered
+
+    def watching(self, futures):
+        ahead.append(self._ahead is not None)
+        return gathered(self, futures)
+
+    monkeypatch.setattr(OnCluster, "_gathered", watching)
+    model = clone(MODEL).set_params(max_iter=2, batch_size=15)
+    sklstm.dask.fit(model, delayed(cut(X, 9)), Y, client=client)
+    assert ahead == [True, True, False] * 2
+
+
 def test_what_partitions_were_made_of_is_forgotten(client):  # noqa: F811
     """Also what transformers have made on the way."""
     kept, last_look = [], time.monotonic() + 60

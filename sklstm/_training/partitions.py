@@ -220,8 +220,7 @@ class ClusterRows(Rows):
             yield k, own, first[own], lengths[own]
 
     def __array__(self, dtype=None, copy=None):
-        lengths = np.diff(self.begins)
-        every = self._gathered(self.piece, self.first, lengths)
+        every = self._gathered(self.piece, self.first, self.lengths)
         return every if dtype is None else every.astype(dtype, copy=False)
 
     def read(self, rows):
@@ -242,18 +241,16 @@ class ClusterRows(Rows):
             out[rows_of_parts(offsets[own], sizes)[0]] = rows
         return out
 
-    def _columns(self, rows, columns):
-        if not isinstance(rows, ClusterRows):
-            return rows[..., columns]
+    def columns(self, columns):
         which = np.atleast_1d(columns) if np.ndim(columns) == 0 else columns
-        found = rows._gathered(rows.piece, rows.first, np.diff(rows.begins), which)
+        found = self._gathered(self.piece, self.first, self.lengths, which)
         return found[:, 0] if np.ndim(columns) == 0 else found
 
     def without_missing(self, first, indicator):
         """The same rows of partitions whose missing values are filled."""
         pieces = self.pieces.without_missing(first, indicator)
-        row, lengths = (self.shape[1] * (1 + indicator),), np.diff(self.begins)
-        return type(self)(pieces, self.dtype, row, self.piece, self.first, lengths)
+        row, runs = (self.shape[1] * (1 + indicator),), (self.piece, self.first)
+        return type(self)(pieces, self.dtype, row, *runs, self.lengths)
 
     def where(self, starts, lengths):
         """The piece of each sequence (n,) and its first row there."""
@@ -335,9 +332,7 @@ class AtHome:
                 raise_of_partition(error, k, what)
 
     def gather(self, results, what):
-        for k, one in enumerate(results):
-            raise_of_partition(one, k, what)
-        return results
+        return without_errors(results, what)
 
     def pieces(self, valid):
         return [part._as_rows()[0] for part in valid]
@@ -373,10 +368,7 @@ class OnWorkers:
     def gather(self, futures, what):
         self._wait(futures, what)
         with naming_what_is_lost():
-            found = self.client.gather(futures)
-        for k, one in enumerate(found):
-            raise_of_partition(one, k, what)
-        return found
+            return without_errors(self.client.gather(futures), what)
 
     def pieces(self, valid):
         return Partitions(valid, self.client)
@@ -451,6 +443,13 @@ def fitted_transformer(who, transformer, parts, method):
     if isinstance(found.n, Exception):
         raise_of_partition(found.n, found.transformer, "X")
     return found.transformer, [who.submit(transformed, fitted, part) for part in parts]
+
+
+def without_errors(results, what):
+    """Results of partitions; the first error among them is raised."""
+    for k, one in enumerate(results):
+        raise_of_partition(one, k, what)
+    return results
 
 
 def raise_of_partition(error, number, what):

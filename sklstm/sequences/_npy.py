@@ -20,20 +20,19 @@ class NpyFile:
     def __init__(self, path):
         self.path = path
         self.stamp = self.token  # so that a hash is that of this content
-        data = _opened(*self.stamp)
+        data = _as_matrix(_opened(*self.stamp))
         self.shape, self.dtype = data.shape, data.dtype
 
     @property
     def token(self):
         """What it is known by: another one once it is written to."""
-        status = self.path.stat()
-        return str(self.path), status.st_mtime_ns, status.st_size
+        return _token_of(self.path)
 
     def __len__(self):
         return self.shape[0]
 
     def __getitem__(self, rows):
-        data = _opened(*self.token)
+        data = _as_matrix(_opened(*self.token))
         if (data.shape, data.dtype) != (self.shape, self.dtype):
             raise ValueError(
                 f"{self.path} was changed: it had {self.shape} numbers of type "
@@ -42,11 +41,21 @@ class NpyFile:
         return data[rows]
 
 
+def _token_of(path):
+    """A file as it is now: its path, when it was written to, and its size."""
+    status = path.stat()
+    return str(path), status.st_mtime_ns, status.st_size
+
+
 # A process may have some hundred files open, and a map has one.
 @lru_cache(maxsize=64)
 def _opened(path, modified, size):
-    """The matrix in a file, as it is now."""
-    data = mapped(path)
+    """The array in a file that has this token."""
+    return mapped(path)
+
+
+def _as_matrix(data):
+    """Steps (rows, F) of the array of a file."""
     if data.ndim == 1:
         return data[:, np.newaxis]
     # no copy, or there would be no 3-D array in the order of Fortran
@@ -103,7 +112,7 @@ def _natural(name):
 
 def _lengths(path):
     """Steps of each sequence in a file."""
-    data, beside = mapped(path), path.with_name(path.stem + OFFSETS)
+    data, beside = _opened(*_token_of(path)), path.with_name(path.stem + OFFSETS)
     if not 1 <= data.ndim <= 3 or data.ndim > 1 and not data.shape[-1]:
         raise ValueError(
             f"{path} holds an array of shape {data.shape}; expected (n_sequences, "

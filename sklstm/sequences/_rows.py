@@ -44,6 +44,11 @@ class Rows:
     # ---- as an array -------------------------------------------------------------
 
     @property
+    def lengths(self):
+        """Rows of each run."""
+        return np.diff(self.begins)
+
+    @property
     def ndim(self):
         return len(self.shape)
 
@@ -52,13 +57,9 @@ class Rows:
         return math.prod(self.shape)
 
     @property
-    def itemsize(self):
-        return self.dtype.itemsize
-
-    @property
     def nbytes(self):
         """Of all of it, none of which need be in memory."""
-        return self.size * self.itemsize
+        return self.size * self.dtype.itemsize
 
     def __len__(self):
         return self.shape[0]
@@ -71,7 +72,7 @@ class Rows:
         with np.errstate(over="ignore", under="ignore"):
             for k, begin, row, n in zip(
                 self.piece.tolist(), self.begins.tolist(), self.first.tolist(),
-                np.diff(self.begins).tolist(),
+                self.lengths.tolist(),
             ):  # fmt: skip
                 every[begin : begin + n] = self.pieces[k][row : row + n]
         return every if dtype is None else every.astype(dtype, copy=False)
@@ -82,7 +83,9 @@ class Rows:
         if isinstance(key, tuple):
             rows, columns = key
             if isinstance(rows, slice):
-                return self._columns(self[rows], columns)
+                some = self[rows]
+                is_here = not isinstance(some, Rows)
+                return some[:, columns] if is_here else some.columns(columns)
             rows = np.asarray(rows)
             number = np.arange(rows.size).reshape(rows.shape)
             return self[rows.ravel()][number, columns]
@@ -100,23 +103,18 @@ class Rows:
         key = np.where(key < 0, key + len(self), key).astype(np.intp)
         return self.read(key.ravel()).reshape(*key.shape, *self.shape[1:])
 
-    def take(self, rows, axis=0):
-        return self[rows]
-
     def astype(self, dtype, copy=True):
         """In another type once they are read."""
-        return self._with(self.piece, self.first, np.diff(self.begins), dtype)
+        return self._with(self.piece, self.first, self.lengths, dtype)
 
     def copy(self):
         """They are not to be written to."""
         return self
 
-    @staticmethod
-    def _columns(rows, columns):
-        if not isinstance(rows, Rows):
-            return rows[..., columns]
-        parts = [np.asarray(rows[part])[:, columns] for part in blocks_of(rows)]
-        return np.concatenate(parts) if parts else np.asarray(rows)[:, columns]
+    def columns(self, columns):
+        """An array of some columns of all rows."""
+        parts = [np.asarray(self[part])[:, columns] for part in blocks_of(self)]
+        return np.concatenate(parts) if parts else np.asarray(self)[:, columns]
 
     # ---- parts of it -------------------------------------------------------------
 
@@ -163,6 +161,7 @@ class Rows:
         """An array of these rows."""
         out = np.empty((len(rows), *self.shape[1:]), self.dtype)
         piece, place = self.places(rows)
+        # as above
         with np.errstate(over="ignore", under="ignore"):
             for k in np.unique(piece).tolist():
                 own = piece == k
