@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from epoch_cases import calling_at_epochs
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -145,23 +146,15 @@ def test_active_memory_management_is_paused(client):
     assert client.amm.running()
     seen = []
 
-    class Looking(LSTMClassifier):
-        def _feed(self, *args):
-            feed = super()._feed(*args)
-            epoch = feed.epoch
+    def looking(number):
+        seen.append(client.amm.running())
+        if number == 1:
+            raise RuntimeError("no more")
 
-            def looking(rng):
-                seen.append(client.amm.running())
-                if len(seen) > 1:
-                    raise RuntimeError("no more")
-                yield from epoch(rng)
-
-            feed.epoch = looking
-            return feed
-
+    looking = calling_at_epochs(looking)
     with pytest.raises(RuntimeError, match="no more"):
         sklstm.dask.fit(
-            Looking(4, random_state=0, max_iter=3), X, Y, n_parts=2, client=client
+            looking(4, random_state=0, max_iter=3), X, Y, n_parts=2, client=client
         )
     assert seen == [False, False]
     assert client.amm.running()
@@ -214,25 +207,16 @@ def test_a_worker_comes_in_the_middle(environment, at_home):
     kept = {}
     with cluster_of(1) as cluster, distributed.Client(cluster) as client:
 
-        class Growing(LSTMClassifier):
-            def _feed(self, *args):
-                feed = super()._feed(*args)
-                epoch, n_epochs = feed.epoch, []
+        def growing(number):
+            if number == 4:
+                cluster.scale(2)
+                client.wait_for_workers(2)
+            if number == 7:
+                kept.update(client.run(n_kept))
 
-                def growing(rng):
-                    n_epochs.append(None)
-                    if len(n_epochs) == 5:
-                        cluster.scale(2)
-                        client.wait_for_workers(2)
-                    if len(n_epochs) == 8:
-                        kept.update(client.run(n_kept))
-                    yield from epoch(rng)
-
-                feed.epoch = growing
-                return feed
-
+        growing = calling_at_epochs(growing)
         model = sklstm.dask.fit(
-            Growing(**LONG.get_params()), X, Y, n_parts=4, client=client
+            growing(**LONG.get_params()), X, Y, n_parts=4, client=client
         )
     # it has computed too: the data were there
     assert len(kept) == 2

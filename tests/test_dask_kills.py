@@ -15,11 +15,11 @@ from types import SimpleNamespace
 import joblib
 import numpy as np
 import pytest
+from epoch_cases import calling_at_epochs
 from sklearn.base import clone
 from test_parts import assert_same_weights
 
 import sklstm.dask
-from sklstm import LSTMClassifier
 from sklstm._training.checkpoint import NAME
 
 distributed = pytest.importorskip("distributed")
@@ -91,24 +91,15 @@ def test_twenty_workers_are_killed(environment):
     ):
         killing = []
 
-        class Until(LSTMClassifier):
-            def _feed(self, *args):
-                feed = super()._feed(*args)
-                epoch = feed.epoch
-
-                def until(rng_of_fit):
-                    if not killing:
-                        killing.append(pool.submit(killed_at_random, cluster, 20, rng))
-                    if killing[0].done():
-                        raise KeyboardInterrupt
-                    yield from epoch(rng_of_fit)
-
-                feed.epoch = until
-                return feed
+        def until(number):
+            if number == 0:
+                killing.append(pool.submit(killed_at_random, cluster, 20, rng))
+            if killing[0].done():
+                raise KeyboardInterrupt
 
         # whose learning rate does not depend on when it ends
         open_end = {"max_iter": 10**6, "learning_rate": "constant"}
-        model = Until(**LONG.get_params() | open_end)
+        model = calling_at_epochs(until)(**LONG.get_params() | open_end)
         model = sklstm.dask.fit(model, X, Y, client=client, **OPTIONS)
         assert len(set(killing[0].result())) == 20
     as_long = clone(LONG).set_params(max_iter=model.n_iter_, learning_rate="constant")
@@ -349,26 +340,18 @@ def test_no_worker_is_left(environment, tmp_path, monkeypatch):
     monkeypatch.setattr(cluster_module, "ABANDONED", 0.5)
     seen = []
 
-    class Killing(LSTMClassifier):
-        def _feed(self, *args):
-            feed = super()._feed(*args)
-            epoch = feed.epoch
+    def killing(number):
+        if number == 1:
+            workers[0].kill()
+        seen.append(number)
 
-            def killing(rng):
-                if seen:
-                    workers[0].kill()
-                seen.append(None)
-                yield from epoch(rng)
-
-            feed.epoch = killing
-            return feed
-
+    model = calling_at_epochs(killing)(**LONG.get_params())
     with (
         cluster_of_processes(1, tmp_path) as (_, workers, address),
         distributed.Client(address) as client,
         pytest.raises(RuntimeError, match="no worker for 0.5 seconds"),
     ):
-        sklstm.dask.fit(Killing(**LONG.get_params()), X, Y, client=client, **OPTIONS)
+        sklstm.dask.fit(model, X, Y, client=client, **OPTIONS)
     assert len(seen) == 2
 
 

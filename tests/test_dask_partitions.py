@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pytest
+from epoch_cases import calling_at_epochs
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.decomposition import PCA
@@ -456,22 +457,12 @@ def test_a_worker_that_has_data_is_killed(client):  # noqa: F811
     """What it had is computed again; what nobody can compute again is named."""
     pids = looked_after(client.cluster)
 
-    class Killing(LSTMClassifier):
-        def _feed(self, *args):
-            feed = super()._feed(*args)
-            epoch, n_epochs = feed.epoch, []
-
-            def killing(rng):
-                n_epochs.append(None)
-                if len(n_epochs) == 3:
-                    os.kill(pids[0], signal.SIGKILL)
-                yield from epoch(rng)
-
-            feed.epoch = killing
-            return feed
+    def killing(number):
+        if number == 2:
+            os.kill(pids[0], signal.SIGKILL)
 
     options = {"random_state": 0, "max_iter": 8, "batch_size": 8}
-    model = Killing(6, **options)
+    model = calling_at_epochs(killing)(6, **options)
     there = sklstm.dask.fit(model, delayed(cut(X, 9, 20, 30)), Y, client=client)
     here = sklstm.dask.fit(LSTMClassifier(6, **options), X, Y)
     assert_same_weights(there, here)
