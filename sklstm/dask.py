@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from numbers import Integral
 from os import PathLike
@@ -118,8 +118,8 @@ def fit(
     Raises
     ------
     TypeError
-        If the estimator is none of sklstm, nor a pipeline that ends in one; where X
-        lives on the cluster also if it is a forecaster, an anomaly detector or a
+        If the estimator is none of sklstm, nor a pipeline that ends in one, or the
+        client none of Dask; where X lives on the cluster also if it is a forecaster, an anomaly detector or a
         language model, or a transformer has no ``partial_fit``.
     ValueError
         If an argument is not valid, or the checkpoint is of another fit; and what
@@ -167,12 +167,12 @@ def fit(
     if checkpoint is not None:
         checkpoint = _checkpoint(last, checkpoint, checkpoint_interval)
     if client is None:
-        who = Here()
+        who, watch = Here(), nullcontext()
     else:
-        from ._training.cluster import OnCluster
+        from ._training.cluster import OnCluster, checked, naming_a_lost_scheduler
 
-        who = OnCluster(client)
-    with in_parts(int(n_parts), who, checkpoint):
+        who, watch = OnCluster(checked(client)), naming_a_lost_scheduler(client)
+    with watch, in_parts(int(n_parts), who, checkpoint):
         if partitions_of(X, "X") is not None:
             return _fit_on_partitions(model, last, X, y, client, fit_params)
         if last is not model:

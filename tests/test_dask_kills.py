@@ -1,5 +1,6 @@
 """Fits whose workers, client or scheduler are killed: the bits of this machine."""
 
+import asyncio
 import json
 import os
 import pickle
@@ -22,6 +23,7 @@ from test_parts import assert_same_weights
 import sklstm.dask
 from sklstm._training.checkpoint import NAME
 
+dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
 from distributed.scheduler import KilledWorker  # noqa: E402
 from test_dask_fit import LONG, X, Y, cluster_of, looked_after  # noqa: E402
@@ -329,10 +331,42 @@ def test_the_scheduler_is_killed(client, at_home, tmp_path):
             # far longer than Dask waits for a connection
             _, said = process.communicate(timeout=300)
     assert process.returncode == 1
-    assert "ConnectionError: The scheduler was lost" in said
+    assert "ConnectionError: The scheduler was lost" in said, said
     assert not file.exists()
     model = sklstm.dask.fit(MODEL, X, Y, client=client, checkpoint=folder, **OPTIONS)
     assert_same_weights(model, at_home)
+
+
+class Unaware(distributed.Client):
+    """A client that does not come to know by itself."""
+
+    async def _reconnect(self):
+        self.status = "running"
+        await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("at", ["start", "mid"])
+def test_a_lost_scheduler_is_met_by_a_call(environment, tmp_path, monkeypatch, at):
+    """Whatever call fails over it, and before the client knows of it."""
+    monkeypatch.setattr(cluster_module, "DEAF", 1)
+
+    def killing(number):
+        if number == 1:
+            scheduler.kill()
+            scheduler.wait()
+
+    model = calling_at_epochs(killing)(**LONG.get_params())
+    with (
+        dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
+        cluster_of_processes(1, tmp_path) as (scheduler, _, address),
+        Unaware(address) as client,
+    ):
+        client.wait_for_workers(1)
+        if at == "start":
+            killing(1)
+        with pytest.raises(ConnectionError, match="The scheduler was lost"):
+            sklstm.dask.fit(model, X, Y, client=client, **OPTIONS)
+        assert client.status == "running"
 
 
 def test_no_worker_is_left(environment, tmp_path, monkeypatch):

@@ -11,10 +11,11 @@ import io
 import pickle
 import time
 from concurrent.futures import CancelledError
-from contextlib import nullcontext, suppress
+from contextlib import contextmanager, nullcontext, suppress
 
 import dask
 import numpy as np
+from distributed import Client
 from distributed.comm import Comm, connect
 from distributed.scheduler import KilledWorker
 
@@ -24,6 +25,8 @@ from .pause import begin_pause, end_pause
 
 # Seconds after which a worker is not to be had from here.
 PATIENCE = 2
+# After which a scheduler over which a call has failed is dead.
+DEAF = 10
 # So many workers in a row have to die over a part before it is what kills them.
 DEATHS = 8
 # Seconds for which a fit that had workers goes on without any.
@@ -87,15 +90,57 @@ def kept(value):
     return value
 
 
-async def reached(addresses, options):
-    """Whether workers can be reached from here, all of some."""
+def checked(client):
+    """A client that can be used here, or an error."""
+    if not isinstance(client, Client):
+        raise TypeError(
+            f"client must be a distributed.Client, got {type(client).__name__}."
+        )
+    if client.asynchronous:
+        raise ValueError(
+            "client is asynchronous, but a fit waits for what is computed: pass a "
+            "Client without asynchronous=True."
+        )
+    if client.status != "running":
+        raise ValueError(
+            f"client must be connected to a scheduler, but it is {client.status}."
+        )
+    return client
+
+
+async def reached(addresses, options, patience=PATIENCE):
+    """Whether all of some workers, or a scheduler, can be reached from here."""
     comms = await asyncio.gather(
-        *(connect(address, timeout=PATIENCE, **options) for address in addresses),
+        *(connect(address, timeout=patience, **options) for address in addresses),
         return_exceptions=True,
     )
     there = [comm for comm in comms if isinstance(comm, Comm)]
     await asyncio.gather(*(comm.close() for comm in there))
     return 0 < len(there) == len(comms)
+
+
+@contextmanager
+def naming_a_lost_scheduler(client):
+    """Say what to do where the scheduler is gone, by whatever one comes to know."""
+    try:
+        yield
+    except Exception as error:
+        if not _is_lost(client, error):
+            raise
+        raise ConnectionError(
+            "The scheduler was lost, and with it what this fit had on the cluster. "
+            "The same call goes on from the last checkpoint, on another cluster "
+            "too; without checkpoint= it begins anew."
+        ) from error
+
+
+def _is_lost(client, error):
+    if client.status != "running" or isinstance(error, CancelledError):
+        return True
+    # A call that fails may know of it before the client does.
+    return isinstance(error, OSError) and not client.sync(
+        reached, [client.scheduler.address], client.connection_args, DEAF
+    )
 
 
 def _abandoned():
@@ -162,20 +207,6 @@ class OnCluster:
     def gradients(self, parameters, parts, following=None):
         """The `PartGradient` of each of some parts, and while they are computed what
         the parts `following` them need."""
-        try:
-            return self._gradients(parameters, parts, following)
-        except Exception as error:
-            if self.client.status == "running" and not isinstance(
-                error, CancelledError
-            ):
-                raise
-            raise ConnectionError(
-                "The scheduler was lost, and with it what this fit had on the cluster. "
-                "The same call goes on from the last checkpoint, on another cluster "
-                "too; without checkpoint= it begins anew."
-            ) from error
-
-    def _gradients(self, parameters, parts, following):
         begun, places, rows = time.monotonic(), self._places(), self._ahead
         if rows is None:
             rows = self._rows_of(parts, places)
