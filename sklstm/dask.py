@@ -119,8 +119,8 @@ def fit(
     ------
     TypeError
         If the estimator is none of sklstm, nor a pipeline that ends in one, or the
-        client none of Dask; where X lives on the cluster also if it is a forecaster, an anomaly detector or a
-        language model, or a transformer has no ``partial_fit``.
+        client none of Dask; where X lives on the cluster also if it is a forecaster, an
+        anomaly detector or a language model, or a transformer has no ``partial_fit``.
     ValueError
         If an argument is not valid, or the checkpoint is of another fit; and what
         ``fit`` raises, with the partition. All of it before training begins.

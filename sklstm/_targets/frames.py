@@ -53,6 +53,13 @@ class FrameTarget:
     def in_units(self, units):
         return self._with(self.starts, self.cuts, self.ends, units)
 
+    def moved(self, data, starts):
+        """The same windows, which begin at these rows of other data."""
+        by = starts - self.starts
+        found = self._with(starts, self.cuts + by, self.ends + by, self.units)
+        found.data = data
+        return found
+
     def evenly(self, n_numbers=ENOUGH_NUMBERS):
         """Windows enough to tell what all are like, evenly spread, of no more numbers
         than that, and at least one."""

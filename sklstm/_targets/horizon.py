@@ -49,6 +49,15 @@ class WindowTarget(StepTarget):
     def __getitem__(self, which):
         return self.replace(starts=self.starts[which], cuts=self.cuts[which])
 
+    def whole(self):
+        """First row and number of rows of each window (n,)."""
+        return self.starts, self.cuts + self.horizon - self.starts
+
+    def moved(self, data, starts):
+        """The same windows, which begin at these rows of other data."""
+        cuts = self.cuts + (starts - self.starts)
+        return self.replace(series=data, starts=starts, cuts=cuts)
+
     def evenly(self):
         """Windows enough to tell what all are like, evenly spread."""
         n = len(self)

@@ -19,6 +19,7 @@ from distributed import Client
 from distributed.comm import Comm, connect
 from distributed.scheduler import KilledWorker
 
+from .feeds import moved, runs_of
 from .partitions import ClusterRows, naming_what_is_lost
 from .parts import part_gradient
 from .pause import begin_pause, end_pause
@@ -74,7 +75,7 @@ def gradient_on_worker(shared, parameters, pickled, rows=None):
     """The `PartGradient` of a pickled part, whose rows may come beside it."""
     part = _PartUnpickler(io.BytesIO(pickled), shared.arrays).load()
     if rows is not None:
-        part = part._replace(batch=part.batch._replace(data=rows))
+        part = part._replace(batch=moved(part.batch, rows, part.batch.starts))
     try:
         network = shared.idle.pop()
     except IndexError:
@@ -241,8 +242,8 @@ class OnCluster:
         beside = ()
         if rows is not None:
             future, starts = rows
-            batch = part.batch._replace(data=None, starts=starts)
-            part, beside = part._replace(batch=batch), (future,)
+            part = part._replace(batch=moved(part.batch, None, starts))
+            beside = (future,)
         file = io.BytesIO()
         _PartPickler(file, self._arrays).dump(part)
         return file.getvalue(), *beside
@@ -337,13 +338,9 @@ class OnCluster:
             where = places and places[k % len(places)]
             of_worker.setdefault(where, []).append(k)
         for where, own in of_worker.items():
-            batches = [parts[k].batch for k in own]
-            future, begins = self._rows.sent(
-                np.concatenate([batch.starts for batch in batches]),
-                np.concatenate([batch.lengths for batch in batches]),
-                where,
-            )
-            ends = np.cumsum([len(batch.starts) for batch in batches])
+            runs = [runs_of(parts[k].batch) for k in own]
+            future, begins = self._rows.sent(*map(np.concatenate, zip(*runs)), where)
+            ends = np.cumsum([len(starts) for starts, _ in runs])
             for k, part in zip(own, np.split(begins, ends[:-1]), strict=True):
                 found[k] = future, part
         return found

@@ -27,6 +27,21 @@ class Minibatch(NamedTuple):
     carry: object = None
 
 
+def runs_of(batch):
+    """First row and number of the rows (B,) that a minibatch reads of the data: of its
+    sequences or, where its targets are among the rows, of these too."""
+    whole = getattr(batch.target, "whole", None)
+    return (batch.starts, batch.lengths) if whole is None else whole()[:2]
+
+
+def moved(batch, data, starts):
+    """The same minibatch of other data, in which its rows begin elsewhere."""
+    target = batch.target
+    if hasattr(target, "whole"):
+        target = target.moved(data, starts)
+    return batch._replace(data=data, starts=starts, target=target)
+
+
 class TrainingSet(NamedTuple):
     """Sequences with their encoded targets.
 

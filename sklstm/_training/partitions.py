@@ -4,6 +4,7 @@ The client knows how many steps each sequence has, and asks for rows as it does 
 array. Rows of a minibatch are cut out where they lie and go from worker to worker.
 """
 
+import pickle
 import re
 from collections.abc import Sequence
 from concurrent.futures import CancelledError
@@ -147,7 +148,7 @@ class Partitions(list):
     def __init__(self, futures, client):
         super().__init__(futures)
         self.client = client
-        self._holders = self._filled = None
+        self._holders = self._remade = None
 
     def submit(self, function, number, *args):
         """A task on a partition, where that lies."""
@@ -180,15 +181,14 @@ class Partitions(list):
         """Look anew where they lie: a worker has died."""
         self._holders = None
 
-    def without_missing(self, first, indicator):
-        """Partitions whose missing values are filled."""
-        key = first.tobytes(), indicator
-        if self._filled is None or self._filled[0] != key:
-            futures = [
-                self.submit(filled, k, first, indicator) for k in range(len(self))
-            ]
-            self._filled = key, Partitions(futures, self.client)
-        return self._filled[1]
+    def remade(self, function, *args):
+        """What `function(partition, *args)` makes of each of them, where it lies; asked
+        again it is there."""
+        key = function, pickle.dumps(args)
+        if self._remade is None or self._remade[0] != key:
+            futures = [self.submit(function, k, *args) for k in range(len(self))]
+            self._remade = key, Partitions(futures, self.client)
+        return self._remade[1]
 
 
 @contextmanager
@@ -246,11 +246,16 @@ class ClusterRows(Rows):
         found = self._gathered(self.piece, self.first, self.lengths, which)
         return found[:, 0] if np.ndim(columns) == 0 else found
 
+    def remade(self, function, row, lengths, *args):
+        """Rows of what `function(partition, *args)` makes of each partition, where it
+        lies: rows of this shape, of each run so many."""
+        pieces, runs = self.pieces.remade(function, *args), (self.piece, self.first)
+        return type(self)(pieces, self.dtype, row, *runs, lengths)
+
     def without_missing(self, first, indicator):
         """The same rows of partitions whose missing values are filled."""
-        pieces = self.pieces.without_missing(first, indicator)
-        row, runs = (self.shape[1] * (1 + indicator),), (self.piece, self.first)
-        return type(self)(pieces, self.dtype, row, *runs, self.lengths)
+        row = (self.shape[1] * (1 + indicator),)
+        return self.remade(filled, row, self.lengths, first, indicator)
 
     def where(self, starts, lengths):
         """The piece of each sequence (n,) and its first row there."""
