@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
@@ -19,7 +18,6 @@ from sklearn.utils import get_tags
 from ._estimators.anomaly_detector import RecurrentDetector
 from ._estimators.base import RecurrentCore
 from ._estimators.conv_forecaster import ClipForecaster
-from ._estimators.forecaster import RecurrentForecaster
 from ._estimators.language_model import RecurrentLanguageModel
 from ._training.checkpoint import Checkpoint
 from ._training.dask_collections import (
@@ -29,6 +27,7 @@ from ._training.dask_collections import (
     refuse_doubled,
 )
 from ._training.partitions import (
+    SAMPLE,
     AtHome,
     OnWorkers,
     fitted_transformer,
@@ -44,7 +43,7 @@ __all__ = ["fit", "from_long"]
 N_PARTS = 8
 # What learns to say what comes next in its own X.
 NEEDS_ALL = (
-    ClipForecaster, RecurrentDetector, RecurrentForecaster, RecurrentLanguageModel,
+    ClipForecaster, RecurrentDetector, RecurrentLanguageModel,
 )  # fmt: skip
 
 
@@ -372,17 +371,17 @@ def _naming_partition(counts):
     try:
         yield
     except (TypeError, ValueError) as error:
-        found = re.search(r"\b(?:[Ss]ample|[Cc]lip) (\d+)", str(error))
+        found = SAMPLE.search(str(error))
         if found is None:
             raise
-        ends = np.cumsum(counts)
-        k = int(np.searchsorted(ends, int(found[1]), side="right"))
+        what, sample, ends = found[1].lower(), int(found[2]), np.cumsum(counts)
+        k = int(np.searchsorted(ends, sample, side="right"))
         if k == len(counts):
             raise
-        number = int(found[1]) - int(ends[k]) + counts[k]
+        number = sample - int(ends[k]) + counts[k]
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(
-            f"{error} Sample {found[1]} is sample {number} of partition {k}."
+            f"{error} {what.title()} {sample} is {what} {number} of partition {k}."
         ) from error
 
 

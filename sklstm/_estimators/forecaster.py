@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from numbers import Integral
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.utils import check_scalar
 
 from .._network.build import window_network
@@ -20,7 +22,12 @@ from .._training.samples import check_sample_weight
 from .._training.split import nothing_seen
 from .._training.windows import cuts_of
 from .._typing import ArrayLike, Estimator, SequencesLike
-from ..sequences._check import features_of, validate_sequences
+from ..sequences._check import (
+    Features,
+    features_of,
+    validate_partition,
+    validate_sequences,
+)
 from ..sequences._stacking import as_offsets, place_of
 from .base import RecurrentCore
 from .cell_by_name import CellByName
@@ -278,11 +285,6 @@ class RecurrentForecaster(DrawnWindows, CellByName, RecurrentCore):
         held out for early stopping."""
         (sample_weight,) = aligned(X, sample_weight=sample_weight)
         X = self._check_series(X, reset=reset)
-        targets = columns_of(self._target_list, "target", features_of(self))
-        make_loss(*self._reader().loss).check(
-            X._data[:, list(targets)],
-            lambda row: "series {}, step {}".format(*place_of(row, X._offsets)),
-        )
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, len(X), self)
             if not sample_weight.any():
@@ -364,21 +366,32 @@ class RecurrentForecaster(DrawnWindows, CellByName, RecurrentCore):
                 f"{error} Univariate series of another number of steps than in the fit "
                 "go as a 3-D array, X[:, :, np.newaxis], or as a list of arrays."
             ) from error
-        if fitted is None:
-            features, missing = features_of(self), self.missing
-            targets = columns_of(self._target_list, "target", features)
-            embedding = asked_embedding(self, features)
-            for column in () if embedding is None else embedding["columns"]:
-                if column in targets:
-                    raise ValueError(
-                        f"Column {column} is the target and holds ids (embedding_dim). "
-                        "Name the columns of ids: categorical_features=[...]."
-                    )
-            check_ids(X, embedding)
-        else:
-            features, missing = fitted.features, fitted.missing
+        if fitted is not None:
             targets = fitted.architecture["windows"]["targets"]
             check_ids(X, fitted.embedding)
+            self._check_numbers(X, targets, fitted.features, fitted.missing)
+        elif not getattr(X._data, "is_valid", False):  # where it lies
+            self._check_columns(X, features_of(self))
+        return X
+
+    def _check_columns(self, X, features):
+        """Say which value of X cannot be learnt from."""
+        targets = columns_of(self._target_list, "target", features)
+        embedding = asked_embedding(self, features)
+        for column in () if embedding is None else embedding["columns"]:
+            if column in targets:
+                raise ValueError(
+                    f"Column {column} is the target and holds ids (embedding_dim). "
+                    "Name the columns of ids: categorical_features=[...]."
+                )
+        check_ids(X, embedding)
+        self._check_numbers(X, targets, features, self.missing)
+        make_loss(*self._reader().loss).check(
+            X._data[:, list(targets)],
+            lambda row: "series {}, step {}".format(*place_of(row, X._offsets)),
+        )
+
+    def _check_numbers(self, X, targets, features, missing):
         y = X._data[:, list(targets)]
         absurd = np.abs(y) > LARGEST
         if absurd.any():
@@ -391,7 +404,9 @@ class RecurrentForecaster(DrawnWindows, CellByName, RecurrentCore):
         if missing == "error":
             others = [j for j in range(X.n_features) if j not in targets]
             refuse_missing(X, others, features, type(self).__name__)
-        return X
+
+    def _reads_partition(self):
+        return partial(_valid_partition, clone(self).set_params(embedding_weights=None))
 
     @property
     def _target_list(self):
@@ -739,6 +754,16 @@ class RecurrentForecaster(DrawnWindows, CellByName, RecurrentCore):
         tags.target_tags.required = False
         tags.input_tags.allow_nan = True  # in targets
         return tags
+
+
+def _valid_partition(estimator, X):
+    """Valid series of a part of X, which this estimator can learn from."""
+    name = type(estimator).__name__
+    X = validate_partition(X, name, missing="ffill", dtype=np.float64)
+    names, F = X.feature_names, X.n_features
+    names = None if names is None else np.array(names, dtype=object)
+    estimator._check_columns(X, Features(F, F, None, names))
+    return X
 
 
 @declared(

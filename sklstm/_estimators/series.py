@@ -1,6 +1,7 @@
 """Series as a forecaster reads them: what is valid, one matrix, windows in it."""
 
 from collections import Counter
+from functools import partial
 
 import numpy as np
 
@@ -144,12 +145,15 @@ def units_of_features(X, sample_weight, as_they_are):
     if sample_weight is not None:
         X, sample_weight = X[sample_weight > 0], sample_weight[sample_weight > 0]
     centre = observed_mean(X, sample_weight)
-    squares = X._with_data((np.asarray(X._data) - centre) ** 2)
-    spread = np.sqrt(observed_mean(squares, sample_weight))
+    spread = np.sqrt(observed_mean(X, sample_weight, partial(_squares, centre=centre)))
     # a constant says nothing, but a spread of its rounding would say it loudly
     spread[spread <= 1e-12 * np.abs(centre)] = 1.0
     centre[as_they_are], spread[as_they_are] = 0.0, 1.0
     return {"centre": tuple(centre.tolist()), "spread": tuple(spread.tolist())}
+
+
+def _squares(data, centre):
+    return (data - centre) ** 2
 
 
 def matrix_of(X, windows, missing, future=None):
@@ -157,6 +161,9 @@ def matrix_of(X, windows, missing, future=None):
     begins. There targets are missing, and known is what is known ahead."""
     n, horizon, lengths = len(X), windows["horizon"], X.lengths
     begins = X._offsets[:-1] + horizon * np.arange(n)
+    if hasattr(X._data, "remade"):  # where it lies
+        row = (X.n_features * (1 + (missing == "indicator")),)
+        return X._data.remade(_matrix_of_partition, row, windows, missing), begins
     data = np.full((len(X._data) + n * horizon, X.n_features), np.nan)
     data[rows_of_parts(begins, lengths)[0]] = X._data
     ahead = (begins + lengths)[:, np.newaxis] + np.arange(horizon)
@@ -177,6 +184,12 @@ def matrix_of(X, windows, missing, future=None):
         filled[:, targets] = data[:, targets]
         data = filled
     return data, begins
+
+
+def _matrix_of_partition(X, windows, missing):
+    """The same of a partition, as what has rows."""
+    data, begins = matrix_of(X, windows, missing)
+    return SequenceArray._trusted(data, np.append(begins, len(data)))
 
 
 def windows_of(data, begins, series, cuts, windows, given):

@@ -4,12 +4,14 @@
 `Horizon`, which is `Numbers` in the units of each window.
 """
 
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
+from sklearn.utils import gen_batches
 
 from .._network.losses import AtSteps
 from .._network.windows import season_before, units_of
+from ..sequences._rows import by_blocks, by_row
 from ..sequences._stacking import as_offsets, rows_of_parts
 from .numbers import NumberReader, Numbers
 from .steps import StepTarget
@@ -74,8 +76,7 @@ class WindowTarget(StepTarget):
     @cached_property
     def counts(self):
         """Steps with a target (n,)."""
-        known = ~np.isnan(self.series[:, self.columns]).all(axis=1)
-        before = as_offsets(known)
+        before = as_offsets(by_row(_has_any, self.series, self.columns))
         return before[self.cuts + self.horizon] - before[self.cuts]
 
     @property
@@ -84,44 +85,30 @@ class WindowTarget(StepTarget):
 
     @cached_property
     def _read(self):
-        """Base (n, h, K) and scale (n, K)."""
-        parts = [
-            self._read_part(slice(begin, begin + PART))
-            for begin in range(0, len(self), PART)
-        ]
-        if not parts:
-            K = len(self.columns)
-            return np.empty((0, self.horizon, K)), np.empty((0, K))
-        return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
-
-    def _read_part(self, which):
-        starts, cuts, h = self.starts[which], self.cuts[which], self.horizon
-        n, context = len(cuts), cuts - starts
-        window = np.repeat(np.arange(n), context)
-        rows, _ = rows_of_parts(starts, context)
-        y = self.series[rows[:, np.newaxis], self.columns]
-        units = units_of(y, window, n, self.scaling)
-        base = np.repeat(units.centre, h, axis=0)
-        if self.lag is not None:
-            step = np.tile(np.arange(h), n)
-            rows, context = np.repeat(cuts, h) + step, np.repeat(context, h)
-            base = season_before(
-                self.series, self.columns, rows, context + step, context, self.lag
-            )
-            last = np.repeat(units.last, h, axis=0)
-            base = np.where(np.isnan(base), last, base)
-        return base.reshape(n, h, -1), units.scale
+        """Base and y (n, h, K) and scale (n, K)."""
+        n, K = len(self), len(self.columns)
+        base, y = np.empty((2, n, self.horizon, K))
+        scale = np.empty((n, K))
+        read = partial(
+            _windows_read, columns=self.columns, horizon=self.horizon,
+            scaling=self.scaling, lag=self.lag,
+        )  # fmt: skip
+        context = self.cuts - self.starts
+        if not n:
+            return base, y, scale
+        for some, found in by_blocks(read, self.series, *self.whole(), context):
+            base[some], y[some], scale[some] = found
+        return base, y, scale
 
     @property
     def scale(self):
         """Of each window and target (n, K)."""
-        return self._read[1]
+        return self._read[2]
 
     @property
     def y(self):
         """As the series have it (n, h, K)."""
-        rows = self.cuts[:, np.newaxis] + np.arange(self.horizon)
-        return self.series[rows[..., np.newaxis], self.columns]
+        return self._read[1]
 
     def naive_errors(self, lag):
         """Mean absolute difference from the value `lag` steps before in each context
@@ -142,17 +129,48 @@ class WindowTarget(StepTarget):
     @cached_property
     def values(self):
         """z (n h, K), in the units of `rows` where there are any."""
-        base, scale = self._read
-        z = (self.y - base) / scale[:, np.newaxis]
+        base, y, scale = self._read
+        z = (y - base) / scale[:, np.newaxis]
         z = z.reshape(-1, len(self.columns))
         return z if self.rows is None else self.rows.encode(z)
 
     def in_units_of_y(self, z):
         """Predictions z (n h, K, ...) as y (n, h, K, ...): base + scale z."""
-        base, scale = self._read
+        base, _, scale = self._read
         z = z.reshape(*base.shape, *z.shape[2:])
         more = tuple(range(3, z.ndim))
         return np.expand_dims(base, more) + np.expand_dims(scale[:, None], more) * z
+
+
+def _has_any(data, columns):
+    """Whether there is a number in one of these columns of each row."""
+    return ~np.isnan(data[:, columns]).all(axis=1)
+
+
+def _windows_read(data, starts, lengths, context, **options):
+    """Base and y (n, h, K) and scale (n, K) of windows of so much context."""
+    parts = [
+        _part_read(data, starts[part], context[part], **options)
+        for part in gen_batches(len(starts), PART)
+    ]
+    return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
+
+
+def _part_read(data, starts, context, columns, horizon, scaling, lag):
+    n, cuts = len(starts), starts + context
+    window = np.repeat(np.arange(n), context)
+    rows, _ = rows_of_parts(starts, context)
+    units = units_of(data[rows[:, np.newaxis], columns], window, n, scaling)
+    base = np.repeat(units.centre, horizon, axis=0)
+    step = np.tile(np.arange(horizon), n)
+    rows, context = np.repeat(cuts, horizon) + step, np.repeat(context, horizon)
+    if lag is not None:
+        base = season_before(data, columns, rows, context + step, context, lag)
+        last = np.repeat(units.last, horizon, axis=0)
+        base = np.where(np.isnan(base), last, base)
+    y = data[rows[:, np.newaxis], columns]
+    shape = n, horizon, len(columns)
+    return base.reshape(shape), y.reshape(shape), units.scale
 
 
 class HorizonReader(NumberReader):

@@ -20,6 +20,9 @@ from ..sequences._missing import fill_forward
 from ..sequences._rows import Rows, by_blocks
 from ..sequences._stacking import as_offsets, rows_of_parts
 
+# What messages call a sample, and several of them.
+SAMPLES = {"sample": "samples", "clip": "clips", "series": "series"}
+SAMPLE = re.compile(rf"\b({'|'.join(SAMPLES)}) (\d+)", re.IGNORECASE)
 # What is cut out for the next minibatch goes before the gradients of this one.
 FIRST = 10
 
@@ -97,6 +100,15 @@ def filled(part, first, indicator):
 def looked_at(part, function, first, lengths, *args):
     """As `by_blocks`, of sequences of a partition."""
     return list(by_blocks(function, part._as_rows()[0], first, lengths, *args))
+
+
+def said_of_rows(part, function, first, n, *args):
+    """As `by_row`, of so many rows of a partition."""
+    return function(part._as_rows()[0][first : first + n], *args)
+
+
+def n_rows_of(part):
+    return len(part._as_rows()[0])
 
 
 def fitted_further(seen, part, number, method):
@@ -211,6 +223,7 @@ class ClusterRows(Rows):
     """Rows of valid partitions, cut out where these lie."""
 
     is_valid = True
+    _said = None  # by rows, what was last asked
 
     def runs_by_piece(self, first, lengths, piece):
         """Of each piece that has some of these runs its number, which of them it has,
@@ -246,16 +259,35 @@ class ClusterRows(Rows):
         found = self._gathered(self.piece, self.first, self.lengths, which)
         return found[:, 0] if np.ndim(columns) == 0 else found
 
-    def remade(self, function, row, lengths, *args):
+    def remade(self, function, row, *args, lengths=None):
         """Rows of what `function(partition, *args)` makes of each partition, where it
-        lies: rows of this shape, of each run so many."""
-        pieces, runs = self.pieces.remade(function, *args), (self.piece, self.first)
-        return type(self)(pieces, self.dtype, row, *runs, lengths)
+        lies: rows of this shape, as many as before of each run if `lengths` are these,
+        and else all of them."""
+        pieces = self.pieces.remade(function, *args)
+        if lengths is not None:
+            return type(self)(pieces, self.dtype, row, self.piece, self.first, lengths)
+        number = np.arange(len(pieces))
+        n_rows = pieces.gather([pieces.submit(n_rows_of, k) for k in number.tolist()])
+        return type(self)(
+            pieces, self.dtype, row, number, np.zeros_like(number), n_rows
+        )
 
     def without_missing(self, first, indicator):
         """The same rows of partitions whose missing values are filled."""
         row = (self.shape[1] * (1 + indicator),)
-        return self.remade(filled, row, self.lengths, first, indicator)
+        return self.remade(filled, row, first, indicator, lengths=self.lengths)
+
+    def by_row(self, function, *args):
+        """As `by_row`, where the rows lie; asked again it is there."""
+        key = function, pickle.dumps(args)
+        if self._said is None or self._said[0] != key:
+            runs = zip(self.piece.tolist(), self.first, self.lengths, strict=True)
+            found = [
+                self.pieces.submit(said_of_rows, k, function, first, n, *args)
+                for k, first, n in runs
+            ]
+            self._said = key, np.concatenate(self.pieces.gather(found))
+        return self._said[1]
 
     def where(self, starts, lengths):
         """The piece of each sequence (n,) and its first row there."""
@@ -270,10 +302,11 @@ class ClusterRows(Rows):
         parts = list(self.runs_by_piece(first, lengths, piece))
         found = [
             self.pieces.submit(
-                looked_at, k, function, rows, sizes, *(arg[own] for arg in args)
+                looked_at, k, function, rows, sizes,
+                *(_part_of(arg, own, rows) for arg in args),
             )
             for k, own, rows, sizes in parts
-        ]
+        ]  # fmt: skip
         for (_, own, *_), blocks in zip(parts, self.pieces.gather(found), strict=True):
             for some, result in blocks:
                 yield own[some], result
@@ -300,6 +333,12 @@ class ClusterRows(Rows):
         workers = () if worker is None else (worker,)
         together = self.pieces.submit_to(workers, joined, cuts, priority=FIRST)
         return together, begins
+
+
+def _part_of(arg, own, rows):
+    """Some elements of an argument, and of targets among the data without these."""
+    part = arg[own]
+    return part.moved(None, rows) if hasattr(part, "whole") else part
 
 
 class AtHome:
@@ -465,7 +504,7 @@ def raise_of_partition(error, number, what):
         (kind for kind in (TypeError, ValueError) if isinstance(error, kind)),
         RuntimeError,
     )
-    counted = ""
-    if re.search(r"([Ss]ample|[Cc]lip) \d", str(error)):
-        counted = ", whose samples are counted from 0"
+    counted, of_one = "", SAMPLE.search(str(error))
+    if of_one is not None:
+        counted = f", whose {SAMPLES[of_one[1].lower()]} are counted from 0"
     raise kind(f"In partition {number} of {what}{counted}: {error}") from error

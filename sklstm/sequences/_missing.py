@@ -1,5 +1,7 @@
 """Missing values inside of sequences: what a network reads in their place."""
 
+from functools import partial
+
 import numpy as np
 
 from ._array import SequenceArray, keys_of
@@ -13,8 +15,10 @@ FILL_AT_ONCE = 1_000_000
 def observed_mean(
     sequences,
     sample_weight=None,  # (n,) above zero
+    of=None,
 ):
     """Mean (F,) of each feature where it was observed, float64; 0 where it never was.
+    With `of` it is that of `of(data)`, a number for each.
 
     Sums are over the distinct totals of sequences, so that a sequence of weight 3 and
     the sequence given three times come to the same bits, whatever the order; and of
@@ -28,12 +32,12 @@ def observed_mean(
     if not len(with_steps):
         return mean
     low = high = np.full_like(mean, np.nan)
-    for _, (lowest, highest) in by_blocks(_extremes, *rows):
+    for _, (lowest, highest) in by_blocks(partial(_extremes, of=of), *rows):
         low, high = np.fmin(low, lowest), np.fmax(high, highest)
     _, exponent = np.frexp(np.nan_to_num(np.maximum(np.abs(low), np.abs(high))))
     sums = np.empty((len(with_steps), sequences.n_features, 2))
     unit = np.broadcast_to(exponent, sums.shape[:2])
-    for some, own in by_blocks(_sums, *rows, unit):
+    for some, own in by_blocks(partial(_sums, of=of), *rows, unit):
         sums[some] = own
     for feature in np.flatnonzero(~np.isnan(low)):
         totals, counts = sums[:, feature].T
@@ -44,16 +48,17 @@ def observed_mean(
     return mean
 
 
-def _rows_of(data, starts, lengths):
-    """The rows of these sequences, and where each begins in them."""
+def _rows_of(data, starts, lengths, of):
+    """The rows of these sequences, or what `of` says of them, and where each begins in
+    them."""
     if lengths.sum() < len(data):
         data = data[rows_of_parts(starts, lengths)[0]]
-    return data, as_offsets(lengths)[:-1]
+    return data if of is None else of(data), as_offsets(lengths)[:-1]
 
 
-def _extremes(data, starts, lengths):
+def _extremes(data, starts, lengths, of):
     """The smallest and the largest value observed (F,), NaN where there is none."""
-    data, _ = _rows_of(data, starts, lengths)
+    data, _ = _rows_of(data, starts, lengths, of)
     nan = data.dtype.type(np.nan)
     return tuple(
         of.reduce(data, axis=0, initial=nan).astype(np.float64)
@@ -61,10 +66,10 @@ def _extremes(data, starts, lengths):
     )
 
 
-def _sums(data, starts, lengths, exponents):
+def _sums(data, starts, lengths, exponents, of):
     """Of each sequence (n, F, 2) the sum of the values observed, in units of 2 **
     exponent, and their number."""
-    data, starts = _rows_of(data, starts, lengths)
+    data, starts = _rows_of(data, starts, lengths, of)
     sums = np.empty((len(starts), data.shape[1], 2))
     for feature, column in enumerate(data.T):
         observed = ~np.isnan(column)

@@ -152,6 +152,11 @@ class Rows:
             yield some, function(here, begins, lengths[some], *own)
             del here  # before others are read
 
+    def by_row(self, function, *args):
+        """As `by_row`, some rows at a time."""
+        parts = [function(np.asarray(self[part]), *args) for part in blocks_of(self)]
+        return np.concatenate([function(np.asarray(self[:0]), *args), *parts])
+
     def places(self, rows):
         """The piece of each row, and its number there."""
         run = np.searchsorted(self.begins, rows, side="right") - 1
@@ -201,6 +206,14 @@ def by_blocks(function, data, starts, lengths, *args):
         yield from data.map(function, starts, lengths, *args)
     else:
         yield slice(None), function(data, starts, lengths, *args)
+
+
+def by_row(function, data, *args):
+    """What `function(data, *args)` says of each row of a matrix (rows,), perhaps of
+    some at a time and where these lie."""
+    if isinstance(data, Rows):
+        return data.by_row(function, *args)
+    return function(data, *args)
 
 
 def in_place(data):
