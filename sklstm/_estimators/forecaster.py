@@ -28,7 +28,8 @@ from ..sequences._check import (
     validate_partition,
     validate_sequences,
 )
-from ..sequences._stacking import as_offsets, place_of
+from ..sequences._rows import blocks_of
+from ..sequences._stacking import place_of
 from .base import RecurrentCore
 from .cell_by_name import CellByName
 from .checks import hidden_sizes, precision, with_minibatches
@@ -47,6 +48,7 @@ from .parameters import (
     but,
 )
 from .series import (
+    first_place,
     future_of,
     matrix_of,
     refuse_missing,
@@ -386,20 +388,19 @@ class RecurrentForecaster(DrawnWindows, CellByName, RecurrentCore):
                 )
         check_ids(X, embedding)
         self._check_numbers(X, targets, features, self.missing)
-        make_loss(*self._reader().loss).check(
-            X._data[:, list(targets)],
-            lambda row: "series {}, step {}".format(*place_of(row, X._offsets)),
-        )
+        loss = make_loss(*self._reader().loss)
+        for rows in blocks_of(X._data):
+            place = partial(_place, first=rows.start, offsets=X._offsets)
+            loss.check(X._data[rows, list(targets)], place)
 
     def _check_numbers(self, X, targets, features, missing):
-        y = X._data[:, list(targets)]
-        absurd = np.abs(y) > LARGEST
-        if absurd.any():
-            row, k = np.argwhere(absurd)[0]
+        absurd = first_place(X._data, list(targets), _is_absurd)
+        if absurd is not None:
+            row, k = absurd
             i, step = place_of(row, X._offsets)
             raise ValueError(
-                f"The target of series {i} is {y[row, k]:g} at step {step}: too large "
-                "to be squared. Scale X."
+                f"The target of series {i} is {X._data[row, targets[k]]:g} at step "
+                f"{step}: too large to be squared. Scale X."
             )
         if missing == "error":
             others = [j for j in range(X.n_features) if j not in targets]
@@ -569,9 +570,8 @@ class RecurrentForecaster(DrawnWindows, CellByName, RecurrentCore):
 
     def _forecast(self, fitted, samples):
         """Forecasts of windows."""
-        y, columns = samples.y, list(samples.y.columns)
-        seen = as_offsets(~np.isnan(y.series[:, columns]).all(axis=1))
-        unseen = np.flatnonzero(seen[y.cuts] == seen[y.starts])
+        y = samples.y
+        unseen = np.flatnonzero(y.n_known(y.starts, y.cuts) == 0)
         if len(unseen):
             i = samples.X.series[unseen[0]]
             n = (y.cuts - y.starts)[unseen[0]]
@@ -754,6 +754,14 @@ class RecurrentForecaster(DrawnWindows, CellByName, RecurrentCore):
         tags.target_tags.required = False
         tags.input_tags.allow_nan = True  # in targets
         return tags
+
+
+def _is_absurd(y):
+    return np.abs(y) > LARGEST
+
+
+def _place(row, first, offsets):
+    return "series {}, step {}".format(*place_of(first + row, offsets))
 
 
 def _valid_partition(estimator, X):

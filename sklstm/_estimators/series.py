@@ -11,6 +11,7 @@ from .._training.windows import WindowArray
 from ..sequences import SequenceArray
 from ..sequences._check import check_sequences
 from ..sequences._missing import fill_forward, observed_mean
+from ..sequences._rows import Rows, blocks_of, in_place
 from ..sequences._stacking import place_of, rows_of_parts
 from .tokens import are_no_ids
 
@@ -123,12 +124,22 @@ def _in_order_of(ids, found):
     return order
 
 
+def first_place(data, columns, is_bad):
+    """The first row of data and the first of some columns with a bad value, or None."""
+    for rows in blocks_of(data):
+        bad = is_bad(data[rows, columns])
+        if bad.any():
+            row, k = np.argwhere(bad)[0]
+            return rows.start + row, k
+    return None
+
+
 def refuse_missing(X, others, features, name):
     """Say which feature that is no target is missing where."""
-    missing = np.isnan(X._data[:, others])
-    if not missing.any():
+    found = first_place(X._data, others, np.isnan)
+    if found is None:
         return
-    row, k = np.argwhere(missing)[0]
+    row, k = found
     i, step = place_of(row, X._offsets)
     feature = f"feature {others[k]}"
     if features.feature_names_in is not None and features.fixed_n_steps is None:
@@ -164,15 +175,24 @@ def matrix_of(X, windows, missing, future=None):
     if hasattr(X._data, "remade"):  # where it lies
         row = (X.n_features * (1 + (missing == "indicator")),)
         return X._data.remade(_matrix_of_partition, row, windows, missing), begins
-    data = np.full((len(X._data) + n * horizon, X.n_features), np.nan)
-    data[rows_of_parts(begins, lengths)[0]] = X._data
-    ahead = (begins + lengths)[:, np.newaxis] + np.arange(horizon)
     static, some = list(windows["static"]), np.flatnonzero(lengths)
+    alike = not static and future is None  # one stands for all
+    ahead = np.full((1 if alike else n, horizon, X.n_features), np.nan)
     if static and len(some):
-        ends = (begins + lengths)[some, np.newaxis] - 1
-        data[ahead[some][..., np.newaxis], static] = data[ends, static][:, np.newaxis]
+        ends = X._offsets[1:][some, np.newaxis] - 1
+        ahead[some[:, np.newaxis], :, static] = X._data[ends, static][..., np.newaxis]
     if future is not None:
-        data[ahead[..., np.newaxis], list(windows["future"])] = future
+        ahead[:, :, list(windows["future"])] = future
+    rows, sizes = in_place(X._data), np.full(n, horizon)
+    if isinstance(rows, Rows) and missing == "error":  # it stays in its file
+        both = rows.and_then(ahead.reshape(-1, X.n_features))
+        behind = len(rows) + (np.zeros(n, np.intp) if alike else horizon * np.arange(n))
+        runs = (X._offsets[:-1], behind), (lengths, sizes)
+        return both.runs(*(np.column_stack(of).ravel() for of in runs)), begins
+    data = np.empty((len(X._data) + n * horizon, X.n_features))
+    data[rows_of_parts(begins, lengths)[0]] = X._data
+    ahead = np.broadcast_to(ahead, (n, horizon, X.n_features))
+    data[rows_of_parts(begins + lengths, sizes)[0]] = ahead.reshape(-1, X.n_features)
     if missing != "error":
         offsets = np.append(begins, len(data))
         filled = fill_forward(

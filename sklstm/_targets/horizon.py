@@ -76,8 +76,12 @@ class WindowTarget(StepTarget):
     @cached_property
     def counts(self):
         """Steps with a target (n,)."""
+        return self.n_known(self.cuts, self.cuts + self.horizon)
+
+    def n_known(self, begins, ends):
+        """How many of the rows between these have a target (n,)."""
         before = as_offsets(by_row(_has_any, self.series, self.columns))
-        return before[self.cuts + self.horizon] - before[self.cuts]
+        return before[ends] - before[begins]
 
     @property
     def amounts(self):

@@ -140,6 +140,14 @@ class Rows:
         first = self.first[run] + low - self.begins[run]
         return self._with(self.piece[run], first, high - low)
 
+    def and_then(self, other):
+        """These rows and those of an array behind them."""
+        return type(self)(
+            [*self.pieces, other], self.dtype, self.shape[1:],
+            np.append(self.piece, len(self.pieces)), np.append(self.first, 0),
+            np.append(self.lengths, len(other)),
+        )  # fmt: skip
+
     def local(self, starts, lengths):
         """An array of these rows, one after the other, and where each part begins."""
         return np.asarray(self.runs(starts, lengths)), as_offsets(lengths)[:-1]
