@@ -327,7 +327,7 @@ def test_ids_are_checked(maybe_client):
     x = [np.full((3, 1), 2.0) for _ in range(10)]
     x[7][1] = 2.5
     model = LSTMClassifier(4, embedding_dim=2, **SMALL)
-    with pytest.raises(ValueError, match=r"Sample 7 is sample 2 of partition 1\."):
+    with pytest.raises(ValueError, match=r"In partition 1 of X.*2.5 at sample 2, step"):
         sklstm.dask.fit(model, delayed(cut(x, 5)), np.arange(10) % 2,
                         client=maybe_client)  # fmt: skip
 

@@ -31,6 +31,7 @@ from .._training.split import nothing_seen, remember, sample_keys, split
 from .._typing import ArrayLike, Estimator, SequencesLike
 from ..sequences._check import (
     features_of,
+    features_of_valid,
     validate_partition,
     validate_sequences,
     warn_of_one_step,
@@ -343,7 +344,8 @@ class RecurrentCore(CallbackSupport, Documented, Versioned, BaseEstimator):
             dtype=array_dtype(precision(self)),
             allow_nan=self.missing != "error",
         )
-        check_ids(X, asked_embedding(self, features_of(self)))
+        if not getattr(X._data, "is_valid", False):  # where it lies
+            check_ids(X, asked_embedding(self, features_of(self)))
         y, sample_weight = self._pair(table, X, self._reader().check(y), sample_weight)
         if groups is not None:
             groups = check_groups(groups, len(y))
@@ -485,12 +487,21 @@ class RecurrentCore(CallbackSupport, Documented, Versioned, BaseEstimator):
 
     def _reads_partition(self):
         """What makes valid sequences of a part of X."""
-        return partial(
-            validate_partition,
-            name=type(self).__name__,
-            missing=self.missing,
-            dtype=array_dtype(precision(self)),
+        # of a class that workers have, and without what it does not take
+        stand_in = next(kind for kind in type(self).__mro__ if _is_ours(kind))()
+        for name in stand_in.get_params(deep=False):
+            setattr(stand_in, name, getattr(self, name))
+        stand_in.embedding_weights = None
+        return partial(_valid_partition, stand_in)
+
+    def _check_partition(self, X):
+        """Valid sequences of a part of X, once this estimator can learn from them."""
+        X = validate_partition(
+            X, type(self).__name__, self.missing, array_dtype(precision(self))
         )
+        if not isinstance(self.categorical_features, str):
+            check_ids(X, asked_embedding(self, features_of_valid(X)))
+        return X
 
     # ---- predict ---------------------------------------------------------------
 
@@ -566,6 +577,14 @@ class BaseRecurrent(HiddenStates, Streaming, RecurrentCore):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []  # `dtype` says which it is
         return tags
+
+
+def _is_ours(kind):
+    return kind.__module__.split(".")[0] == __name__.split(".")[0]
+
+
+def _valid_partition(estimator, X):
+    return estimator._check_partition(X)
 
 
 def check_recurrent(estimator, wanted, shown=repr):

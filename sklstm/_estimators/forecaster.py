@@ -7,7 +7,6 @@ from functools import partial
 from numbers import Integral
 
 import numpy as np
-from sklearn.base import clone
 from sklearn.utils import check_scalar
 
 from .._network.build import window_network
@@ -23,8 +22,8 @@ from .._training.split import nothing_seen
 from .._training.windows import cuts_of
 from .._typing import ArrayLike, Estimator, SequencesLike
 from ..sequences._check import (
-    Features,
     features_of,
+    features_of_valid,
     validate_partition,
     validate_sequences,
 )
@@ -406,8 +405,10 @@ class RecurrentForecaster(DrawnWindows, CellByName, RecurrentCore):
             others = [j for j in range(X.n_features) if j not in targets]
             refuse_missing(X, others, features, type(self).__name__)
 
-    def _reads_partition(self):
-        return partial(_valid_partition, clone(self).set_params(embedding_weights=None))
+    def _check_partition(self, X):
+        X = validate_partition(X, type(self).__name__, "ffill", np.float64)
+        self._check_columns(X, features_of_valid(X))
+        return X
 
     @property
     def _target_list(self):
@@ -762,16 +763,6 @@ def _is_absurd(y):
 
 def _place(row, first, offsets):
     return "series {}, step {}".format(*place_of(first + row, offsets))
-
-
-def _valid_partition(estimator, X):
-    """Valid series of a part of X, which this estimator can learn from."""
-    name = type(estimator).__name__
-    X = validate_partition(X, name, missing="ffill", dtype=np.float64)
-    names, F = X.feature_names, X.n_features
-    names = None if names is None else np.array(names, dtype=object)
-    estimator._check_columns(X, Features(F, F, None, names))
-    return X
 
 
 @declared(

@@ -1,6 +1,7 @@
 """Columns of X that are ids of tokens or categories: which, and where rows begin."""
 
 from collections.abc import Mapping
+from functools import partial
 from numbers import Integral
 
 import numpy as np
@@ -9,8 +10,8 @@ from .._kernels import array_dtype
 from .._sklearn.warn import warn
 from .._training.memory import WITHOUT_A_LOOK, available_memory, in_units
 from ..sequences._columns import real_array
-from ..sequences._rows import blocks_of
-from ..sequences._stacking import place_of
+from ..sequences._rows import blocks_of, by_blocks
+from ..sequences._stacking import place_of, rows_of_parts
 
 ENCODE = (
     "Ids are integers from 0 on, of which 0 stands for what is not known. Encode "
@@ -204,13 +205,9 @@ def _n_rows(X, column, width, given, vocabulary):
         return len(vocabulary)
     if given is not None:
         _check_keys(given)
-    largest = max(
-        (
-            int(np.fmax.reduce(X._data[rows, column], initial=0))
-            for rows in blocks_of(X._data)
-        ),
-        default=0,
-    )
+    rows = X._data, X._offsets[:-1], X.lengths
+    found = by_blocks(partial(_largest_id, column=column), *rows)
+    largest = max((largest for _, largest in found), default=0)
     n = 1 + max([largest, *(given if given else ())])
     most = 2 ** (np.finfo(X.dtype).nmant + 1)
     if n > most:
@@ -229,6 +226,12 @@ def _n_rows(X, column, width, given, vocabulary):
                 "2, ... without gaps."
             )
     return n
+
+
+def _largest_id(data, starts, lengths, column):
+    """Of the sequences that these rows are of, 0 if there are none."""
+    rows = rows_of_parts(starts, lengths)[0]
+    return int(np.fmax.reduce(data[rows, column], initial=0))
 
 
 def _matrix(given, width):

@@ -224,13 +224,19 @@ def check_features(name, features, sequences, n_steps=None, fitted_on_2d=False):
         _check_names(name, features, sequences.feature_names)
 
 
+def features_of_valid(sequences):
+    """What is to be remembered of a valid SequenceArray."""
+    n_features, names = sequences.n_features, sequences.feature_names
+    if names is not None:
+        names = np.array(names, dtype=object)
+    return Features(n_features, n_features, None, names)
+
+
 def _features(estimator, X, sequences, n_steps):
     """What is to be remembered of valid X."""
-    n_features, names = sequences.n_features, None
     if n_steps is None:
-        if sequences.feature_names is not None:
-            names = np.array(sequences.feature_names, dtype=object)
-        return Features(n_features, n_features, None, names)
+        return features_of_valid(sequences)
+    n_features, names = sequences.n_features, None
     if hasattr(X, "columns"):
         _refuse_doubled(X.columns)
         # validate_data writes on what it is given, so it is given a stand-in.
