@@ -349,7 +349,10 @@ def _of_last_step(model, fit_params):
 
 
 def _method_of(transformer):
-    """How a transformer is fitted to one partition after the other."""
+    """How a transformer is fitted to one partition after the other, None if it is not
+    to be fitted."""
+    if isinstance(transformer, FrozenEstimator):
+        return None
     if hasattr(transformer, "partial_fit"):
         return "partial_fit"
     inner = transformer

@@ -246,6 +246,10 @@ def test_transformers_that_cannot(maybe_client):
     there = sklstm.dask.fit(model, delayed(cut(X, 9)), Y, client=maybe_client)
     x = [pca.transform(one) for one in X]
     assert_same_weights(there[-1], sklstm.dask.fit(MODEL, x, Y))
+    scaler = TimeDistributed(StandardScaler()).fit(X[:5])
+    model = make_pipeline(FrozenEstimator(scaler), MODEL)
+    there = sklstm.dask.fit(model, delayed(cut(X, 9)), Y, client=maybe_client)
+    assert_same_weights(there[-1], sklstm.dask.fit(MODEL, scaler.transform(X), Y))
     scaled = make_pipeline(TimeDistributed(MinMaxScaler()), MODEL)
     with pytest.raises(
         ValueError, match="timedistributed__sample_weight is for a tran"

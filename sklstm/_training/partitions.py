@@ -115,7 +115,7 @@ def fitted_further(seen, part, number, method):
     """A transformer that has seen a partition too; the number of the partition and the
     error where it refused one. With "fit" the first one that holds a step is enough."""
     transformer, n = seen
-    if n and method == "fit" or isinstance(n, Exception):
+    if n and method == "fit" or method is None or isinstance(n, Exception):
         return seen
     if isinstance(part, Exception):
         return Seen(number, part)
