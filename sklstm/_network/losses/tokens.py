@@ -3,6 +3,7 @@
 import numpy as np
 
 from .classification import Classification
+from .token_counts import counts_of, digits_of, exponent_of
 
 
 class TokenCrossEntropy(Classification):
@@ -21,12 +22,19 @@ class TokenCrossEntropy(Classification):
 
     def start(self, target, weight):
         """Logarithms of the shares of the tokens."""
-        tokens, weight, _ = target.labelled(weight)
-        counts = np.bincount(tokens, weights=weight, minlength=self.n_tokens)
+        counts = self._counts(target, weight)
         # half of the rarest for what is not there keeps the logarithm finite, and what
         # has a weight of two is what is there twice
         least = counts[counts > 0].min(initial=counts.sum() or 1.0) / 2
         return np.log(np.maximum(counts, least) / (counts.sum() or 1.0))
+
+    def _counts(self, target, weight):
+        """How often each token is there, by weight (V,)."""
+        if hasattr(target, "token_counts"):  # where it lies
+            return target.token_counts(weight, self.n_tokens)
+        tokens, weight, _ = target.labelled(weight)
+        exponent = 0 if weight is None else exponent_of(weight)
+        return counts_of(digits_of(tokens, weight, self.n_tokens, exponent), exponent)
 
     @staticmethod
     def _scaled(target, weight, divisor):
@@ -53,9 +61,13 @@ class TokenCrossEntropy(Classification):
 
     def of_constant(self, constant, target, weight=None, divisor=None):
         """The loss of outputs (V,) that are the same at all steps."""
-        tokens, scale = self._scaled(target, weight, divisor)
         output = np.asarray(constant, dtype=np.float64)
         output = output - output.max()
         log_p = output - np.log(np.exp(output).sum())
+        if hasattr(target, "token_counts"):
+            counts = self._counts(target, weight)
+            divisor = counts.sum() if divisor is None else divisor
+            return -float((counts * log_p).sum()) / (divisor or 1.0)
+        tokens, scale = self._scaled(target, weight, divisor)
         there = tokens >= 0
         return -float((scale[there] * log_p[tokens[there]]).sum())
