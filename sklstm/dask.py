@@ -18,7 +18,6 @@ from sklearn.utils import get_tags
 from ._estimators.anomaly_detector import RecurrentDetector
 from ._estimators.base import RecurrentCore
 from ._estimators.conv_forecaster import ClipForecaster
-from ._estimators.language_model import RecurrentLanguageModel
 from ._training.checkpoint import Checkpoint
 from ._training.dask_collections import (
     LongPartitions,
@@ -43,7 +42,7 @@ __all__ = ["fit", "from_long"]
 N_PARTS = 8
 # What learns to say what comes next in its own X.
 NEEDS_ALL = (
-    ClipForecaster, RecurrentDetector, RecurrentLanguageModel,
+    ClipForecaster, RecurrentDetector,
 )  # fmt: skip
 
 
@@ -314,7 +313,7 @@ def _fit_on_partitions(model, last, X, y, client, fit_params):
     sequences, counts = valid_sequences(who, parts, last._reads_partition())
     del parts  # as they were before
     if isinstance(X, LongPartitions):
-        refuse_doubled(sequences.ids, counts)
+        refuse_doubled(sequences._ids, counts)
     given = {"y": y, **fit_params}
     for name, value in given.items():
         own = partitions_of(value, name)

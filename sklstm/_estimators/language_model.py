@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, Literal
 
@@ -21,8 +22,10 @@ from .._targets.next_tokens import (
     as_corpus,
     documents_of,
     read_tokens,
+    tokens_and_targets,
 )
 from .._targets.token_sequences import Documents, TokenReader, Vocabulary
+from .._training.document_partitions import read_documents_of
 from .._training.feeds import Minibatch, Minibatches
 from .._training.samples import Samples, check_groups, check_sample_weight
 from .._training.schedules import auto_epochs
@@ -298,14 +301,14 @@ class RecurrentLanguageModel(CellByName, DensityMixin, BaseRecurrent):
             self.vocabulary_ = vocabulary.tokens
         else:
             vocabulary = Vocabulary(self.vocabulary_)
-        ids, offsets = vocabulary.encode(documents)
-        X, y = read_tokens(ids, offsets, vocabulary.mark)
-        X.given = documents_of(ids, offsets, vocabulary), None, given.weight
-        y = y.replace(labels=vocabulary.tokens)
+        X, y = tokens_and_targets(documents, vocabulary, given.weight)
         if self.contiguous:
             X, y = as_corpus(X, y, self.tbptt, given.weight)
             return Samples(X, y)
         return given._replace(X=X, y=y)
+
+    def _reads_partition(self):
+        return partial(read_documents_of, name=type(self).__name__, level=self.level)
 
     def _pair(self, table, X, y, sample_weight):
         return X.targets(), sample_weight
@@ -345,9 +348,7 @@ class RecurrentLanguageModel(CellByName, DensityMixin, BaseRecurrent):
                 )
             given, held_out = given.at(slice(first)), given.at(slice(first, n))
         if held_out is not None:
-            whole = np.array([0, len(held_out.y.values)])
-            y = held_out.y.replace(offsets=whole)
-            held_out = held_out._replace(X=held_out.X.joined(), y=y)
+            held_out = held_out._replace(X=held_out.X.joined(), y=held_out.y.joined())
         return given, held_out
 
     def _auto_batch_size(self, n_samples):

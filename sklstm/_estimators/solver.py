@@ -323,8 +323,11 @@ def losses_at_start(
     `constant` are outputs that need no X (K,).
     """
     total, n = 0.0, samples.n_samples
-    # about so many losses at a time
-    for part in gen_batches(n, max(1, 10_000 * n // max(samples.n_losses, 1))):
+    # about so many losses at a time, all of them where they lie elsewhere
+    at_a_time = max(1, 10_000 * n // max(samples.n_losses, 1))
+    if getattr(samples.target, "are_next", False):
+        at_a_time = n
+    for part in gen_batches(n, at_a_time):
         weight = None if samples.weight is None else samples.weight[part]
         total += loss.of_constant(constant, samples.target[part], weight, 1.0)
     total /= samples.total

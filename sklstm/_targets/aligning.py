@@ -4,6 +4,7 @@ from numbers import Number
 
 from ..sequences import SequenceArray
 from ..sequences._peers import package_of
+from .token_sequences import Documents
 
 
 def aligned(X, **given):
@@ -16,7 +17,7 @@ def aligned(X, **given):
     nothing in common with ids that are no numbers. They are numbers of rows, as
     train_test_split and drop_duplicates leave them.
     """
-    ids = X._ids if isinstance(X, SequenceArray) else None
+    ids = X._ids if isinstance(X, (SequenceArray, Documents)) else None
     if ids is None:
         return list(given.values())
     return [_in_order(values, what, ids) for what, values in given.items()]

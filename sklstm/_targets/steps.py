@@ -47,6 +47,10 @@ class StepTarget:
         parts = ("values", "offsets", "weight", "labels")
         return StepTarget(**{name: getattr(self, name) for name in parts} | changes)
 
+    def joined(self):
+        """All steps as those of one sequence."""
+        return self.replace(offsets=np.array([0, len(self.values)]))
+
     def as_given(self):
         """A list with what belongs to each sequence: lists of labels, None where there
         is none, or arrays of numbers."""

@@ -28,12 +28,22 @@ class Documents(StepTarget):
     `vocabulary` has the token of each id, where the documents were ids of a known one.
     """
 
+    # Whether their tokens are not here.
+    are_elsewhere = False
+    # Names of the documents, where what they were given in has such.
+    _ids = None
+
     def __init__(self, values, offsets, labels, vocabulary=None):
         super().__init__(values, offsets, labels=labels)
         self.vocabulary = vocabulary
 
     def _at(self, rows, offsets):
         return Documents(self.values[rows], offsets, self.labels, self.vocabulary)
+
+    def occurrences(self):
+        """Which of the labels are there, in which of all places each is first, and how
+        often it is there."""
+        return np.unique(self.values, return_index=True, return_counts=True)
 
 
 class TokenReader:
@@ -89,9 +99,7 @@ class TokenReader:
         """The vocabulary of valid documents."""
         if documents.vocabulary is not None:
             return Vocabulary(documents.vocabulary)
-        there, first, counts = np.unique(
-            documents.values, return_index=True, return_counts=True
-        )
+        there, first, counts = documents.occurrences()
         if not len(there):
             raise ValueError(
                 f"empty vocabulary; there is no token in any of the {len(documents)} "
@@ -137,8 +145,11 @@ class Vocabulary:
         """Ids of all tokens (N,), and where each document begins (n + 1,)."""
         if documents.vocabulary is not None and documents.vocabulary is self.tokens:
             return documents.values, documents.offsets
-        id_of = [self._ids.get(token, 0) for token in documents.labels]
-        return np.array(id_of, dtype=np.intp)[documents.values], documents.offsets
+        return self.ids_of(documents.labels)[documents.values], documents.offsets
+
+    def ids_of(self, tokens):
+        """The id of each of some tokens."""
+        return np.array([self._ids.get(token, 0) for token in tokens], dtype=np.intp)
 
     def decode(self, ids):
         """The tokens of ids, as a list."""

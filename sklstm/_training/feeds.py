@@ -278,6 +278,8 @@ def in_order_of_content(samples, ids=None):
 def fingerprints(data, starts, lengths, target):
     """Two numbers (n, 2) for each sample: the same ones for the same bytes."""
     keys = np.empty((len(starts), 2), np.uint64)
+    if getattr(target, "are_next", False):
+        starts, lengths = target.whole()
     for some, own in by_blocks(_digests_of, data, starts, lengths, target):
         keys[some] = own
     return keys
@@ -298,6 +300,8 @@ def content_of(data, starts, lengths, target):
         return steps, starts, lengths, as_bytes(target)
     if getattr(target, "is_in_data", False):
         return as_bytes(data), starts, lengths, np.zeros((len(starts), 1), np.uint8)
+    if getattr(target, "are_next", False):
+        target, lengths = target.moved(data, starts), target.lengths
     if not hasattr(target, "offsets"):
         return as_bytes(data), starts, lengths, as_bytes(target)
     if getattr(target, "has_own_steps", False):  # a fingerprint stands for them

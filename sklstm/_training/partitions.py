@@ -14,14 +14,18 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._targets.token_sequences import Documents
 from ..sequences import SequenceArray
 from ..sequences._clips import Clips
 from ..sequences._missing import fill_forward
 from ..sequences._rows import Rows, by_blocks
 from ..sequences._stacking import as_offsets, rows_of_parts
+from .document_partitions import DocumentOutline, DocumentPartitions
 
 # What messages call a sample, and several of them.
-SAMPLES = {"sample": "samples", "clip": "clips", "series": "series"}
+SAMPLES = {
+    "sample": "samples", "clip": "clips", "series": "series", "document": "documents",
+}  # fmt: skip
 SAMPLE = re.compile(rf"\b({'|'.join(SAMPLES)}) (\d+)", re.IGNORECASE)
 # What is cut out for the next minibatch goes before the gradients of this one.
 FIRST = 10
@@ -68,6 +72,8 @@ def outline(part):
     if isinstance(part, Clips):
         row, dtype = part.frame_shape, part.dtype
         return Outline(part.lengths, row, dtype, None, None, None, part.has_channels)
+    if isinstance(part, Documents):
+        return DocumentOutline.of(part)
     if not isinstance(part, SequenceArray):
         return part
     row = (part.n_features,)
@@ -89,6 +95,11 @@ def cut_each(parts, first, lengths):
 def joined(cuts):
     """What has been cut out of several partitions."""
     return cuts[0] if len(cuts) == 1 else np.concatenate(cuts)
+
+
+def joined_in_order(cuts, begins, lengths):
+    """The same, run by run as these begin there."""
+    return joined(cuts)[rows_of_parts(begins, lengths)[0]]
 
 
 def filled(part, first, indicator):
@@ -289,6 +300,14 @@ class ClusterRows(Rows):
             self._said = key, np.concatenate(self.pieces.gather(found))
         return self._said[1]
 
+    def are_torn(self, starts, lengths):
+        """Whether the rows of a sequence lie in more than one place (n,)."""
+        first, last = (
+            np.searchsorted(self.begins, rows, side="right")
+            for rows in (starts, starts + lengths - 1)
+        )
+        return (lengths > 0) & (first < last)
+
     def where(self, starts, lengths):
         """The piece of each sequence (n,) and its first row there."""
         piece, first = np.zeros((2, len(starts)), np.intp)
@@ -297,9 +316,16 @@ class ClusterRows(Rows):
         return piece, first
 
     def map(self, function, starts, lengths, *args):
-        """As `by_blocks`, where the sequences lie."""
+        """As `by_blocks`, where the sequences lie; those that lie in several places,
+        one after the other, here."""
+        is_torn = self.are_torn(starts, lengths)
+        for k in np.flatnonzero(is_torn):
+            own = slice(k, k + 1)
+            here, begins = self.local(starts[own], lengths[own])
+            yield own, function(here, begins, lengths[own], *(arg[own] for arg in args))
         piece, first = self.where(starts, lengths)
-        parts = list(self.runs_by_piece(first, lengths, piece))
+        piece[is_torn] = -1
+        parts = [of for of in self.runs_by_piece(first, lengths, piece) if of[0] >= 0]
         found = [
             self.pieces.submit(
                 looked_at, k, function, rows, sizes,
@@ -314,11 +340,16 @@ class ClusterRows(Rows):
     def sent(self, starts, lengths, worker):
         """A future of the rows of some sequences, on this worker if there is one, and
         where each begins there."""
-        piece, first = self.where(starts, lengths)
+        whole = None
+        if self.are_torn(starts, lengths).any():
+            some, whole = self.runs(starts, lengths), as_offsets(lengths)[:-1]
+            piece, first, lengths = some.piece, some.first, some.lengths
+        else:
+            piece, first = self.where(starts, lengths)
         at_one_place, holders = {}, self.pieces.holders
         for k, *of in self.runs_by_piece(first, lengths, piece):
             at_one_place.setdefault(holders[k], []).append((k, *of))
-        cuts, begin, begins = [], 0, np.empty(len(starts), np.intp)
+        cuts, begin, begins = [], 0, np.empty(len(piece), np.intp)
         for place, parts in at_one_place.items():
             numbers, owns, rows, sizes = zip(*parts)
             for own, n_rows in zip(owns, sizes, strict=True):
@@ -331,7 +362,10 @@ class ClusterRows(Rows):
                 )
             )  # fmt: skip
         workers = () if worker is None else (worker,)
-        together = self.pieces.submit_to(workers, joined, cuts, priority=FIRST)
+        function, more = joined, ()
+        if whole is not None:
+            function, more, begins = joined_in_order, (begins, lengths), whole
+        together = self.pieces.submit_to(workers, function, cuts, *more, priority=FIRST)
         return together, begins
 
 
@@ -428,6 +462,8 @@ def valid_sequences(who, parts, valid):
         raise ValueError(f"X has no sequences in any of {len(outlines)} partitions.")
     there = [k for k, one in enumerate(outlines) if one is not None]
     first = outlines[there[0]]
+    if isinstance(first, DocumentOutline):
+        return DocumentPartitions.of(who, parts, outlines), counts
     for k in there:
         _check_same(outlines[k], first, k, there[0])
     lengths = [outlines[k].lengths for k in there]
