@@ -96,8 +96,7 @@ class FollowingTokens(StepTarget):
 
     def __getstate__(self):
         """Without what lies elsewhere, and with no other texts than theirs."""
-        state = {**vars(self), "data": None}
-        state.pop("values", None)
+        state = {**vars(self[:]), "data": None}
         if self.texts is not None:
             state["texts"] = self._own_texts
         return state
