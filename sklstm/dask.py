@@ -17,7 +17,6 @@ from sklearn.utils import get_tags
 
 from ._estimators.anomaly_detector import RecurrentDetector
 from ._estimators.base import RecurrentCore
-from ._estimators.conv_forecaster import ClipForecaster
 from ._training.checkpoint import Checkpoint
 from ._training.dask_collections import (
     LongPartitions,
@@ -41,9 +40,7 @@ __all__ = ["fit", "from_long"]
 # Parts of a minibatch where nobody has said how many: of the model, not of a cluster.
 N_PARTS = 8
 # What learns to say what comes next in its own X.
-NEEDS_ALL = (
-    ClipForecaster, RecurrentDetector,
-)  # fmt: skip
+NEEDS_ALL = (RecurrentDetector,)
 
 
 def fit(
@@ -369,12 +366,12 @@ def _method_of(transformer):
 
 @contextmanager
 def _naming_partition(counts):
-    """Let errors of a sample say in which partition it is."""
+    """Let errors of a sample of X say in which partition it is."""
     try:
         yield
     except (TypeError, ValueError) as error:
         found = SAMPLE.search(str(error))
-        if found is None:
+        if found is None or str(error).startswith("In X_val"):
             raise
         what, sample, ends = found[1].lower(), int(found[2]), np.cumsum(counts)
         k = int(np.searchsorted(ends, sample, side="right"))

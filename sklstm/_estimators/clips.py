@@ -13,9 +13,15 @@ from .._sklearn.warn import warn
 from .._targets.aligning import aligned
 from .._training.samples import Samples, check_groups
 from ..sequences._check import Features, features_of, record_features
-from ..sequences._clips import clips_of, clips_of_partition, place_words, rows_of
+from ..sequences._clips import (
+    Clips,
+    clips_of,
+    clips_of_partition,
+    place_words,
+    rows_of,
+)
 from ..sequences._missing import sum_of_all
-from ..sequences._rows import Rows, by_blocks
+from ..sequences._rows import by_blocks
 from ..sequences._stacking import rows_of_parts
 from .checks import hidden_sizes, precision
 from .fitted import Fitted
@@ -211,9 +217,16 @@ def warn_of_channels_first(frame_shape, name):
         )
 
 
+def unit_clips_of_partition(X, why, **options):
+    """As `clips_of_partition`, of frames of values from 0 to 1."""
+    X = clips_of_partition(X, **options)
+    check_unit_interval(X, why)
+    return X
+
+
 def check_unit_interval(X, why):
     """Raise if a pixel is outside of [0, 1]; NaN is no pixel."""
-    if X.dtype.kind == "b":
+    if X.dtype.kind == "b" or getattr(X.data, "is_valid", False):
         return
     for rows, frames in X.pieces():
         with np.errstate(invalid="ignore"):
@@ -237,36 +250,63 @@ def units_of_channels(X, sample_weight=None, totals=None):
     As `observed_mean`: a clip of weight 3 and the clip given three times come to the
     same bits.
     """
-    counts, sums = totals_of_rows(X) if totals is None else totals
-    number = _over_clips(X, counts, sample_weight)
-    some = np.maximum(number, np.finfo(float).tiny)
-    centre = _over_clips(X, sums, sample_weight) / some
-    squares = totals_of_rows(X, centre)[1]
-    scale = np.sqrt(_over_clips(X, squares, sample_weight) / some)
+    # the zeros of clips of no frames would change how sums are rounded
+    there = np.flatnonzero(X.lengths)
+    weight = None if sample_weight is None else sample_weight[there]
+    counts, sums = totals_of_clips(X)[:2] if totals is None else totals
+
+    def over_clips(totals):
+        return np.array([float(sum_of_all(own, weight)) for own in totals[there].T])
+
+    some = np.maximum(over_clips(counts), np.finfo(float).tiny)
+    centre = over_clips(sums) / some
+    scale = np.sqrt(over_clips(totals_of_clips(X, centre)[1]) / some)
     # a constant says nothing, but a spread of its rounding would say it loudly
     scale[scale <= 1e-12 * np.abs(centre)] = 1.0
     return {"centre": tuple(centre.tolist()), "scale": tuple(scale.tolist())}
 
 
+def totals_of_clips(X, centre=None):
+    """Numbers in each clip (n, channels) and their sums, or the sums of the squares of
+    their differences from a centre; and which rows of the data, those of clips, have a
+    number. Clips are looked at where they lie."""
+    shape = len(X), X.n_features
+    counts, sums = np.zeros(shape, np.intp), np.zeros(shape)
+    known = np.zeros(len(X.data), bool)
+    of_clips = () if centre is None else (np.tile(centre, (len(X), 1)),)
+    found = by_blocks(_totals_of_clips, X.data, X.starts, X.lengths, *of_clips)
+    for some, (own_counts, own_sums, own_known) in found:
+        counts[some], sums[some] = own_counts, own_sums
+        known[rows_of_parts(X.starts[some], X.lengths[some])[0]] = own_known
+    return counts, sums, known
+
+
+def _totals_of_clips(data, starts, lengths, centre=None):
+    X = Clips(data, starts, lengths)
+    counts, sums = totals_of_rows(X, None if centre is None else centre[0])
+    rows, offsets = rows_of(X)
+    known = counts.any(axis=1)[rows]
+    there = np.flatnonzero(lengths)  # reduceat knows no empty sums
+    found = []
+    for totals in (counts, sums):
+        of_clips = np.zeros((len(starts), totals.shape[1]), totals.dtype)
+        if len(there):
+            of_clips[there] = np.add.reduceat(totals[rows], offsets[there], axis=0)
+        found.append(of_clips)
+    return *found, known
+
+
 def totals_of_rows(X, centre=None):
-    """Numbers in each row of the data (rows, channels) and their sums, or the sums of
-    the squares of their differences from a centre; 0 of rows that no clip has."""
+    """The same of each row of the data (rows, channels); 0 of rows that no clip has."""
     shape = len(X.data), X.n_features
     counts, sums = np.zeros(shape, np.intp), np.zeros(shape)
-    if isinstance(X.data, Rows):
-        of_clips = () if centre is None else (np.tile(centre, (len(X), 1)),)
-        found = by_blocks(_totals_of_clips, X.data, X.starts, X.lengths, *of_clips)
-        for some, own in found:
-            rows = rows_of_parts(X.starts[some], X.lengths[some])[0]
-            counts[rows], sums[rows] = own
-        return counts, sums
     for rows, frames in X.pieces():
         counts[rows], sums[rows] = _totals(frames, centre)
     return counts, sums
 
 
 def _totals(frames, centre):
-    """The same of frames (n, height, width, channels)."""
+    """Of frames (n, height, width, channels)."""
     # by channel, so that a sum has the same order wherever its frame lies
     values = frames.reshape(len(frames), -1, frames.shape[-1]).transpose(0, 2, 1)
     values = np.array(values, np.float64, order="C")
@@ -279,19 +319,3 @@ def _totals(frames, centre):
         counts -= missing.sum(axis=2)
         values[missing] = 0.0
     return counts, values.sum(axis=2)
-
-
-def _totals_of_clips(data, starts, lengths, centre=None):
-    frames = data[rows_of_parts(starts, lengths)[0]]
-    return _totals(frames, None if centre is None else centre[0])
-
-
-def _over_clips(X, totals, weight):
-    """Weighted sums (channels,) over clips of totals of their rows."""
-    rows, offsets = rows_of(X)
-    some = np.flatnonzero(X.lengths)  # reduceat knows no empty sums
-    if not len(some):
-        return np.zeros(totals.shape[1])
-    of_clips = np.add.reduceat(totals[rows], offsets[some], axis=0)
-    weight = None if weight is None else weight[some]
-    return np.array([float(sum_of_all(column, weight)) for column in of_clips.T])

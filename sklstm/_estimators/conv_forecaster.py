@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 
 import numpy as np
@@ -24,7 +25,8 @@ from .clips import (
     FittedClips,
     ReadsClips,
     check_unit_interval,
-    totals_of_rows,
+    totals_of_clips,
+    unit_clips_of_partition,
     units_of_channels,
 )
 from .declaration import declared
@@ -277,12 +279,15 @@ class ClipForecaster(ReadsClips, DrawnWindows, RecurrentCore):
                     "All sample weights are zero: there is nothing to fit."
                 )
         channels, may_miss = None, X.dtype.kind == "f"
-        totals = totals_of_rows(X) if reset or may_miss else None
-        known = totals[0].any(axis=1) if may_miss else None
+        counts = sums = known = None
+        if reset or may_miss:
+            counts, sums, known = totals_of_clips(X)
+        known = known if may_miss else None
         if reset:
-            of_units = X, sample_weight, totals
+            of_units = X, sample_weight, (counts, sums)
             if sample_weight is not None and not sample_weight.all():
                 there = sample_weight > 0
+                totals = counts[there], sums[there]
                 of_units = X[there], sample_weight[there], totals
             channels = units_of_channels(*of_units)
         series, cuts = cuts_of(X.lengths, self.horizon, 1)
@@ -308,6 +313,13 @@ class ClipForecaster(ReadsClips, DrawnWindows, RecurrentCore):
         loss = self.loss if fitted is None else fitted.target.loss_name
         if loss == "binary_cross_entropy":
             check_unit_interval(X, f"loss={loss!r}")
+
+    def _reads_partition(self):
+        read = super()._reads_partition()
+        if self.loss != "binary_cross_entropy":
+            return read
+        why = f"loss={self.loss!r}"
+        return partial(unit_clips_of_partition, why=why, **read.keywords)
 
     def _windows(self, X, series, cuts, known, given=None, channels=None):
         """Windows of these clips, cut behind so many frames, which have a number before
@@ -654,7 +666,7 @@ def contexts_of(X, most):
 
 def known_rows(X):
     """Which rows of the data, those of clips, have a number; None where all have."""
-    return totals_of_rows(X)[0].any(axis=1) if X.dtype.kind == "f" else None
+    return totals_of_clips(X)[2] if X.dtype.kind == "f" else None
 
 
 def some_of(known, begins, ends):

@@ -68,10 +68,12 @@ class FrameTarget:
         return np.linspace(0, len(self) - 1, most).astype(np.intp)
 
     def rows(self):
-        """Rows of the frames (n, horizon), and whether they are of their clips."""
-        rows = self.cuts[:, np.newaxis] + np.arange(self.horizon)
+        """Rows of the frames (n, horizon), and whether they are of their clips; in the
+        place of one that is not there is the first, which always is."""
+        first = self.cuts[:, np.newaxis]
+        rows = first + np.arange(self.horizon)
         there = rows < self.ends[:, np.newaxis]
-        return np.where(there, rows, 0), there
+        return np.where(there, rows, first), there
 
     @property
     def frames(self):

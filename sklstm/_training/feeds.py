@@ -277,12 +277,17 @@ def in_order_of_content(samples, ids=None):
 
 def fingerprints(data, starts, lengths, target):
     """Two numbers (n, 2) for each sample: the same ones for the same bytes."""
-    keys = np.empty((len(starts), 2), np.uint64)
-    if getattr(target, "are_next", False):
-        starts, lengths = target.whole()
-    for some, own in by_blocks(_digests_of, data, starts, lengths, target):
+    keys, parts = np.empty((len(starts), 2), np.uint64), (starts, lengths, target)
+    for some, own in by_blocks(_digests_of, data, *_with_frames_behind(*parts)):
         keys[some] = own
     return keys
+
+
+def _with_frames_behind(starts, lengths, target):
+    """Samples whose targets are frames behind their own as those and these together,
+    and how many are their own."""
+    is_behind = getattr(target, "is_behind", False)
+    return target.whole() if is_behind else (starts, lengths, target)
 
 
 def _digests_of(data, starts, lengths, target):
@@ -292,9 +297,6 @@ def _digests_of(data, starts, lengths, target):
 def content_of(data, starts, lengths, target):
     """Samples as bytes, as `digests` takes them: those of their steps, first row and
     length of each, and those of their targets."""
-    if getattr(target, "is_behind", False):
-        starts, lengths, own = target.whole()
-        return *_keys_of_frames(data, starts, lengths), lengths, as_bytes(own)
     if data.ndim > 2:
         steps, starts = _keys_of_frames(data, starts, lengths)
         return steps, starts, lengths, as_bytes(target)
@@ -336,8 +338,8 @@ def _keys_of_frames(data, starts, lengths):
 
 def _same(samples, pair):
     """Whether two samples are the same bytes."""
-    data, lengths, target = samples.data, samples.lengths[pair], samples.target[pair]
-    starts = samples.starts[pair]
+    parts = samples.starts[pair], samples.lengths[pair], samples.target[pair]
+    data, (starts, lengths, target) = samples.data, _with_frames_behind(*parts)
     if isinstance(data, Rows):
         data, starts = data.local(starts, lengths)
     steps, starts, lengths, content = content_of(data, starts, lengths, target)

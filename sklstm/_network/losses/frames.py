@@ -59,7 +59,7 @@ class FrameLoss(Loss):
         if weight is not None:
             weight = np.repeat(weight, columns.shape[1] // len(target))
         best = [self._start(column, weight) for column in columns]
-        return np.tile(best, target.values.shape[-1] // channels)
+        return np.tile(best, target.units.n_outputs // channels)
 
     def _start(self, column, weight):
         there = ~np.isnan(column)
