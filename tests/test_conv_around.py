@@ -76,6 +76,7 @@ def test_forms_of_clips_of_equal_length(task, tmp_path):
         "objects": as_objects(X),
         "lists": X.tolist(),
         "on disk": on_disk(X, tmp_path / "X"),
+        "files": [on_disk(x, tmp_path / f"{i}") for i, x in enumerate(X)],
         "Fortran": np.asfortranarray(X),
         "a part": np.concatenate([X, X], axis=1)[:, :4],
         "backwards": X[::-1].copy()[::-1],

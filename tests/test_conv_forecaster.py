@@ -227,6 +227,8 @@ def test_persistence_is_what_was_last_seen():
     last = np.stack([X[0, 2], X[1, 3]])[:, np.newaxis]
     gaps[1, :4, 2, 3] = np.nan  # never seen
     last[1, 0, 2, 3] = np.nan
+    gaps[1, 1:4, 4] = np.nan  # seen in the first frame alone
+    last[1, 0, 4] = X[1, 0, 4]
     gaps[0, 5, 1] = np.nan  # not there to be compared with
     truth = gaps[:, 4:]
     forecast = model.predict(gaps[:, :4])

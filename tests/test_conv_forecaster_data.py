@@ -51,6 +51,55 @@ def test_clips_on_disk_are_not_read_as_a_whole(on_disk, form):
     assert peak < 50_000_000  # bytes; the clips are 51 million, in float32 205
 
 
+def videos(folder):
+    """Three of floats in files of 13 million bytes, most of them never written."""
+    for k, n_frames in enumerate((3200, 2, 3300)):
+        shape = n_frames, 32, 32
+        video = np.memmap(folder / f"{k}", np.float32, "w+", shape=shape)
+        video[1::70, 3:9] = 1 - k / 8
+        video[::90, 4] = video[-1, 8] = np.nan
+        video[-2, 5] = 0.5
+        yield video
+
+
+@pytest.mark.parametrize("options", [{}, {"early_stopping": True}], ids=str)
+def test_a_file_for_each_video(options, tmp_path):
+    """Is read as an array in memory is, and never as a whole."""
+    files = list(videos(tmp_path))
+    model = ConvLSTMForecaster(
+        1, horizon=2, max_iter=1, context_length=2, windows_per_epoch=8, batch_size=4,
+        kernel_size=1, random_state=0, validation_fraction=0.01,
+        loss="binary_cross_entropy", **options,
+    )  # fmt: skip
+    found, peaks = [], []
+    for X in (files, [np.array(video) for video in files]):
+        tracemalloc.start()
+        model.fit(X)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.reset_peak()
+        frames, score = model.predict(X), model.score(X)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        found.append([model.loss_curve_, model.validation_scores_, score, frames])
+    assert found[0][:3] == found[1][:3]
+    assert_array_equal(found[0][3], found[1][3])
+    # arrays are put into one
+    n_bytes = sum(video.nbytes for video in files)
+    assert peaks[0] < peaks[2] - 0.8 * n_bytes
+    assert peaks[1] < peaks[3] - 0.8 * n_bytes
+
+
+def test_where_a_minibatch_has_every_window_of_files(tmp_path):
+    """Some of them twice, in two files."""
+    X = [video[:5] for video in videos(tmp_path)]
+    X += [X[0][1:], X[2]]
+    a, b = (
+        forecaster(form, horizon=2, batch_size=64)
+        for form in (X, [np.array(video) for video in X])
+    )
+    assert_array_equal(a.predict(X), b.predict(X))
+
+
 def test_a_file_and_an_array_are_the_same(tmp_path):
     X = np.round(200 * moving()).astype(np.uint8)
     np.save(tmp_path / "clips.npy", X)

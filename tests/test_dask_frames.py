@@ -15,6 +15,8 @@ from sklstm import ConvLSTMForecaster
 from sklstm._estimators import conv_forecaster
 from sklstm._training.partitions import ClusterRows, Partitions
 
+dask = pytest.importorskip("dask")
+
 pytestmark = pytest.mark.filterwarnings(
     "ignore::sklearn.exceptions.ConvergenceWarning",
     "ignore:.*have nothing to learn from",
@@ -80,6 +82,21 @@ def test_partitions_of_other_types(maybe_client):  # noqa: F811
     there = sklstm.dask.fit(MODEL, parts, n_parts=2, client=maybe_client)
     here = sklstm.dask.fit(MODEL, [*x[:3], *array, *x[3:]], n_parts=2)
     assert_same_weights(there, here)
+
+
+def opened(paths):
+    return [np.load(path, mmap_mode="r") for path in paths]
+
+
+def test_partitions_of_files(maybe_client, tmp_path):  # noqa: F811
+    """Which are opened where they are read."""
+    paths = [tmp_path / f"{k}.npy" for k in range(len(MISSING))]
+    for path, frames in zip(paths, MISSING, strict=True):
+        np.save(path, frames)
+    model = clone(MODEL).set_params(batch_size=64, early_stopping=True)
+    parts = [dask.delayed(opened)(some) for some in cut(paths, 3, 5)]
+    there = sklstm.dask.fit(model, parts, n_parts=2, client=maybe_client)
+    assert_same_weights(there, sklstm.dask.fit(model, MISSING, n_parts=2))
 
 
 # ---- what the client reads -----------------------------------------------------------

@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from training_cases import content, training_set
 
-from sklstm._training.feeds import Minibatches, in_order_of_content
+from sklstm._targets.frames import FrameTarget
+from sklstm._training.feeds import Minibatches, fingerprints, in_order_of_content
+from sklstm.sequences._rows import Rows
 
 
 def only_batch(samples):
@@ -80,6 +82,30 @@ def test_equal_fingerprints_are_not_taken_for_equal_samples(monkeypatch):
     )
     batch = only_batch(samples)
     assert len(batch.starts) == 3 and batch.total == 3
+
+
+def test_frames_that_windows_share_are_read_once():
+    """Wherever they lie."""
+
+    class Piece:
+        n_read = 0
+
+        def __getitem__(self, rows):
+            found = frames[rows]
+            self.n_read += len(found)
+            return found
+
+    frames = np.random.default_rng(0).random((20, 3, 4, 1))
+    piece, none = Piece(), np.array([0])
+    cuts = np.arange(1, 18)
+    windows = np.zeros_like(cuts), cuts
+    keys = [
+        fingerprints(data, *windows, FrameTarget(data, *windows, 20 + 0 * cuts, 3))
+        for data in (frames, Rows([piece], float, (3, 4, 1), none, none, [20]))
+    ]
+    assert_array_equal(*keys)
+    assert len(np.unique(keys[0], axis=0)) == len(cuts)
+    assert piece.n_read == 20
 
 
 def test_batch_of_distinct_samples_has_no_weights():

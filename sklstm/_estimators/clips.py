@@ -273,8 +273,10 @@ def totals_of_clips(X, centre=None):
     shape = len(X), X.n_features
     counts, sums = np.zeros(shape, np.intp), np.zeros(shape)
     known = np.zeros(len(X.data), bool)
-    of_clips = () if centre is None else (np.tile(centre, (len(X), 1)),)
-    found = by_blocks(_totals_of_clips, X.data, X.starts, X.lengths, *of_clips)
+    parts = X._as_rows()
+    if centre is not None:
+        parts = *parts, np.tile(centre, (len(X), 1))
+    found = by_blocks(_totals_of_clips, *parts, in_pieces=True)
     for some, (own_counts, own_sums, own_known) in found:
         counts[some], sums[some] = own_counts, own_sums
         known[rows_of_parts(X.starts[some], X.lengths[some])[0]] = own_known

@@ -106,7 +106,7 @@ class ClipForecaster(ReadsClips, DrawnWindows, RecurrentCore):
     -----
     Each channel is standardised inside, by the mean and standard deviation of its
     pixels in all frames of the fit, and forecasts are in units of X: nothing has to be
-    scaled before or after. Of X, which may be bytes in a file (`numpy.memmap`), only
+    scaled before or after. Of X, which may be bytes in files (`numpy.memmap`), only
     the frames of a minibatch are converted, and it is never copied as a whole.
 
     A missing pixel is NaN. As an input it is what the pixel was last before in the
@@ -189,9 +189,10 @@ class ClipForecaster(ReadsClips, DrawnWindows, RecurrentCore):
         X : array-like of shape (n_clips, n_frames, height, width) or (n_clips, \
                 n_frames, height, width, channels), or list of arrays of shape \
                 (n_frames_i, height, width[, channels])
-            The clips, of numbers of any type, perhaps in a file (`numpy.memmap`): an
+            The clips, of numbers of any type, perhaps in files (`numpy.memmap`): an
             array, or a list for clips of unequal length, which may be parts of one
-            array. The channels come last. NaN is a missing pixel.
+            array, or of several in files. The channels come last. NaN is a missing
+            pixel.
 
         y : None
             Not used: the targets are frames of X.
@@ -554,11 +555,12 @@ class ClipForecaster(ReadsClips, DrawnWindows, RecurrentCore):
             for part in fitted.parts(len(some), X.frame_shape):
                 raw = network.predict(*contexts[part]._as_rows())
                 forecasts = fitted.target.predict(raw)
-                own = zip(forecasts, cut[part], X[some[part]], weight[some[part]])
-                for frames, before, clip, w in own:
-                    truth = clip[len(before) :].astype(np.float64)
-                    frames = frames.reshape(truth.shape)
-                    errors += w * errors_of(frames, truth, last_seen(before), power)
+                own = cut.starts[part], cut.lengths[part], weight[some[part]]
+                for frames, start, n, w in zip(forecasts, *own, strict=True):
+                    cut_row = start + n
+                    truth = np.asarray(X.data[cut_row : cut_row + horizon], np.float64)
+                    last = last_seen(X.data, start, cut_row)
+                    errors += w * errors_of(frames, truth, last, power)
         if not errors[1] > 0:
             longest = X.lengths.max(initial=0)
             raise ValueError(
@@ -675,14 +677,15 @@ def some_of(known, begins, ends):
     return before[ends] > before[begins]
 
 
-def last_seen(frames):
-    """What every pixel of a clip was last, NaN where it was never seen."""
-    last = frames[-1].astype(np.float64)
-    for frame in frames[-2::-1]:
+def last_seen(data, begin, end):
+    """What every pixel was last in the frames of these rows, NaN where it was never
+    seen."""
+    last = data[end - 1].astype(np.float64)
+    for row in range(end - 2, begin - 1, -1):
         missing = np.isnan(last)
         if not missing.any():
             break
-        last[missing] = frame[missing]
+        last[missing] = data[row][missing]
     return last
 
 

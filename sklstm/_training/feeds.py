@@ -277,17 +277,21 @@ def in_order_of_content(samples, ids=None):
 
 def fingerprints(data, starts, lengths, target):
     """Two numbers (n, 2) for each sample: the same ones for the same bytes."""
-    keys, parts = np.empty((len(starts), 2), np.uint64), (starts, lengths, target)
-    for some, own in by_blocks(_digests_of, data, *_with_frames_behind(*parts)):
+    keys = np.empty((len(starts), 2), np.uint64)
+    parts = data, *_with_targets(starts, lengths, target)
+    for some, own in by_blocks(_digests_of, *parts, in_pieces=data.ndim > 2):
         keys[some] = own
     return keys
 
 
-def _with_frames_behind(starts, lengths, target):
-    """Samples whose targets are frames behind their own as those and these together,
-    and how many are their own."""
-    is_behind = getattr(target, "is_behind", False)
-    return target.whole() if is_behind else (starts, lengths, target)
+def _with_targets(starts, lengths, target):
+    """Samples whose targets are among the rows behind their own as those and these
+    together; in the place of frames how many are no targets."""
+    if getattr(target, "is_behind", False):
+        return target.whole()
+    if getattr(target, "are_next", False):
+        return *target.whole(), target
+    return starts, lengths, target
 
 
 def _digests_of(data, starts, lengths, target):
@@ -339,7 +343,7 @@ def _keys_of_frames(data, starts, lengths):
 def _same(samples, pair):
     """Whether two samples are the same bytes."""
     parts = samples.starts[pair], samples.lengths[pair], samples.target[pair]
-    data, (starts, lengths, target) = samples.data, _with_frames_behind(*parts)
+    data, (starts, lengths, target) = samples.data, _with_targets(*parts)
     if isinstance(data, Rows):
         data, starts = data.local(starts, lengths)
     steps, starts, lengths, content = content_of(data, starts, lengths, target)

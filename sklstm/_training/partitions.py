@@ -108,9 +108,10 @@ def filled(part, first, indicator):
         return fill_forward(part, first, indicator=indicator)
 
 
-def looked_at(part, function, first, lengths, *args):
+def looked_at(part, function, in_pieces, first, lengths, *args):
     """As `by_blocks`, of sequences of a partition."""
-    return list(by_blocks(function, part._as_rows()[0], first, lengths, *args))
+    rows = part._as_rows()[0], first, lengths
+    return list(by_blocks(function, *rows, *args, in_pieces=in_pieces))
 
 
 def said_of_rows(part, function, first, n, *args):
@@ -315,7 +316,7 @@ class ClusterRows(Rows):
         piece[some], first[some] = self.places(starts[some])
         return piece, first
 
-    def map(self, function, starts, lengths, *args):
+    def map(self, function, starts, lengths, *args, in_pieces=False):
         """As `by_blocks`, where the sequences lie; those that lie in several places,
         one after the other, here."""
         is_torn = self.are_torn(starts, lengths)
@@ -328,7 +329,7 @@ class ClusterRows(Rows):
         parts = [of for of in self.runs_by_piece(first, lengths, piece) if of[0] >= 0]
         found = [
             self.pieces.submit(
-                looked_at, k, function, rows, sizes,
+                looked_at, k, function, in_pieces, rows, sizes,
                 *(_part_of(arg, own, rows) for arg in args),
             )
             for k, own, rows, sizes in parts

@@ -9,6 +9,7 @@ from ._array import SequenceArray
 from ._check import PIECE, raise_too_few
 from ._columns import is_frame, objects_as_floats
 from ._foreign import raise_not_numeric, refuse_foreign, refuse_masked, refuse_types
+from ._rows import Rows, lies_in_a_file
 from ._stacking import as_offsets, rows_of_parts
 
 AXES = "(n_clips, n_frames, height, width) or (n_clips, n_frames, height, width, \
@@ -307,8 +308,8 @@ def _of_one_length(X):
 
 
 def _stacked(items):
-    """Clips of a list of arrays: of views of one array as they are, else stacked, in
-    the dtype that holds them all."""
+    """Clips of a list of arrays, in the dtype that holds them all: of views of one
+    array, and where some lie in files, as they are, else stacked."""
     k = next((k for k, item in enumerate(items) if item.ndim > 1), None)
     if k is None:
         raise ValueError(
@@ -338,7 +339,12 @@ def _stacked(items):
     found = _in_one_array(items)
     if found is not None:
         return Clips(*found, lengths, has_channels)
-    data = items[0] if len(items) == 1 else np.concatenate(items)
+    if len(items) == 1:
+        data = items[0]
+    elif any(map(lies_in_a_file, items)):  # in several, from which they are read
+        data = Rows.of(items, np.result_type(*(item.dtype for item in items)))
+    else:
+        data = np.concatenate(items)
     return Clips(data, as_offsets(lengths)[:-1], lengths, has_channels)
 
 

@@ -152,8 +152,11 @@ class Rows:
         """An array of these rows, one after the other, and where each part begins."""
         return np.asarray(self.runs(starts, lengths)), as_offsets(lengths)[:-1]
 
-    def map(self, function, starts, lengths, *args):
+    def map(self, function, starts, lengths, *args, in_pieces=False):
         """As `by_blocks`, some sequences at a time."""
+        if in_pieces:
+            yield slice(None), function(self, starts, lengths, *args)
+            return
         for some in blocks_of_sequences(lengths, math.prod(self.shape[1:])):
             here, begins = self.local(starts[some], lengths[some])
             own = (arg[some] for arg in args)
@@ -206,12 +209,13 @@ def blocks_of_sequences(lengths, width):
             yield slice(int(begin), int(end))
 
 
-def by_blocks(function, data, starts, lengths, *args):
+def by_blocks(function, data, starts, lengths, *args, in_pieces=False):
     """What `function(data, starts, lengths, *args)` says of sequences, perhaps of some
     at a time and where these lie: pairs of these, as an index, and what it says. `args`
-    have an element for each sequence."""
+    have an element for each sequence. One that reads the rows `in_pieces` gets them as
+    they are, else it gets an array."""
     if isinstance(data, Rows):
-        yield from data.map(function, starts, lengths, *args)
+        yield from data.map(function, starts, lengths, *args, in_pieces=in_pieces)
     else:
         yield slice(None), function(data, starts, lengths, *args)
 
@@ -226,10 +230,11 @@ def by_row(function, data, *args):
 
 def in_place(data):
     """The same matrix, of which parts are no copies where it lies in a file."""
-    return Rows.of([data], data.dtype) if _lies_in_a_file(data) else data
+    return Rows.of([data], data.dtype) if lies_in_a_file(data) else data
 
 
-def _lies_in_a_file(data):
+def lies_in_a_file(data):
+    """Whether an array is one of a file that is mapped into memory, or of a part."""
     while isinstance(data, np.ndarray):
         if isinstance(data, np.memmap):
             return True
