@@ -174,7 +174,7 @@ def test_a_long_table(maybe_client):  # noqa: F811
     "x, options, kind, message",
     [
         ([*TEXTS[:20], None, *TEXTS[21:]], {}, ValueError,
-         "In partition 2 of X, whose samples are counted from 0: Document 5 is None"),
+         "In partition 2 of X, whose documents are counted from 0: Document 5 is None"),
         ([*TEXTS[:59], ["a", np.nan]], {}, ValueError,
          "In partition 3 of X.*Token 1 of document 28 is nan"),
         ([*TEXTS[:20], [["a"]], *TEXTS[21:]], {}, TypeError,

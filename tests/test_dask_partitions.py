@@ -21,8 +21,8 @@ import sklstm.dask
 from sklstm import (
     ConvLSTMClassifier,
     ConvLSTMRegressor,
+    LSTMAnomalyDetector,
     LSTMClassifier,
-    LSTMLanguageModel,
     LSTMSeq2Seq,
     SequenceArray,
 )
@@ -310,8 +310,8 @@ def test_other_errors(maybe_client):
         sklstm.dask.fit(MODEL, [x[0], X[0]], Y, client=maybe_client)
     with pytest.raises(ValueError, match="no sequences in any of 2"):
         sklstm.dask.fit(MODEL, delayed([[], []]), [], client=maybe_client)
-    with pytest.raises(TypeError, match="LanguageModel learns from all of its own X"):
-        sklstm.dask.fit(LSTMLanguageModel(2), x, client=maybe_client)
+    with pytest.raises(TypeError, match="Detector learns from all of its own X"):
+        sklstm.dask.fit(LSTMAnomalyDetector(2), x, client=maybe_client)
     model = clone(MODEL).set_params(early_stopping=True)
     with pytest.raises(TypeError, match="X_val lives on the cluster"):
         sklstm.dask.fit(model, x, Y, X_val=x, y_val=Y, client=maybe_client)
