@@ -88,6 +88,18 @@ def test_missing_values(missing, early_stopping, maybe_client):
     assert_array_equal(there.predict_proba(x), here.predict_proba(x))
 
 
+def test_means_of_partitions_all_of_which_is_trained_on(maybe_client):
+    """Their sequences come in the order of the split, and have weights."""
+    rng = np.random.default_rng(0)
+    x = [np.where(rng.random(one.shape) < 0.2, np.nan, one) for one in X]
+    model = clone(MODEL).set_params(missing="ffill", early_stopping=True)
+    weight, parts = rng.random(40), delayed(cut(x, *range(2, 40, 2)))
+    there = sklstm.dask.fit(model, parts, Y, client=maybe_client, sample_weight=weight)
+    here = sklstm.dask.fit(model, x, Y, sample_weight=weight)
+    assert_array_equal(there._fitted.first_value, here._fitted.first_value)
+    assert_same_weights(there, here)
+
+
 @pytest.mark.parametrize("early_stopping", [False, True])
 def test_clips(early_stopping, maybe_client):
     """Of bytes and of floats with missing pixels, in lists and in an array."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from ._array import SequenceArray, keys_of
 from ._rows import Rows, blocks_of, by_blocks
-from ._stacking import as_offsets, rows_of_parts
+from ._stacking import rows_of_sequences
 
 # Numbers that are filled at once: what is needed for it takes some 25 bytes for each.
 FILL_AT_ONCE = 1_000_000
@@ -49,11 +49,9 @@ def observed_mean(
 
 
 def _rows_of(data, starts, lengths, of):
-    """The rows of these sequences, or what `of` says of them, and where each begins in
-    them."""
-    if lengths.sum() < len(data):
-        data = data[rows_of_parts(starts, lengths)[0]]
-    return data if of is None else of(data), as_offsets(lengths)[:-1]
+    """As `rows_of_sequences`, or what `of` says of the rows."""
+    data, begins = rows_of_sequences(data, starts, lengths)
+    return data if of is None else of(data), begins
 
 
 def _extremes(data, starts, lengths, of):

@@ -27,6 +27,16 @@ def rows_of_parts(starts, lengths):
     return np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths), offsets
 
 
+def rows_of_sequences(data, starts, lengths):
+    """The rows of an array that are those of sequences, one after the other, and where
+    each begins in them."""
+    begins = as_offsets(lengths)[:-1]
+    in_order = (starts == begins)[lengths > 0].all()
+    if lengths.sum() < len(data) or not in_order:
+        data = data[rows_of_parts(starts, lengths)[0]]
+    return data, begins
+
+
 def object_array(items):
     """An array (n,) of objects: lists, arrays or anything else as they are."""
     array = np.empty(len(items), dtype=object)
