@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from sklstm._targets.errors import LEAST_SCALE, ErrorDistribution, total
 from sklstm._targets.own_steps import LARGEST, OwnSteps, OwnStepsReader
-from sklstm._targets.steps import StepTarget
+from sklstm._targets.steps_in_data import StepsInData
 
 COVARIANCE = np.array([[4.0, 1.5, 0.0], [1.5, 1.0, 0.2], [0.0, 0.2, 0.25]])
 
@@ -125,7 +125,7 @@ OFFSETS = np.concatenate([[0], np.cumsum(LENGTHS)])
 
 def steps():
     values = np.random.default_rng(0).standard_normal((sum(LENGTHS), 2))
-    return StepTarget(values, OFFSETS)
+    return StepsInData(values, OFFSETS[:-1], np.diff(OFFSETS))
 
 
 @pytest.mark.parametrize("ahead", [1, 2, 3])
@@ -220,6 +220,7 @@ def test_state():
     ("lengths", "window"), [([40, 12, 15], 12), ([40, 3], 40), ([400], 100), ([4], 4)]
 )
 def test_the_window_of_a_reconstruction(lengths, window):
-    y = StepTarget(np.zeros((sum(lengths), 1)), np.cumsum([0, *lengths]))
+    starts = np.cumsum([0, *lengths[:-1]])
+    y = StepsInData(np.zeros((sum(lengths), 1)), starts, np.array(lengths))
     reader = OwnStepsReader("LSTMAnomalyDetector", "reconstruction", "auto", 1)
     assert reader.fit(y, None).window == window

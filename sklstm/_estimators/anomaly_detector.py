@@ -20,7 +20,8 @@ from .._targets.units import units_of
 from .._training.samples import check_sample_weight
 from .._training.split import sample_keys
 from .._typing import ArrayLike, Estimator, SequencesLike
-from ..sequences._stacking import object_array, rows_of_parts
+from ..sequences._rows import Rows
+from ..sequences._stacking import as_offsets, object_array, rows_of_parts
 from .base import BaseRecurrent
 from .cell_by_name import CellByName
 from .declaration import declared
@@ -252,6 +253,16 @@ class RecurrentDetector(CellByName, OutlierMixin, BaseRecurrent):
         return True
 
     def _set_aside(self, given, validation, target, rng, incremental):
+        given, held_out = self._split(given, validation, target, rng, incremental)
+        # of the size of its errors, by which the thresholds are found
+        X = held_out.X._with_data(np.asarray(held_out.X._data))
+        return (
+            given._replace(y=steps_of(given.X)),
+            held_out._replace(X=X, y=steps_of(X)),
+        )
+
+    def _split(self, given, validation, target, rng, incremental):
+        """Samples to train on and those that are held out."""
         if validation[0] is None and given.groups is None:
             # copies of a sequence are on the same side
             keys = sample_keys(given.X, given.y)
@@ -292,10 +303,7 @@ class RecurrentDetector(CellByName, OutlierMixin, BaseRecurrent):
         starts = offsets[:-1] + begins
         training = _parts(given.X, offsets[:-1], begins)
         held_out = _parts(given.X, starts[there], ends[there])
-        return (
-            given._replace(X=training, y=steps_of(training)),
-            given.at(there)._replace(X=held_out, y=steps_of(held_out)),
-        )
+        return given._replace(X=training), given.at(there)._replace(X=held_out)
 
     def _finish(self, held_out):
         """The distribution of the errors on what is held out, and the thresholds."""
@@ -637,8 +645,12 @@ def _as_objects(values, offsets):
 
 def _parts(X, starts, lengths):
     """Parts of sequences, one of each, as sequences."""
-    rows, offsets = rows_of_parts(starts, lengths)
-    return X._part(X._data[rows], offsets, None, None)
+    data = X._data
+    if isinstance(data, Rows):  # stay where they are
+        data = data.runs(starts, lengths)
+    else:
+        data = data[rows_of_parts(starts, lengths)[0]]
+    return X._part(data, as_offsets(lengths), None, None)
 
 
 @declared(

@@ -323,9 +323,9 @@ def losses_at_start(
     `constant` are outputs that need no X (K,).
     """
     total, n = 0.0, samples.n_samples
-    # about so many losses at a time, all of them where they lie elsewhere
+    # about so many losses at a time, unless they are asked where they lie
     at_a_time = max(1, 10_000 * n // max(samples.n_losses, 1))
-    if getattr(samples.target, "are_next", False):
+    if getattr(samples.target, "asked_at_once", False):
         at_a_time = n
     for part in gen_batches(n, at_a_time):
         weight = None if samples.weight is None else samples.weight[part]

@@ -84,6 +84,7 @@ class FollowingTokens(StepTarget):
     """
 
     are_next = True  # values are among the rows of the data
+    asked_at_once = True  # of losses of constants
 
     def __init__(self, data, starts, lengths, ends, mark, labels=None, texts=None,
                  places=None):  # fmt: skip

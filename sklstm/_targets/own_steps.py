@@ -5,15 +5,16 @@ of the features and, once it is trained, the distribution of its errors.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
+from scipy.special import huber
 
 from .._network.losses import AtSteps, Huber
 from ..sequences._stacking import as_offsets
+from .counting import units_of_columns
 from .errors import ErrorDistribution, total
-from .steps import StepTarget
-from .units import Seen, units_of
+from .steps_in_data import StepsInData
 
 # Most steps of the windows of "auto", and the least of sequences it looks at.
 AUTO_WINDOW, LEAST_AUTO_WINDOW = 100, 10
@@ -31,7 +32,19 @@ class OwnStepsLoss(AtSteps):
 
     def start(self, target, weight):
         """The medians of the standardised features."""
-        return np.zeros(target.values.shape[1])
+        return np.zeros(target.units.n_outputs)
+
+    def of_constant(self, constant, target, weight, divisor):
+        """The loss of outputs that are the same at all steps, of each sample where it
+        lies."""
+        ask = partial(_losses_of_constant, constant=constant, delta=self.loss.delta)
+        losses = target.each(ask, np.float64)
+        return float((losses if weight is None else losses * weight).sum() / divisor)
+
+
+def _losses_of_constant(target, constant, delta):
+    losses = huber(delta, target.values - constant)
+    return target._per_sequence(np.nansum(losses, axis=1) / losses.shape[1])
 
 
 class OwnStepsReader:
@@ -73,9 +86,8 @@ class OwnStepsReader:
                 f"2-D X is a sequence, of as many steps as columns (n_features = "
                 f"{longest}): pass a long sequence x as X = [x]."
             )
-        weight = y.weights(sample_weight)
-        units = np.array([_units(column, weight) for column in y.values.T])
-        return OwnSteps(self.method, window, self.ahead, *units.T.copy())
+        units = units_of_columns(y.data, *y.whole(), sample_weight)
+        return OwnSteps(self.method, window, self.ahead, *units)
 
     def check_same(self, target, y, classes=None):
         """Say when a fit that goes on gets other parameters of the task."""
@@ -93,17 +105,6 @@ class OwnStepsReader:
     @staticmethod
     def weigh(target, y, sample_weight):
         return y, sample_weight
-
-
-def _units(column, weight):
-    """Median and robust scale of a feature; 1 where nothing is known of the scale."""
-    there = ~np.isnan(column)
-    if not there.any():
-        return 0.0, 1.0
-    weight = None if weight is None else weight[there]
-    seen = Seen.of(column[there].astype(np.float64), weight)
-    centre, scale = units_of(seen.values, seen.weight, True)
-    return centre, scale or 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,13 +185,28 @@ class OwnSteps:
         return offsets[sequence] + begins, sizes, sequence
 
     def encode(self, y):
-        """What the loss compares outputs with, NaN where there is nothing."""
-        z = self.standardized(y.values)
+        """What the loss compares outputs with."""
+        return y.in_units(self)
+
+    def values_of(self, rows, offsets):
+        """The same of samples with these steps (N, F), NaN where there is nothing."""
+        z = self.standardized(rows)
         if self.method == "reconstruction":  # from the last step back
-            last = y.offsets[1:] - 1
-            backward = np.repeat(last + y.offsets[:-1], y.lengths) - np.arange(len(z))
-            return y.replace(values=z[backward])
-        return y.replace(values=self.later(z, y.offsets))
+            ends = np.repeat(offsets[1:] - 1 + offsets[:-1], np.diff(offsets))
+            return z[ends - np.arange(len(z))]
+        return self.later(z, offsets)
+
+    def known(self, there, offsets):
+        """Which steps of samples have a target (N,), where `there` (N,) says which of
+        them were observed."""
+        if self.method == "reconstruction":
+            return there
+        left = _left(offsets)
+        known = np.zeros(len(there), bool)
+        for k in range(self.ahead):
+            rows = np.flatnonzero(left > k + 1)
+            known[rows] |= there[rows + k + 1]
+        return known
 
     @cached_property
     def line(self):
@@ -202,7 +218,7 @@ class OwnSteps:
     def later(self, z, offsets):
         """Of each step the next ones (N, ahead F), NaN behind the end."""
         F = z.shape[1]
-        left = np.repeat(offsets[1:], np.diff(offsets)) - np.arange(len(z))
+        left = _left(offsets)
         values = np.full((len(z), self.ahead * F), np.nan)
         for k in range(self.ahead):
             rows = np.flatnonzero(left > k + 1)
@@ -260,6 +276,11 @@ class OwnSteps:
         return weight * scale[:, np.newaxis], bias * scale + centre
 
 
+def _left(offsets):
+    """How many steps are left of each sample at each of its steps, with that one."""
+    return np.repeat(offsets[1:], np.diff(offsets)) - np.arange(offsets[-1])
+
+
 def steps_of(X):
     """The steps of valid X as targets."""
-    return StepTarget(np.asarray(X._data), X._offsets)
+    return StepsInData(*X._as_rows())

@@ -11,6 +11,8 @@ from .._network.losses.statistics import distinct, mean_and_scale, quantiles
 # of a normal distribution.
 _TAILS = (1 / 4, 1 / 8, 1 / 16, 1 / 32)
 _WIDTHS = -2 * norm.ppf(_TAILS)
+# Shares of the weight below what a robust scale is made of.
+LEVELS = np.array([0.5, *_TAILS, *(1 - np.array(_TAILS))])
 # Mean absolute deviation of a normal distribution in standard deviations.
 _MEAN_DEVIATION = np.sqrt(2 / np.pi)
 # A range that is smaller than this part of that without 1/16 at each end is no scale:
@@ -31,17 +33,29 @@ def median_and_scale(values, weight):
     absolute deviation from the median, each in standard deviations of a normal
     distribution.
     """
-    median = quantiles(values, weight, 0.5)
-    low = quantiles(values, weight, _TAILS)
-    high = quantiles(values, weight, 1 - np.array(_TAILS))
+
+    def deviation(median):
+        deviations = np.abs(values / 2 - median / 2)
+        largest = deviations.max() or 1.0
+        return largest, np.average(deviations / largest, weights=weight)
+
+    return robust_units(quantiles(values, weight, LEVELS), deviation)
+
+
+def robust_units(at_levels, deviation):
+    """Median and robust standard deviation of the quantiles at LEVELS and what
+    `deviation(median)` says: the largest half of an absolute deviation from it, and the
+    mean one in units of this."""
+    n = len(_TAILS)
+    median, low, high = at_levels[0], at_levels[1 : n + 1], at_levels[n + 1 :]
     # halves, whose difference does not overflow
     scales = (high / 2 - low / 2) / (_WIDTHS / 2)
-    deviation = np.abs(values / 2 - median / 2)
-    largest = deviation.max() or 1.0
-    mean = np.average(deviation / largest, weights=weight)
-    scales = np.append(scales, largest * (2 * mean / _MEAN_DEVIATION))
-    enough = scales > max(_NEGLIGIBLE * scales[2], _EPS * np.abs(median))
-    return median, scales[enough.argmax()] if enough.any() else 0.0
+    least = max(_NEGLIGIBLE * scales[2], _EPS * np.abs(median))
+    if (scales > least).any():
+        return median, scales[(scales > least).argmax()]
+    largest, mean = deviation(median)
+    scale = largest * (2 * mean / _MEAN_DEVIATION)
+    return median, scale if scale > least else 0.0
 
 
 def units_of(values, weight, robust):
@@ -50,7 +64,12 @@ def units_of(values, weight, robust):
     A target that varies by no more than its rounding is constant.
     """
     centre, scale = (median_and_scale if robust else mean_and_scale)(values, weight)
-    return centre, scale if scale > _EPS * np.abs(centre) else 0.0
+    return centre, known_scale(centre, scale)
+
+
+def known_scale(centre, scale):
+    """The scale, 0 where it is no more than rounding."""
+    return scale if scale > _EPS * np.abs(centre) else 0.0
 
 
 class Seen(NamedTuple):

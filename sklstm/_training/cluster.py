@@ -19,6 +19,7 @@ from distributed import Client
 from distributed.comm import Comm, connect
 from distributed.scheduler import KilledWorker
 
+from ..sequences._rows import Rows
 from .feeds import moved, runs_of
 from .partitions import ClusterRows, naming_what_is_lost
 from .parts import part_gradient
@@ -167,7 +168,9 @@ class OnCluster:
         arrays = [samples.data] if self._rows is None else []
         of_target = getattr(samples.target, "data", None)
         # that of an array is its memory
-        if isinstance(of_target, np.ndarray) and of_target is not samples.data:
+        is_here = isinstance(of_target, (np.ndarray, Rows))
+        is_here = is_here and not isinstance(of_target, ClusterRows)
+        if is_here and of_target is not samples.data:
             arrays.append(of_target)
         self._arrays, self._recipe = arrays, recipe
         # Gradients come without the scheduler between where workers can be reached, or
