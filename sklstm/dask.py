@@ -15,7 +15,6 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 
-from ._estimators.anomaly_detector import RecurrentDetector
 from ._estimators.base import RecurrentCore
 from ._training.checkpoint import Checkpoint
 from ._training.dask_collections import (
@@ -39,8 +38,6 @@ __all__ = ["fit", "from_long"]
 
 # Parts of a minibatch where nobody has said how many: of the model, not of a cluster.
 N_PARTS = 8
-# What learns to say what comes next in its own X.
-NEEDS_ALL = (RecurrentDetector,)
 
 
 def fit(
@@ -289,14 +286,6 @@ def _nth(found, k):
 
 def _fit_on_partitions(model, last, X, y, client, fit_params):
     """Fit to sequences that lie where they are."""
-    for kind in NEEDS_ALL:
-        if isinstance(last, kind):
-            raise TypeError(
-                f"{type(last).__name__} learns from all of its own X, which it cannot "
-                "do partition by partition. Pass X as a SequenceArray, a list or an "
-                "array; data that do not fit into memory can be in files: see "
-                "SequenceArray.from_npy."
-            )
     who = AtHome() if client is None else OnWorkers(client)
     if last is not model:
         fit_params = dict(_of_last_step(model, fit_params))

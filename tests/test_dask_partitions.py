@@ -21,7 +21,6 @@ import sklstm.dask
 from sklstm import (
     ConvLSTMClassifier,
     ConvLSTMRegressor,
-    LSTMAnomalyDetector,
     LSTMClassifier,
     LSTMSeq2Seq,
     SequenceArray,
@@ -38,7 +37,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 LIVE_ELSEWHERE = [
     "classifier", "one minibatch", "lbfgs", "tbptt", "bfloat16", "bidirectional",
-    "embedding", "adamw", "tagger", "steps", "transcriber",
+    "embedding", "adamw", "tagger", "steps", "transcriber", "anomalies",
 ]  # fmt: skip
 MODEL = LSTMClassifier(6, **SMALL)
 
@@ -322,8 +321,6 @@ def test_other_errors(maybe_client):
         sklstm.dask.fit(MODEL, [x[0], X[0]], Y, client=maybe_client)
     with pytest.raises(ValueError, match="no sequences in any of 2"):
         sklstm.dask.fit(MODEL, delayed([[], []]), [], client=maybe_client)
-    with pytest.raises(TypeError, match="Detector learns from all of its own X"):
-        sklstm.dask.fit(LSTMAnomalyDetector(2), x, client=maybe_client)
     model = clone(MODEL).set_params(early_stopping=True)
     with pytest.raises(TypeError, match="X_val lives on the cluster"):
         sklstm.dask.fit(model, x, Y, X_val=x, y_val=Y, client=maybe_client)

@@ -73,10 +73,13 @@ class _PartUnpickler(pickle.Unpickler):
 
 
 def gradient_on_worker(shared, parameters, pickled, rows=None):
-    """The `PartGradient` of a pickled part, whose rows may come beside it."""
+    """The `PartGradient` of a pickled part, whose rows may come beside it, and with
+    them those of its targets if they are others."""
     part = _PartUnpickler(io.BytesIO(pickled), shared.arrays).load()
     if rows is not None:
-        part = part._replace(batch=moved(part.batch, rows, part.batch.starts))
+        data, of_target = rows if isinstance(rows, tuple) else (rows, None)
+        batch = moved(part.batch, data, part.batch.starts, of_target)
+        part = part._replace(batch=batch)
     try:
         network = shared.idle.pop()
     except IndexError:
@@ -164,7 +167,9 @@ class OnCluster:
 
     def begin(self, recipe, samples):
         self._rows = samples.data if isinstance(samples.data, ClusterRows) else None
-        self._ahead = None
+        self._ahead = self._beside = None
+        if self._rows is not None:
+            self._beside = self._rows.beside(samples.target)
         arrays = [samples.data] if self._rows is None else []
         of_target = getattr(samples.target, "data", None)
         # that of an array is its memory
@@ -342,14 +347,15 @@ class OnCluster:
             of_worker.setdefault(where, []).append(k)
         for where, own in of_worker.items():
             runs = [runs_of(parts[k].batch) for k in own]
-            future, begins = self._rows.sent(*map(np.concatenate, zip(*runs)), where)
+            runs_of_all = map(np.concatenate, zip(*runs))
+            future, begins = self._rows.sent(*runs_of_all, where, self._beside)
             ends = np.cumsum([len(starts) for starts, _ in runs])
             for k, part in zip(own, np.split(begins, ends[:-1]), strict=True):
                 found[k] = future, part
         return found
 
     def end(self):
-        self._shared = self._arrays = self._ahead = self._rows = None
+        self._shared = self._arrays = self._ahead = self._rows = self._beside = None
         if self._paused and self.client.status == "running":
             # a scheduler that has lost this client has ended the pause
             with suppress(OSError):

@@ -34,11 +34,12 @@ def runs_of(batch):
     return (batch.starts, batch.lengths) if whole is None else whole()[:2]
 
 
-def moved(batch, data, starts):
-    """The same minibatch of other data, in which its rows begin elsewhere."""
+def moved(batch, data, starts, of_target=None):
+    """The same minibatch of other data, in which its rows begin elsewhere; `of_target`
+    are those that its targets are among, None for these."""
     target = batch.target
     if hasattr(target, "whole"):
-        target = target.moved(data, starts)
+        target = target.moved(data if of_target is None else of_target, starts)
     return batch._replace(data=data, starts=starts, target=target)
 
 

@@ -87,14 +87,21 @@ def cut(part, first, lengths, columns=None):
     return rows if columns is None else rows[:, columns]
 
 
-def cut_each(parts, first, lengths):
-    """Rows of several partitions, one after the other."""
+def cut_each(parts, first, lengths, beside=None):
+    """Rows of several partitions, one after the other, and the same ones of those
+    `beside` them, if there are any."""
+    if beside is not None:
+        return tuple(cut_each(of, first, lengths) for of in (parts, beside))
     return joined([cut(*of) for of in zip(parts, first, lengths, strict=True)])
 
 
 def joined(cuts):
     """What has been cut out of several partitions."""
-    return cuts[0] if len(cuts) == 1 else np.concatenate(cuts)
+    if len(cuts) == 1:
+        return cuts[0]
+    if isinstance(cuts[0], tuple):
+        return tuple(joined(of) for of in zip(*cuts, strict=True))
+    return np.concatenate(cuts)
 
 
 def joined_in_order(cuts, begins, lengths):
@@ -108,10 +115,13 @@ def filled(part, first, indicator):
         return fill_forward(part, first, indicator=indicator)
 
 
-def looked_at(part, function, in_pieces, first, lengths, *args):
-    """As `by_blocks`, of sequences of a partition."""
-    rows = part._as_rows()[0], first, lengths
-    return list(by_blocks(function, *rows, *args, in_pieces=in_pieces))
+def looked_at(part, beside, function, in_pieces, first, lengths, *args):
+    """As `by_blocks`, of sequences of a partition; rows of targets are those of the one
+    `beside` it, or its own if that is None."""
+    data = part._as_rows()[0]
+    own = data if beside is None else beside._as_rows()[0]
+    args = [arg.moved(own, first) if hasattr(arg, "moved") else arg for arg in args]
+    return list(by_blocks(function, data, first, lengths, *args, in_pieces=in_pieces))
 
 
 def said_of_rows(part, function, first, n, *args):
@@ -327,10 +337,11 @@ class ClusterRows(Rows):
         piece, first = self.where(starts, lengths)
         piece[is_torn] = -1
         parts = [of for of in self.runs_by_piece(first, lengths, piece) if of[0] >= 0]
+        beside = next(filter(None, map(self.beside, args)), None)
         found = [
             self.pieces.submit(
-                looked_at, k, function, in_pieces, rows, sizes,
-                *(_part_of(arg, own, rows) for arg in args),
+                looked_at, k, beside and beside[k], function, in_pieces, rows, sizes,
+                *(_without_data(arg[own], rows) for arg in args),
             )
             for k, own, rows, sizes in parts
         ]  # fmt: skip
@@ -338,9 +349,17 @@ class ClusterRows(Rows):
             for some, result in blocks:
                 yield own[some], result
 
-    def sent(self, starts, lengths, worker):
+    def beside(self, target):
+        """The partitions that have the rows of a target, None if they are these."""
+        own = getattr(target, "data", None)
+        if isinstance(own, ClusterRows) and own.pieces is not self.pieces:
+            return own.pieces
+        return None
+
+    def sent(self, starts, lengths, worker, beside=None):
         """A future of the rows of some sequences, on this worker if there is one, and
-        where each begins there."""
+        where each begins there; with the same rows of the partitions `beside` these, if
+        there are any."""
         whole = None
         if self.are_torn(starts, lengths).any():
             some, whole = self.runs(starts, lengths), as_offsets(lengths)[:-1]
@@ -359,7 +378,7 @@ class ClusterRows(Rows):
             cuts.append(
                 self.pieces.submit_to(
                     place, cut_each, [self.pieces[k] for k in numbers], rows, sizes,
-                    priority=FIRST,
+                    beside and [beside[k] for k in numbers], priority=FIRST,
                 )
             )  # fmt: skip
         workers = () if worker is None else (worker,)
@@ -370,10 +389,10 @@ class ClusterRows(Rows):
         return together, begins
 
 
-def _part_of(arg, own, rows):
-    """Some elements of an argument, and of targets among the data without these."""
-    part = arg[own]
-    return part.moved(None, rows) if hasattr(part, "whole") else part
+def _without_data(arg, rows):
+    """An argument for sequences that begin at these rows of where they lie, without
+    rows of its own that it has among them."""
+    return arg.moved(None, rows) if hasattr(arg, "moved") else arg
 
 
 class AtHome:
