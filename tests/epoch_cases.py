@@ -1,13 +1,13 @@
-"""Classifiers whose fits can be disturbed between two epochs."""
+"""Estimators whose fits can be disturbed between two epochs."""
 
 from sklstm import LSTMClassifier
 
 
-def calling_at_epochs(call):
-    """A class of classifiers that call this before each epoch of a fit, with the number
+def calling_at_epochs(call, estimator=LSTMClassifier):
+    """A class of estimators that call this before each epoch of a fit, with the number
     of the epoch from 0 on."""
 
-    class Calling(LSTMClassifier):
+    class Calling(estimator):
         def _feed(self, *args):
             feed = super()._feed(*args)
             epoch, numbers = feed.epoch, iter(range(10**9))

@@ -115,3 +115,9 @@ def test_mean_deviation():
     huge = np.array([[1.7e308], [-1.7e308]])
     largest, mean = mean_deviation(huge, *np.array([[0], [2]]), None, 0, 1.7e308)
     assert (largest, mean) == (1.7e308, 0.5)
+
+
+def test_zero_has_one_sign():
+    data = np.array([[-0.0], [-0.0], [-0.0], [1.0]], np.float32)
+    found = quantiles_of(data, np.array([0]), np.array([4]), [0.5, 1.0])
+    assert found.tolist() == [[0, 1]] and not np.signbit(found).any()

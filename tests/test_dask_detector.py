@@ -1,16 +1,23 @@
 """Anomaly detectors of sequences that live on a cluster, partition by partition."""
 
+import os
+import signal
+
 import numpy as np
 import pytest
+from epoch_cases import calling_at_epochs
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
-from test_dask_fit import client, cluster  # noqa: F401
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from test_dask_fit import client, cluster, looked_after  # noqa: F401
 from test_dask_partitions import cut, delayed, maybe_client, same  # noqa: F401
 from test_parts import assert_same_weights
 
 import sklstm.dask
 from sklstm import LSTMAnomalyDetector
 from sklstm._training.partitions import ClusterRows
+from sklstm.preprocessing import TimeDistributed
 
 pytest.importorskip("distributed")
 
@@ -155,6 +162,32 @@ def test_only_what_is_held_out_comes_here(name, missing, client, monkeypatch):  
     held_out = 12 * 50
     # of the windows both what the network reads and what it is to say
     assert held_out < sum(n_rows) <= held_out + 2 * 32 * 8
+
+
+def test_a_worker_that_has_data_is_killed(client):  # noqa: F811
+    """Both what the network reads and what it is to say are computed again."""
+    pids = looked_after(client.cluster)
+
+    def killing(number):
+        if number == 2:
+            os.kill(pids[0], signal.SIGKILL)
+
+    x = sequences(30, missing=0.3)
+    options = {"missing": "ffill", "max_iter": 6, "batch_size": 8, "random_state": 0}
+    model = calling_at_epochs(killing, LSTMAnomalyDetector)(5, **options)
+    there = sklstm.dask.fit(model, delayed(cut(x, 7, 15, 22)), client=client)
+    assert_same(there, sklstm.dask.fit(LSTMAnomalyDetector(5, **options), x))
+
+
+def test_in_a_pipeline(maybe_client):  # noqa: F811
+    model = make_pipeline(TimeDistributed(StandardScaler()), MODEL)
+    x = sequences(20)
+    parts = cut(x, 9)
+    there = sklstm.dask.fit(model, delayed(parts), client=maybe_client)
+    scaler = TimeDistributed(StandardScaler())
+    for part in parts:
+        scaler.partial_fit(part)
+    assert_same(there[-1], sklstm.dask.fit(MODEL, scaler.transform(x)))
 
 
 def test_errors(maybe_client):  # noqa: F811

@@ -9,11 +9,11 @@ from functools import partial
 
 import numpy as np
 
-from ..sequences._rows import by_blocks
+from ..sequences._rows import blocks_of, by_blocks
 from ..sequences._stacking import as_offsets, rows_of_parts, rows_of_sequences
 from .units import LEVELS, known_scale, robust_units
 
-# Bits of a digit, of numbers whose order as whole numbers is their own.
+# Bits of a digit, a byte, of numbers whose order as whole numbers is their own.
 DIGIT = 8
 # Bits of a weight, and of the parts that are added: sums of these are exact in floats.
 WEIGHT, PART = 60, 20
@@ -81,33 +81,34 @@ def _counts(data, starts, lengths, *weight, known, shift, dtype):
     known, by their next digit (beginnings of all columns, digits, parts)."""
     data, _ = rows_of_sequences(data, starts, lengths)
     weight = np.repeat(weight[0], lengths) if weight else None
-    counts = [
-        _of_column(column, weight, own, shift, dtype)
-        for column, own in zip(data.T, known, strict=True)
-    ]
+    n_parts = 1 if weight is None else WEIGHT // PART + 1
+    counts = [np.zeros((len(own), 1 << DIGIT, n_parts), np.int64) for own in known]
+    for some in blocks_of(data):
+        own = None if weight is None else weight[some]
+        for column, begins, count in zip(data[some].T, known, counts, strict=True):
+            _count(count, column.astype(dtype), own, begins, shift)
     return np.concatenate(counts)
 
 
-def _of_column(column, weight, known, shift, dtype):
+def _count(counts, column, weight, known, shift):
+    """Add the weight of the numbers of a column to that of these beginnings."""
     there = ~np.isnan(column)
-    digits = _ordered(column[there].astype(dtype, copy=False))
-    digits >>= digits.dtype.type(shift)
-    begins, known = digits >> digits.dtype.type(DIGIT), known.astype(digits.dtype)
-    place = np.searchsorted(known, begins)
-    place[place == len(known)] = 0
-    own = known[place] == begins
-    n_digits = 1 << DIGIT
-    digit = (digits[own] & digits.dtype.type(n_digits - 1)).astype(np.intp)
-    count = partial(
-        np.bincount, place[own] * n_digits + digit, minlength=len(known) * n_digits
-    )
-    if weight is None:
-        counts = [count()]
-    else:
-        weight, mask = weight[there][own], (1 << PART) - 1
-        parts = (weight >> part & mask for part in range(0, WEIGHT + 1, PART))
-        counts = [count(weights=part).astype(np.int64) for part in parts]
-    return np.stack(counts, axis=-1).reshape(-1, n_digits, len(counts))
+    if not there.all():
+        column = column[there]
+        weight = None if weight is None else weight[there]
+    begins = _ordered(column)
+    begins >>= begins.dtype.type(shift)
+    digits = begins.astype(np.uint8)  # the last one
+    begins >>= begins.dtype.type(DIGIT)
+    for begin, count in zip(known.astype(begins.dtype), counts, strict=True):
+        own = begins == begin
+        found = partial(np.bincount, digits[own], minlength=len(count))
+        if weight is None:
+            count[:, 0] += found()
+            continue
+        for k in range(count.shape[1]):
+            part = weight[own] >> PART * k & (1 << PART) - 1
+            count[:, k] += found(weights=part).astype(np.int64)
 
 
 def _together(counts):
@@ -119,8 +120,11 @@ def _together(counts):
 def _ordered(numbers):
     """Whole numbers in the order of these; of both zeros the same one."""
     bits = (numbers + 0.0).view(f"u{numbers.itemsize}")
-    sign = bits.dtype.type(1 << (8 * numbers.itemsize - 1))
-    return np.where(bits & sign, ~bits, bits | sign)
+    sign = 8 * numbers.itemsize - 1
+    # all bits of a negative one change, else its sign
+    changed = (bits.view(f"i{numbers.itemsize}") >> sign).view(bits.dtype)
+    changed |= bits.dtype.type(1 << sign)
+    return bits ^ changed
 
 
 def _numbers(ordered, dtype):
