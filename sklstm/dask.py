@@ -71,9 +71,9 @@ def fit(
         cluster, in partitions of whole sequences, stays there: each future or delayed
         object, or each partition of a bag of arrays (n_steps, n_features) or of an
         array (n, T, F), is what :func:`~sklstm.sequences.check_sequences` reads, but no
-        2-D array, or clips where the estimator reads such. For a dask.dataframe there
-        is :func:`from_long`. The result does not depend on how sequences are cut into
-        partitions.
+        2-D array; clips, or documents, as in a bag of texts, where the estimator reads
+        such. For a dask.dataframe there is :func:`from_long`. The result does not
+        depend on how sequences are cut into partitions.
 
     y : as in the estimator's ``fit``, or in partitions, default=None
         The targets; None for estimators that have none. Where X is in partitions, y,
@@ -111,8 +111,8 @@ def fit(
     ------
     TypeError
         If the estimator is none of sklstm, nor a pipeline that ends in one, or the
-        client none of Dask; where X lives on the cluster also if it is a forecaster, an
-        anomaly detector or a language model, or a transformer has no ``partial_fit``.
+        client none of Dask; where X lives on the cluster also if a transformer has no
+        ``partial_fit``.
     ValueError
         If an argument is not valid, or the checkpoint is of another fit; and what
         ``fit`` raises, with the partition. All of it before training begins.

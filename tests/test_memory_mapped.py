@@ -37,7 +37,9 @@ SCRIPT = textwrap.dedent(
         limit += 1024 * used
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     model.fit(X, y)
-    np.save(out, np.append(model.loss_, model.predict(X)))
+    # thresholds of a detector in the place of predictions, for which it has all errors
+    found = model.offset_ if hasattr(model, "offset_") else model.predict(X)
+    np.save(out, np.append(model.loss_, found))
     """
 )
 
@@ -82,6 +84,14 @@ OPTIONS = {
     "early stopping": {"early_stopping": True},
     "converted": {"dtype": "float64"},
     "forecasts": {"estimator": "LSTMForecaster", "horizon": 3},
+    "anomalies": {
+        "estimator": "LSTMAnomalyDetector", "validation_fraction": 0.02,
+        "batch_size": 128,
+    },
+    "windows": {
+        "estimator": "LSTMAnomalyDetector", "validation_fraction": 0.01,
+        "method": "reconstruction", "window": 5, "batch_size": 512,
+    },
     "static": {
         "estimator": "LSTMForecaster", "horizon": 2, "static_features": [1],
         "target": [2, 3], "early_stopping": True, "seasonal_lag": 2,
@@ -94,7 +104,7 @@ OPTIONS = {
 def test_data_of_twice_the_memory(options, folder):
     """In one file and in several, with the numbers of a fit that has all memory."""
     assert (folder / "a.npy").stat().st_size > 2 * HALF
-    # forecasters read float64, in which the data are twice as large
+    # these make float64 of a part, in which the data are twice as large
     limit = HALF if "estimator" not in options else 3 * HALF // 2
     whole = run(folder, 0, **options)
     np.testing.assert_array_equal(run(folder, limit, **options), whole)

@@ -13,8 +13,6 @@ from .units import units_of
 LEAST_SCALE = 1e-3
 # Scales beyond which an error says nothing of how components go together.
 FAR = 3
-# Rows of which there are products of features at a time.
-ROWS = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,10 +114,10 @@ class ErrorDistribution:
         inverse = self._inverse(there)
         if len(z) == 1:
             return (z[:, :, np.newaxis] * inverse).cumsum(axis=1)[:, -1]
-        product = np.empty_like(z)
-        for begin in range(0, len(z), ROWS):
-            part = z[begin : begin + ROWS, :, np.newaxis] * inverse
-            product[begin : begin + ROWS] = part.cumsum(axis=1)[:, -1]
+        # in the same order, whatever stands beside a row
+        product = z[:, :1] * inverse[0]
+        for column, row in zip(z.T[1:], inverse[1:], strict=True):
+            product += column[:, np.newaxis] * row
         return product
 
     def _inverse(self, there):

@@ -214,6 +214,8 @@ def by_blocks(function, data, starts, lengths, *args, in_pieces=False):
     at a time and where these lie: pairs of these, as an index, and what it says. `args`
     have an element for each sequence. One that reads the rows `in_pieces` gets them as
     they are, else it gets an array."""
+    if not in_pieces:
+        data = in_place(data)
     if isinstance(data, Rows):
         yield from data.map(function, starts, lengths, *args, in_pieces=in_pieces)
     else:
