@@ -679,7 +679,7 @@ class ConvLSTMForecaster(ClipForecaster):
     -----
     Each channel is standardised inside, by the mean and standard deviation of its
     pixels in all frames of the fit, and forecasts are in units of X: nothing has to be
-    scaled before or after. Of X, which may be bytes in a file (`numpy.memmap`), only
+    scaled before or after. Of X, which may be bytes in files (`numpy.memmap`), only
     the frames of a minibatch are converted, and it is never copied as a whole.
 
     A missing pixel is NaN. As an input it is what the pixel was last before in the
