@@ -16,7 +16,7 @@ from test_parts import assert_same_weights
 
 import sklstm.dask
 from sklstm import LSTMAnomalyDetector
-from sklstm._training.partitions import ClusterRows
+from sklstm._training.cluster_rows import ClusterRows
 from sklstm.preprocessing import TimeDistributed
 
 pytest.importorskip("distributed")

@@ -16,7 +16,8 @@ from test_parts import assert_same_weights
 import sklstm.dask
 from sklstm import LSTMLanguageModel, SequenceArray
 from sklstm._training.checkpoint import Checkpoint
-from sklstm._training.partitions import ClusterRows, OnWorkers, Partitions
+from sklstm._training.cluster_rows import ClusterRows, Partitions
+from sklstm._training.partitions import OnWorkers
 from sklstm.preprocessing import TokenEncoder
 
 dask = pytest.importorskip("dask")

@@ -10,7 +10,7 @@ from test_parts import assert_same_weights
 
 import sklstm.dask
 from sklstm import LSTMForecaster, SequenceArray
-from sklstm._training.partitions import ClusterRows, Partitions
+from sklstm._training.cluster_rows import ClusterRows, Partitions
 
 pytest.importorskip("distributed")
 

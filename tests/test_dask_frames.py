@@ -13,7 +13,7 @@ from test_parts import assert_same_weights
 import sklstm.dask
 from sklstm import ConvLSTMForecaster
 from sklstm._estimators import conv_forecaster
-from sklstm._training.partitions import ClusterRows, Partitions
+from sklstm._training.cluster_rows import ClusterRows, Partitions
 
 dask = pytest.importorskip("dask")
 

@@ -27,7 +27,7 @@ from sklstm import (
 )
 from sklstm._training.checkpoint import Checkpoint
 from sklstm._training.cluster import OnCluster  # noqa: E402
-from sklstm._training.partitions import ClusterRows
+from sklstm._training.cluster_rows import ClusterRows
 from sklstm.preprocessing import FrameStacker, TimeDistributed, TokenEncoder
 
 dask = pytest.importorskip("dask")

@@ -20,8 +20,8 @@ from distributed.comm import Comm, connect
 from distributed.scheduler import KilledWorker
 
 from ..sequences._rows import Rows
+from .cluster_rows import ClusterRows, naming_what_is_lost
 from .feeds import moved, runs_of
-from .partitions import ClusterRows, naming_what_is_lost
 from .parts import part_gradient
 from .pause import begin_pause, end_pause
 
