@@ -11,7 +11,7 @@ from .._training.windows import WindowArray
 from ..sequences import SequenceArray
 from ..sequences._check import check_sequences
 from ..sequences._missing import fill_forward, observed_mean
-from ..sequences._rows import Rows, blocks_of, in_place
+from ..sequences._rows import AT_A_TIME, Rows, blocks_of, in_place
 from ..sequences._stacking import place_of, rows_of_parts
 from .tokens import are_no_ids
 
@@ -126,7 +126,7 @@ def _in_order_of(ids, found):
 
 def first_place(data, columns, is_bad):
     """The first row of data and the first of some columns with a bad value, or None."""
-    for rows in blocks_of(data):
+    for rows in blocks_of(data) if data.size > AT_A_TIME else [slice(0, None)]:
         bad = is_bad(data[rows, columns])
         if bad.any():
             row, k = np.argwhere(bad)[0]
@@ -183,16 +183,17 @@ def matrix_of(X, windows, missing, future=None):
         ahead[some[:, np.newaxis], :, static] = X._data[ends, static][..., np.newaxis]
     if future is not None:
         ahead[:, :, list(windows["future"])] = future
-    rows, sizes = in_place(X._data), np.full(n, horizon)
+    ahead, rows = ahead.reshape(-1, X.n_features), in_place(X._data)
+    sizes = np.full(n, horizon)
     if isinstance(rows, Rows) and missing == "error":  # it stays in its file
-        both = rows.and_then(ahead.reshape(-1, X.n_features))
+        both = rows.and_then(ahead)
         behind = len(rows) + (np.zeros(n, np.intp) if alike else horizon * np.arange(n))
         runs = (X._offsets[:-1], behind), (lengths, sizes)
         return both.runs(*(np.column_stack(of).ravel() for of in runs)), begins
-    data = np.empty((len(X._data) + n * horizon, X.n_features))
+    data = np.full((len(X._data) + n * horizon, X.n_features), np.nan)
     data[rows_of_parts(begins, lengths)[0]] = X._data
-    ahead = np.broadcast_to(ahead, (n, horizon, X.n_features))
-    data[rows_of_parts(begins + lengths, sizes)[0]] = ahead.reshape(-1, X.n_features)
+    if not alike:
+        data[rows_of_parts(begins + lengths, sizes)[0]] = ahead
     if missing != "error":
         offsets = np.append(begins, len(data))
         filled = fill_forward(

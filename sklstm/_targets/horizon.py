@@ -11,7 +11,7 @@ from sklearn.utils import gen_batches
 
 from .._network.losses import AtSteps
 from .._network.windows import season_before, units_of
-from ..sequences._rows import by_blocks, by_row
+from ..sequences._rows import Rows, by_blocks, by_row
 from ..sequences._stacking import as_offsets, rows_of_parts
 from .numbers import NumberReader, Numbers
 from .steps import StepTarget
@@ -89,30 +89,35 @@ class WindowTarget(StepTarget):
 
     @cached_property
     def _read(self):
-        """Base and y (n, h, K) and scale (n, K)."""
-        n, K = len(self), len(self.columns)
-        base, y = np.empty((2, n, self.horizon, K))
-        scale = np.empty((n, K))
+        """Base (n, h, K) and scale (n, K)."""
         read = partial(
-            _windows_read, columns=self.columns, horizon=self.horizon,
+            _units_read, columns=self.columns, horizon=self.horizon,
             scaling=self.scaling, lag=self.lag,
         )  # fmt: skip
-        context = self.cuts - self.starts
-        if not n:
-            return base, y, scale
-        for some, found in by_blocks(read, self.series, *self.whole(), context):
-            base[some], y[some], scale[some] = found
-        return base, y, scale
+        return self._where_they_lie(read, (self.horizon,), ())
 
     @property
     def scale(self):
         """Of each window and target (n, K)."""
-        return self._read[2]
+        return self._read[1]
 
     @property
     def y(self):
         """As the series have it (n, h, K)."""
-        return self._read[1]
+        read = partial(_y_read, columns=self.columns, horizon=self.horizon)
+        return self._where_they_lie(read, (self.horizon,))[0]
+
+    def _where_they_lie(self, read, *shapes):
+        """Arrays (n, *shape, K) that `read` makes of windows."""
+        windows = self.series, *self.whole(), self.cuts - self.starts
+        if not isinstance(self.series, Rows):
+            return read(*windows)
+        n, K = len(self), len(self.columns)
+        arrays = [np.empty((n, *shape, K)) for shape in shapes]
+        for some, found in by_blocks(read, *windows):
+            for array, part in zip(arrays, found, strict=True):
+                array[some] = part
+        return arrays
 
     def naive_errors(self, lag):
         """Mean absolute difference from the value `lag` steps before in each context
@@ -133,14 +138,14 @@ class WindowTarget(StepTarget):
     @cached_property
     def values(self):
         """z (n h, K), in the units of `rows` where there are any."""
-        base, y, scale = self._read
-        z = (y - base) / scale[:, np.newaxis]
+        base, scale = self._read
+        z = (self.y - base) / scale[:, np.newaxis]
         z = z.reshape(-1, len(self.columns))
         return z if self.rows is None else self.rows.encode(z)
 
     def in_units_of_y(self, z):
         """Predictions z (n h, K, ...) as y (n, h, K, ...): base + scale z."""
-        base, _, scale = self._read
+        base, scale = self._read
         z = z.reshape(*base.shape, *z.shape[2:])
         more = tuple(range(3, z.ndim))
         return np.expand_dims(base, more) + np.expand_dims(scale[:, None], more) * z
@@ -151,8 +156,16 @@ def _has_any(data, columns):
     return ~np.isnan(data[:, columns]).all(axis=1)
 
 
-def _windows_read(data, starts, lengths, context, **options):
-    """Base and y (n, h, K) and scale (n, K) of windows of so much context."""
+def _y_read(data, starts, lengths, context, columns, horizon):
+    """What is behind contexts of these lengths, in a tuple."""
+    rows = (starts + context)[:, np.newaxis] + np.arange(horizon)
+    return (data[rows[..., np.newaxis], columns],)
+
+
+def _units_read(data, starts, lengths, context, **options):
+    """Base (n, h, K) and scale (n, K) of windows with contexts of these lengths."""
+    if len(starts) <= PART:
+        return _part_read(data, starts, context, **options)
     parts = [
         _part_read(data, starts[part], context[part], **options)
         for part in gen_batches(len(starts), PART)
@@ -166,15 +179,13 @@ def _part_read(data, starts, context, columns, horizon, scaling, lag):
     rows, _ = rows_of_parts(starts, context)
     units = units_of(data[rows[:, np.newaxis], columns], window, n, scaling)
     base = np.repeat(units.centre, horizon, axis=0)
-    step = np.tile(np.arange(horizon), n)
-    rows, context = np.repeat(cuts, horizon) + step, np.repeat(context, horizon)
     if lag is not None:
+        step = np.tile(np.arange(horizon), n)
+        rows, context = np.repeat(cuts, horizon) + step, np.repeat(context, horizon)
         base = season_before(data, columns, rows, context + step, context, lag)
         last = np.repeat(units.last, horizon, axis=0)
         base = np.where(np.isnan(base), last, base)
-    y = data[rows[:, np.newaxis], columns]
-    shape = n, horizon, len(columns)
-    return base.reshape(shape), y.reshape(shape), units.scale
+    return base.reshape(n, horizon, len(columns)), units.scale
 
 
 class HorizonReader(NumberReader):
