@@ -1,5 +1,6 @@
 """One model on a Dask cluster of real processes: the bits of this machine alone."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -233,3 +234,22 @@ def test_bad_input_before_anything_is_sent(cluster, monkeypatch):
             sklstm.dask.fit(LONG, bad, Y, client=client)
         with pytest.raises(TypeError, match="got StandardScaler"):
             sklstm.dask.fit(StandardScaler(), X, Y, client=client)
+
+
+def test_a_client_that_cannot_be_used(cluster):
+    model = clone(LONG)
+    with pytest.raises(TypeError, match=r"distributed\.Client, got str"):
+        sklstm.dask.fit(model, X, Y, client=cluster.scheduler_address)
+    with distributed.Client(cluster) as client:
+        pass
+    with pytest.raises(ValueError, match="connected to a scheduler, but it is closed"):
+        sklstm.dask.fit(model, X, Y, client=client)
+
+    async def fit():
+        async with distributed.Client(
+            cluster.scheduler_address, asynchronous=True
+        ) as client:
+            sklstm.dask.fit(model, X, Y, client=client)
+
+    with pytest.raises(ValueError, match="client is asynchronous"):
+        asyncio.run(fit())
