@@ -21,7 +21,9 @@ import sklstm.dask
 from sklstm import (
     ConvLSTMClassifier,
     ConvLSTMRegressor,
+    LSTMAnomalyDetector,
     LSTMClassifier,
+    LSTMForecaster,
     LSTMSeq2Seq,
     SequenceArray,
 )
@@ -422,7 +424,17 @@ def test_what_partitions_were_made_of_is_forgotten(client):  # noqa: F811
     assert kept
 
 
-def test_a_folder_of_files_is_opened_by_the_workers(client, tmp_path, monkeypatch):  # noqa: F811
+@pytest.mark.parametrize(
+    "model",
+    [MODEL, LSTMForecaster(6, horizon=3, windows_per_epoch=64, **SMALL),
+     LSTMAnomalyDetector(6, **SMALL),
+     LSTMAnomalyDetector(6, missing="indicator", method="reconstruction", window=9,
+                         **SMALL)],
+    ids=["classifier", "forecaster", "detector", "filled"],
+)  # fmt: skip
+def test_a_folder_of_files_is_opened_by_the_workers(
+    model, client, tmp_path, monkeypatch  # noqa: F811
+):  # fmt: skip
     rng, sizes = np.random.default_rng(0), []
     for k in range(3):
         np.save(tmp_path / f"{k}.npy", rng.standard_normal((40, 30, 3)))
@@ -434,10 +446,11 @@ def test_a_folder_of_files_is_opened_by_the_workers(client, tmp_path, monkeypatc
         return send(self, value)
 
     monkeypatch.setattr(OnCluster, "_send", measuring)
-    there = sklstm.dask.fit(MODEL, x, y, n_parts=2, client=client)
-    assert max(sizes) < x.nbytes / 4
-    assert_same_weights(there, sklstm.dask.fit(MODEL, x.data.reshape(120, 30, 3), y,
-                                               n_parts=2))  # fmt: skip
+    there = sklstm.dask.fit(model, x, y, n_parts=2, client=client)
+    filled = model.get_params().get("missing") == "indicator"
+    assert (max(sizes) < x.nbytes / 4) != filled
+    here = sklstm.dask.fit(model, x.data.reshape(120, 30, 3), y, n_parts=2)
+    assert_same_weights(there, here)
 
 
 def test_from_the_cluster_to_here(client, tmp_path):  # noqa: F811
