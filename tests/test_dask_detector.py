@@ -23,7 +23,7 @@ pytest.importorskip("distributed")
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
-MODEL = LSTMAnomalyDetector(5, window=8, random_state=0, max_iter=2, batch_size=8)
+MODEL = LSTMAnomalyDetector(5, window=8, random_state=0, max_iter=2, batch_size=40)
 
 
 def sequences(n, low=9, high=60, missing=0.0):

@@ -130,6 +130,7 @@ def test_clips_stay_where_they_are(options, client, monkeypatch):  # noqa: F811
     x[3][2] = np.nan
     model = ConvLSTMForecaster(
         2, horizon=2, context_length=3, random_state=0, max_iter=2, batch_size=16,
+        windows_per_epoch=96,
         loss="binary_cross_entropy", **options,
     )  # fmt: skip
     there = sklstm.dask.fit(model, delayed(cut(x, 6, 13, 25)), n_parts=2, client=client)
