@@ -1,6 +1,11 @@
-"""Estimators whose fits can be disturbed between two epochs."""
+"""Fits that are disturbed between two epochs."""
+
+from contextlib import contextmanager
+
+import pytest
 
 from sklstm import LSTMClassifier
+from sklstm._training.checkpoint import Checkpoint
 
 
 def calling_at_epochs(call, estimator=LSTMClassifier):
@@ -20,3 +25,24 @@ def calling_at_epochs(call, estimator=LSTMClassifier):
             return feed
 
     return Calling
+
+
+@contextmanager
+def broken_off_behind(n_checkpoints):
+    """A context in which a fit ends in an error once so many checkpoints are written,
+    one for each element of the list."""
+
+    class Enough(Exception):
+        pass
+
+    done, write = [], Checkpoint._write
+
+    def stopping(self, *args):
+        write(self, *args)
+        done.append(None)
+        if len(done) == n_checkpoints:
+            raise Enough
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Enough):
+        patch.setattr(Checkpoint, "_write", stopping)
+        yield done

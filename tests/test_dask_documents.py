@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import pytest
+from epoch_cases import broken_off_behind
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
@@ -15,7 +16,6 @@ from test_parts import assert_same_weights
 
 import sklstm.dask
 from sklstm import LSTMLanguageModel, SequenceArray
-from sklstm._training.checkpoint import Checkpoint
 from sklstm._training.cluster_rows import ClusterRows, Partitions
 from sklstm._training.partitions import OnWorkers
 from sklstm.preprocessing import TokenEncoder
@@ -276,28 +276,14 @@ def test_texts_are_forgotten(client):  # noqa: F811
 @pytest.mark.parametrize("contiguous", [False, True])
 def test_from_the_cluster_to_here(contiguous, client, tmp_path):  # noqa: F811
     """A fit that is broken off there goes on here: both know that it is the same."""
-
-    class Enough(Exception):
-        pass
-
     model = LSTMLanguageModel(
         6, tbptt=5, contiguous=contiguous, **CHAR | {"max_iter": 4, "tol": 0.0}
     )
-    done, write = [], Checkpoint._write
-
-    def stopping(self, *args):
-        write(self, *args)
-        done.append(None)
-        if len(done) == 2:
-            raise Enough
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Checkpoint, "_write", stopping)
-        with pytest.raises(Enough):
-            sklstm.dask.fit(
-                model, delayed(cut(TEXTS, *CUTS)), client=client, checkpoint=tmp_path,
-                sample_weight=WEIGHT,
-            )  # fmt: skip
+    with broken_off_behind(2):
+        sklstm.dask.fit(
+            model, delayed(cut(TEXTS, *CUTS)), client=client, checkpoint=tmp_path,
+            sample_weight=WEIGHT,
+        )  # fmt: skip
     options = {"sample_weight": WEIGHT}
     here = sklstm.dask.fit(model, TEXTS, checkpoint=tmp_path, **options)
     assert_same_fit(here, sklstm.dask.fit(model, TEXTS, **options))

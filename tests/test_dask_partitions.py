@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 import pytest
-from epoch_cases import calling_at_epochs
+from epoch_cases import broken_off_behind, calling_at_epochs
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.decomposition import PCA
@@ -27,7 +27,6 @@ from sklstm import (
     LSTMSeq2Seq,
     SequenceArray,
 )
-from sklstm._training.checkpoint import Checkpoint
 from sklstm._training.cluster import OnCluster  # noqa: E402
 from sklstm._training.cluster_rows import ClusterRows
 from sklstm.preprocessing import FrameStacker, TimeDistributed, TokenEncoder
@@ -455,25 +454,10 @@ def test_a_folder_of_files_is_opened_by_the_workers(
 
 def test_from_the_cluster_to_here(client, tmp_path):  # noqa: F811
     """A fit that is broken off there goes on here."""
-
-    class Enough(Exception):
-        pass
-
     model = clone(MODEL).set_params(max_iter=5, early_stopping=True, tol=0.0)
     there = delayed(cut(X, 9, 20))
-
-    done, write = [], Checkpoint._write
-
-    def stopping(self, *args):
-        write(self, *args)
-        done.append(None)
-        if len(done) == 2:
-            raise Enough
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Checkpoint, "_write", stopping)
-        with pytest.raises(Enough):
-            sklstm.dask.fit(model, there, Y, client=client, checkpoint=tmp_path)
+    with broken_off_behind(2) as done:
+        sklstm.dask.fit(model, there, Y, client=client, checkpoint=tmp_path)
     here = sklstm.dask.fit(model, X, Y, checkpoint=tmp_path)
     assert_same_weights(here, sklstm.dask.fit(model, X, Y))
     assert len(done) == 2
