@@ -20,8 +20,8 @@ from .._targets.units import units_of
 from .._training.samples import check_sample_weight
 from .._training.split import sample_keys
 from .._typing import ArrayLike, Estimator, SequencesLike
-from ..sequences._rows import Rows
-from ..sequences._stacking import as_offsets, object_array, rows_of_parts
+from ..sequences._rows import rows_at
+from ..sequences._stacking import as_offsets, object_array
 from .base import BaseRecurrent
 from .cell_by_name import CellByName
 from .declaration import declared
@@ -645,11 +645,7 @@ def _as_objects(values, offsets):
 
 def _parts(X, starts, lengths):
     """Parts of sequences, one of each, as sequences."""
-    data = X._data
-    if isinstance(data, Rows):  # stay where they are
-        data = data.runs(starts, lengths)
-    else:
-        data = data[rows_of_parts(starts, lengths)[0]]
+    data = rows_at(X._data, starts, lengths)
     return X._part(data, as_offsets(lengths), None, None)
 
 

@@ -37,6 +37,7 @@ from ..sequences._check import (
     warn_of_one_step,
 )
 from ..sequences._missing import observed_mean
+from ..sequences._rows import is_valid
 from .categories import coded
 from .checks import NO_JOBS, check_parameters, hidden_sizes, precision
 from .fitted import Fitted, fitted_of
@@ -344,7 +345,7 @@ class RecurrentCore(CallbackSupport, Documented, Versioned, BaseEstimator):
             dtype=array_dtype(precision(self)),
             allow_nan=self.missing != "error",
         )
-        if not getattr(X._data, "is_valid", False):  # where it lies
+        if not is_valid(X._data):
             check_ids(X, asked_embedding(self, features_of(self)))
         y, sample_weight = self._pair(table, X, self._reader().check(y), sample_weight)
         if groups is not None:
@@ -486,19 +487,19 @@ class RecurrentCore(CallbackSupport, Documented, Versioned, BaseEstimator):
             )
 
     def _reads_partition(self):
-        """What makes valid sequences of a part of X."""
-        # of a class that workers have, and without what it does not take
+        """What makes valid sequences of a part of X, wherever it lies."""
+        # of a class that workers have, and without the weights that tables begin with
         stand_in = next(kind for kind in type(self).__mro__ if _is_ours(kind))()
         for name in stand_in.get_params(deep=False):
             setattr(stand_in, name, getattr(self, name))
         stand_in.embedding_weights = None
-        return partial(_valid_partition, stand_in)
+        return partial(_valid_partition, stand_in, type(self).__name__)
 
-    def _check_partition(self, X):
-        """Valid sequences of a part of X, once this estimator can learn from them."""
-        X = validate_partition(
-            X, type(self).__name__, self.missing, array_dtype(precision(self))
-        )
+    def _check_partition(self, name, X):
+        """Valid sequences of a part of X, once an estimator with these parameters and
+        this name can learn from them."""
+        dtype = array_dtype(precision(self))
+        X = validate_partition(X, name, self.missing, dtype)
         if not isinstance(self.categorical_features, str):
             check_ids(X, asked_embedding(self, features_of_valid(X)))
         return X
@@ -583,8 +584,8 @@ def _is_ours(kind):
     return kind.__module__.split(".")[0] == __name__.split(".")[0]
 
 
-def _valid_partition(estimator, X):
-    return estimator._check_partition(X)
+def _valid_partition(estimator, name, X):
+    return estimator._check_partition(name, X)
 
 
 def check_recurrent(estimator, wanted, shown=repr):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from math import prod
 
 import numpy as np
@@ -21,7 +20,7 @@ from ..sequences._clips import (
     rows_of,
 )
 from ..sequences._missing import sum_of_all
-from ..sequences._rows import by_blocks
+from ..sequences._rows import by_blocks, is_valid
 from ..sequences._stacking import rows_of_parts
 from .checks import hidden_sizes, precision
 from .fitted import Fitted
@@ -133,10 +132,9 @@ class ReadsClips:
         check_patches(X.frame_shape, patches)
         return X
 
-    def _reads_partition(self):
-        dtype, missing = array_dtype(precision(self)), self.missing
-        name = type(self).__name__
-        return partial(clips_of_partition, name=name, missing=missing, dtype=dtype)
+    def _check_partition(self, name, X):
+        dtype = array_dtype(precision(self))
+        return clips_of_partition(X, name, self.missing, dtype)
 
     def _warn_of_layout(self, X):
         warn_of_channels_first(X.data.shape[1:], type(self).__name__)
@@ -217,16 +215,9 @@ def warn_of_channels_first(frame_shape, name):
         )
 
 
-def unit_clips_of_partition(X, why, **options):
-    """As `clips_of_partition`, of frames of values from 0 to 1."""
-    X = clips_of_partition(X, **options)
-    check_unit_interval(X, why)
-    return X
-
-
 def check_unit_interval(X, why):
     """Raise if a pixel is outside of [0, 1]; NaN is no pixel."""
-    if X.dtype.kind == "b" or getattr(X.data, "is_valid", False):
+    if X.dtype.kind == "b" or is_valid(X.data):
         return
     for rows, frames in X.pieces():
         with np.errstate(invalid="ignore"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from math import prod
 
 import numpy as np
@@ -26,7 +25,6 @@ from .clips import (
     ReadsClips,
     check_unit_interval,
     totals_of_clips,
-    unit_clips_of_partition,
     units_of_channels,
 )
 from .declaration import declared
@@ -315,12 +313,10 @@ class ClipForecaster(ReadsClips, DrawnWindows, RecurrentCore):
         if loss == "binary_cross_entropy":
             check_unit_interval(X, f"loss={loss!r}")
 
-    def _reads_partition(self):
-        read = super()._reads_partition()
-        if self.loss != "binary_cross_entropy":
-            return read
-        why = f"loss={self.loss!r}"
-        return partial(unit_clips_of_partition, why=why, **read.keywords)
+    def _check_partition(self, name, X):
+        X = super()._check_partition(name, X)
+        self._check_range(X, None)
+        return X
 
     def _windows(self, X, series, cuts, known, given=None, channels=None):
         """Windows of these clips, cut behind so many frames, which have a number before

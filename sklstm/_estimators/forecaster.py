@@ -27,7 +27,7 @@ from ..sequences._check import (
     validate_partition,
     validate_sequences,
 )
-from ..sequences._rows import blocks_of
+from ..sequences._rows import blocks_of, is_valid
 from ..sequences._stacking import place_of
 from .base import RecurrentCore
 from .cell_by_name import CellByName
@@ -371,7 +371,7 @@ class RecurrentForecaster(DrawnWindows, CellByName, RecurrentCore):
             targets = fitted.architecture["windows"]["targets"]
             check_ids(X, fitted.embedding)
             self._check_numbers(X, targets, fitted.features, fitted.missing)
-        elif not getattr(X._data, "is_valid", False):  # where it lies
+        elif not is_valid(X._data):
             self._check_columns(X, features_of(self))
         return X
 
@@ -405,8 +405,8 @@ class RecurrentForecaster(DrawnWindows, CellByName, RecurrentCore):
             others = [j for j in range(X.n_features) if j not in targets]
             refuse_missing(X, others, features, type(self).__name__)
 
-    def _check_partition(self, X):
-        X = validate_partition(X, type(self).__name__, "ffill", np.float64)
+    def _check_partition(self, name, X):
+        X = validate_partition(X, name, "ffill", np.float64)
         self._check_columns(X, features_of_valid(X))
         return X
 

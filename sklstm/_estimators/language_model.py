@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable
-from functools import partial
 from numbers import Integral, Real
 from typing import Any, Literal
 
@@ -307,8 +306,8 @@ class RecurrentLanguageModel(CellByName, DensityMixin, BaseRecurrent):
             return Samples(X, y)
         return given._replace(X=X, y=y)
 
-    def _reads_partition(self):
-        return partial(read_documents_of, name=type(self).__name__, level=self.level)
+    def _check_partition(self, name, X):
+        return read_documents_of(X, name, self.level)
 
     def _pair(self, table, X, y, sample_weight):
         return X.targets(), sample_weight

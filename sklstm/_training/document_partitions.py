@@ -75,16 +75,7 @@ class DocumentPartitions(Documents):
 
     @classmethod
     def of(cls, who, parts, outlines):
-        """Documents of partitions, of which some may have no outline."""
-        there = [k for k, one in enumerate(outlines) if one is not None]
-        parts, outlines = ([of[k] for k in there] for of in (parts, outlines))
-        first = outlines[0]
-        for k, one in zip(there, outlines, strict=True):
-            if one.vocabulary != first.vocabulary:
-                raise ValueError(
-                    f"Partition {k} of X was encoded with another vocabulary than "
-                    f"partition {there[0]}. Encode all of them with one TokenEncoder."
-                )
+        """Documents of partitions of one vocabulary, or of none."""
         number = {}  # of each token, in the order of their appearance
         numbers = [
             np.array([number.setdefault(token, len(number)) for token in one.labels],
@@ -93,9 +84,8 @@ class DocumentPartitions(Documents):
         ]  # fmt: skip
         lengths = [one.lengths for one in outlines]
         every = np.arange(sum(map(len, lengths)))
-        found = cls(
-            who, parts, lengths, numbers, tuple(number), first.vocabulary, every
-        )
+        vocabulary = outlines[0].vocabulary
+        found = cls(who, parts, lengths, numbers, tuple(number), vocabulary, every)
         if all(one.ids is not None for one in outlines):
             found._ids = np.concatenate([one.ids for one in outlines])
         return found

@@ -106,10 +106,13 @@ def valid_sequences(who, parts, valid):
         raise ValueError(f"X has no sequences in any of {len(outlines)} partitions.")
     there = [k for k, one in enumerate(outlines) if one is not None]
     first = outlines[there[0]]
-    if isinstance(first, DocumentOutline):
-        return DocumentPartitions.of(who, parts, outlines), counts
+    are_documents = isinstance(first, DocumentOutline)
+    check = _check_same_vocabulary if are_documents else _check_same
     for k in there:
-        _check_same(outlines[k], first, k, there[0])
+        check(outlines[k], first, k, there[0])
+    if are_documents:
+        of_some = ([of[k] for k in there] for of in (parts, outlines))
+        return DocumentPartitions.of(who, *of_some), counts
     lengths = [outlines[k].lengths for k in there]
     n_rows = np.array([own.sum() for own in lengths], np.intp)
     dtype = np.result_type(*(outlines[k].dtype for k in there))
@@ -150,6 +153,10 @@ def _check_same(one, first, number, number_of_first):
             f"{first.feature_names} are expected {like}. All partitions need the same "
             "names in the same order, or none."
         )
+    _check_same_vocabulary(one, first, number, number_of_first)
+
+
+def _check_same_vocabulary(one, first, number, number_of_first):
     if one.vocabulary != first.vocabulary:
         raise ValueError(
             f"Partition {number} of X was encoded with another vocabulary than "

@@ -17,7 +17,7 @@ from ._html import as_html
 from ._interop import ConversionsMixin
 from ._keys import frozen, taken, token_of, valid_keys
 from ._long import stack_long
-from ._rows import Rows, in_place
+from ._rows import Rows, in_place, rows_at
 from ._stacking import as_offsets, rows_of_parts, stack_items
 from ._vocabulary import IDS, as_ids, filling, valid_vocabulary
 
@@ -629,15 +629,10 @@ class SequenceArray(ConversionsMixin):
             sys.maxsize
         ):
             raise ValueError("The sequences asked for have too many steps to count.")
-        starts, data, times = self._offsets[indices], self._data, self._times
-        offsets, rows = as_offsets(lengths), None
-        if times is not None or not isinstance(data, Rows):
-            rows, _ = rows_of_parts(starts, lengths)
-        if isinstance(data, Rows):
-            data = data.runs(starts, lengths)
-        else:
-            data = data.take(rows, axis=0)
-        return self._part(data, offsets, taken(self._ids, indices), taken(times, rows))
+        runs, times = (self._offsets[indices], lengths), self._times
+        data = rows_at(self._data, *runs)
+        times = None if times is None else taken(times, rows_of_parts(*runs)[0])
+        return self._part(data, as_offsets(lengths), taken(self._ids, indices), times)
 
     def _in_place(self):
         """The same sequences, of which parts are no copies where they lie in a file."""

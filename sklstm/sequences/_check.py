@@ -27,6 +27,7 @@ from ._columns import (
 )
 from ._foreign import DATES, raise_not_numeric, refuse_foreign, refuse_types
 from ._peers import package_of
+from ._rows import is_valid
 from ._stacking import CLIPS, place_of, stack_items
 
 if TYPE_CHECKING:
@@ -620,9 +621,7 @@ def _check_finite(sequences, allow_nan, n_steps, estimator):
     """Raise if there is infinity or, unless allowed, NaN; say where."""
     data = sequences._data
     # in pieces: the mask of all data would be the most that `predict` takes
-    if getattr(data, "is_valid", False) or all(
-        np.isfinite(data[rows]).all() for rows in _pieces(data)
-    ):
+    if is_valid(data) or all(np.isfinite(data[rows]).all() for rows in _pieces(data)):
         return
     place = infinite = _first_of(data, np.isinf)
     if infinite is None:

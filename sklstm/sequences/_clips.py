@@ -9,7 +9,7 @@ from ._array import SequenceArray
 from ._check import PIECE, raise_too_few
 from ._columns import is_frame, objects_as_floats
 from ._foreign import raise_not_numeric, refuse_foreign, refuse_masked, refuse_types
-from ._rows import Rows, lies_in_a_file
+from ._rows import Rows, is_valid, lies_in_a_file
 from ._stacking import as_offsets, rows_of_parts
 
 AXES = "(n_clips, n_frames, height, width) or (n_clips, n_frames, height, width, \
@@ -388,7 +388,7 @@ def _owner(array):
 
 def _check_numbers(X, dtype, allow_nan, estimator):
     """Raise if there is infinity, what is too large or, unless allowed, NaN."""
-    if X.dtype.kind != "f" or getattr(X.data, "is_valid", False):
+    if X.dtype.kind != "f" or is_valid(X.data):
         return  # whole numbers are numbers in every dtype
     dtype = np.dtype(np.float64 if dtype is None else dtype)
     largest = np.float64(min(float(np.finfo(dtype).max), LARGEST))

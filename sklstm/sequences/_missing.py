@@ -59,8 +59,8 @@ def _extremes(data, starts, lengths, of):
     data, _ = _rows_of(data, starts, lengths, of)
     nan = data.dtype.type(np.nan)
     return tuple(
-        of.reduce(data, axis=0, initial=nan).astype(np.float64)
-        for of in (np.fmin, np.fmax)
+        extreme.reduce(data, axis=0, initial=nan).astype(np.float64)
+        for extreme in (np.fmin, np.fmax)
     )
 
 

@@ -230,6 +230,19 @@ def by_row(function, data, *args):
     return function(data, *args)
 
 
+def is_valid(data):
+    """Whether the numbers of a matrix have been looked at already, where they lie."""
+    return isinstance(data, Rows) and data.is_valid
+
+
+def rows_at(data, starts, lengths):
+    """These rows, `lengths` from each of `starts` on: of an array a copy, others stay
+    where they are."""
+    if isinstance(data, Rows):
+        return data.runs(starts, lengths)
+    return data.take(rows_of_parts(starts, lengths)[0], axis=0)
+
+
 def in_place(data):
     """The same matrix, of which parts are no copies where it lies in a file."""
     return Rows.of([data], data.dtype) if lies_in_a_file(data) else data
