@@ -86,11 +86,11 @@ OPTIONS = {
     "forecasts": {"estimator": "LSTMForecaster", "horizon": 3},
     "anomalies": {
         "estimator": "LSTMAnomalyDetector", "validation_fraction": 0.02,
-        "batch_size": 128,
+        "batch_size": 32,
     },
     "windows": {
-        "estimator": "LSTMAnomalyDetector", "validation_fraction": 0.01,
-        "method": "reconstruction", "window": 5, "batch_size": 512,
+        "estimator": "LSTMAnomalyDetector", "validation_fraction": 0.004,
+        "method": "reconstruction", "window": 4, "batch_size": 128,
     },
     "static": {
         "estimator": "LSTMForecaster", "horizon": 2, "static_features": [1],
